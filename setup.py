@@ -1,0 +1,39 @@
+"""Defines the package; tool settings live in pyproject.toml."""
+
+import pathlib
+import re
+
+import setuptools
+
+ROOT = pathlib.Path(__file__).parent
+VERSION = re.search(
+    r'^__version__ = "(.+)"$', (ROOT / "tfgan_stab" / "__init__.py").read_text(), re.MULTILINE
+).group(1)
+
+TESTS = ["pytest>=8.0", "ruff==0.15.8", "mypy>=1.11"]
+DOCS = ["mkdocs>=1.6", "mkdocstrings[python]>=0.26"]
+
+setuptools.setup(
+    name="tfgan_stab",
+    version=VERSION,
+    description="Stable GAN training in TensorFlow and Keras, through model.fit.",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=setuptools.find_packages(include=["tfgan_stab", "tfgan_stab.*"]),
+    package_data={"tfgan_stab": ["py.typed"]},
+    install_requires=[
+        "tensorflow>=2.18",
+        "tensorflow-datasets>=4.9.7",
+        "tensorflow-gan>=2.1",
+        "tensorflow-hub>=0.16.1",
+        # tensorflow-hub imports pkg_resources, which setuptools 81 announced to drop.
+        "setuptools<81",
+        "absl-py>=2.1",
+        "gin-config>=0.5",
+        "scikit-learn>=1.4",
+    ],
+    extras_require={"tests": TESTS, "docs": DOCS, "dev": [*TESTS, *DOCS, "pre-commit>=3.7"]},
+    entry_points={"console_scripts": ["tfgan-stab-train=tfgan_stab.cli.train:main"]},
+)

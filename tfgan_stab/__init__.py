@@ -1,0 +1,33 @@
+"""Stable GAN training in TensorFlow and Keras, through `model.fit`.
+
+A GAN is a game; its losses define a vector field; training integrates that field; an update scheme
+is an integrator.
+
+Public names load on first use, so that `import tfgan_stab` costs nothing and command-line flags are
+checked before TensorFlow starts.
+"""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+# Public name -> module that defines it, in reading order.
+_HOMES: dict[str, str] = {
+    "Players": "tfgan_stab.game.players",
+}
+_SUBPACKAGES = ("callbacks", "cli", "data", "evaluation", "game", "networks", "updates")
+
+__all__ = [*_HOMES, *_SUBPACKAGES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in _SUBPACKAGES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,1 @@
+"""What each player wants: losses, and the vector field they define."""
