@@ -1,0 +1,71 @@
+"""Any source of images as a stream of batches, and any stream in batches of one size."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import ArrayLike
+
+
+def rebatched(
+    batches: Iterable[ArrayLike], batch_size: int, samples: int | None = None
+) -> Iterator[np.ndarray]:
+    """Yields the images of batches of any sizes in batches of one size; the last may be smaller.
+
+    Args:
+        batches: Arrays or tensors `[batch, ...]`.
+        batch_size: Images per batch yielded, an integer >= 1.
+        samples: Stop after so many images, without asking for more; by default take all.
+
+    Raises:
+        ValueError: If fewer than `samples` images come.
+
+    Example:
+        >>> [len(batch) for batch in rebatched([np.zeros([5, 2]), np.zeros([4, 2])], 3, samples=8)]
+        [3, 3, 2]
+    """
+    waiting: list[np.ndarray] = []
+    taken = 0
+    for batch in batches:
+        images = np.asarray(batch)[: None if samples is None else samples - taken]
+        taken += len(images)
+        waiting.append(images)
+        if sum(map(len, waiting)) >= batch_size:
+            joined = np.concatenate(waiting)
+            whole = len(joined) // batch_size * batch_size
+            yield from np.split(joined[:whole], whole // batch_size)
+            waiting = [joined[whole:]]
+        if taken == samples:
+            break
+    if samples is not None and taken < samples:
+        raise ValueError(
+            f"The score needs {samples} images. Received: {taken}. "
+            "Lower `samples` or generate more."
+        )
+    if sum(map(len, waiting)):
+        yield np.concatenate(waiting)
+
+
+def batches_of(real: Any, batch_size: int) -> Iterable[ArrayLike]:
+    """Returns an iterable of image batches over any source of real images, for one pass or many.
+
+    Args:
+        real: A data set of `tgs.data` (its `examples()` are taken), a finite `tf.data.Dataset` of
+            image batches or of tuples that begin with them, or an array `[samples, ...]`.
+        batch_size: Images per batch where `real` is an array, an integer >= 1.
+
+    Raises:
+        ValueError: If the data set is endless.
+    """
+    if hasattr(real, "examples"):
+        real = real.examples()
+    if isinstance(real, tf.data.Dataset):
+        if real.cardinality() == tf.data.INFINITE_CARDINALITY:
+            raise ValueError(
+                "Real images must end for their statistics to be taken. Received: an endless "
+                "data set. Pass one pass over it, such as dataset.take(n)."
+            )
+        return real.map(lambda *parts: parts[0])
+    images = np.asarray(real)
+    return [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
