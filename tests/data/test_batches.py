@@ -1,0 +1,209 @@
+"""What every stream promises, held against each kind of source."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfgan_stab as tgs
+from tfgan_stab.data.batches import Batches
+from tfgan_stab.data.in_memory import InMemory
+
+
+def numbered(count, batch_size, **settings):
+    """Points that carry their own index, so that an order can be read off a stream."""
+    points = np.arange(count, dtype=np.float32)[:, np.newaxis]
+    return Batches(InMemory("numbered", points), batch_size, **settings)
+
+
+def order(batches, num_batches):
+    return np.concatenate([batch.numpy()[:, 0] for batch in batches.take(num_batches)]).astype(int)
+
+
+STREAMS = {
+    "digits": lambda **kwargs: tgs.data.digits(batch_size=64, **kwargs),
+    "digits with labels": lambda **kwargs: tgs.data.digits(batch_size=64, labels=True, **kwargs),
+    "grid": lambda **kwargs: tgs.data.mixture(batch_size=48, **kwargs),
+    "ring with labels": lambda **kwargs: tgs.data.mixture(
+        batch_size=48, layout="ring", modes=8, labels=True, **kwargs
+    ),
+    "stratified grid": lambda **kwargs: tgs.data.mixture(batch_size=48, stratified=True, **kwargs),
+}
+each_stream = pytest.mark.parametrize("make", STREAMS.values(), ids=STREAMS.keys())
+
+
+def first(batches, count):
+    return [tf.nest.map_structure(np.array, batch) for batch in batches.take(count)]
+
+
+def assert_same_bits(left, right):
+    for one, other in itertools.zip_longest(left, right):
+        tf.nest.map_structure(np.testing.assert_array_equal, one, other)
+
+
+@each_stream
+def test_the_same_seed_gives_the_same_bits(make):
+    assert_same_bits(first(make(seed=3), 4), first(make(seed=3), 4))
+
+
+@each_stream
+def test_iterating_again_starts_again(make):
+    batches = make(seed=3)
+    assert_same_bits(first(batches, 3), first(batches, 3))
+
+
+@each_stream
+def test_another_seed_gives_another_stream(make):
+    one, other = (tf.nest.flatten(first(make(seed=seed), 1))[0] for seed in (0, 1))
+    assert not np.array_equal(one, other)
+
+
+@each_stream
+@pytest.mark.parametrize("round", [0, 1, 5, 40], ids=lambda round: f"round {round}")
+def test_a_stream_can_start_at_any_round(make, round):
+    # 40 batches of 64 digits are past the first epoch's end.
+    batches = make(seed=2)
+    whole = first(batches, round + 3)
+    assert_same_bits(first(batches.starting_at(round), 3), whole[round:])
+
+
+@each_stream
+@pytest.mark.parametrize("round", [0, 14], ids=lambda round: f"round {round}")
+def test_a_round_of_several_parts_is_as_many_batches_end_to_end(make, round):
+    batches = make(seed=2)
+    parts = first(batches, 2 * (round + 2))
+    rounds = first(batches.starting_at(round, parts=2), 2)
+    for index, element in enumerate(rounds):
+        begin = 2 * (round + index)
+        joined = tf.nest.map_structure(
+            lambda *two: np.concatenate(two), parts[begin], parts[begin + 1]
+        )
+        assert_same_bits([element], [joined])
+
+
+@each_stream
+def test_rounds_count_from_the_start_of_the_stream_wherever_it_begins(make):
+    batches = make(seed=2)
+    assert_same_bits(
+        first(batches.starting_at(9, parts=2).starting_at(4), 2), first(batches.starting_at(4), 2)
+    )
+
+
+@each_stream
+def test_the_shapes_are_known_before_the_first_batch(make):
+    batches = make()
+    for spec, array in zip(
+        tf.nest.flatten(batches.element_spec), tf.nest.flatten(first(batches, 1)), strict=True
+    ):
+        assert tuple(spec.shape) == array.shape
+        assert spec.dtype == array.dtype
+        assert spec.shape[0] == batches.batch_size
+    assert batches.example_shape == tf.nest.flatten(first(batches, 1))[0].shape[1:]
+
+
+@each_stream
+def test_a_stream_has_no_end(make):
+    assert make().cardinality() == tf.data.INFINITE_CARDINALITY
+    assert make().starting_at(3).cardinality() == tf.data.INFINITE_CARDINALITY
+
+
+@each_stream
+def test_the_description_goes_into_json(make):
+    description = json.loads(json.dumps(make(seed=5).description()))
+    assert description["seed"] == 5
+    assert description["shape"] == list(make().example_shape)
+
+
+@each_stream
+def test_examples_are_images_alone_in_batches_up_to_the_limit(make):
+    batches = make()
+    shapes = [batch.shape for batch in batches.examples(limit=100)]
+    assert sum(shape[0] for shape in shapes) == 100
+    assert [shape[0] for shape in shapes[:-1]] == [batches.batch_size] * (len(shapes) - 1)
+    assert all(shape[1:] == batches.example_shape for shape in shapes)
+    assert_same_bits(first(batches.examples(100), 9), first(batches.examples(100), 9))
+
+
+@pytest.mark.parametrize("count, batch_size", [(12, 4), (10, 4), (7, 7), (5, 1), (1, 1)])
+def test_every_epoch_shows_each_example_once(count, batch_size):
+    numbers = order(numbered(count, batch_size, seed=4), -(-6 * count // batch_size))
+    for epoch in range(6):
+        shown = numbers[epoch * count : (epoch + 1) * count]
+        assert sorted(shown) == list(range(count))
+
+
+def test_epochs_differ():
+    epochs = order(numbered(50, 50), 20).reshape(20, 50)
+    assert len({tuple(epoch) for epoch in epochs}) == 20
+
+
+def test_an_epoch_is_as_irregular_as_a_shuffle():
+    # Of 1,000 positions about 2 hold a neighbor's successor or predecessor (Poisson: 12 is past
+    # six sigmas), and the rank correlation with any other epoch is about 1 / sqrt(1000).
+    epochs = order(numbered(1000, 1000, seed=0), 20).reshape(20, 1000)
+    neighbors = (np.abs(np.diff(epochs, axis=1)) == 1).sum(axis=1)
+    assert neighbors.max() <= 12
+    correlations = np.corrcoef(np.vstack([np.arange(1000), epochs])) - np.eye(21)
+    assert np.abs(correlations).max() < 6 / np.sqrt(1000)
+
+
+def test_examples_come_once_and_unshuffled():
+    batches = numbered(10, 4, seed=1)
+    assert order(batches.examples(), 9).tolist() == list(range(10))
+    assert [len(batch) for batch in batches.examples()] == [4, 4, 2]
+    assert order(batches.examples(limit=99), 9).tolist() == list(range(10))
+    assert order(batches.examples(limit=5), 9).tolist() == list(range(5))
+
+
+def test_bytes_are_scaled_to_minus_one_to_one():
+    images = np.array([0, 51, 127, 204, 255], np.uint8).reshape(5, 1, 1, 1)
+    batches = Batches(InMemory("bytes", images), 5)
+    shown = np.sort(next(iter(batches)).numpy().ravel())
+    np.testing.assert_allclose(shown, [-1, -0.6, -1 / 255, 0.6, 1], rtol=1e-6)
+    assert batches.element_spec.dtype == tf.float32
+
+
+@pytest.mark.parametrize(
+    "settings, error, message",
+    [
+        ({"batch_size": 0}, ValueError, "`batch_size` must be >= 1"),
+        ({"batch_size": 2.0}, TypeError, "`batch_size` must be an integer. Received: .*2.0"),
+        ({"batch_size": True}, TypeError, "`batch_size` must be an integer. Received: .*True"),
+        ({"seed": -1}, ValueError, "`seed` must be >= 0"),
+        ({"seed": 2**63}, ValueError, r"`seed` must be >= 0 and < 2\*\*63"),
+        ({"batch_size": 11}, ValueError, "batch_size=11, 10 examples. Use batch_size=10 or less"),
+    ],
+)
+def test_bad_settings_are_refused_at_once(settings, error, message):
+    with pytest.raises(error, match=message):
+        numbered(10, **{"batch_size": 2, **settings})
+
+
+@pytest.mark.parametrize(
+    "use, message",
+    [
+        (lambda batches: batches.starting_at(-1), "`round` must be >= 0"),
+        (lambda batches: batches.starting_at(0, parts=0), "`parts` must be >= 1"),
+        (lambda batches: batches.examples(limit=0), "`limit` must be >= 1"),
+    ],
+)
+def test_bad_positions_are_refused_at_once(use, message):
+    with pytest.raises(ValueError, match=message):
+        use(numbered(10, 2))
+
+
+def test_a_batch_of_digits_larger_than_the_data_is_refused():
+    with pytest.raises(ValueError, match="in 'digits'.*batch_size=2000, 1797 examples"):
+        tgs.data.digits(batch_size=2000)
+
+
+def test_all_seeds_up_to_63_bits_work():
+    assert sorted(order(numbered(10, 5, seed=2**63 - 1), 2)) == list(range(10))
+
+
+def test_unknown_names_of_the_package_are_attribute_errors():
+    with pytest.raises(AttributeError, match="has no attribute 'digit'"):
+        tgs.data.digit  # noqa: B018
+    assert "digits" in dir(tgs.data)

@@ -1,0 +1,38 @@
+"""1,797 real handwritten digits that come with scikit-learn: nothing to download."""
+
+import numpy as np
+
+from tfgan_stab.data.batches import Batches
+from tfgan_stab.data.in_memory import InMemory
+
+BRIGHTEST = 16.0  # Each pixel counts the ink in a 4x4 block of a bitmap, 0..16.
+
+
+def digits(batch_size: int = 64, seed: int = 0, labels: bool = False) -> Batches:
+    """Streams handwritten digits of 8x8 pixels, one gray channel.
+
+    Args:
+        batch_size: Images in a minibatch, an integer in [1, 1797].
+        seed: Decides the order, an integer in [0, 2**63).
+        labels: Whether elements are `(images, labels)`, labels 0..9.
+
+    Returns:
+        Endless batches of float32 `[batch_size, 8, 8, 1]` in [-1, 1], with int32 `[batch_size]`
+        labels when asked.
+
+    Example:
+        >>> images, labels = next(iter(digits(batch_size=32, labels=True)))
+        >>> images.shape, labels.dtype
+        (TensorShape([32, 8, 8, 1]), tf.int32)
+
+    Reference:
+        Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning
+        Repository, 1998 (the test part).
+    """
+    # Takes a second to import, and only this set needs it.
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    images = (bunch.images / (BRIGHTEST / 2) - 1).astype(np.float32)[..., np.newaxis]
+    classes = bunch.target if labels else None
+    return Batches(InMemory("digits", images, classes, 10 if labels else None), batch_size, seed)

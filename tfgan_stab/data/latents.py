@@ -1,0 +1,131 @@
+"""The noise that the generator turns into pictures."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from tfgan_stab.data import randomness
+
+
+@dataclasses.dataclass(frozen=True)
+class _Sampler:
+    """What the samplers share: a size, and what it must be."""
+
+    size: int
+
+    def __post_init__(self) -> None:
+        if isinstance(self.size, bool) or not isinstance(self.size, int):
+            raise TypeError(
+                f"{type(self).__name__}: `size` must be an integer, the number of latent "
+                f"coordinates. Received: size={self.size!r}."
+            )
+        if self.size < 1:
+            raise ValueError(f"{type(self).__name__}: `size` must be >= 1. Received: {self.size}.")
+
+    @property
+    def shape(self) -> tuple[int]:
+        """Shape of one latent vector, `(size,)`."""
+        return (self.size,)
+
+
+@dataclasses.dataclass(frozen=True)
+class Normal(_Sampler):
+    """Draws standard normal latents, N(0, I).
+
+    Args:
+        size: Latent coordinates, an integer >= 1.
+
+    Raises:
+        TypeError: If `size` is not an integer.
+        ValueError: If `size` is less than 1.
+
+    Example:
+        >>> Normal(128)(2, seed=[0, 1]).shape
+        TensorShape([2, 128])
+    """
+
+    def __call__(self, count: int | tf.Tensor, seed: Any) -> tf.Tensor:
+        """Draws float32 `[count, size]` as a pure function of `seed`, two integers."""
+        return randomness.normal(count, self.size, seed)
+
+
+@dataclasses.dataclass(frozen=True)
+class Uniform(_Sampler):
+    """Draws latents whose coordinates are uniform between -1 and 1.
+
+    Args:
+        size: Latent coordinates, an integer >= 1.
+
+    Raises:
+        TypeError: If `size` is not an integer.
+        ValueError: If `size` is less than 1.
+
+    Example:
+        >>> bool(tf.reduce_all(tf.abs(Uniform(128)(2, seed=[0, 1])) <= 1.0))
+        True
+    """
+
+    def __call__(self, count: int | tf.Tensor, seed: Any) -> tf.Tensor:
+        """Draws float32 `[count, size]` as a pure function of `seed`, two integers."""
+        return 2.0 * randomness.uniform([count, self.size], seed) - 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Sphere(_Sampler):
+    """Draws latents evenly from the sphere of radius sqrt(size).
+
+    ::
+
+        z = sqrt(size) x / |x|,    x ~ N(0, I)
+
+    so that a coordinate has variance 1, as with `Normal`.
+
+    Args:
+        size: Latent coordinates, an integer >= 1.
+
+    Raises:
+        TypeError: If `size` is not an integer.
+        ValueError: If `size` is less than 1.
+
+    Example:
+        >>> round(float(tf.norm(Sphere(100)(1, seed=[0, 1]))), 4)
+        10.0
+
+    Reference:
+        Karras et al., "Progressive Growing of GANs", ICLR 2018, appendix A.1.
+    """
+
+    def __call__(self, count: int | tf.Tensor, seed: Any) -> tf.Tensor:
+        """Draws float32 `[count, size]` as a pure function of `seed`, two integers."""
+        normal = Normal(self.size)(count, seed)
+        return normal * (self.size**0.5 / tf.norm(normal, axis=-1, keepdims=True))
+
+
+def as_sampler(latents: int | Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
+    """Turns a size into `Normal(size)`; gives a sampler back as it is.
+
+    Args:
+        latents: Latent coordinates, or an object with a `shape` that is called with
+            `(count, seed)` and returns float32 `[count, *shape]`.
+
+    Returns:
+        The sampler.
+
+    Raises:
+        TypeError: If it is neither.
+
+    Example:
+        >>> as_sampler(128)
+        Normal(size=128)
+    """
+    if isinstance(latents, int) and not isinstance(latents, bool):
+        return Normal(latents)
+    if callable(latents) and hasattr(latents, "shape"):
+        return latents
+    raise TypeError(
+        "`latents` must be a number of coordinates or a sampler such as `tgs.data.latents.Normal("
+        "128)`: callable as sampler(count, seed), with a `shape`. "
+        f"Received: {latents!r}."
+    )
