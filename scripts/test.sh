@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Sets everything up in .venv, then checks format, style and types and runs the tests.
+# Usage: bash scripts/test.sh [full|fast|lowest|all] [arguments for pytest]
+#   full    everything (the default; at most 15 minutes on 2 cores)
+#   fast    without the tests marked slow (at most 3 minutes)
+#   lowest  the fast tests with the oldest supported packages, in .venv-lowest
+#   all     full, then lowest
+source "$(dirname -- "${BASH_SOURCE[0]}")/setup_venv.sh"
+
+run_checks() {
+  set_up_venv "$root/.venv" "[tests]" 13
+  local bin="$root/.venv/bin"
+  step "format (to mend: .venv/bin/ruff format)"
+  "$bin/ruff" format --check .
+  step "style (to mend most: .venv/bin/ruff check --fix)"
+  "$bin/ruff" check .
+  step "types"
+  "$bin/mypy"
+  step "tests"
+  "$bin/python" -m pytest "$@"
+}
+
+run_lowest() {
+  # TensorFlow 2.18, the oldest supported, has no packages for Python 3.13.
+  set_up_venv "$root/.venv-lowest" "[tests]" 12 "$root/tests/constraints/lowest.txt"
+  step "tests with the oldest supported packages"
+  "$root/.venv-lowest/bin/python" -m pytest -m "not slow" "$@"
+}
+
+cd "$root"
+export TF_CPP_MIN_LOG_LEVEL="${TF_CPP_MIN_LOG_LEVEL:-2}"
+case "${1:-full}" in
+  full) run_checks "${@:2}" ;;
+  fast) run_checks -m "not slow" "${@:2}" ;;
+  lowest) run_lowest "${@:2}" ;;
+  all)
+    run_checks "${@:2}"
+    run_lowest "${@:2}"
+    ;;
+  -* | tests* | tfgan_stab*) run_checks "$@" ;;
+  *) stop "Unknown choice '$1'. Usage: bash scripts/test.sh [full|fast|lowest|all] [pytest arguments]" ;;
+esac

@@ -1,0 +1,6 @@
+"""Trains a GAN: python scripts/train.py --gin_file=... --workdir=... (see --help)."""
+
+from tfgan_stab.cli.train import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Files are replaced whole or not at all."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from tfgan_stab import files
+
+
+def test_text_is_written_as_utf8_and_bytes_as_they_are(tmp_path):
+    files.write_atomically(tmp_path / "text", "é")
+    files.write_atomically(tmp_path / "bytes", b"\x00\xff")
+    assert (tmp_path / "text").read_bytes() == b"\xc3\xa9"
+    assert (tmp_path / "bytes").read_bytes() == b"\x00\xff"
+
+
+def test_an_exception_in_between_leaves_the_former_file_and_no_draft(tmp_path):
+    target = tmp_path / "run.json"
+    target.write_text("former")
+    with pytest.raises(RuntimeError, match="midway"), files.replacing(target) as draft:
+        draft.write_text("half of the n")
+        raise RuntimeError("midway")
+    assert target.read_text() == "former"
+    assert os.listdir(tmp_path) == ["run.json"]
+
+
+def test_the_draft_keeps_the_suffix_and_the_folder(tmp_path):
+    with files.replacing(tmp_path / "generator.keras") as draft:
+        assert draft.suffix == ".keras"
+        assert draft.parent == tmp_path
+        draft.write_text("weights")
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    target = tmp_path / "absent" / "config.gin"
+    with pytest.raises(FileNotFoundError, match=f"Could not write {target}: No such file"):
+        files.write_atomically(target, "text")
+
+
+def test_a_disk_that_is_full_keeps_the_former_file_and_says_which_one_failed(tmp_path):
+    target = tmp_path / "metrics.jsonl"
+    target.write_text("former")
+    # A limit on file size makes the operating system refuse the write, as a full disk does.
+    program = textwrap.dedent(
+        """
+        import resource, sys
+        from tfgan_stab import files
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        files.write_atomically(sys.argv[1], "x" * 5000)
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(target)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert f"Could not write {target}: File too large" in done.stderr
+    assert target.read_text() == "former"
+    assert os.listdir(tmp_path) == ["metrics.jsonl"]

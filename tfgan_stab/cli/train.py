@@ -1,0 +1,98 @@
+"""The training command: `python -m tfgan_stab.cli.train`, `tfgan-stab-train`, `scripts/train.py`.
+
+Everything that can be wrong with flags, files and the workdir is found before TensorFlow, which
+takes seconds to import.
+"""
+
+import functools
+import os
+import pathlib
+import sys
+import traceback
+from collections.abc import Sequence
+
+from absl import flags as absl_flags
+
+from tfgan_stab import configuring
+from tfgan_stab.cli import flags
+from tfgan_stab.cli.workdir import Workdir
+
+__all__ = ["main", "run"]
+
+_INTERRUPTED = 130  # What shells call a program that Ctrl-C ended.
+
+
+def main() -> None:
+    """Trains as the command line says, and ends the process."""
+    sys.exit(run(sys.argv))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Trains as `arguments` say.
+
+    Args:
+        arguments: The program's name and its flags, as in `sys.argv`.
+
+    Returns:
+        The exit code: 0, 2 for bad flags, 1 for anything else that the user can mend, 130 when
+        interrupted. What the user can mend is printed in one message; other errors are raised.
+    """
+    try:
+        settings = flags.parse(arguments)
+    except absl_flags.Error as error:
+        return _complain(f"{error}\nSee --help for all flags.", code=2)
+    if settings.help:
+        print(flags.help_text(arguments[0]))
+        return 0
+    try:
+        _train(settings)
+    except KeyboardInterrupt:
+        return _complain(
+            "Interrupted. The same command continues from the last checkpoint.", _INTERRUPTED
+        )
+    except (ValueError, TypeError, OSError) as error:
+        if settings.traceback or not _is_ours(error):
+            raise
+        return _complain(configuring.plain_message(error), code=1)
+    return 0
+
+
+def _train(settings: flags.Settings) -> None:
+    configuring.read(settings.gin_files, settings.gin_params)
+    workdir = Workdir(settings.workdir, settings.resume)
+    # TensorFlow announces its instruction sets and the like; what matters to a run is in run.json.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    configuring.parse(settings.gin_files, settings.gin_params)
+    # Here and not above, because this imports TensorFlow.
+    from tfgan_stab.cli import training
+
+    ready = functools.partial(_settle, workdir, settings.gin_params)
+    train = configuring.configured(training.train, given=("workdir", "ready"))
+    train(workdir=workdir, ready=ready)
+
+
+def _settle(workdir: Workdir, gin_params: Sequence[str]) -> None:
+    """Once all parts of the run are built, and before it writes: are these its settings?"""
+    idle = configuring.unused(gin_params)
+    if idle:
+        raise configuring.ConfigError(
+            f"--gin_param={idle[0]} has no effect: this run does not use what it sets. Leave it "
+            "out, or check the name before the dot."
+        )
+    workdir.settle(configuring.operative_text())
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether this package's own checks raised the error, rather than something beneath them."""
+    frames = traceback.extract_tb(error.__traceback__)
+    package = pathlib.Path(__file__).resolve().parent.parent
+    return bool(frames) and package in pathlib.Path(frames[-1].filename).resolve().parents
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    main()

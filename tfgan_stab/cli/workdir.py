@@ -1,0 +1,113 @@
+"""The folder of one run: fit to be written to, and never shared by two different runs."""
+
+import fcntl
+import os
+import pathlib
+import tempfile
+from typing import IO
+
+from tfgan_stab.configuring.text import differences
+from tfgan_stab.files import write_atomically
+
+__all__ = ["Workdir", "WorkdirError"]
+
+# A checkpoint of the small networks fits in this; less free space is a disk that is full.
+_ROOM = 4 * 2**20
+
+
+class WorkdirError(ValueError):
+    """A workdir that this run must not or cannot use."""
+
+
+class Workdir:
+    """A folder that holds one run.
+
+    Args:
+        path: The folder; made if it does not exist.
+        resume: `"auto"` continues a run that is there, `"never"` refuses one, `"must"` refuses a
+            folder without a checkpoint.
+
+    Raises:
+        WorkdirError: If the folder cannot be written to, is full, is in use by another process,
+            or does not fit `resume`. Nothing in it has been changed then.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], resume: str = "auto") -> None:
+        self.path = pathlib.Path(path)
+        self.config = self.path / "config.gin"
+        self.checkpoints = self.path / "checkpoints"
+        self.samples = self.path / "samples"
+        self.metrics = self.path / "metrics.jsonl"
+        self.generator = self.path / "generator.keras"
+        self._check_resume(resume)
+        self._check_room()
+        self._lock = self._locked()
+
+    @property
+    def holds_run(self) -> bool:
+        """Whether a run has begun here."""
+        return self.config.exists() or self.holds_checkpoint
+
+    @property
+    def holds_checkpoint(self) -> bool:
+        """Whether a run has got as far as its first checkpoint here."""
+        return self.checkpoints.is_dir() and any(self.checkpoints.iterdir())
+
+    def settle(self, config: str) -> None:
+        """Writes the configuration, or compares it with the one that is there.
+
+        Args:
+            config: All settings of the run, as a gin file.
+
+        Raises:
+            WorkdirError: If the run that is here has other settings; shows which.
+        """
+        if not self.config.exists():
+            write_atomically(self.config, config)
+            return
+        changes = differences(self.config.read_text(encoding="utf-8"), config)
+        if changes:
+            lines = "\n".join(f"  {change}" for change in changes)
+            raise WorkdirError(
+                f"{self.path} holds a run with other settings (there -> asked for):\n{lines}\n"
+                "Nothing was changed. Choose another --workdir, or ask for the former settings "
+                f"with --gin_file={self.config}."
+            )
+
+    def _check_resume(self, resume: str) -> None:
+        if resume == "never" and self.holds_run:
+            raise WorkdirError(
+                f"{self.path} already holds a run, and --resume=never forbids to continue it. "
+                "Choose another --workdir, or leave out --resume=never."
+            )
+        if resume == "must" and not self.holds_checkpoint:
+            raise WorkdirError(
+                f"{self.path} holds no checkpoint to continue from, as --resume=must demands. "
+                "Correct --workdir, or leave out --resume=must to begin there."
+            )
+
+    def _check_room(self) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.path) as probe:
+                probe.write(bytes(_ROOM))
+                probe.flush()
+                os.fsync(probe.fileno())
+        except OSError as error:
+            raise WorkdirError(
+                f"Cannot write to --workdir={self.path}: {error.strerror}. Allow writing there, "
+                "free some space, or choose another --workdir."
+            ) from error
+
+    def _locked(self) -> IO[str]:
+        """Holds the folder for as long as this process lives, however it ends."""
+        lock = open(self.path / ".lock", "a", encoding="utf-8")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.close()
+            raise WorkdirError(
+                f"Another process is training in {self.path}. Wait for it, stop it, or choose "
+                "another --workdir."
+            ) from error
+        return lock

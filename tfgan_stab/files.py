@@ -1,0 +1,88 @@
+"""Writes files so that a kill or a full disk never leaves half of one.
+
+Whatever this package writes into a workdir or a cache goes through here: first into a new file
+beside the target, then onto the disk, then over the target in one step.
+"""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Iterator
+
+__all__ = ["replacing", "write_atomically"]
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
+    """Lends a fresh path to write to, and puts the result in place of `path` at the end.
+
+    Until the block ends without an exception, `path` stays as it was. The lent path lies in the
+    same folder and keeps the suffix, because some writers choose the format by it.
+
+    Args:
+        path: The file to write or replace. Its folder must exist.
+
+    Yields:
+        The path to write to: one file that does not exist yet.
+
+    Raises:
+        OSError: If the file cannot be written; the message names `path` and says what to do.
+
+    Example:
+        >>> import tempfile
+        >>> target = pathlib.Path(tempfile.mkdtemp()) / "scores.txt"
+        >>> with replacing(target) as draft:
+        ...     _ = draft.write_text("fid 8.5")
+        >>> target.read_text()
+        'fid 8.5'
+    """
+    path = pathlib.Path(path)
+    draft = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield draft
+        _flush(draft)
+        os.replace(draft, path)
+        _flush(path.parent)
+    except OSError as error:
+        raise _explained(error, path) from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
+    """Writes `content` to `path`: afterwards the file is the new one or the former one, whole.
+
+    Args:
+        path: The file to write or replace. Its folder must exist.
+        content: Text, written as UTF-8, or bytes.
+
+    Raises:
+        OSError: If the file cannot be written; the message names `path` and says what to do.
+
+    Example:
+        >>> import tempfile
+        >>> target = pathlib.Path(tempfile.mkdtemp()) / "config.gin"
+        >>> write_atomically(target, "epochs = 20")
+        >>> target.read_text()
+        'epochs = 20'
+    """
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    with replacing(path) as draft:
+        draft.write_bytes(data)
+
+
+def _flush(path: pathlib.Path) -> None:
+    """Waits until the file, or a folder's list of names, has reached the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _explained(error: OSError, path: pathlib.Path) -> OSError:
+    return type(error)(
+        error.errno,
+        f"Could not write {path}: {error.strerror or error}. The former file, if any, is "
+        "untouched. Free some space or allow writing there, or choose another folder",
+    )
