@@ -14,7 +14,12 @@ __version__ = "0.1.0"
 
 # Public name -> module that defines it, in reading order.
 _HOMES: dict[str, str] = {
+    "GAN": "tfgan_stab.model",
     "Players": "tfgan_stab.game.players",
+    "Simultaneous": "tfgan_stab.updates.simultaneous",
+    "Alternating": "tfgan_stab.updates.alternating",
+    "ExponentialAverage": "tfgan_stab.averaging",
+    "FID": "tfgan_stab.evaluation.scores",
 }
 _SUBPACKAGES = ("callbacks", "cli", "data", "evaluation", "game", "networks", "updates")
 

@@ -1,0 +1,95 @@
+"""Whether XLA compiles the round, decided before training, with the reason kept.
+
+Keras' own "auto" is off on CPUs and under any distribution strategy, and falls back without a word
+elsewhere. Here the field is lowered to XLA's language once, which takes a fraction of a second and
+shows whether every operation of both networks has a compiled form.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+
+class Compilation(NamedTuple):
+    """What XLA compiles, and why.
+
+    Attributes:
+        scope: "round" (everything a round does), "field" (the field only, as under a distribution
+            strategy with several replicas) or "off".
+        reason: One sentence.
+    """
+
+    scope: str
+    reason: str
+
+
+def choose(
+    requested: bool | str,
+    field: Callable[..., Any],
+    example: Sequence[Any],
+    networks: Sequence[keras.Model],
+    replicas: int,
+    run_eagerly: bool,
+) -> Compilation:
+    """Returns what to compile.
+
+    Args:
+        requested: `True`, `False` or "auto".
+        field: The pure vector field.
+        example: Arguments to call it with, to try whether it can be lowered.
+        networks: Both networks.
+        replicas: How many replicas train.
+        run_eagerly: Whether the user asked for eager execution.
+
+    Raises:
+        ValueError: If `requested` is something else, or is `True` where XLA cannot be used.
+    """
+    if requested not in (True, False, "auto"):
+        raise ValueError(
+            f'`jit_compile` must be True, False or "auto". Received: {requested!r}. Use "auto" to '
+            "compile where the networks allow it."
+        )
+    if not requested:
+        return Compilation("off", "jit_compile=False was asked for.")
+    obstacle = _obstacle(field, example, networks, run_eagerly)
+    if obstacle:
+        if requested == "auto":
+            return Compilation("off", obstacle)
+        raise ValueError(
+            f"`jit_compile=True` expects networks that XLA can compile. Received: {obstacle} "
+            'Use jit_compile="auto", which falls back to the plain graph, or replace the layer.'
+        )
+    if replicas > 1:
+        return Compilation(
+            "field",
+            f"{replicas} replicas: XLA compiles the field on each, not the communication.",
+        )
+    return Compilation("round", "every operation of both networks has a compiled form.")
+
+
+def _obstacle(
+    field: Callable[..., Any],
+    example: Sequence[Any],
+    networks: Sequence[keras.Model],
+    run_eagerly: bool,
+) -> str | None:
+    """Returns the sentence that says why XLA cannot be used, or `None`."""
+    if run_eagerly:
+        return "run_eagerly=True excludes compilation."
+    for network in networks:
+        for layer in network._flatten_layers():
+            if not layer.supports_jit:
+                return f"layer {layer.name!r} of {network.name!r} says it does not support XLA."
+    lowered = tf.function(field, jit_compile=True, autograph=False)
+    try:
+        lowered.experimental_get_compiler_ir(*example)(stage="hlo")
+    except (tf.errors.OpError, ValueError) as error:
+        return f"XLA cannot lower the networks: {_first_line(error)}"
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:300] if lines else type(error).__name__

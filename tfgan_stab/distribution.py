@@ -1,0 +1,100 @@
+"""The only code that writes weights, and the only code that talks to other replicas.
+
+Values assigned per replica are not checked by TensorFlow: unequal ones leave the copies of a weight
+silently different. So every write goes through here, and whatever is written was either averaged
+here or computed from such averages alike on every replica.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+def num_replicas() -> int:
+    """Returns how many replicas share a batch, 1 without a strategy."""
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def replica_number() -> tf.Tensor | int:
+    """Returns this replica's number, counted from 0; 0 outside of replicas."""
+    context = tf.distribute.get_replica_context()
+    return context.replica_id_in_sync_group if context and num_replicas() > 1 else 0
+
+
+def average(values: Any) -> Any:
+    """Returns the mean over replicas of each tensor of a nested structure.
+
+    Args:
+        values: Nested tensors, alike on all replicas; `None` stays `None`.
+
+    Returns:
+        The same structure. Integer tensors are this replica's own: counters and seeds, which
+        advance alike everywhere.
+    """
+    if num_replicas() == 1:
+        return values
+    flat = tf.nest.flatten(values)
+    places = [i for i, value in enumerate(flat) if value is not None and value.dtype.is_floating]
+    if places:
+        context = tf.distribute.get_replica_context()
+        means = context.all_reduce(tf.distribute.ReduceOp.MEAN, [flat[i] for i in places])
+        for i, mean in zip(places, means, strict=True):
+            flat[i] = mean
+    return tf.nest.pack_sequence_as(values, flat)
+
+
+def read(variables: Sequence[keras.Variable]) -> list[tf.Tensor]:
+    """Returns the variables' values now, as tensors that later writes do not change."""
+    return [tf.identity(tf.convert_to_tensor(variable.value)) for variable in variables]
+
+
+def write(variables: Sequence[keras.Variable], values: Sequence[Any]) -> None:
+    """Assigns each variable its value, on every replica.
+
+    Args:
+        variables: Keras variables.
+        values: Tensors or arrays of the same shapes; in a replica context they must be equal on
+            all replicas.
+    """
+    for variable, value in zip(variables, values, strict=True):
+        variable.value.assign(tf.cast(value, variable.value.dtype))
+
+
+def apply(
+    optimizer: keras.optimizers.Optimizer,
+    variables: Sequence[keras.Variable],
+    slopes: Sequence[tf.Tensor],
+) -> None:
+    """Lets a Keras optimizer move its variables along downhill slopes.
+
+    Args:
+        optimizer: Built on `variables`.
+        variables: The trainable weights of one player.
+        slopes: Minus the gradients, already averaged over replicas.
+    """
+    gradients = [-slope for slope in slopes]
+    with _averaged_already(optimizer) if num_replicas() > 1 else contextlib.nullcontext():
+        optimizer.apply(gradients, list(variables))
+
+
+@contextlib.contextmanager
+def _averaged_already(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
+    """Keeps an optimizer from summing over replicas what is their mean already.
+
+    Dividing by the number of replicas beforehand would give the same sum, but only after gradient
+    clipping had seen slopes that are too small, and for a second round of communication.
+    """
+    if not hasattr(optimizer, "_all_reduce_sum_gradients"):
+        raise RuntimeError(
+            f"Expected a Keras optimizer of the TensorFlow backend. Received: "
+            f"{type(optimizer).__name__}, which does not say how it sums over replicas. Train "
+            "without a distribution strategy, or use an optimizer of `keras.optimizers`."
+        )
+    vars(optimizer)["_all_reduce_sum_gradients"] = lambda pairs: pairs
+    try:
+        yield
+    finally:
+        del vars(optimizer)["_all_reduce_sum_gradients"]

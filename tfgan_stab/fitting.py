@@ -1,0 +1,216 @@
+"""What `GAN.fit` adds to Keras' own: data that start at the right round, and resuming.
+
+A resumed run may begin inside an epoch. Keras has no such thing, so the rest of that epoch is
+trained as a short epoch of its own, and the callbacks see one training from begin to end.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import keras
+import tensorflow as tf
+
+from tfgan_stab.game.pair import Pair
+
+
+class Progress(NamedTuple):
+    """How far a run has come.
+
+    Attributes:
+        epoch: Epochs finished.
+        step: Rounds finished of the epoch that follows.
+    """
+
+    epoch: int
+    step: int
+
+
+@runtime_checkable
+class Resumer(Protocol):
+    """A callback that can put a model back to where an earlier run left it."""
+
+    def resume(self, gan: keras.Model) -> Progress | None:
+        """Restores everything; returns how far that was, or `None` if there is nothing."""
+
+
+def fit(
+    gan: Any,
+    keras_fit: Callable[..., keras.callbacks.History],
+    x: Any,
+    y: Any,
+    *,
+    epochs: int = 1,
+    initial_epoch: int = 0,
+    steps_per_epoch: int | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] | None = None,
+    verbose: Any = "auto",
+    **kwargs: Any,
+) -> keras.callbacks.History:
+    """Trains `gan` by Keras' `fit`, from where its callbacks say it stopped."""
+    if not gan.compiled:
+        raise ValueError("A GAN must be compiled before `fit`. Call gan.compile(...) first.")
+    callbacks = _resumers_last(callbacks)
+    progress = _resumed(gan, callbacks) or Progress(initial_epoch, 0)
+    if not int(gan.rounds):
+        gan.start_over()
+    steps = _epoch_length(gan, x, steps_per_epoch)
+    if steps is not None and progress.step >= steps:
+        raise ValueError(
+            f"Expected the epochs of the run that is resumed, longer than {progress.step} rounds. "
+            f"Received: steps_per_epoch={steps}. Resume with the former value."
+        )
+    if getattr(x, "num_classes", None) and gan.num_classes is None:
+        gan.num_classes = x.num_classes
+    if verbose:
+        print(_headline(gan))
+    calls = keras.callbacks.CallbackList(
+        callbacks,
+        add_history=True,
+        add_progbar=verbose != 0,
+        verbose=verbose,
+        epochs=epochs,
+        steps=steps,
+        model=gan,
+    )
+    arguments = {"y": y, "callbacks": calls, "verbose": verbose, **kwargs}
+    if isinstance(x, tf.data.Dataset):
+        arguments["shuffle"] = False  # Keras would only warn that it cannot.
+    if progress.step and progress.epoch < epochs:
+        _finish_epoch(gan, keras_fit, x, steps, progress, arguments)
+        progress = Progress(progress.epoch + 1, 0)
+        if progress.epoch == epochs or gan.stop_training:
+            calls.on_train_end()
+            return gan.history
+    return keras_fit(
+        x=_from_now_on(gan, x, steps_per_epoch),
+        initial_epoch=progress.epoch,
+        epochs=epochs,
+        steps_per_epoch=steps if _is_ours(x) else steps_per_epoch,
+        **arguments,
+    )
+
+
+def check_batch(reals: Any, labels: Any, weights: Any, pair: Pair) -> None:
+    """Raises where a batch is not what the networks expect.
+
+    Raises:
+        TypeError: If examples are no floats, or labels no integers.
+        ValueError: If shapes do not fit, or labels are missing, superfluous or weighted.
+    """
+    if weights is not None:
+        raise ValueError(
+            "A batch must be examples, or (examples, labels). Received: a third element. Weights "
+            "of samples have no meaning in a GAN's game; leave them out."
+        )
+    if pair.conditional and labels is None:
+        raise ValueError(
+            "The networks take class labels, so batches must be (examples, labels). Received: "
+            "examples alone. Load the data with labels=True."
+        )
+    if not pair.conditional and labels is not None:
+        raise ValueError(
+            "The networks take no class labels, so batches must be examples alone. Received: "
+            "(examples, labels). Drop them: dataset.map(lambda examples, labels: examples)."
+        )
+    if not tf.is_tensor(reals) or not reals.dtype.is_floating:
+        kind = getattr(reals, "dtype", type(reals)).name if tf.is_tensor(reals) else type(reals)
+        raise TypeError(
+            f"Examples must be floats, images in [-1, 1]. Received: {kind}. Scale bytes with "
+            "tf.cast(images, tf.float32) / 127.5 - 1, or load them through tgs.data."
+        )
+    if labels is not None and not labels.dtype.is_integer:
+        raise TypeError(f"Labels must be integers, shape [batch]. Received: {labels.dtype.name}.")
+    shape = reals.shape[1:]
+    if not shape.is_compatible_with(pair.example_shape):
+        raise ValueError(
+            f"Examples must have the shape that the generator returns, {list(pair.example_shape)}. "
+            f"Received: {list(shape)}. Resize the data, or change both networks."
+        )
+
+
+def _resumers_last(callbacks: Any) -> list[keras.callbacks.Callback]:
+    """Puts checkpoints last, so that what they save includes what the others did."""
+    return sorted(callbacks or [], key=lambda callback: isinstance(callback, Resumer))
+
+
+def _resumed(gan: Any, callbacks: Sequence[Any]) -> Progress | None:
+    resumers = [callback for callback in callbacks if isinstance(callback, Resumer)]
+    if len(resumers) > 1:
+        raise ValueError(
+            f"A run resumes from one place. Received: {len(resumers)} checkpoint callbacks. Keep "
+            "one; `keep=` says how many checkpoints stay."
+        )
+    return resumers[0].resume(gan) if resumers else None
+
+
+def _is_ours(x: Any) -> bool:
+    return hasattr(x, "starting_at")
+
+
+def _epoch_length(gan: Any, x: Any, steps_per_epoch: int | None) -> int | None:
+    if steps_per_epoch is not None or not _is_ours(x):
+        return steps_per_epoch or _cardinality(x)
+    if x.num_examples is None:
+        raise ValueError(
+            f"`steps_per_epoch` is needed: {x.name!r} makes up examples without end. Received: "
+            "None. Write fit(..., steps_per_epoch=500)."
+        )
+    return max(1, x.num_examples // (x.batch_size * gan.scheme.parts))
+
+
+def _cardinality(x: Any) -> int | None:
+    if not isinstance(x, tf.data.Dataset):
+        return None
+    count = int(x.cardinality())
+    return count if count > 0 else None
+
+
+def _from_now_on(gan: Any, x: Any, steps_per_epoch: int | None) -> Any:
+    """Returns the data from the round that comes next."""
+    rounds = int(gan.rounds)
+    if _is_ours(x):
+        return x.starting_at(rounds, gan.scheme.parts)
+    if rounds and steps_per_epoch and isinstance(x, tf.data.Dataset) and _cardinality(x) is None:
+        return x.skip(rounds)
+    return x
+
+
+def _finish_epoch(
+    gan: Any,
+    keras_fit: Callable[..., keras.callbacks.History],
+    x: Any,
+    steps: int | None,
+    progress: Progress,
+    arguments: dict[str, Any],
+) -> None:
+    """Trains what is left of an epoch."""
+    if not isinstance(x, tf.data.Dataset) or steps is None:
+        raise ValueError(
+            "Resuming inside an epoch needs data in a fixed order: a data set of tgs.data, or a "
+            f"tf.data.Dataset with steps_per_epoch. Received: {type(x).__name__}. Use "
+            "tgs.data.arrays(...), or Checkpoint(..., every='epoch')."
+        )
+    rest = _from_now_on(gan, x, steps) if _is_ours(x) else x.skip(progress.step)
+    calls = arguments["callbacks"]
+    on_train_end, calls.on_train_end = calls.on_train_end, lambda logs=None: None
+    try:
+        keras_fit(
+            x=rest,
+            initial_epoch=progress.epoch,
+            epochs=progress.epoch + 1,
+            steps_per_epoch=steps - progress.step,
+            **arguments,
+        )
+    finally:
+        calls.on_train_end = on_train_end
+    # What follows is the same training: it does not begin again.
+    calls.on_train_begin = lambda logs=None: None
+
+
+def _headline(gan: Any) -> str:
+    replicas = gan.distribute_strategy.num_replicas_in_sync
+    return (
+        f"GAN: {gan.scheme!r}, {gan.scheme.evaluations} field evaluation(s) a round; XLA: "
+        f"{gan.compilation.scope} ({gan.compilation.reason}) {replicas} replica(s), "
+        f"{keras.config.dtype_policy().name}."
+    )

@@ -1,0 +1,218 @@
+"""What each player minimises: pure functions of the discriminator's outputs.
+
+Naming rule: `<name>_generator_loss` and `<name>_discriminator_loss` are functions
+`(real_logits, fake_logits) -> scalar`; `<name>` itself is the pair, an `AdversarialLoss`.
+Logits have any shape `[batch, ...]` and no unit; a larger one means "more real". Losses are means
+over all logits, sums over the real and the fake term, and are minimised by their own player.
+"""
+
+import dataclasses
+import difflib
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from tfgan_stab.game.players import Players
+
+LossFunction = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+@dataclasses.dataclass(frozen=True)
+class AdversarialLoss:
+    """A pair of losses, one for each player.
+
+    Args:
+        name: The name it is chosen by and reported under.
+        generator: Function `(real_logits, fake_logits) -> scalar` that the generator minimises.
+        discriminator: The same for the discriminator.
+        generator_sees_reals: Whether the generator's loss depends on `real_logits`. Where it does
+            not, they are not computed for a generator's update alone and `None` is passed.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> losses = wasserstein(tf.constant([1.0, 3.0]), tf.constant([0.5, 0.5]))
+        >>> float(losses.generator), float(losses.discriminator)
+        (-0.5, -1.5)
+    """
+
+    name: str
+    generator: LossFunction
+    discriminator: LossFunction
+    generator_sees_reals: bool = False
+
+    def __call__(self, real_logits: tf.Tensor, fake_logits: tf.Tensor) -> Players:
+        """Returns both players' losses, each a scalar."""
+        return Players(
+            self.generator(real_logits, fake_logits), self.discriminator(real_logits, fake_logits)
+        )
+
+
+def _mean_softplus(logits: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(tf.nn.softplus(logits))
+
+
+def non_saturating_generator_loss(
+    real_logits: tf.Tensor | None, fake_logits: tf.Tensor
+) -> tf.Tensor:
+    """Returns `E softplus(-D(G(z)))`, that is `-E log sigmoid(D(G(z)))`.
+
+    Source: Goodfellow et al. 2014, arXiv 1406.2661, section 3; ODE-GAN uses the same.
+    """
+    del real_logits
+    return _mean_softplus(-fake_logits)
+
+
+def non_saturating_discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
+    """Returns `E softplus(-D(x)) + E softplus(D(G(z)))`; `2 ln 2` when D cannot tell."""
+    return _mean_softplus(-real_logits) + _mean_softplus(fake_logits)
+
+
+def minimax_generator_loss(real_logits: tf.Tensor | None, fake_logits: tf.Tensor) -> tf.Tensor:
+    """Returns `-E softplus(D(G(z)))`, that is `E log(1 - sigmoid(D(G(z))))`: zero-sum with D's.
+
+    Source: Goodfellow et al. 2014, arXiv 1406.2661, equation 1.
+    """
+    del real_logits
+    return -_mean_softplus(fake_logits)
+
+
+minimax_discriminator_loss = non_saturating_discriminator_loss
+
+
+def hinge_generator_loss(real_logits: tf.Tensor | None, fake_logits: tf.Tensor) -> tf.Tensor:
+    """Returns `-E D(G(z))`.
+
+    Source: Miyato et al. 2018, arXiv 1802.05957, equation 17.
+    """
+    del real_logits
+    return -tf.reduce_mean(fake_logits)
+
+
+def hinge_discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
+    """Returns `E max(0, 1 - D(x)) + E max(0, 1 + D(G(z)))`.
+
+    Source: Miyato et al. 2018, arXiv 1802.05957, equation 16 (there maximised).
+    """
+    return tf.reduce_mean(tf.nn.relu(1.0 - real_logits)) + tf.reduce_mean(
+        tf.nn.relu(1.0 + fake_logits)
+    )
+
+
+wasserstein_generator_loss = hinge_generator_loss
+
+
+def wasserstein_discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
+    """Returns `E D(G(z)) - E D(x)`; it needs a penalty or a constraint on D to mean anything.
+
+    Source: Arjovsky et al. 2017, arXiv 1701.07875, equation 3 (there maximised).
+    """
+    return tf.reduce_mean(fake_logits) - tf.reduce_mean(real_logits)
+
+
+def least_squares_generator_loss(
+    real_logits: tf.Tensor | None, fake_logits: tf.Tensor
+) -> tf.Tensor:
+    """Returns `1/2 E (D(G(z)) - 1)^2`.
+
+    Source: Mao et al. 2017, arXiv 1611.04076, equation 9 (labels 0 and 1).
+    """
+    del real_logits
+    return 0.5 * tf.reduce_mean(tf.square(fake_logits - 1.0))
+
+
+def least_squares_discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
+    """Returns `1/2 E (D(x) - 1)^2 + 1/2 E D(G(z))^2`."""
+    return 0.5 * tf.reduce_mean(tf.square(real_logits - 1.0)) + 0.5 * tf.reduce_mean(
+        tf.square(fake_logits)
+    )
+
+
+def relativistic_average_discriminator_loss(
+    real_logits: tf.Tensor, fake_logits: tf.Tensor
+) -> tf.Tensor:
+    """Returns `E softplus(-(D(x) - E D(G(z)))) + E softplus(D(G(z)) - E D(x))`.
+
+    Source: Jolicoeur-Martineau 2018, arXiv 1807.00734, equations 17-18 (number from memory).
+    Departures: the inner means are over a replica's share of the batch, not the whole batch.
+    """
+    return _mean_softplus(tf.reduce_mean(fake_logits) - real_logits) + _mean_softplus(
+        fake_logits - tf.reduce_mean(real_logits)
+    )
+
+
+def relativistic_average_generator_loss(
+    real_logits: tf.Tensor, fake_logits: tf.Tensor
+) -> tf.Tensor:
+    """Returns the discriminator's loss with reals and fakes exchanged."""
+    return relativistic_average_discriminator_loss(fake_logits, real_logits)
+
+
+non_saturating = AdversarialLoss(
+    "non_saturating", non_saturating_generator_loss, non_saturating_discriminator_loss
+)
+minimax = AdversarialLoss("minimax", minimax_generator_loss, minimax_discriminator_loss)
+hinge = AdversarialLoss("hinge", hinge_generator_loss, hinge_discriminator_loss)
+wasserstein = AdversarialLoss(
+    "wasserstein", wasserstein_generator_loss, wasserstein_discriminator_loss
+)
+least_squares = AdversarialLoss(
+    "least_squares", least_squares_generator_loss, least_squares_discriminator_loss
+)
+relativistic_average = AdversarialLoss(
+    "relativistic_average",
+    relativistic_average_generator_loss,
+    relativistic_average_discriminator_loss,
+    generator_sees_reals=True,
+)
+
+LOSSES = {
+    loss.name: loss
+    for loss in (
+        non_saturating,
+        minimax,
+        hinge,
+        wasserstein,
+        least_squares,
+        relativistic_average,
+    )
+}
+
+
+def get(loss: Any) -> AdversarialLoss:
+    """Returns the loss that a name, an `AdversarialLoss` or a pair of functions stands for.
+
+    Args:
+        loss: One of the names in `LOSSES`; an `AdversarialLoss`; or your own pair
+            `(generator_loss, discriminator_loss)` of functions `(real_logits, fake_logits) ->
+            scalar`.
+
+    Returns:
+        The `AdversarialLoss`; your own pair's generator loss is given the real logits too.
+
+    Raises:
+        ValueError: If the name is not known.
+        TypeError: If it is none of these.
+
+    Example:
+        >>> get("hinge").name
+        'hinge'
+    """
+    if isinstance(loss, AdversarialLoss):
+        return loss
+    if isinstance(loss, str):
+        if loss in LOSSES:
+            return LOSSES[loss]
+        near = difflib.get_close_matches(loss, LOSSES, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"`loss` must be one of {sorted(LOSSES)}, an `AdversarialLoss` or a pair of functions. "
+            f"Received: {loss!r}.{hint}"
+        )
+    if isinstance(loss, (tuple, list)) and len(loss) == 2 and all(map(callable, loss)):
+        return AdversarialLoss("custom", *loss, generator_sees_reals=True)
+    raise TypeError(
+        f"`loss` must be one of the names {sorted(LOSSES)}, an `AdversarialLoss`, or a pair "
+        "(generator_loss, discriminator_loss) of functions (real_logits, fake_logits) -> scalar. "
+        f"Received: {loss!r}."
+    )

@@ -1,0 +1,128 @@
+"""Whether two Keras models can play against each other, checked before anything is trained."""
+
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from tfgan_stab.data.latents import as_sampler
+from tfgan_stab.game.players import Players
+
+
+class Pair(NamedTuple):
+    """What is known of a generator and a discriminator that fit.
+
+    Attributes:
+        example_shape: Shape of one example, without the batch.
+        conditional: Whether both networks take a class label as their second input.
+    """
+
+    example_shape: tuple[int | None, ...]
+    conditional: bool
+
+
+def check_pair(generator: Any, discriminator: Any, latents: Any) -> Pair:
+    """Builds both networks where they are not built, and checks that they fit.
+
+    Args:
+        generator: Maps latents `[batch, size]` (and int labels `[batch]`) to examples.
+        discriminator: Maps examples (and int labels `[batch]`) to logits `[batch, ...]`.
+        latents: A latent sampler, or the size of the generator's noise.
+
+    Raises:
+        TypeError: If one is no Keras model.
+        ValueError: If shapes do not fit, a variable is shared, a network has nothing to train, or
+            only one of them takes labels.
+    """
+    networks = Players(generator, discriminator)
+    for name, network in networks._asdict().items():
+        if not isinstance(network, keras.Model):
+            raise TypeError(
+                f"`{name}` must be a Keras model, an instance of keras.Model. Received: "
+                f"{network!r}. Wrap layers in keras.Sequential([...])."
+            )
+    conditional = _check_labels(networks)
+    latent_shape = tuple(as_sampler(latents).shape)
+    _check_input("generator", generator, latent_shape, "`latents` gives noise of")
+    labels = tf.zeros([2], tf.int32)
+    noise = tf.zeros([2, *latent_shape])
+    examples = generator([noise, labels] if conditional else noise, training=False)
+    if not tf.is_tensor(examples) or examples.shape[0] != 2:
+        raise ValueError(
+            "`generator` must return one tensor [batch, ...] of examples. Received: "
+            f"{examples!r:.200} for a batch of 2."
+        )
+    example_shape = tuple(examples.shape[1:])
+    _check_input("discriminator", discriminator, example_shape, "the generator returns")
+    logits = discriminator([examples, labels] if conditional else examples, training=False)
+    if not tf.is_tensor(logits) or not logits.dtype.is_floating or logits.shape[0] != 2:
+        raise ValueError(
+            "`discriminator` must return one float tensor [batch, ...] of logits. Received: "
+            f"{logits!r:.200} for a batch of 2. End it with keras.layers.Dense(1)."
+        )
+    _check_variables(networks)
+    return Pair(example_shape, conditional)
+
+
+def _check_labels(networks: Players) -> bool:
+    counts = Players(*(len(getattr(n, "inputs", None) or [None]) for n in networks))
+    for name, count in counts._asdict().items():
+        if count > 2:
+            raise ValueError(
+                f"`{name}` must have one input, or two of which the second takes integer class "
+                f"labels. Received: {count} inputs."
+            )
+    if counts.generator != counts.discriminator:
+        raise ValueError(
+            "Either both networks take class labels as a second input or neither does. Received: "
+            f"a generator with {counts.generator} and a discriminator with {counts.discriminator} "
+            "input(s). Add keras.Input((), dtype='int32') to the one that lacks it."
+        )
+    if counts.generator == 1:
+        return False
+    for name, network in networks._asdict().items():
+        second = network.inputs[1]
+        if not second.dtype.startswith("int") or len(second.shape) != 1:
+            raise ValueError(
+                f"The second input of `{name}` must take integer class labels, shape [batch]. "
+                f"Received: {second.dtype} {list(second.shape)}. Use "
+                "keras.Input((), dtype='int32')."
+            )
+    return True
+
+
+def _check_input(name: str, network: keras.Model, given: tuple, giver: str) -> None:
+    inputs = getattr(network, "inputs", None)
+    if not inputs:
+        return
+    expected = tuple(inputs[0].shape[1:])
+    fits = len(expected) == len(given) and all(
+        e is None or g is None or e == g for e, g in zip(expected, given, strict=True)
+    )
+    if not fits:
+        fix = (
+            f"Write latents={expected[0]}"
+            if name == "generator"
+            else "Give the discriminator that input shape"
+        )
+        raise ValueError(
+            f"`{name}` expects inputs of shape {list(expected)}. Received: {giver} shape "
+            f"{list(given)}. {fix}, or change the network."
+        )
+
+
+def _check_variables(networks: Players) -> None:
+    for name, network in networks._asdict().items():
+        if not network.trainable_variables:
+            raise ValueError(
+                f"`{name}` must have trainable weights. Received: {network.name!r} without any. "
+                "Set trainable=True or add a layer with weights."
+            )
+    owned = {id(variable) for variable in networks.generator.variables}
+    shared = [v.path for v in networks.discriminator.variables if id(v) in owned]
+    if shared:
+        raise ValueError(
+            "Each variable must belong to one player. Received: a generator and a discriminator "
+            f"that share {shared[:5]}. Give each its own layers, for example by building the "
+            "shared part twice."
+        )

@@ -1,0 +1,543 @@
+"""The model: a pair of networks that trains as a GAN through `fit`."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgan_stab import compilation, distribution, fitting
+from tfgan_stab.averaging import Average, AveragedWeights, check_averages
+from tfgan_stab.data.latents import as_sampler
+from tfgan_stab.game import losses, noise
+from tfgan_stab.game.field import AdversarialField, Batch
+from tfgan_stab.game.pair import check_pair
+from tfgan_stab.game.players import BOTH, Players
+from tfgan_stab.round import Round
+from tfgan_stab.swapping import LIVE, WeightsInUse
+from tfgan_stab.updates.alternating import Alternating
+from tfgan_stab.updates.scheme import Scheme, check_scheme
+
+# What noise is drawn for; each purpose has a stream of its own.
+TRAINING, TESTING, SAMPLING = range(3)
+
+
+@keras.saving.register_keras_serializable("tfgan_stab")
+class GAN(keras.Model):
+    """A generator and a discriminator that train each other through `fit`.
+
+    Each round reads a batch, draws noise, lets the update scheme move both players through the
+    vector field of their losses, and takes the new weights into the averages.
+
+    Args:
+        generator: Keras model from latents `[batch, size]` to examples `[batch, ...]`, images as
+            float `[batch, height, width, channels]` in [-1, 1].
+        discriminator: Keras model from examples to logits `[batch, ...]`, larger for more real.
+        latents: Size of N(0, I) noise, an integer, or a sampler of `tgs.data.latents`.
+        num_classes: Classes to sample from when no labels are given, an integer; only for networks
+            that take int32 labels `[batch]` as a second input. `fit` fills it in from `tgs.data`.
+        name: The model's name.
+
+    Raises:
+        TypeError: If a network is no Keras model.
+        ValueError: If the networks do not fit each other.
+
+    Example:
+        >>> import keras, numpy as np, tfgan_stab as tgs
+        >>> gan = tgs.GAN(
+        ...     generator=keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)]),
+        ...     discriminator=keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]),
+        ...     latents=2,
+        ... )
+        >>> gan.compile(
+        ...     generator_optimizer=keras.optimizers.Adam(1e-4),
+        ...     discriminator_optimizer=keras.optimizers.Adam(4e-4),
+        ... )
+        >>> history = gan.fit(np.ones([64, 2], "float32"), batch_size=32, verbose=0)
+        >>> int(gan.rounds)
+        2
+
+    Source: Goodfellow et al. 2014, arXiv 1406.2661.
+    """
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        latents: Any = 128,
+        num_classes: int | None = None,
+        name: str = "gan",
+    ):
+        super().__init__(name=name)
+        with self.distribute_strategy.scope():
+            self.pair = check_pair(generator, discriminator, latents)
+        self.generator = generator
+        self.discriminator = discriminator
+        self.latents = as_sampler(latents)
+        self.num_classes = num_classes
+        self.rounds = self.add_weight(
+            shape=(), initializer="zeros", dtype="int64", trainable=False, name="rounds"
+        )
+        self.listeners: list[Callable[[Any], None]] = []
+        self._averages: dict[str, AveragedWeights] = {}
+        self.weights_in_use = WeightsInUse(generator, self._averages)
+        self._generate = tf.function(self._generated, autograph=False)
+        self.built = True
+
+    # -- Settings ---------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        generator_optimizer: Any,
+        discriminator_optimizer: Any,
+        loss: Any = "non_saturating",
+        scheme: Scheme | None = None,
+        averages: dict[str, Average] | None = None,
+        jit_compile: bool | str = "auto",
+        seed: int = 0,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+    ) -> None:
+        """Chooses how the players move; builds both optimizers and starts counting rounds at 0.
+
+        Args:
+            generator_optimizer: A Keras optimizer or its name. Its learning rate is the paper's a.
+            discriminator_optimizer: Another one; the paper's b. Two rates make TTUR.
+            loss: A name of `tgs.game.losses`, an `AdversarialLoss`, or your own pair of functions.
+            scheme: How the players move; `tgs.Alternating()` unless given.
+            averages: Averages of the generator's weights by name, such as
+                `{"ema": tgs.ExponentialAverage(0.999)}`.
+            jit_compile: `True`, `False`, or "auto" to use XLA where the networks allow it.
+                `gan.compilation` says what was chosen and why.
+            seed: Decides all noise, an integer. The data have a seed of their own.
+            run_eagerly: Whether to run without graphs, for debugging.
+            steps_per_execution: Rounds per call from Python, an integer >= 1.
+
+        Raises:
+            TypeError: If an argument is of a wrong kind.
+            ValueError: If an argument is out of range, or an optimizer is used for both players.
+        """
+        self.weights_in_use.switch(LIVE)
+        self.loss_pair = losses.get(loss)
+        self.scheme = check_scheme(Alternating() if scheme is None else scheme)
+        rules = check_averages(averages)
+        self.seed = _checked_seed(seed)
+        optimizers = _checked_optimizers(generator_optimizer, discriminator_optimizer)
+        self.generator_optimizer, self.discriminator_optimizer = optimizers
+        with self.distribute_strategy.scope():
+            for optimizer, variables in zip(optimizers, self._variables, strict=True):
+                optimizer.build(variables)
+            self._averages = {
+                name: AveragedWeights(rule, self.generator.variables, name)
+                for name, rule in rules.items()
+            }
+            self._make_scheme_state()
+        self.weights_in_use = WeightsInUse(self.generator, self._averages)
+        self.loss_means = Players(*(keras.metrics.Mean(f"{player}_loss") for player in BOTH))
+        self._choose_compilation(jit_compile, run_eagerly)
+        super().compile(
+            optimizer=None,
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            jit_compile=self.compilation.scope == "round",
+        )
+        self._compile_settings = {
+            "generator_optimizer": self.generator_optimizer,
+            "discriminator_optimizer": self.discriminator_optimizer,
+            "loss": loss,
+            "scheme": self.scheme,
+            "averages": rules,
+            "jit_compile": jit_compile,
+            "seed": seed,
+            "run_eagerly": run_eagerly,
+            "steps_per_execution": steps_per_execution,
+        }
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Sets the rounds to 0; averages and scheme start from the weights as they are."""
+        weights = distribution.read(self.generator.variables)
+        for average in self._averages.values():
+            distribution.write(average.weights, weights)
+        params = Players(*map(distribution.read, self._variables))
+        distribution.write(self._scheme_variables, tf.nest.flatten(self.scheme.init(params)))
+        distribution.write([self.rounds], [0])
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The means of both players' losses over an epoch."""
+        return list(self.loss_means) if self.compiled else []
+
+    @property
+    def averages(self) -> dict[str, Average]:
+        """The rules of the averages, by name."""
+        return {name: average.average for name, average in self._averages.items()}
+
+    @property
+    def optimizers(self) -> Players:
+        """Both players' optimizers."""
+        return Players(self.generator_optimizer, self.discriminator_optimizer)
+
+    # -- Training ---------------------------------------------------------------------------------
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """Plays one round: one update of the generator and all that comes before it."""
+        game = Round(self._field, self._variables, self.optimizers, self._parts(data), self._state)
+        params, scheme_state = self.scheme.step(game, game.start(), self._scheme_state())
+        self._commit(game, params, scheme_state)
+        for mean, loss in zip(self.loss_means, game.losses, strict=True):
+            mean.update_state(loss)
+        return self.get_metrics_result()
+
+    def _commit(self, game: Round, params: Players, scheme_state: Any) -> None:
+        game.write(params)
+        for network, state in zip(self._networks, game.state_after, strict=True):
+            distribution.write(network.non_trainable_variables, state)
+        distribution.write(self._scheme_variables, tf.nest.flatten(scheme_state))
+        rounds = tf.convert_to_tensor(self.rounds.value) + 1
+        distribution.write([self.rounds], [rounds])
+        weights = distribution.read(self.generator.variables)
+        for average in self._averages.values():
+            distribution.write(average.weights, average.updated(weights, rounds))
+
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """Returns both players' losses in inference mode."""
+        reals, labels = self._unpacked(data)
+        seen = tf.cast(self.loss_means.generator.count.value, tf.int32)
+        latents = self._draw(tf.shape(reals)[0], TESTING, seen)
+        params = Players(*map(distribution.read, self._variables))
+        both = self._adversarial.losses(params, self._state, Batch(reals, labels, latents))
+        for mean, loss in zip(self.loss_means, both, strict=True):
+            mean.update_state(loss)
+        return self.get_metrics_result()
+
+    def _parts(self, data: Any) -> list[Batch]:
+        """Splits a round's batch into the minibatches its scheme asks for, each with its noise."""
+        reals, labels = self._unpacked(data)
+        count = self.scheme.parts
+        rows = reals.shape[0]
+        if rows is not None and rows % count:
+            raise ValueError(
+                f"{self.scheme} splits each batch into {count} equal minibatches. Received: a "
+                f"batch of {rows} (per replica). Batch by a multiple of {count}, or give `fit` a "
+                "data set of tgs.data, which takes care of it."
+            )
+        split_labels = [None] * count if labels is None else tf.split(labels, count)
+        rounds = tf.convert_to_tensor(self.rounds.value)
+        return [
+            Batch(part, part_labels, self._draw(tf.shape(part)[0], TRAINING, rounds, number))
+            for number, (part, part_labels) in enumerate(
+                zip(tf.split(reals, count), split_labels, strict=True)
+            )
+        ]
+
+    def _draw(self, count: Any, *counters: Any) -> tf.Tensor:
+        """Draws this replica's rows of the noise that all replicas share.
+
+        Drawing the whole and keeping some makes N replicas see what one would have seen.
+        """
+        replicas = distribution.num_replicas()
+        latents = self.latents(count * replicas, noise.key(self.seed, *counters))
+        first = distribution.replica_number() * count
+        return tf.cast(latents[first : first + count], keras.config.floatx())
+
+    def _unpacked(self, data: Any) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Returns a batch's examples and labels, as the networks expect them."""
+        reals, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
+        fitting.check_batch(reals, labels, weights, self.pair)
+        floats = tf.cast(reals, keras.config.floatx())
+        return floats, None if labels is None else tf.cast(labels, tf.int32)
+
+    def _choose_compilation(self, jit_compile: bool | str, run_eagerly: bool) -> None:
+        self._adversarial = AdversarialField(self._networks, self.loss_pair)
+        example = tf.zeros([2, *(side or 8 for side in self.pair.example_shape)])
+        labels = tf.zeros([2], tf.int32) if self.pair.conditional else None
+        batch = Batch(example, labels, self._draw(2, SAMPLING))
+        params = Players(*map(distribution.read, self._variables))
+        self.compilation = compilation.choose(
+            jit_compile,
+            self._adversarial,
+            (params, self._state, batch, BOTH),
+            self._networks,
+            self.distribute_strategy.num_replicas_in_sync,
+            run_eagerly,
+        )
+        self._field: Callable[..., Any] = self._adversarial
+        if not run_eagerly:
+            # One function, traced once and called at each evaluation. XLA compiles it here only
+            # where it does not compile the whole round.
+            self._field = tf.function(
+                self._adversarial,
+                autograph=False,
+                jit_compile=True if self.compilation.scope == "field" else None,
+            )
+
+    def _make_scheme_state(self) -> None:
+        state = self.scheme.init(Players(*map(distribution.read, self._variables)))
+        self._scheme_structure = tf.nest.map_structure(lambda _: 0, state)
+        self._scheme_variables = [
+            self.add_weight(
+                shape=value.shape, dtype=value.dtype.name, initializer="zeros", trainable=False
+            )
+            for value in map(tf.convert_to_tensor, tf.nest.flatten(state))
+        ]
+
+    def _scheme_state(self) -> Any:
+        values = distribution.read(self._scheme_variables)
+        return tf.nest.pack_sequence_as(self._scheme_structure, values)
+
+    @property
+    def _networks(self) -> Players:
+        return Players(self.generator, self.discriminator)
+
+    @property
+    def _variables(self) -> Players:
+        return Players(*(network.trainable_variables for network in self._networks))
+
+    @property
+    def _state(self) -> Players:
+        return Players(*(distribution.read(n.non_trainable_variables) for n in self._networks))
+
+    # -- Keras workflows --------------------------------------------------------------------------
+
+    def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
+        """Returns the generator's examples for latents (and labels): the model's prediction."""
+        return self.generator(inputs, training=training)
+
+    def fit(self, x: Any = None, y: Any = None, **kwargs: Any) -> keras.callbacks.History:
+        """Trains, as `keras.Model.fit` does; see there for all arguments.
+
+        Args:
+            x: A data set of `tgs.data`, a `tf.data.Dataset` of examples or `(examples, labels)`,
+                or an array of examples. A data set of `tgs.data` is endless: an epoch is
+                `steps_per_epoch` rounds, and one pass over the examples unless given.
+            y: Labels, if `x` is an array and the networks take labels.
+            **kwargs: `epochs`, `steps_per_epoch`, `batch_size`, `callbacks`, `verbose`, ... A
+                `tgs.callbacks.Checkpoint` among the callbacks is called last and, where its
+                directory holds a checkpoint, resumes that run; `epochs` counts from its beginning.
+
+        Returns:
+            The history of the epochs trained now.
+        """
+        with self._live_again():
+            return fitting.fit(self, super().fit, x, y, **kwargs)
+
+    def evaluate(
+        self, x: Any = None, y: Any = None, scores: Sequence[Any] = (), **kwargs: Any
+    ) -> Any:
+        """Returns both players' losses on the data in inference mode, and the scores asked for.
+
+        Args:
+            x: Data as for `fit`, finite or with `steps`.
+            y: Labels as for `fit`.
+            scores: Scores such as `tgs.FID(...)`, computed for the weights in use.
+            **kwargs: `steps`, `batch_size`, `callbacks`, `return_dict`, ..., as in Keras.
+
+        Returns:
+            A list in the order losses, scores; a dictionary with `return_dict=True`.
+        """
+        as_dictionary = kwargs.pop("return_dict", False)
+        with self._live_again():
+            found = super().evaluate(x, y, return_dict=True, **kwargs)
+            results = {name: found.pop(name) for name in (m.name for m in self.metrics)}
+            results.update(found)
+            for score in scores:
+                fakes = self.sample_batches(score.samples, weights=self.weights_in_use.current)
+                results[score.name] = score(fakes).value
+        return results if as_dictionary else list(results.values())
+
+    def predict(self, x: Any, **kwargs: Any) -> np.ndarray:
+        """Returns the generator's examples for latents (and labels), as `keras.Model.predict`."""
+        with self._live_again():
+            return super().predict(x, **kwargs)
+
+    @contextlib.contextmanager
+    def _live_again(self) -> Iterator[None]:
+        """Puts back the weights that were in use, should a callback have been kept from it."""
+        before = self.weights_in_use.current
+        try:
+            yield
+        finally:
+            self.weights_in_use.switch(before)
+
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        """Builds nothing: all is built in the constructor and `compile`, and no batch is eaten."""
+
+    # -- Sampling ---------------------------------------------------------------------------------
+
+    def using(self, weights: str) -> contextlib.AbstractContextManager[None]:
+        """Puts weights into the generator inside a `with`.
+
+        Args:
+            weights: "live" for the trained weights, or an average's name.
+        """
+        return self.weights_in_use.using(weights)
+
+    def sample(
+        self, count: int, weights: str = LIVE, seed: int = 0, labels: Any = None
+    ) -> np.ndarray:
+        """Returns new examples.
+
+        Args:
+            count: How many, an integer >= 1.
+            weights: "live" for the trained weights, or an average's name.
+            seed: Decides the noise, an integer.
+            labels: int `[count]`, the classes, for a conditional pair; in turn 0, 1, ... unless
+                given.
+
+        Returns:
+            float32 `[count, height, width, channels]` in [-1, 1]; for other examples than images
+            whatever the generator returns.
+        """
+        return np.concatenate(
+            list(self.sample_batches(count, weights=weights, seed=seed, labels=labels))
+        )
+
+    def sample_batches(
+        self,
+        count: int,
+        batch_size: int = 256,
+        weights: str = LIVE,
+        seed: int = 0,
+        labels: Any = None,
+    ) -> Iterator[np.ndarray]:
+        """Yields new examples batch by batch; see `sample`.
+
+        Args:
+            count: How many in all, an integer >= 1.
+            batch_size: How many at a time, an integer >= 1.
+            weights: "live" for the trained weights, or an average's name.
+            seed: Decides the noise, an integer.
+            labels: int `[count]`, the classes, for a conditional pair.
+
+        Yields:
+            float32 `[batch_size, ...]`, the last one smaller.
+        """
+        if count < 1 or batch_size < 1:
+            raise ValueError(
+                "`count` and `batch_size` must be integers >= 1. Received: "
+                f"count={count}, batch_size={batch_size}."
+            )
+        batch_size = min(batch_size, count)
+        classes = self._classes(count, labels)
+        for number, first in enumerate(range(0, count, batch_size)):
+            rows = range(first, first + batch_size)
+            key = noise.key(_checked_seed(seed), SAMPLING, number)
+            latents = tf.cast(self.latents(batch_size, key), keras.config.floatx())
+            own = None if classes is None else np.take(classes, rows, mode="wrap")
+            with self.using(weights):
+                examples = self._generate(latents, own).numpy()
+            yield examples[: count - first]
+
+    def _classes(self, count: int, labels: Any) -> np.ndarray | None:
+        if not self.pair.conditional:
+            if labels is not None:
+                raise ValueError(
+                    "`labels` expects networks that take class labels. Received: labels for an "
+                    "unconditional pair. Leave them out."
+                )
+            return None
+        if labels is None:
+            if self.num_classes is None:
+                raise ValueError(
+                    "A class-conditional generator needs to know its classes. Received: no "
+                    "`labels`. Give labels, or write GAN(..., num_classes=10)."
+                )
+            return np.arange(count, dtype=np.int32) % self.num_classes
+        classes = np.asarray(labels, dtype=np.int32)
+        if classes.shape != (count,):
+            raise ValueError(
+                f"`labels` must hold one class per example, shape [{count}]. Received: shape "
+                f"{list(classes.shape)}."
+            )
+        return classes
+
+    def _generated(self, latents: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+        examples = self.generator(latents if labels is None else [latents, labels], training=False)
+        examples = tf.cast(examples, tf.float32)
+        # Pictures are clipped, for generators that do not end in tanh.
+        return tf.clip_by_value(examples, -1.0, 1.0) if examples.shape.rank == 4 else examples
+
+    # -- Facts and files --------------------------------------------------------------------------
+
+    def publish(self, news: Any) -> None:
+        """Tells the listeners (a run's log, say) of something new, such as a score."""
+        for listener in list(self.listeners):
+            listener(news)
+
+    def run_facts(self) -> dict[str, Any]:
+        """Returns what decides this model's training, in values that JSON can hold."""
+        return {
+            "scheme": repr(self.scheme),
+            "field_evaluations_per_round": self.scheme.evaluations,
+            "parts_per_round": self.scheme.parts,
+            "loss": self.loss_pair.name,
+            "averages": {name: repr(rule) for name, rule in self.averages.items()},
+            "xla": self.compilation._asdict(),
+            "precision": keras.config.dtype_policy().name,
+            "replicas": self.distribute_strategy.num_replicas_in_sync,
+            "noise_seed": self.seed,
+            "parameters": {
+                name: int(sum(np.prod(v.shape) for v in variables))
+                for name, variables in self._variables._asdict().items()
+            },
+        }
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments, for Keras' serialization."""
+        return {
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "latents": keras.saving.serialize_keras_object(self.latents),
+            "num_classes": self.num_classes,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "GAN":
+        """Returns the model that a configuration describes, not yet compiled."""
+        config = dict(config)
+        for name in ("generator", "discriminator", "latents"):
+            config[name] = keras.saving.deserialize_keras_object(
+                config[name], custom_objects=custom_objects
+            )
+        return cls(**config)
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """Returns the arguments of `compile`, for Keras' serialization."""
+        if not self.compiled:
+            return None
+        return keras.saving.serialize_keras_object(self._compile_settings)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles with the arguments that a configuration describes."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+
+def _checked_seed(seed: Any) -> int:
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**62:
+        raise ValueError(f"`seed` must be an integer in [0, 2**62). Received: {seed!r}.")
+    return seed
+
+
+def _checked_optimizers(generator: Any, discriminator: Any) -> Players:
+    optimizers = Players(keras.optimizers.get(generator), keras.optimizers.get(discriminator))
+    for player, optimizer in optimizers._asdict().items():
+        if not isinstance(optimizer, keras.optimizers.Optimizer):
+            raise TypeError(
+                f"`{player}_optimizer` must be an optimizer of keras.optimizers or its name. "
+                f"Received: {optimizer!r}. Use keras.optimizers.Adam(1e-4, beta_1=0.5)."
+            )
+        if optimizer.built:
+            raise ValueError(
+                f"`{player}_optimizer` must be new: an optimizer remembers the weights it moves. "
+                f"Received: {optimizer.name!r}, which is in use already. Make another one."
+            )
+    if optimizers.generator is optimizers.discriminator:
+        raise ValueError(
+            "Each player needs an optimizer of its own. Received: the same object for both. Make "
+            "two, with two learning rates if you like (TTUR)."
+        )
+    return optimizers

@@ -1,0 +1,66 @@
+"""Multi-layer perceptrons for points in the plane and other small problems."""
+
+import keras
+
+layers = keras.layers
+
+
+def mlp_generator(
+    size: int = 2,
+    latents: int = 32,
+    width: int = 128,
+    depth: int = 2,
+    activation: str = "relu",
+    name: str = "generator",
+) -> keras.Model:
+    """Builds a perceptron from noise to points.
+
+    Args:
+        size: Coordinates of a point.
+        latents: Size of the noise.
+        width: Units of each hidden layer.
+        depth: Hidden layers.
+        activation: A Keras activation's name.
+        name: The model's name.
+
+    Returns:
+        A model from float `[batch, latents]` to float `[batch, size]`, linear at the end.
+
+    Example:
+        >>> mlp_generator(size=2, latents=32).output_shape
+        (None, 2)
+    """
+    return _perceptron(latents, size, width, depth, activation, name)
+
+
+def mlp_discriminator(
+    size: int = 2,
+    width: int = 128,
+    depth: int = 2,
+    activation: str = "relu",
+    name: str = "discriminator",
+) -> keras.Model:
+    """Builds a perceptron from points to one logit each.
+
+    Args:
+        size: Coordinates of a point.
+        width: Units of each hidden layer.
+        depth: Hidden layers.
+        activation: A Keras activation's name.
+        name: The model's name.
+
+    Returns:
+        A model from float `[batch, size]` to logits `[batch, 1]`.
+
+    Example:
+        >>> mlp_discriminator(size=2).output_shape
+        (None, 1)
+    """
+    return _perceptron(size, 1, width, depth, activation, name)
+
+
+def _perceptron(
+    inputs: int, outputs: int, width: int, depth: int, activation: str, name: str
+) -> keras.Model:
+    hidden = [layers.Dense(width, activation=activation) for _ in range(depth)]
+    return keras.Sequential([keras.Input((inputs,)), *hidden, layers.Dense(outputs)], name=name)

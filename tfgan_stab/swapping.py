@@ -1,0 +1,74 @@
+"""Which weights a network holds: the trained ones, or one of their averages.
+
+Swapping copies. Nothing is computed on the way in or out, so the trained weights come back bit for
+bit, whatever the averages hold.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+
+import keras
+import tensorflow as tf
+
+from tfgan_stab import distribution
+from tfgan_stab.averaging import AveragedWeights
+
+LIVE = "live"
+"""The name of the trained weights."""
+
+
+class WeightsInUse:
+    """Puts averages into a network and the trained weights back.
+
+    Args:
+        network: Whose weights are swapped.
+        averages: The averages of its variables, by name.
+    """
+
+    def __init__(self, network: keras.Model, averages: Mapping[str, AveragedWeights]):
+        self._network = network
+        self._averages = averages
+        self._live: list[tf.Tensor] = []
+        self.current = LIVE
+
+    def check(self, name: str) -> str:
+        """Returns `name` if there are such weights.
+
+        Raises:
+            ValueError: If there are not; the message lists those there are.
+        """
+        known = [LIVE, *self._averages]
+        if name not in known:
+            raise ValueError(
+                f"Weights must be one of {known}. Received: {name!r}. Add an average under that "
+                f"name: compile(..., averages={{{name!r}: tgs.ExponentialAverage(0.999)}})."
+            )
+        return name
+
+    def values(self, name: str) -> list[tf.Tensor]:
+        """Returns the values of the weights called `name`, in the network's order."""
+        if self.check(name) != LIVE:
+            return distribution.read(self._averages[name].weights)
+        return self._live if self.current != LIVE else distribution.read(self._network.variables)
+
+    def switch(self, name: str) -> None:
+        """Makes the network hold the weights called `name` until told otherwise."""
+        if self.check(name) == self.current:
+            return
+        values = self.values(name)
+        if self.current == LIVE:
+            self._live = self.values(LIVE)
+        distribution.write(self._network.variables, values)
+        self.current = name
+        if name == LIVE:
+            self._live = []
+
+    @contextlib.contextmanager
+    def using(self, name: str) -> Iterator[None]:
+        """Holds the weights called `name` inside the `with`; on every way out, those before."""
+        before = self.current
+        self.switch(name)
+        try:
+            yield
+        finally:
+            self.switch(before)

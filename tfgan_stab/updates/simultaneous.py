@@ -1,0 +1,48 @@
+"""Both players move at once: one Euler step of the field."""
+
+import dataclasses
+from typing import Any
+
+from tfgan_stab.game.players import Players
+from tfgan_stab.serializing import Serializable
+from tfgan_stab.updates.scheme import Game
+
+
+@dataclasses.dataclass(frozen=True)
+class Simultaneous(Serializable):
+    """Moves both players at once, each down its own loss as it stands.
+
+    With step sizes h and field v::
+
+        w <- w + h v(w)
+
+    One evaluation of the field serves both players, which makes it the cheapest scheme. With two
+    learning rates it is TTUR as its authors analyse it.
+
+    Example:
+        >>> import tfgan_stab as tgs
+        >>> tgs.Simultaneous().evaluations
+        1
+
+    Source: Heusel et al. 2017, arXiv 1706.08500, section "Two Time-Scale Update Rule".
+    Departures: none.
+    """
+
+    @property
+    def parts(self) -> int:
+        """One minibatch a round."""
+        return 1
+
+    @property
+    def evaluations(self) -> int:
+        """One evaluation a round, of both players' slopes."""
+        return 1
+
+    def init(self, params: Players) -> Any:
+        """Remembers nothing."""
+        del params
+        return ()
+
+    def step(self, game: Game, params: Players, state: Any) -> tuple[Players, Any]:
+        """Plays one round."""
+        return game.move(params, game.field(params)), state
