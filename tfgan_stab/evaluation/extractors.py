@@ -6,8 +6,9 @@ alone, and a resumed run repeats it.
 """
 
 import hashlib
+import inspect
 from collections.abc import Callable
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -18,7 +19,6 @@ from numpy.typing import ArrayLike
 _RANGE_SLACK = 1e-3
 
 
-@runtime_checkable
 class Extractor(Protocol):
     """Turns images into features."""
 
@@ -126,8 +126,10 @@ def as_extractor(extractor: Any) -> Extractor:
                 f"Received: {extractor!r}. Pass a Keras model or a function for any other."
             )
         return DigitsClassifier()
-    # A Keras model has a name but no content hash.
-    return extractor if isinstance(extractor, Extractor) else FunctionExtractor(extractor)
+    # Looked up without evaluating it: a content hash may cost the training of its network.
+    if inspect.getattr_static(extractor, "content_hash", None) is not None:
+        return extractor
+    return FunctionExtractor(extractor)
 
 
 def checked_images(images: ArrayLike) -> np.ndarray:

@@ -82,7 +82,8 @@ class FID:
         seed: Splits the real images for `floor()`; callers seed the latents with it.
 
     Raises:
-        ValueError: If a number is out of range or the data set is endless or empty.
+        TypeError: If a number is not an integer, or `extractor` cannot be called.
+        ValueError: If a number is out of range, or the data set is endless.
 
     Example:
         >>> real = np.random.RandomState(0).uniform(-1, 1, [500, 8, 8, 1]).astype("float32")
@@ -106,9 +107,8 @@ class FID:
         batch_size: int = 256,
         seed: int = 0,
     ) -> None:
-        for argument, number, least in (("samples", samples, 2), ("batch_size", batch_size, 1)):
-            if operator.index(number) < least:
-                raise ValueError(f"`{argument}` must be >= {least}. Received: {number}.")
+        _check_count("samples", samples, 2)
+        _check_count("batch_size", batch_size, 1)
         self.samples = samples
         self.seed = seed
         self.extractor: Extractor = as_extractor(extractor)
@@ -123,7 +123,8 @@ class FID:
             note: What the caller knows of how they were made, for the protocol.
 
         Raises:
-            ValueError: If there are too few images or they are not such.
+            ValueError: If there are too few images, real or generated, or they are not such.
+            TypeError: If the images are not floats.
         """
         protocol = self.protocol(note)
         batches = rebatched(images, self._batch_size, self.samples)
@@ -179,6 +180,14 @@ class FID:
             for side in range(2):
                 if np.any(sides == side):
                     halves[side].append(Moments.of(features[sides == side]))
-        if not (halves[0] and halves[1]):
-            raise ValueError("FID needs at least 4 real images. Received: fewer than 2.")
+        count = sum(moments.count for half in halves for moments in half)
+        if count < 4:  # So that either half has a covariance.
+            raise ValueError(f"FID needs at least 4 real images. Received: {count}.")
         return functools.reduce(operator.add, halves[0]), functools.reduce(operator.add, halves[1])
+
+
+def _check_count(name: str, number: int, least: int) -> None:
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise TypeError(f"`{name}` must be an integer. Received: {number!r}.")
+    if number < least:
+        raise ValueError(f"`{name}` must be >= {least}. Received: {number}.")

@@ -62,12 +62,13 @@ def load(path: pathlib.Path, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarr
         FileNotFoundError: If there is no such file.
         DamagedCacheError: If the file cannot be read, or its contents are not what was saved.
     """
+    if not path.exists():
+        raise FileNotFoundError(f"There are no weights at {path}.")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here, because np.load leaves its own file open when the archive is damaged.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             names = sorted(name for name in archive.files if name != _HASH)
             weights, expected = [archive[name] for name in names], str(archive[_HASH])
-    except FileNotFoundError:
-        raise
     except _DAMAGE as error:
         raise DamagedCacheError(f"{path} cannot be read: {error!r}") from error
     if content_hash(weights) != expected:
