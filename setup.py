@@ -10,7 +10,8 @@ VERSION = re.search(
     r'^__version__ = "(.+)"$', (ROOT / "tfgan_stab" / "__init__.py").read_text(), re.MULTILINE
 ).group(1)
 
-TESTS = ["pytest>=8.0", "ruff==0.15.8", "mypy>=1.11"]
+# Ruff exactly, since each version formats a little differently.
+TESTS = ["pytest>=8.0", "ruff==0.17.6", "mypy>=1.11"]
 DOCS = ["mkdocs>=1.6", "mkdocstrings[python]>=0.26"]
 
 setuptools.setup(
@@ -21,10 +22,17 @@ setuptools.setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10",
-    packages=setuptools.find_packages(include=["tfgan_stab", "tfgan_stab.*"]),
-    package_data={"tfgan_stab": ["py.typed"]},
+    # The gin files lie beside the package in the repository, and inside it once installed.
+    packages=[
+        *setuptools.find_packages(include=["tfgan_stab", "tfgan_stab.*"]),
+        "tfgan_stab.gin_configs",
+    ],
+    package_dir={"tfgan_stab.gin_configs": "gin_configs"},
+    package_data={"tfgan_stab": ["py.typed"], "tfgan_stab.gin_configs": ["**/*.gin"]},
     install_requires=[
         "tensorflow>=2.18",
+        "keras>=3.5",
+        "numpy>=1.26",
         "tensorflow-datasets>=4.9.7",
         "tensorflow-gan>=2.1",
         "tensorflow-hub>=0.16.1",

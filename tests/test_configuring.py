@@ -209,6 +209,13 @@ def test_bindings_that_nothing_used_are_told(folder):
     assert configuring.unused([used, idle]) == [idle]
 
 
+def test_a_macro_that_only_an_unused_setting_reads_is_told(folder):
+    write(folder, "size.gin", "import stand_in\nsize = 5\ngenerator/stand_in.Part.size = %size\n")
+    bindings = ["size = 6", "epochs = 4"]
+    run("stand_in.run.part = None", *bindings, files=("run.gin", "size.gin"))
+    assert configuring.unused(bindings) == ["size = 6"]
+
+
 def test_a_binding_without_a_scope_is_used_within_scopes(folder):
     binding = "stand_in.Part.size = 2"
     run(binding)

@@ -59,16 +59,16 @@ def run(arguments: Sequence[str]) -> int:
 
 def _train(settings: flags.Settings) -> None:
     configuring.read(settings.gin_files, settings.gin_params)
-    workdir = Workdir(settings.workdir, settings.resume)
-    # TensorFlow announces its instruction sets and the like; what matters to a run is in run.json.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    configuring.parse(settings.gin_files, settings.gin_params)
-    # Here and not above, because this imports TensorFlow.
-    from tfgan_stab.cli import training
+    with Workdir(settings.workdir, settings.resume) as workdir:
+        # TensorFlow announces its instruction sets and the like; what matters is in run.json.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        configuring.parse(settings.gin_files, settings.gin_params)
+        # Here and not above, because this imports TensorFlow.
+        from tfgan_stab.cli import training
 
-    ready = functools.partial(_settle, workdir, settings.gin_params)
-    train = configuring.configured(training.train, given=("workdir", "ready"))
-    train(workdir=workdir, ready=ready)
+        ready = functools.partial(_settle, workdir, settings.gin_params)
+        train = configuring.configured(training.train, given=("workdir", "ready"))
+        train(workdir=workdir, ready=ready)
 
 
 def _settle(workdir: Workdir, gin_params: Sequence[str]) -> None:

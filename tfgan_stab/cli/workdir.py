@@ -4,6 +4,7 @@ import fcntl
 import os
 import pathlib
 import tempfile
+from types import TracebackType
 from typing import IO
 
 from tfgan_stab.configuring.text import differences
@@ -20,7 +21,7 @@ class WorkdirError(ValueError):
 
 
 class Workdir:
-    """A folder that holds one run.
+    """A folder that holds one run; `with` keeps other processes out of it.
 
     Args:
         path: The folder; made if it does not exist.
@@ -28,8 +29,15 @@ class Workdir:
             folder without a checkpoint.
 
     Raises:
-        WorkdirError: If the folder cannot be written to, is full, is in use by another process,
-            or does not fit `resume`. Nothing in it has been changed then.
+        WorkdirError: If the folder cannot be written to, is full, does not fit `resume`, or, on
+            entering, is in use by another process. Nothing in it has been changed then.
+
+    Example:
+        >>> folder = os.path.join(tempfile.mkdtemp(), "run")
+        >>> with Workdir(folder) as workdir:
+        ...     workdir.settle("train.epochs = 20")
+        >>> Workdir(folder).holds_run
+        True
     """
 
     def __init__(self, path: str | os.PathLike[str], resume: str = "auto") -> None:
@@ -41,7 +49,28 @@ class Workdir:
         self.generator = self.path / "generator.keras"
         self._check_resume(resume)
         self._check_room()
-        self._lock = self._locked()
+        self._lock: IO[str] | None = None
+
+    def __enter__(self) -> "Workdir":
+        self._lock = open(self.path / ".lock", "a", encoding="utf-8")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._lock.close()
+            raise WorkdirError(
+                f"Another process is training in {self.path}. Wait for it, stop it, or choose "
+                "another --workdir."
+            ) from error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._lock is not None:
+            self._lock.close()
 
     @property
     def holds_run(self) -> bool:
@@ -98,16 +127,3 @@ class Workdir:
                 f"Cannot write to --workdir={self.path}: {error.strerror}. Allow writing there, "
                 "free some space, or choose another --workdir."
             ) from error
-
-    def _locked(self) -> IO[str]:
-        """Holds the folder for as long as this process lives, however it ends."""
-        lock = open(self.path / ".lock", "a", encoding="utf-8")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            lock.close()
-            raise WorkdirError(
-                f"Another process is training in {self.path}. Wait for it, stop it, or choose "
-                "another --workdir."
-            ) from error
-        return lock

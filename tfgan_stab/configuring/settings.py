@@ -86,6 +86,7 @@ def unused(bindings: Sequence[str]) -> list[str]:
         source.text
         for source in read([], bindings)
         if not all(_reaches(name, used) for name in source.sets)
+        or not all(name.name in used for name in source.defines)
     ]
 
 

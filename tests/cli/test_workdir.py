@@ -1,0 +1,108 @@
+"""A workdir holds one run, and whatever does not fit it is refused with nothing changed."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tfgan_stab.cli.workdir import Workdir, WorkdirError
+
+
+def files_in(path):
+    return {
+        each: (path / each).read_bytes() for each in os.listdir(path) if (path / each).is_file()
+    }
+
+
+def test_a_new_workdir_is_made_with_its_parents_and_holds_no_run(tmp_path):
+    workdir = Workdir(tmp_path / "deep" / "run")
+    assert workdir.path.is_dir()
+    assert not workdir.holds_run
+    assert os.listdir(workdir.path) == []
+
+
+def test_the_configuration_is_written_once_and_then_compared(tmp_path):
+    workdir = Workdir(tmp_path)
+    workdir.settle("train.epochs = 20\n")
+    assert workdir.holds_run
+    workdir.settle("# The same, with a comment.\ntrain.epochs = 20\n")
+    assert workdir.config.read_text() == "train.epochs = 20\n"
+
+
+def test_other_settings_are_refused_with_the_difference_and_nothing_changes(tmp_path):
+    workdir = Workdir(tmp_path)
+    workdir.settle("train.epochs = 20\ntrain.seed = 0\n")
+    before = files_in(tmp_path)
+    with pytest.raises(
+        WorkdirError, match="other settings.*\n  train.epochs: 20 -> 30\n"
+    ) as caught:
+        workdir.settle("train.epochs = 30\ntrain.seed = 0\n")
+    assert "seed" not in str(caught.value)
+    assert f"--gin_file={workdir.config}" in str(caught.value)
+    assert files_in(tmp_path) == before
+
+
+def test_resume_never_refuses_a_workdir_that_holds_a_run(tmp_path):
+    (tmp_path / "config.gin").write_text("")
+    with pytest.raises(WorkdirError, match="already holds a run, and --resume=never"):
+        Workdir(tmp_path, "never")
+    assert os.listdir(tmp_path) == ["config.gin"]
+
+
+def test_resume_never_accepts_a_folder_with_other_files(tmp_path):
+    (tmp_path / "notes.txt").write_text("")
+    assert not Workdir(tmp_path, "never").holds_run
+
+
+def test_resume_must_refuses_a_workdir_without_a_checkpoint(tmp_path):
+    with pytest.raises(WorkdirError, match="holds no checkpoint to continue from"):
+        Workdir(tmp_path / "absent", "must")
+    assert os.listdir(tmp_path) == []
+
+
+def test_resume_must_accepts_a_workdir_with_a_checkpoint(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "something").write_text("")
+    assert Workdir(tmp_path, "must").holds_checkpoint
+
+
+def test_a_path_that_cannot_be_a_folder_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WorkdirError, match="Cannot write to --workdir=.*Not a directory"):
+        Workdir(tmp_path / "file" / "run")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to this user")
+def test_a_folder_without_permission_is_refused(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(WorkdirError, match="Cannot write to --workdir=.*Permission denied"):
+        Workdir(tmp_path)
+
+
+def refusal_of_another_process(path, before=""):
+    """Opens the workdir in a process of its own, and returns what that complains of."""
+    program = (
+        f"import sys\n{before}\n"
+        "from tfgan_stab.cli.workdir import Workdir\n"
+        "with Workdir(sys.argv[1]):\n"
+        "    print('mine')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False
+    )
+    return done.stderr
+
+
+def test_a_full_disk_is_refused(tmp_path):
+    # A limit on file size makes the operating system refuse to write, as a full disk does.
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))"
+    assert "Cannot write to --workdir" in refusal_of_another_process(tmp_path, limit)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_workdir_belongs_to_one_process_at_a_time(tmp_path):
+    with Workdir(tmp_path):
+        message = refusal_of_another_process(tmp_path)
+    assert f"Another process is training in {tmp_path}" in message
+    assert refusal_of_another_process(tmp_path) == ""

@@ -1,0 +1,206 @@
+"""The rules of this project that a program can check, checked on its own sources."""
+
+import ast
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "tfgan_stab"
+
+# Parts of the package in reading order: each imports from those above it only.
+ORDER = [
+    "files",
+    "serializing",
+    "data",
+    "networks",
+    "game",
+    "updates",
+    "averaging",
+    "distribution",
+    "swapping",
+    "compilation",
+    "round",
+    "fitting",
+    "model",
+    "evaluation",
+    "callbacks",
+    "configuring",
+    "cli",
+]
+
+# What the top level of the repository may hold.
+TOP_LEVEL = {
+    ".ci",
+    ".gitignore",
+    "CHANGELOG.md",
+    "LICENSE",
+    "README.md",
+    "docs",
+    "gin_configs",
+    "pyproject.toml",
+    "scripts",
+    "setup.py",
+    "tests",
+    "tfgan_stab",
+}
+
+LONGEST = 300
+LONGER = {"tfgan_stab/model.py": 560}  # One class: Keras wants all methods of a model in one place.
+
+# `fit` prints a line of its own next to Keras' progress bar, and like it only if verbose.
+PRINTS = {"cli", "callbacks", "fitting"}
+
+
+def tracked_files():
+    """Files under version control, or about to be; None outside a repository."""
+    command = ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard"]
+    listing = subprocess.run(command, capture_output=True, text=True, check=False)
+    if listing.returncode:
+        pytest.skip("not a git repository")
+    return [name for name in listing.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+def name_of(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+def part_of(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def modules():
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def nodes(kind):
+    """Yields (path, node) for every such node in the package."""
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, kind):
+                yield path, node
+
+
+def imports():
+    """Yields (path, line, dotted name) of every import in the package."""
+    for path, node in nodes((ast.Import, ast.ImportFrom)):
+        if isinstance(node, ast.Import):
+            yield from ((path, node.lineno, alias.name) for alias in node.names)
+        else:
+            assert not node.level, f"{name_of(path)}:{node.lineno}: imports are absolute"
+            yield from ((path, node.lineno, f"{node.module}.{a.name}") for a in node.names)
+
+
+def places_of(library):
+    return {name_of(path) for path, _, imported in imports() if imported.split(".")[0] == library}
+
+
+def calls(*names):
+    """Yields (path, line) of every call of a function or method of such a name."""
+    for path, node in nodes(ast.Call):
+        function = node.func
+        name = getattr(function, "attr", getattr(function, "id", None))
+        if name in names:
+            yield path, node.lineno
+
+
+def test_every_part_of_the_package_has_its_place_in_the_order():
+    parts = {part_of(path) for path in modules()} - {"__init__"}
+    assert parts <= set(ORDER), f"say in ORDER where {parts - set(ORDER)} belong"
+
+
+def test_imports_point_upwards():
+    wrong = []
+    for path, line, imported in imports():
+        names = imported.split(".")
+        if names[0] != "tfgan_stab" or part_of(path) == "__init__":
+            continue
+        if names[1] not in ORDER or ORDER.index(names[1]) > ORDER.index(part_of(path)):
+            wrong.append(f"{name_of(path)}:{line} imports {imported}")
+    assert wrong == []
+
+
+def test_only_the_configuration_knows_gin():
+    assert all(name.startswith("tfgan_stab/configuring/") for name in places_of("gin"))
+
+
+def test_only_one_module_imports_tfgan():
+    assert places_of("tensorflow_gan") <= {"tfgan_stab/evaluation/tfgan.py"}
+
+
+def test_only_one_module_writes_variables():
+    places = {name_of(path) for path, _ in calls("assign", "assign_add", "assign_sub")}
+    assert places <= {"tfgan_stab/distribution.py"}
+
+
+def test_the_package_prints_only_where_a_user_is_watching():
+    wrong = [f"{name_of(path)}:{line}" for path, line in calls("print")]
+    assert [place for place in wrong if part_of(ROOT / place.split(":")[0]) not in PRINTS] == []
+
+
+def test_the_package_raises_instead_of_asserting():
+    assert [f"{name_of(path)}:{node.lineno}" for path, node in nodes(ast.Assert)] == []
+
+
+def test_no_function_is_empty():
+    wrong = [f"{name_of(path)}:{node.lineno}" for path, node in nodes(ast.Pass)]
+    assert wrong == []
+
+
+def test_exceptions_are_caught_by_kind_and_never_dropped():
+    wrong = []
+    for path, node in nodes(ast.ExceptHandler):
+        caught = [] if node.type is None else ast.walk(node.type)
+        kinds = {each.id for each in caught if isinstance(each, ast.Name)}
+        everything = node.type is None or kinds & {"Exception", "BaseException"}
+        if everything and not any(isinstance(each, ast.Raise) for each in ast.walk(node)):
+            wrong.append(f"{name_of(path)}:{node.lineno}")
+    assert wrong == []
+
+
+def test_files_stay_short_enough_to_read_in_one_sitting():
+    too_long = {}
+    for path in modules():
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        if lines > LONGER.get(name_of(path), LONGEST):
+            too_long[name_of(path)] = lines
+    assert too_long == {}
+
+
+def test_the_top_level_holds_only_what_belongs_there():
+    assert {name.split("/")[0] for name in tracked_files()} <= TOP_LEVEL
+
+
+def test_nothing_is_left_for_later_and_nothing_tells_of_one_machine():
+    # Written in pieces, so that this file does not contain what it looks for.
+    words = ["TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK"]
+    pattern = re.compile(rf"\b({'|'.join(words)})\b|\.\./shar" + r"ed|/wor" + r"k/|/ro" + r"ot/")
+    found = []
+    for name in tracked_files():
+        path = ROOT / name
+        if path.suffix in {".py", ".md", ".gin", ".sh", ".toml", ".txt"}:
+            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+                if pattern.search(line):
+                    found.append(f"{name}:{number}: {line.strip()}")
+    assert found == []
+
+
+def test_every_test_of_an_error_matches_its_message():
+    found = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            name = getattr(getattr(node, "func", None), "attr", None)
+            if name in ("raises", "warns") and not any(k.arg == "match" for k in node.keywords):
+                found.append(f"{name_of(path)}:{node.lineno}")
+    assert found == []
+
+
+def test_every_gin_file_says_what_it_is_what_it_requires_and_what_is_often_changed():
+    files = sorted((ROOT / "gin_configs").rglob("*.gin"))
+    assert files
+    for path in files:
+        opening = path.read_text(encoding="utf-8").split("from __gin__")[0]
+        for words in ("# Required: ", "# Often changed: "):
+            assert words in opening, f"{name_of(path)} does not open with {words!r}"
