@@ -1,0 +1,129 @@
+"""The set-up that both commands share: it finds a Python, installs once, and says what failed."""
+
+import pathlib
+import stat
+import subprocess
+
+import pytest
+
+SCRIPTS = pathlib.Path(__file__).resolve().parent.parent / "scripts"
+
+# Stands in for Python: says it is 3.12, makes environments of itself, and notes what pip is told.
+PYTHON = """#!/usr/bin/env bash
+here="$(cd "$(dirname "$0")" && pwd)"
+case "$*" in
+  --version) echo "Python 3.12.1" ;;
+  *"import ensurepip"*) exit {without_venv} ;;
+  "-c import sys"*) exit {unsuitable} ;;
+  "-m venv"*) mkdir -p "$4/bin" && cp "$0" "$4/bin/python" ;;
+  "-m pip --version") [ "$(basename "$here")" = bin ] ;;
+  "-m pip install"*) echo "$*" >>"$here/../pip.log" && exit {pip_fails} ;;
+esac
+"""
+
+
+def stand_in(folder, without_venv=0, unsuitable=0, pip_fails=0):
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "python3"
+    path.write_text(
+        PYTHON.format(without_venv=without_venv, unsuitable=unsuitable, pip_fails=pip_fails)
+    )
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def shell(command, python):
+    return subprocess.run(
+        ["bash", "-c", f'source "{SCRIPTS}/setup_venv.sh"; {command}', "quickstart.sh"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": "/usr/bin:/bin", "PYTHON": str(python)},
+    )
+
+
+def set_up(tmp_path, extras="", constraints="", **behaviour):
+    python = stand_in(tmp_path / "python", **behaviour)
+    return shell(f'set_up_venv "{tmp_path}/venv" "{extras}" 13 "{constraints}"', python)
+
+
+def installations(tmp_path):
+    log = tmp_path / "venv" / "pip.log"
+    return [line for line in log.read_text().splitlines() if "--editable" in line]
+
+
+@pytest.mark.parametrize("name", ["quickstart.sh", "test.sh", "setup_venv.sh"])
+def test_scripts_are_valid_shell(name):
+    done = subprocess.run(["bash", "-n", SCRIPTS / name], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_ci_runs_the_tests_and_nothing_else():
+    ci = (SCRIPTS.parent / ".ci" / "run").read_text().splitlines()
+    commands = [line for line in ci if line and not line.startswith(("#", "set "))]
+    assert commands == ['exec bash "$(dirname -- "$0")/../scripts/test.sh"']
+
+
+def test_an_environment_is_made_and_the_package_installed_into_it(tmp_path):
+    done = set_up(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert installations(tmp_path)[0].endswith(f"--editable {SCRIPTS.parent}")
+
+
+def test_doing_it_again_installs_nothing(tmp_path):
+    assert set_up(tmp_path, "[tests]").returncode == 0
+    assert set_up(tmp_path, "[tests]").returncode == 0
+    assert set_up(tmp_path).returncode == 0, "the tests' installation holds all of the plain one"
+    assert len(installations(tmp_path)) == 1
+
+
+def test_other_extras_or_changed_requirements_install_again(tmp_path):
+    constraints = tmp_path / "constraints.txt"
+    constraints.write_text("numpy==1.26.4\n")
+    set_up(tmp_path)
+    set_up(tmp_path, "[tests]")
+    set_up(tmp_path, "[tests]", constraints)
+    constraints.write_text("numpy==2.0.0\n")
+    set_up(tmp_path, "[tests]", constraints)
+    assert len(installations(tmp_path)) == 4
+
+
+def test_a_failed_installation_is_tried_again(tmp_path):
+    failed = set_up(tmp_path, pip_fails=7)
+    assert failed.returncode == 7
+    assert "quickstart.sh stopped (exit code 7) at: tfgan_stab in" in failed.stderr
+    stand_in(tmp_path / "venv" / "bin").rename(tmp_path / "venv" / "bin" / "python")
+    assert set_up(tmp_path).returncode == 0
+    assert len(installations(tmp_path)) >= 1
+
+
+def test_the_failing_step_is_named(tmp_path):
+    done = shell('step "counting"; false; echo "not reached"', "python3")
+    assert done.returncode == 1
+    assert done.stderr.endswith("quickstart.sh stopped (exit code 1) at: counting\n")
+    assert "not reached" not in done.stdout
+
+
+def test_without_a_suitable_python_the_user_learns_how_to_name_one(tmp_path):
+    python = stand_in(tmp_path / "python", unsuitable=1)
+    done = shell("find_python 13", python)
+    assert done.returncode == 1
+    assert f"No Python 3.10 to 3.13 among: {python}" in done.stderr
+    assert "set PYTHON to its path" in done.stderr
+
+
+def test_a_python_that_cannot_make_environments_is_named_with_the_remedy(tmp_path):
+    python = stand_in(tmp_path / "python", without_venv=1)
+    done = set_up(tmp_path, without_venv=1)
+    assert done.returncode == 1
+    assert f"{python} cannot make virtual environments" in done.stderr
+    assert "apt-get install python3-venv" in done.stderr
+
+
+def test_an_environment_of_an_unsuitable_python_is_refused_and_kept(tmp_path):
+    broken = stand_in(tmp_path / "venv" / "bin", unsuitable=1)
+    broken.rename(broken.with_name("python"))
+    done = set_up(tmp_path)
+    assert done.returncode == 1
+    assert f"Remove {tmp_path}/venv and try again" in done.stderr
+    assert (tmp_path / "venv" / "bin" / "python").exists()
