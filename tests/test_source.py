@@ -197,6 +197,11 @@ def test_every_test_of_an_error_matches_its_message():
     assert found == []
 
 
+def test_no_gin_file_is_hidden_from_version_control():
+    files = {name_of(path) for path in (ROOT / "gin_configs").rglob("*.gin")}
+    assert files <= set(tracked_files())
+
+
 def test_every_gin_file_says_what_it_is_what_it_requires_and_what_is_often_changed():
     files = sorted((ROOT / "gin_configs").rglob("*.gin"))
     assert files
