@@ -14,19 +14,17 @@ from sklearn.datasets import load_digits
 from tfgan_stab.evaluation import digits_classifier
 from tfgan_stab.evaluation.digits_classifier import DigitsClassifier, digits
 
-HASH_IN_A_NEW_PROCESS = """
+HASH = """
 import sys
 from tfgan_stab.evaluation.digits_classifier import DigitsClassifier
 print(DigitsClassifier(sys.argv[1]).content_hash)
 """
 
 
-def hash_in_a_new_process(directory):
+def in_a_new_process(code, directory):
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
-    command = [sys.executable, "-W", "error::UserWarning", "-c", HASH_IN_A_NEW_PROCESS, directory]
-    result = subprocess.run(
-        command, capture_output=True, text=True, timeout=300, env=environment, check=False
-    )
+    command = [sys.executable, "-W", "error::UserWarning", "-c", code, directory]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
     assert result.returncode == 0, result.stderr
     return result.stdout.strip()
 
@@ -80,7 +78,7 @@ def test_the_forward_pass_is_traced_once(classifier, images):
 
 
 def test_one_classifier_trains_to_the_same_bits_in_two_processes(classifier, tmp_path):
-    assert hash_in_a_new_process(tmp_path) == classifier.content_hash
+    assert in_a_new_process(HASH, tmp_path) == classifier.content_hash
 
 
 def test_training_touches_no_global_state_and_trains_the_same_under_any(classifier, tmp_path):
@@ -143,13 +141,31 @@ def test_a_folder_that_cannot_be_written_is_said_and_scoring_goes_on(
         assert kept_nowhere(images[:3]).shape == (3, 64)
 
 
+@pytest.mark.multi_device
+def test_the_classifier_trains_the_same_under_a_strategy(classifier, tmp_path):
+    # Devices can only be made before TensorFlow starts, so this takes a process of its own.
+    code = """
+import sys
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from tfgan_stab.evaluation.digits_classifier import DigitsClassifier, digits
+with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+    classifier = DigitsClassifier(sys.argv[1])
+    inside = classifier(digits()[0][:9])
+assert (classifier(digits()[0][:9]) == inside).all()
+print(classifier.content_hash)
+"""
+    assert in_a_new_process(code, tmp_path) == classifier.content_hash
+
+
 @pytest.mark.slow
 def test_processes_that_train_at_the_same_time_agree_on_the_cache(classifier, tmp_path):
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        hashes = list(pool.map(hash_in_a_new_process, [tmp_path] * 3))
+        hashes = list(pool.map(in_a_new_process, [HASH] * 3, [tmp_path] * 3))
     assert set(hashes) == {classifier.content_hash}
     assert [file.name for file in tmp_path.iterdir()] == [classifier.path.name]
-    assert hash_in_a_new_process(tmp_path) == classifier.content_hash
+    assert in_a_new_process(HASH, tmp_path) == classifier.content_hash
 
 
 def test_a_classifier_that_trains_badly_is_refused():

@@ -86,7 +86,7 @@ def test_independent_features_have_a_closed_form_at_any_scale(scale):
 def test_a_set_is_at_no_distance_from_itself(real, fake):
     for features in (real, fake):
         distance = frechet_distance(features, features)
-        # The root is taken of squares, known to 1e-16 of the largest: 1e-8 for each feature at most.
+        # The root is of squares, known to 1e-16 of the largest: 1e-8 for each feature at most.
         assert 0.0 <= distance <= 1e-8 * features.shape[1] * features.var(axis=0).max()
 
 

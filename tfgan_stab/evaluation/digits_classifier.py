@@ -5,6 +5,7 @@ same bits each time on the same machine. The weights are kept in a folder and th
 every score's protocol.
 """
 
+import concurrent.futures
 import functools
 import pathlib
 import warnings
@@ -88,22 +89,34 @@ class DigitsClassifier:
     @functools.cached_property
     def _forward(self) -> Any:
         network = self._network  # Trained before the graph of its forward pass is traced.
-        return tf.function(lambda images: tf.concat(network(images, training=False), axis=1))
+
+        @tf.function(autograph=False)
+        def forward(images: tf.Tensor) -> tf.Tensor:
+            return tf.concat(network(images, training=False), axis=1)
+
+        return forward
 
     @functools.cached_property
     def _network(self) -> keras.Model:
-        """The trained network, from the cache if it is there and sound."""
+        """The trained network, made in a thread of its own.
+
+        There, strategies, devices and graphs that the caller is in do not apply.
+        """
+        with concurrent.futures.ThreadPoolExecutor(max_workers=1) as pool:
+            return pool.submit(self._load_or_train).result()
+
+    def _load_or_train(self) -> keras.Model:
         network = _build()
+        shapes = [tuple(weight.shape) for weight in network.weights]
         try:
-            shapes = [tuple(weight.shape) for weight in network.weights]
             network.set_weights(weights_cache.load(self.path, shapes))
             return network
         except FileNotFoundError:
-            reason = None
+            damage = None
         except weights_cache.DamagedCacheError as error:
-            reason = str(error)
-        if reason:
-            warnings.warn(f"{reason}. The digits classifier is trained again.", stacklevel=2)
+            damage = str(error)
+        if damage:
+            warnings.warn(f"{damage}. The digits classifier is trained again.", stacklevel=2)
         train(network)
         self._keep(network)
         return network
@@ -164,7 +177,7 @@ def _train_step(network: keras.Model) -> Any:
     optimizer = keras.optimizers.Adam(_LEARNING_RATE, name="digits_classifier_adam")
     optimizer.build(network.trainable_variables)
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(images: tf.Tensor, labels: tf.Tensor) -> None:
         with tf.GradientTape() as tape:
             _, logits = network(images, training=True)
