@@ -216,6 +216,15 @@ def test_a_macro_that_only_an_unused_setting_reads_is_told(folder):
     assert configuring.unused(bindings) == ["size = 6"]
 
 
+def test_a_binding_for_a_scope_that_is_not_entered_is_told(folder):
+    write(folder, "other.gin", "import stand_in\nstand_in.run.part = @other/stand_in.Part()\n")
+    binding = "other/stand_in.Part.size = 2"
+    run(binding, files=("other.gin", "run.gin"))
+    assert configuring.unused([binding]) == [binding]
+    run(binding, files=("run.gin", "other.gin"))
+    assert configuring.unused([binding]) == []
+
+
 def test_a_binding_without_a_scope_is_used_within_scopes(folder):
     binding = "stand_in.Part.size = 2"
     run(binding)
