@@ -13,6 +13,10 @@ _HOMES: dict[str, str] = {
     "Batches": "batches",
     "digits": "digit_images",
     "mixture": "gaussians",
+    "image_folder": "folders",
+    "arrays": "array_files",
+    "tfds": "tfds_sets",
+    "load": "registry",
 }
 _SUBMODULES = ("latents",)
 

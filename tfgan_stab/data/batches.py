@@ -68,10 +68,10 @@ class Batches(tf.data.Dataset):
     def __init__(
         self, source: Source, batch_size: int, seed: int = 0, round: int = 0, parts: int = 1
     ) -> None:
-        _check_integer("batch_size", batch_size, at_least=1)
-        _check_integer("seed", seed, at_least=0)
-        _check_integer("round", round, at_least=0)
-        _check_integer("parts", parts, at_least=1)
+        check_integer("batch_size", batch_size, at_least=1)
+        check_integer("seed", seed, at_least=0)
+        check_integer("round", round, at_least=0)
+        check_integer("parts", parts, at_least=1)
         _check_enough_examples(source, batch_size)
         self.source = source
         self.batch_size = batch_size
@@ -138,7 +138,7 @@ class Batches(tf.data.Dataset):
             ValueError: If there is no end of examples and no limit.
         """
         if limit is not None:
-            _check_integer("limit", limit, at_least=1)
+            check_integer("limit", limit, at_least=1)
         elif self.num_examples is None:
             raise ValueError(
                 f"`examples()` of {self.name!r} would never end, because its examples are made up "
@@ -159,7 +159,18 @@ class Batches(tf.data.Dataset):
         }
 
 
-def _check_integer(name: str, value: int, at_least: int) -> None:
+def check_integer(name: str, value: int, at_least: int) -> None:
+    """Refuses what is not an integer, or is too small.
+
+    Args:
+        name: The setting's name, for the message.
+        value: What was given.
+        at_least: The smallest that will do.
+
+    Raises:
+        TypeError: If it is not an integer.
+        ValueError: If it is too small, or does not fit in 63 bits.
+    """
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"`{name}` must be an integer. Received: {name}={value!r}.")
     if not at_least <= value < 2**63:

@@ -1,0 +1,161 @@
+import re
+
+import numpy as np
+import pytest
+
+import tfgan_stab as tgs
+
+BYTES = np.arange(10 * 4 * 4 * 3).reshape(10, 4, 4, 3).astype(np.uint8)
+FLOATS = np.linspace(-1, 1, 10 * 4 * 4 * 1).reshape(10, 4, 4, 1)
+LABELS = np.arange(10) % 3
+
+
+def shown(batches):
+    return np.concatenate(list(batches.examples().as_numpy_iterator()))
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "memory"])
+def test_files_and_memory_give_the_same_pictures(kind, tmp_path):
+    source = BYTES
+    if kind == "npy":
+        source = tmp_path / "pictures.npy"
+        np.save(source, BYTES)
+    if kind == "npz":
+        source = str(tmp_path / "pictures.npz")
+        np.savez_compressed(source, pictures=BYTES)
+    np.testing.assert_allclose(
+        shown(tgs.data.arrays(source, batch_size=4)), BYTES / 127.5 - 1, rtol=1e-6, atol=1e-7
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_floats_are_taken_as_they_are(dtype):
+    batches = tgs.data.arrays(FLOATS.astype(dtype), batch_size=4)
+    assert shown(batches).dtype == np.float32
+    np.testing.assert_array_equal(shown(batches), FLOATS.astype(dtype).astype(np.float32))
+
+
+def test_gray_pictures_get_their_channel():
+    batches = tgs.data.arrays(BYTES[..., 0], batch_size=4)
+    assert batches.example_shape == (4, 4, 1)
+    np.testing.assert_allclose(shown(batches), BYTES[..., :1] / 127.5 - 1, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["npz", "memory"])
+def test_labels_stay_with_their_pictures(kind, tmp_path):
+    settings = {"batch_size": 5, "seed": 3}
+    if kind == "npz":
+        np.savez(tmp_path / "set.npz", x=FLOATS, y=LABELS)
+        batches = tgs.data.arrays(tmp_path / "set.npz", key="x", labels="y", **settings)
+    else:
+        batches = tgs.data.arrays(FLOATS, labels=LABELS, **settings)
+    assert batches.num_classes == 3
+    label_of = dict(zip(FLOATS[:, 0, 0, 0].astype(np.float32).tolist(), LABELS, strict=True))
+    for images, labels in batches.take(4).as_numpy_iterator():
+        assert labels.dtype == np.int32
+        assert [label_of[corner] for corner in images[:, 0, 0, 0].tolist()] == labels.tolist()
+
+
+def test_bytes_stay_bytes_in_memory():
+    assert tgs.data.arrays(BYTES, batch_size=4).source._images.dtype == np.uint8
+
+
+def test_the_content_hash_follows_the_pixels():
+    changed = BYTES.copy()
+    changed[3, 1, 2, 0] += 1
+    one, same, other = (
+        tgs.data.arrays(images, batch_size=4, seed=seed).description()["content"]
+        for images, seed in [(BYTES, 0), (BYTES.copy(), 1), (changed, 0)]
+    )
+    assert one == same
+    assert one != other
+
+
+def test_values_between_zero_and_one_are_taken_with_a_warning():
+    with pytest.warns(UserWarning, match=r"values from 0 to 1 only.*use `2 \* images - 1`"):
+        tgs.data.arrays((FLOATS + 1) / 2, batch_size=4)
+
+
+NAN = FLOATS.copy()
+NAN[4, 0, 0, 0] = np.nan
+NAN[7, 1, 1, 0] = np.inf
+
+
+@pytest.mark.parametrize(
+    "images, settings, error, message",
+    [
+        (BYTES.astype(int), {}, TypeError, r"dtype int64. If .* `images.astype\(numpy.uint8\)`"),
+        (BYTES > 3, {}, TypeError, "Received: dtype bool"),
+        (NAN, {}, ValueError, "NaN or infinity in 2 of 10 pictures, the first at index 4"),
+        (BYTES.astype(float), {}, ValueError, r"values from 0 to 255. If .*images / 127.5 - 1"),
+        (FLOATS * 1.5, {}, ValueError, r"floats in \[-1, 1\]. Received: values from -1.5 to 1.5"),
+        (BYTES[0, 0], {}, ValueError, r"must hold pictures.*Received: shape \[4, 3\]"),
+        (BYTES[:0], {}, ValueError, r"at least one. Received: shape \[0, 4, 4, 3\]"),
+        (np.zeros([2, 3, 8, 8], np.uint8), {}, ValueError, r"transpose\(images, \(0, 2, 3, 1\)\)"),
+        (BYTES, {"batch_size": 11}, ValueError, "batch_size=11, 10 examples"),
+        (BYTES, {"key": "x"}, ValueError, "this is a single array. Received: key='x'"),
+        (BYTES, {"labels": "y"}, ValueError, "labels='y'. Leave `key` out"),
+        (BYTES, {"labels": LABELS[:9]}, ValueError, r"shape \[10\]. Received: shape \[9\]"),
+        (BYTES, {"labels": LABELS * 1.0}, TypeError, "array of integers. Received: float64"),
+        (BYTES, {"labels": [1] * 10}, TypeError, "array of integers. Received: list"),
+        (BYTES, {"labels": LABELS - 1}, ValueError, "classes 0, 1, .* Received: -1 at index 0"),
+    ],
+)
+def test_bad_arrays_are_refused_with_the_remedy(images, settings, error, message):
+    with pytest.raises(error, match=message):
+        tgs.data.arrays(images, **{"batch_size": 4, **settings})
+
+
+def test_a_missing_file_is_named(tmp_path):
+    path = tmp_path / "absent.npz"
+    with pytest.raises(FileNotFoundError, match=f"There is no file '{path}'. Expected a `.npz`"):
+        tgs.data.arrays(path)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({}, r"`key` must say which array.*the file has \['x', 'y'\]"),
+        ({"key": "z"}, r"`key` must name an array of the file, one of \['x', 'y'\]. .*'z'"),
+        ({"key": "x", "labels": "z"}, r"`labels` must name an array of the file.*labels='z'"),
+    ],
+)
+def test_the_arrays_of_a_file_are_offered(settings, message, tmp_path):
+    np.savez(tmp_path / "set.npz", x=FLOATS, y=LABELS)
+    with pytest.raises(ValueError, match=message):
+        tgs.data.arrays(tmp_path / "set.npz", **settings)
+
+
+def damage_text(path):
+    path.write_text("no numbers here")
+
+
+def damage_empty(path):
+    path.write_bytes(b"")
+
+
+def damage_objects(path):
+    with open(path, "wb") as file:
+        np.save(file, np.array([{}, []], dtype=object))
+
+
+def damage_half(path):
+    with open(path, "wb") as file:
+        np.save(file, BYTES)
+    path.write_bytes(path.read_bytes()[:200])
+
+
+def damage_half_archive(path):
+    with open(path, "wb") as file:
+        np.savez(file, BYTES)
+    path.write_bytes(path.read_bytes()[:200])
+
+
+@pytest.mark.parametrize(
+    "damage", [damage_text, damage_empty, damage_objects, damage_half, damage_half_archive]
+)
+def test_a_damaged_file_is_refused_by_name(damage, tmp_path):
+    path = tmp_path / "pictures.npy"
+    damage(path)
+    with pytest.raises(ValueError, match=re.escape(f"'{path}' cannot be read as a `.npz`")):
+        tgs.data.arrays(path)

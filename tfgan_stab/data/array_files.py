@@ -1,0 +1,180 @@
+"""Pictures from a `.npz` or `.npy` file, or from an array in memory."""
+
+import os
+import warnings
+import zipfile
+from typing import Any
+
+import numpy as np
+
+from tfgan_stab.data.batches import Batches
+from tfgan_stab.data.in_memory import InMemory
+
+
+def arrays(
+    images: str | os.PathLike[str] | np.ndarray,
+    batch_size: int = 64,
+    seed: int = 0,
+    key: str | None = None,
+    labels: str | np.ndarray | None = None,
+) -> Batches:
+    """Streams pictures that lie in an array.
+
+    Args:
+        images: A `.npz` or `.npy` file, or an array: `[examples, height, width, channels]` or, for
+            gray pictures, `[examples, height, width]`; uint8 in 0..255, or floats in [-1, 1].
+        batch_size: Images in a minibatch, an integer in [1, examples].
+        seed: Decides the order, an integer in [0, 2**63).
+        key: Which array of a `.npz` file holds the pictures; not needed where there is one alone.
+        labels: Classes 0, 1, ...: integers `[examples]`, or which array of the `.npz` file holds
+            them; `None` for a stream of images alone.
+
+    Returns:
+        Endless batches of float32 `[batch_size, height, width, channels]` in [-1, 1], with int32
+        `[batch_size]` labels when asked.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        TypeError: If the arrays have another dtype.
+        ValueError: If the arrays have another shape, values out of range or NaN, or the file
+            cannot be read.
+
+    Example:
+        >>> pictures = np.zeros([100, 8, 8], np.uint8)
+        >>> batches = arrays(pictures, batch_size=10)
+        >>> batches.example_shape, float(next(iter(batches))[0, 0, 0, 0])
+        ((8, 8, 1), -1.0)
+    """
+    name = "array" if isinstance(images, np.ndarray) else f"arrays:{os.fspath(images)}"
+    pictures, classes = _read(images, key, labels)
+    pictures = _checked_images(name, pictures)
+    num_classes = None
+    if classes is not None:
+        _check_labels(name, classes, len(pictures))
+        num_classes = int(classes.max()) + 1
+    return Batches(InMemory(name, pictures, classes, num_classes), batch_size, seed)
+
+
+def _read(
+    images: Any, key: str | None, labels: str | np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    loaded = images if isinstance(images, np.ndarray) else _load(os.fspath(images))
+    if isinstance(loaded, np.ndarray):
+        if key is not None or isinstance(labels, str):
+            raise ValueError(
+                "`key`, and `labels` as a name, choose an array of a `.npz` file; this is a single "
+                f"array. Received: key={key!r}, labels={labels!r}. Leave `key` out and give the "
+                "labels as an array."
+            )
+        return loaded, labels
+    with loaded:
+        if isinstance(labels, str):
+            labels = _member(loaded, labels, "labels")
+        return _member(loaded, _only_key(loaded) if key is None else key, "key"), labels
+
+
+def _load(path: str) -> Any:
+    path = os.path.expanduser(path)
+    if not os.path.isfile(path):
+        raise FileNotFoundError(
+            f"There is no file {path!r}. Expected a `.npz` or `.npy` file of pictures; "
+            f"{os.getcwd()!r} is where relative paths begin."
+        )
+    try:
+        if zipfile.is_zipfile(path):
+            return np.load(path)
+        # Not read before it is needed, and then straight into its tensor.
+        return np.lib.format.open_memmap(path, mode="r")
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+        raise ValueError(_unreadable(path, error)) from error
+
+
+def _unreadable(path: str, error: Exception) -> str:
+    return (
+        f"{path!r} cannot be read as a `.npz` or `.npy` file of numbers: {str(error).rstrip('.')}. "
+        "Write it with `numpy.savez(path, images=...)` or `numpy.save(path, images)`, and no "
+        "Python objects in the array."
+    )
+
+
+def _only_key(file: Any) -> str:
+    if len(file.files) != 1:
+        raise ValueError(
+            "`key` must say which array of the file holds the pictures. "
+            f"Received: key=None; the file has {sorted(file.files)}."
+        )
+    return file.files[0]
+
+
+def _member(file: Any, key: str, argument: str) -> np.ndarray:
+    if key not in file.files:
+        raise ValueError(
+            f"`{argument}` must name an array of the file, one of {sorted(file.files)}. "
+            f"Received: {argument}={key!r}."
+        )
+    try:
+        return file[key]
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+        raise ValueError(_unreadable(key, error)) from error
+
+
+def _checked_images(name: str, images: np.ndarray) -> np.ndarray:
+    images = images[..., np.newaxis] if images.ndim == 3 else images
+    if images.ndim != 4 or 0 in images.shape:
+        raise ValueError(
+            f"{name!r} must hold pictures, [examples, height, width, channels] or [examples, "
+            f"height, width], at least one. Received: shape {list(images.shape)}."
+        )
+    if images.shape[1] in (1, 3) and images.shape[3] > 4:
+        raise ValueError(
+            f"{name!r} must have its channels last. Received: shape {list(images.shape)}, which "
+            "has them first. Use `numpy.transpose(images, (0, 2, 3, 1))`."
+        )
+    if images.dtype == np.uint8:
+        return images
+    if not np.issubdtype(images.dtype, np.floating):
+        raise TypeError(
+            f"{name!r} must hold uint8 in 0..255 or floats in [-1, 1]. Received: dtype "
+            f"{images.dtype}. If the values are 0..255, use `images.astype(numpy.uint8)`."
+        )
+    _check_range(name, images)
+    return images.astype(np.float32, copy=False)
+
+
+def _check_range(name: str, images: np.ndarray) -> None:
+    if not np.isfinite(images).all():
+        bad = np.flatnonzero(~np.isfinite(images).all(axis=(1, 2, 3)))
+        raise ValueError(
+            f"{name!r} must hold finite numbers. Received: NaN or infinity in {len(bad)} of "
+            f"{len(images)} pictures, the first at index {bad[0]}. Leave those out."
+        )
+    low, high = images.min(), images.max()
+    if low < -1 or high > 1:
+        raise ValueError(
+            f"{name!r} must hold floats in [-1, 1]. Received: values from {low:g} to {high:g}. If "
+            "black is 0 and white is 255, use `images.astype(numpy.uint8)`, or "
+            "`images / 127.5 - 1`."
+        )
+    if low >= 0:
+        warnings.warn(
+            f"{name!r} has values from {low:g} to {high:g} only, where black is -1 and white is 1. "
+            "If they were scaled to [0, 1], use `2 * images - 1`.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _check_labels(name: str, labels: np.ndarray, num_examples: int) -> None:
+    if not isinstance(labels, np.ndarray) or not np.issubdtype(labels.dtype, np.integer):
+        received = getattr(labels, "dtype", type(labels).__name__)
+        raise TypeError(f"`labels` of {name!r} must be an array of integers. Received: {received}.")
+    if labels.shape != (num_examples,):
+        raise ValueError(
+            f"`labels` of {name!r} must have one entry per picture, shape [{num_examples}]. "
+            f"Received: shape {list(labels.shape)}."
+        )
+    if labels.min() < 0:
+        raise ValueError(
+            f"`labels` of {name!r} must be classes 0, 1, ... Received: {labels.min()} at index "
+            f"{labels.argmin()}. Leave out pictures without a class."
+        )

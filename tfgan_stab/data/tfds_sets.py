@@ -1,0 +1,200 @@
+"""Any image set of TensorFlow Datasets, by name."""
+
+import difflib
+from typing import Any
+
+import tensorflow as tf
+
+from tfgan_stab.data import images
+from tfgan_stab.data.batches import Batches, check_integer
+from tfgan_stab.data.records import Records
+
+
+def tfds(
+    name: str,
+    batch_size: int = 64,
+    seed: int = 0,
+    split: str = "train",
+    data_dir: str | None = None,
+    size: int | None = None,
+    channels: int | None = None,
+    labels: bool = False,
+    download: bool = False,
+    shuffle_buffer: int = 10_000,
+) -> Batches:
+    """Streams an image set of TensorFlow Datasets that is on disk already.
+
+    Args:
+        name: As in `tfds.load`: "mnist", "lsun/bedroom", "cifar10:3.0.2".
+        batch_size: Images in a minibatch, an integer in [1, examples].
+        seed: Decides the order, an integer in [0, 2**63).
+        split: As in `tfds.load`: "train", "train[:80%]", "train+test".
+        data_dir: Where data sets are kept; `None` for TFDS's own choice, which is the environment
+            variable TFDS_DATA_DIR or ~/tensorflow_datasets.
+        size: Height and width in pixels, an integer >= 1: the largest square in the middle of a
+            picture is kept, and resized with anti-aliasing. `None` leaves pictures as they are,
+            which sets with pictures of any size (LSUN, ImageNet) cannot have.
+        channels: 1 for gray, 3 for color; `None` leaves pictures as they are.
+        labels: Whether elements are `(images, labels)`.
+        download: Whether TFDS may download and prepare the set if it is absent.
+        shuffle_buffer: Encoded pictures to shuffle among, an integer >= 1. Sets larger than that
+            are shuffled locally, on top of the fixed, scattered order that TFDS wrote them in.
+
+    Returns:
+        Endless batches of float32 `[batch_size, height, width, channels]` in [-1, 1], with int32
+        `[batch_size]` labels when asked. `starting_at` reads and drops the examples of its epoch
+        that come before, because records have no index.
+
+    Raises:
+        FileNotFoundError: If the data are not there and `download` is off.
+        ValueError: If TFDS has no set or split of that name, the set has no pictures or no labels,
+            or a setting is outside its range.
+    """
+    images.check_size_and_channels(size, channels)
+    check_integer("shuffle_buffer", shuffle_buffer, at_least=1)
+    builder = _builder(name, data_dir)
+    features = builder.info.features
+    image_key, label_key = _image_key(name, features), _label_key(name, features, labels)
+    shape = _shape(name, features[image_key], size, channels)
+    records = _records(name, builder, split, [image_key, label_key], download)
+
+    def decode_image(record: dict[Any, tf.Tensor]) -> tf.Tensor:
+        image = features[image_key].decode_example(record[image_key])
+        image = image if channels is None else images.with_channels(image, channels)
+        image = images.to_float(image) if size is None else images.crop_and_resize(image, size)
+        return tf.ensure_shape(image, shape)
+
+    def decode_both(record: dict[Any, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        label = tf.cast(record[label_key], tf.int32)
+        message = f"A picture of {name}, split {split}, has no label: use `labels=False`"
+        with tf.control_dependencies([tf.debugging.assert_non_negative(label, message=message)]):
+            return decode_image(record), tf.identity(label)
+
+    source = Records(
+        name=f"tfds:{name}/{split}",
+        records=records,
+        num_examples=_count(name, records),
+        num_classes=None if label_key is None else features[label_key].num_classes,
+        decode=decode_both if label_key else decode_image,
+        decode_image=decode_image,
+        shuffle_buffer=shuffle_buffer,
+        facts={"version": str(builder.info.version), "shuffle_buffer": shuffle_buffer},
+    )
+    return Batches(source, batch_size, seed)
+
+
+def _builder(name: str, data_dir: str | None) -> Any:
+    # Takes seconds to import, and only these sets need it.
+    import tensorflow_datasets
+
+    try:
+        return tensorflow_datasets.builder(name, data_dir=data_dir)
+    except tensorflow_datasets.core.DatasetNotFoundError as error:
+        known = tensorflow_datasets.list_builders(with_community_datasets=False)
+        near = difflib.get_close_matches(name.split("/")[0].split(":")[0], known, n=5, cutoff=0.5)
+        raise ValueError(
+            f"TensorFlow Datasets has no set called {name!r}. The nearest names are: "
+            f"{', '.join(near) or 'none'}. A set of your own needs `data_dir`, the folder "
+            f"above its own. Received: data_dir={data_dir!r}."
+        ) from error
+    # TFDS says so when a configuration or a version is unknown.
+    except (ValueError, AssertionError) as error:
+        raise ValueError(f"TensorFlow Datasets refused {name!r}: {error}") from error
+
+
+def _image_key(name: str, features: Any) -> str:
+    import tensorflow_datasets
+
+    keys = [
+        key
+        for key, feature in features.items()
+        if isinstance(feature, tensorflow_datasets.features.Image)
+    ]
+    if "image" in keys:
+        return "image"
+    if len(keys) == 1:
+        return keys[0]
+    raise ValueError(
+        f"{name!r} must have pictures, in a feature `image` or in one alone. "
+        f"Received: features {sorted(features)}, pictures in {keys or 'none'}."
+    )
+
+
+def _label_key(name: str, features: Any, labels: bool) -> str | None:
+    import tensorflow_datasets
+
+    if not labels:
+        return None
+    keys = [
+        key
+        for key, feature in features.items()
+        if isinstance(feature, tensorflow_datasets.features.ClassLabel)
+    ]
+    if "label" in keys:
+        return "label"
+    if len(keys) == 1:
+        return keys[0]
+    raise ValueError(
+        f"With `labels=True`, {name!r} must have one class label per picture. Received: features "
+        f"{sorted(features)}, class labels in {keys or 'none'}. Use `labels=False`."
+    )
+
+
+def _shape(
+    name: str, feature: Any, size: int | None, channels: int | None
+) -> tuple[int | None, ...]:
+    if feature.tf_dtype != tf.uint8:
+        raise ValueError(
+            f"{name!r} must have pictures of 8 bits per channel. Received: {feature.tf_dtype.name}."
+        )
+    height, width, own_channels = feature.shape
+    if size is None and None in (height, width):
+        raise ValueError(
+            f"{name!r} has pictures of any size: give `size`, their height and width in pixels. "
+            "Received: size=None."
+        )
+    if channels is None and own_channels is None:
+        raise ValueError(
+            f"{name!r} has gray and colored pictures: give `channels`, 1 or 3. "
+            "Received: channels=None."
+        )
+    return (size or height, size or width, channels or own_channels)
+
+
+def _records(
+    name: str, builder: Any, split: str, keys: list[str | None], download: bool
+) -> tf.data.Dataset:
+    """Reads what is needed of each record, in a fixed order, pictures still encoded."""
+    import tensorflow_datasets
+
+    if download:
+        builder.download_and_prepare()
+    decoders = tensorflow_datasets.decode.PartialDecoding(
+        {key: True for key in keys if key},
+        decoders={keys[0]: tensorflow_datasets.decode.SkipDecoding()},
+    )
+    try:
+        return builder.as_dataset(split=split, shuffle_files=False, decoders=decoders)
+    # How TFDS says that nothing is there ...
+    except AssertionError as error:
+        raise FileNotFoundError(
+            f"The data of {name!r} are not in {builder.data_dir!r}. Set `data_dir` to where they "
+            "are, or let TensorFlow Datasets fetch them with `download=True`."
+        ) from error
+    # ... and that the split is not.
+    except (KeyError, ValueError) as error:
+        known = ", ".join(sorted(builder.info.splits)) or "none"
+        raise ValueError(
+            f"`split` must be one that {name!r} has: {known}, "
+            f'or a part such as "train[:80%]". Received: split={split!r}.'
+        ) from error
+
+
+def _count(name: str, records: tf.data.Dataset) -> int:
+    count = int(records.cardinality())
+    if count < 1:
+        raise ValueError(
+            f"{name!r} must say how many examples it has, one at least. Received: {count} "
+            "(-2 is unknown). Prepare the data set anew."
+        )
+    return count
