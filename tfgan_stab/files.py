@@ -9,7 +9,7 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-__all__ = ["replacing", "write_atomically"]
+__all__ = ["flush", "replacing", "write_atomically"]
 
 
 @contextlib.contextmanager
@@ -40,9 +40,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     draft = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield draft
-        _flush(draft)
+        flush(draft)
         os.replace(draft, path)
-        _flush(path.parent)
+        flush(path.parent)
     except OSError as error:
         raise _explained(error, path) from error
     finally:
@@ -71,7 +71,7 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None
         draft.write_bytes(data)
 
 
-def _flush(path: pathlib.Path) -> None:
+def flush(path: pathlib.Path) -> None:
     """Waits until the file, or a folder's list of names, has reached the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

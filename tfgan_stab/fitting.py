@@ -59,8 +59,9 @@ def fit(
             f"Expected the epochs of the run that is resumed, longer than {progress.step} rounds. "
             f"Received: steps_per_epoch={steps}. Resume with the former value."
         )
-    if getattr(x, "num_classes", None) and gan.num_classes is None:
-        gan.num_classes = x.num_classes
+    if _is_ours(x):
+        gan.data_facts = x.description()
+        gan.num_classes = gan.num_classes or x.num_classes
     if verbose:
         print(_headline(gan))
     calls = keras.callbacks.CallbackList(

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfgan_stab import compilation, distribution, fitting
 from tfgan_stab.averaging import Average, AveragedWeights, check_averages
+from tfgan_stab.clock import Clock
 from tfgan_stab.data.latents import as_sampler
 from tfgan_stab.game import losses, noise
 from tfgan_stab.game.field import AdversarialField, Batch
@@ -80,6 +81,11 @@ class GAN(keras.Model):
         self.rounds = self.add_weight(
             shape=(), initializer="zeros", dtype="int64", trainable=False, name="rounds"
         )
+        self.images_seen = self.add_weight(
+            shape=(), initializer="zeros", dtype="int64", trainable=False, name="images_seen"
+        )
+        self.clock = Clock()
+        self.data_facts: dict[str, Any] | None = None
         self.listeners: list[Callable[[Any], None]] = []
         self._averages: dict[str, AveragedWeights] = {}
         self.weights_in_use = WeightsInUse(generator, self._averages)
@@ -163,7 +169,7 @@ class GAN(keras.Model):
             distribution.write(average.weights, weights)
         params = Players(*map(distribution.read, self._variables))
         distribution.write(self._scheme_variables, tf.nest.flatten(self.scheme.init(params)))
-        distribution.write([self.rounds], [0])
+        distribution.write([self.rounds, self.images_seen], [0, 0])
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -187,6 +193,7 @@ class GAN(keras.Model):
         game = Round(self._field, self._variables, self.optimizers, self._parts(data), self._state)
         params, scheme_state = self.scheme.step(game, game.start(), self._scheme_state())
         self._commit(game, params, scheme_state)
+        distribution.write([self.images_seen], [self._seen_after(data)])
         for mean, loss in zip(self.loss_means, game.losses, strict=True):
             mean.update_state(loss)
         return self.get_metrics_result()
@@ -201,6 +208,11 @@ class GAN(keras.Model):
         weights = distribution.read(self.generator.variables)
         for average in self._averages.values():
             distribution.write(average.weights, average.updated(weights, rounds))
+
+    def _seen_after(self, data: Any) -> tf.Tensor:
+        rows = tf.shape(tf.nest.flatten(data)[0], out_type=tf.int64)[0]
+        seen = tf.convert_to_tensor(self.images_seen.value)
+        return seen + rows * distribution.num_replicas()
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Returns both players' losses in inference mode."""
@@ -321,7 +333,7 @@ class GAN(keras.Model):
         Returns:
             The history of the epochs trained now.
         """
-        with self._live_again():
+        with self._live_again(), self.clock.running():
             return fitting.fit(self, super().fit, x, y, **kwargs)
 
     def evaluate(
@@ -479,6 +491,7 @@ class GAN(keras.Model):
             "precision": keras.config.dtype_policy().name,
             "replicas": self.distribute_strategy.num_replicas_in_sync,
             "noise_seed": self.seed,
+            "data": self.data_facts,
             "parameters": {
                 name: int(sum(np.prod(v.shape) for v in variables))
                 for name, variables in self._variables._asdict().items()

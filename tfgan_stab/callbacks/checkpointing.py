@@ -1,0 +1,231 @@
+"""Everything a run needs to go on, saved so that a kill at any moment loses at most a period.
+
+A checkpoint is a folder: TensorFlow's own checkpoint files and `progress.json`, which lists them
+with their hashes. It is written under another name and renamed when it is whole and on the disk.
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import warnings
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfgan_stab.callbacks.periodic import Periodic
+from tfgan_stab.files import flush, write_atomically
+from tfgan_stab.fitting import Progress
+from tfgan_stab.swapping import LIVE
+
+PROGRESS = "progress.json"
+UNFINISHED = ".unfinished"
+
+
+class DamagedCheckpointError(Exception):
+    """A checkpoint that cannot be read whole."""
+
+
+class Checkpoint(Periodic):
+    """Saves the run every so often, and resumes it by itself when `fit` starts.
+
+    Saved are both networks, both optimizers, the averages, the scheme's state and the rounds done;
+    noise and order of `tgs.data` follow from the rounds. So a resumed run repeats the uninterrupted
+    one bit for bit on the same machine. Give `fit` the same arguments again: `epochs` counts from
+    the run's beginning.
+
+    Args:
+        directory: Where the checkpoints lie, one folder each; made if it is not there.
+        every: "epoch", or a number of rounds >= 1. After a resume inside an epoch that epoch's
+            mean losses are over its rest only.
+        keep: How many checkpoints stay, an integer >= 1. With two or more, a damaged one does no
+            harm: the one before is used, with a warning.
+
+    Raises:
+        ValueError: If `every` or `keep` is out of range, or a checkpoint belongs to other networks.
+        OSError: If a checkpoint cannot be written; those before are intact.
+
+    Example:
+        >>> import tfgan_stab as tgs
+        >>> tgs.callbacks.Checkpoint("runs/digits/checkpoints", every=500).keep
+        3
+    """
+
+    def __init__(
+        self, directory: str | os.PathLike[str], every: str | int = "epoch", keep: int = 3
+    ):
+        super().__init__(every)
+        if not isinstance(keep, int) or isinstance(keep, bool) or keep < 1:
+            raise ValueError(
+                f"`keep` must be a number of checkpoints >= 1. Received: {keep!r}. Use 3."
+            )
+        self.directory = pathlib.Path(directory)
+        self.keep = keep
+        self._epoch = 0
+        self._epoch_began = 0
+        self._step_at_start = 0
+        self._saved: int | None = None
+
+    # -- Resuming ---------------------------------------------------------------------------------
+
+    def resume(self, gan: keras.Model) -> Progress | None:
+        """Restores the newest whole checkpoint; returns how far it was, `None` without any."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        for leftover in self.directory.glob(f"*{UNFINISHED}"):
+            shutil.rmtree(leftover)
+        self._step_at_start, self._saved = 0, None
+        found = checkpoints(self.directory)
+        for path in found:
+            try:
+                facts = _checked(path)
+            except DamagedCheckpointError as damage:
+                warnings.warn(f"{damage} Falling back to the one before.", stacklevel=2)
+                continue
+            _restore(gan, path, facts)
+            self._step_at_start, self._saved = facts["step"], facts["round"]
+            print(f"Resuming from {path}: {facts['round']} rounds done.")
+            return Progress(facts["epoch"], facts["step"])
+        if found:
+            raise DamagedCheckpointError(
+                f"Expected a whole checkpoint in {self.directory}. Received: {len(found)} damaged "
+                "ones. Move them away to start over."
+            )
+        return None
+
+    # -- Saving -----------------------------------------------------------------------------------
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Counts from where the run stands."""
+        super().on_train_begin(logs)
+        self.directory.mkdir(parents=True, exist_ok=True)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Notes where the epoch began."""
+        self._epoch = epoch
+        self._epoch_began = int(self.gan.rounds) - self._step_at_start
+        self._step_at_start = 0
+
+    def act(self, logs: dict[str, Any]) -> None:
+        """Saves inside an epoch."""
+        if isinstance(self.every, int):
+            self._save(Progress(self._epoch, int(self.gan.rounds) - self._epoch_began))
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Saves at the epoch's end, if it is time."""
+        # What was saved with the last round lacks what other callbacks did at the epoch's end.
+        if self.every == "epoch" or self._saved == int(self.gan.rounds):
+            self._save(Progress(epoch + 1, 0))
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Saves the end of the run, if it is not saved yet."""
+        if self._saved != int(self.gan.rounds):
+            self._save(Progress(self._epoch + 1, 0))
+
+    def _save(self, progress: Progress) -> None:
+        rounds = int(self.gan.rounds)
+        target = self.directory / f"round-{rounds:010d}"
+        draft = target.with_name(target.name + UNFINISHED)
+        try:
+            self._write(draft, progress)
+        except (OSError, tf.errors.OpError) as error:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise OSError(
+                f"Expected to save a checkpoint in {self.directory}. Received: {error} The "
+                "checkpoints before it are intact: free some space and run the same command again."
+            ) from error
+        if target.exists():
+            shutil.rmtree(target)
+        os.replace(draft, target)
+        flush(self.directory)
+        self._saved = rounds
+        for old in checkpoints(self.directory)[self.keep :]:
+            shutil.rmtree(old)
+
+    def _write(self, draft: pathlib.Path, progress: Progress) -> None:
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir()
+        with self.gan.using(LIVE):
+            _trackable(self.gan).write(str(draft / "state"))
+        files = sorted(draft.iterdir())
+        for path in files:
+            flush(path)
+        facts = {
+            "round": int(self.gan.rounds),
+            "epoch": progress.epoch,
+            "step": progress.step,
+            "seconds": self.gan.clock.seconds,
+            "variables": _inventory(self.gan),
+            "files": {path.name: _hash(path) for path in files},
+        }
+        write_atomically(draft / PROGRESS, json.dumps(facts, indent=1) + "\n")
+
+
+def checkpoints(directory: str | os.PathLike[str]) -> list[pathlib.Path]:
+    """Returns the checkpoints in a directory, the newest first."""
+    found = pathlib.Path(directory).glob("round-*")
+    return sorted((p for p in found if not p.name.endswith(UNFINISHED)), reverse=True)
+
+
+def _checked(path: pathlib.Path) -> dict[str, Any]:
+    """Returns a checkpoint's facts after comparing its files with them."""
+    try:
+        facts = json.loads((path / PROGRESS).read_text(encoding="utf-8"))
+        damaged = [n for n, wanted in facts["files"].items() if _hash(path / n) != wanted]
+    except (OSError, ValueError, KeyError) as error:
+        raise DamagedCheckpointError(f"Checkpoint {path} is damaged: {error!r}.") from error
+    if damaged:
+        raise DamagedCheckpointError(f"Checkpoint {path} is damaged: {damaged} changed.")
+    return facts
+
+
+def _restore(gan: Any, path: pathlib.Path, facts: dict[str, Any]) -> None:
+    expected, received = _inventory(gan), facts["variables"]
+    if expected != received:
+        differing = [
+            f"{mine} here, {theirs} there"
+            for mine, theirs in zip(expected, received, strict=False)
+            if mine != theirs
+        ]
+        first = differing[0] if differing else f"{len(expected)} here, {len(received)} there"
+        raise ValueError(
+            f"Expected a checkpoint of this model in {path}. Received: other variables, for "
+            f"example {first}. Use the networks, optimizers and averages of that run, or another "
+            "directory."
+        )
+    with gan.using(LIVE):
+        _trackable(gan).read(str(path / "state")).assert_consumed()
+    gan.clock.set(facts["seconds"])
+
+
+def _variables(gan: Any) -> dict[str, list[keras.Variable]]:
+    metrics = {id(variable) for metric in gan.metrics for variable in metric.variables}
+    return {
+        "model": [v for v in gan.variables if id(v) not in metrics],
+        "generator_optimizer": gan.generator_optimizer.variables,
+        "discriminator_optimizer": gan.discriminator_optimizer.variables,
+    }
+
+
+def _trackable(gan: Any) -> tf.train.Checkpoint:
+    return tf.train.Checkpoint(
+        **{name: [v.value for v in variables] for name, variables in _variables(gan).items()}
+    )
+
+
+def _inventory(gan: Any) -> list[str]:
+    # Names carry counters that depend on what else the process has built; shapes do not.
+    return [
+        f"{owner} {number}: {v.dtype} {list(v.shape)}"
+        for owner, variables in _variables(gan).items()
+        for number, v in enumerate(variables)
+    ]
+
+
+def _hash(path: pathlib.Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,94 @@
+"""Scores the generator while it trains."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tfgan_stab.callbacks.periodic import Measurement, Periodic
+from tfgan_stab.swapping import LIVE
+
+
+class Evaluate(Periodic):
+    """Scores the live weights and the averages side by side, every so often.
+
+    The scores appear in Keras' logs (and so in the progress bar and the history) as "fid" for the
+    live weights and "fid_ema" for an average called "ema".
+
+    Args:
+        scores: One score or several, such as `tgs.FID(...)`.
+        every: "epoch", or a number of rounds >= 1.
+        weights: Which weights to score: "live" and names of averages; all there are unless given.
+
+    Raises:
+        TypeError: If something is no score.
+        ValueError: If two scores have the same name, or there are no weights of a given name.
+
+    Example:
+        >>> import numpy as np, tfgan_stab as tgs
+        >>> real = np.zeros([100, 8, 8, 1], "float32")
+        >>> tgs.callbacks.Evaluate(tgs.FID("digits", real, samples=100), every=500).every
+        500
+    """
+
+    def __init__(
+        self,
+        scores: Any,
+        every: str | int = "epoch",
+        weights: Sequence[str] | None = None,
+    ):
+        super().__init__(every)
+        self.scores = list(scores) if isinstance(scores, (list, tuple)) else [scores]
+        for score in self.scores:
+            if not callable(score) or not all(hasattr(score, a) for a in ("name", "samples")):
+                raise TypeError(
+                    f"`scores` must be scores such as tgs.FID('digits', real). Received: {score!r}."
+                )
+        names = [score.name for score in self.scores]
+        if len(set(names)) < len(names):
+            raise ValueError(
+                f"Scores must have different names, which tell them apart in logs. Received: "
+                f"{names}. Give them to callbacks of their own, or rename one: score.name = ..."
+            )
+        self._weights = None if weights is None else list(weights)
+        self.latest: list[Measurement] = []
+
+    @property
+    def weights(self) -> list[str]:
+        """Which weights are scored."""
+        return [LIVE, *self.gan.averages] if self._weights is None else self._weights
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Checks that all weights exist before anything is trained."""
+        super().on_train_begin(logs)
+        for name in self.weights:
+            self.gan.weights_in_use.check(name)
+
+    def act(self, logs: dict[str, Any]) -> None:
+        """Measures, publishes, and shows the numbers in the logs."""
+        self.latest = self.measure()
+        for measurement in self.latest:
+            self.gan.publish(measurement)
+        self._show(logs)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Measures if it is time; the epoch's logs hold the latest scores in any case."""
+        super().on_epoch_end(epoch, logs)
+        if logs is not None:
+            self._show(logs)
+
+    def measure(self) -> list[Measurement]:
+        """Returns every score of every weights, now."""
+        return [self._measured(score, name) for score in self.scores for name in self.weights]
+
+    def _measured(self, score: Any, weights: str) -> Measurement:
+        seed = getattr(score, "seed", 0)
+        result = score(self.gan.sample_batches(score.samples, weights=weights, seed=seed))
+        return Measurement(
+            int(self.gan.rounds),
+            int(self.gan.images_seen),
+            self.gan.clock.seconds,
+            weights,
+            result,
+        )
+
+    def _show(self, logs: dict[str, Any]) -> None:
+        logs.update({measurement.label: measurement.result.value for measurement in self.latest})

@@ -1,0 +1,95 @@
+"""Callbacks that act every so often, and what they tell the run's log."""
+
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from tfgan_stab.evaluation.scores import ScoreResult
+
+
+class Measurement(NamedTuple):
+    """A score of the generator at some point of its training.
+
+    Attributes:
+        round: Rounds done.
+        images: Real examples seen so far.
+        seconds: Seconds of training so far, evaluation included, interruptions left out.
+        weights: "live" or the name of an average.
+        result: The number and its protocol.
+    """
+
+    round: int
+    images: int
+    seconds: float
+    weights: str
+    result: ScoreResult
+
+    @property
+    def label(self) -> str:
+        """What the score is called in a progress bar, such as "fid" or "fid_ema"."""
+        return self.result.name if self.weights == "live" else f"{self.result.name}_{self.weights}"
+
+
+class Picture(NamedTuple):
+    """An image of samples.
+
+    Attributes:
+        round: Rounds done.
+        name: What it shows.
+        pixels: uint8 `[height, width, channels]`.
+    """
+
+    round: int
+    name: str
+    pixels: np.ndarray
+
+
+class Periodic(keras.callbacks.Callback):
+    """Acts at each epoch's end, or whenever so many rounds are done.
+
+    Args:
+        every: "epoch", or a number of rounds >= 1.
+
+    Raises:
+        ValueError: If `every` is neither.
+    """
+
+    def __init__(self, every: str | int):
+        super().__init__()
+        valid = every == "epoch" or (
+            isinstance(every, int) and not isinstance(every, bool) and every >= 1
+        )
+        if not valid:
+            raise ValueError(
+                '`every` must be "epoch" or a number of rounds >= 1. Received: '
+                f'{every!r}. Use every="epoch".'
+            )
+        self.every = every
+        self._rounds_before = 0
+
+    @property
+    def gan(self) -> Any:
+        """The model that is trained."""
+        return self.model
+
+    def act(self, logs: dict[str, Any]) -> None:
+        """Does what the callback is for."""
+        raise TypeError(f"{type(self).__name__} must define `act(logs)`.")
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Counts from the round that training begins with."""
+        self._rounds_before = int(self.gan.rounds)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Acts if a multiple of `every` rounds has just been passed."""
+        if isinstance(self.every, int):
+            rounds = int(self.gan.rounds)
+            if rounds // self.every > self._rounds_before // self.every:
+                self.act({} if logs is None else logs)
+            self._rounds_before = rounds
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Acts if the period is an epoch."""
+        if self.every == "epoch":
+            self.act({} if logs is None else logs)

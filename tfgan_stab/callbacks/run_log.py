@@ -1,0 +1,134 @@
+"""A run's own record: what it is, what it scored, how its losses went."""
+
+import json
+import os
+import pathlib
+import platform
+import sys
+import time
+from importlib import metadata
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfgan_stab.callbacks.periodic import Measurement, Picture
+from tfgan_stab.files import write_atomically
+
+PACKAGES = ("tfgan_stab", "tensorflow", "keras", "numpy", "tensorflow-gan", "tensorflow-datasets")
+
+
+class RunLog(keras.callbacks.Callback):
+    """Writes `run.json`, `metrics.jsonl` and TensorBoard events into a directory.
+
+    `run.json` says what decides the run: versions, devices, XLA and why, precision, replicas,
+    seeds, field evaluations per round. `metrics.jsonl` has a line per score: step (rounds done),
+    images seen, seconds, weights, value and protocol. A resumed run drops the lines that it will
+    write again.
+
+    Args:
+        workdir: Where to write; made if it is not there.
+
+    Example:
+        >>> import tfgan_stab as tgs
+        >>> tgs.callbacks.RunLog("runs/digits").workdir.name
+        'digits'
+    """
+
+    def __init__(self, workdir: str | os.PathLike[str]):
+        super().__init__()
+        self.workdir = pathlib.Path(workdir)
+        self._events: Any = None
+        self._epoch_began = (0, 0.0)
+
+    @property
+    def _metrics_file(self) -> pathlib.Path:
+        return self.workdir / "metrics.jsonl"
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Writes `run.json`, and listens to what the model publishes."""
+        self.workdir.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(run_facts(self.model), indent=2, sort_keys=True) + "\n"
+        write_atomically(self.workdir / "run.json", text)
+        self._drop_lines_after(int(self.model.rounds))
+        self._events = tf.summary.create_file_writer(str(self.workdir / "tensorboard"))
+        self.model.listeners.append(self.hear)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Starts the epoch's clock."""
+        self._epoch_began = (int(self.model.rounds), time.perf_counter())
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Writes the epoch's means to TensorBoard."""
+        rounds = int(self.model.rounds)
+        first, began = self._epoch_began
+        scalars = dict(logs or {})
+        scalars["seconds_per_round"] = (time.perf_counter() - began) / max(1, rounds - first)
+        scalars["field_evaluations"] = rounds * self.model.scheme.evaluations
+        with self._events.as_default():
+            for name, value in scalars.items():
+                tf.summary.scalar(f"epoch/{name}", value, step=rounds)
+        self._events.flush()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Closes the files."""
+        self.model.listeners.remove(self.hear)
+        self._events.close()
+
+    def hear(self, news: Any) -> None:
+        """Writes down a score or a picture that the model publishes."""
+        if isinstance(news, Measurement):
+            self._write_score(news)
+        elif isinstance(news, Picture):
+            with self._events.as_default():
+                tf.summary.image(news.name, news.pixels[None], step=news.round)
+
+    def _write_score(self, measurement: Measurement) -> None:
+        result = measurement.result
+        line = {
+            "step": measurement.round,
+            "images": measurement.images,
+            "field_evaluations": measurement.round * self.model.scheme.evaluations,
+            "seconds": round(measurement.seconds, 3),
+            "score": result.name,
+            "weights": measurement.weights,
+            "value": result.value,
+            "protocol": result.protocol,
+        }
+        with self._metrics_file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        with self._events.as_default():
+            tf.summary.scalar(f"scores/{measurement.label}", result.value, step=measurement.round)
+
+    def _drop_lines_after(self, rounds: int) -> None:
+        """Keeps the whole lines of rounds that the model has done."""
+        if not self._metrics_file.exists():
+            return
+        lines = self._metrics_file.read_text(encoding="utf-8").splitlines(keepends=True)
+        # A line cut short by a kill has no end.
+        kept = [s for s in lines if s.endswith("\n") and json.loads(s)["step"] <= rounds]
+        if kept != lines:
+            write_atomically(self._metrics_file, "".join(kept))
+
+
+def run_facts(gan: Any) -> dict[str, Any]:
+    """Returns what decides a run, in values that JSON can hold."""
+    return {
+        "versions": {
+            "python": platform.python_version(),
+            **{name: _version(name) for name in PACKAGES},
+        },
+        "platform": platform.platform(),
+        "devices": [device.name for device in tf.config.list_logical_devices()],
+        "threads": os.cpu_count(),
+        "command": sys.argv,
+        "started_at_round": int(gan.rounds),
+        **gan.run_facts(),
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:  # Imported from a folder, never installed.
+        return None

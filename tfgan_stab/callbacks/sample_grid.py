@@ -1,0 +1,110 @@
+"""Pictures of what the generator makes, in a grid."""
+
+import os
+import pathlib
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfgan_stab.callbacks.periodic import Periodic, Picture
+from tfgan_stab.files import write_atomically
+
+# Small pictures are enlarged to about this side, so that a person can see them.
+SHOWN_SIDE = 32
+GAP = 2
+
+
+class SampleGrid(Periodic):
+    """Writes a grid of samples as PNG, from the same noise each time.
+
+    Files are called `round-00001200.png`, after the rounds done.
+
+    Args:
+        directory: Where to write; made if it is not there.
+        rows: Pictures from top to bottom, an integer >= 1.
+        columns: Pictures from left to right, an integer >= 1. A class-conditional generator shows
+            class 0, 1, ... in turn: as many columns as classes show one class in each.
+        weights: "live" for the trained weights, or an average's name.
+        every: "epoch", or a number of rounds >= 1.
+        seed: Decides the noise.
+
+    Raises:
+        ValueError: If a number is out of range, there are no such weights, or the generator does
+            not make pictures.
+
+    Example:
+        >>> import tfgan_stab as tgs
+        >>> tgs.callbacks.SampleGrid("runs/digits/samples", columns=10).columns
+        10
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        rows: int = 8,
+        columns: int = 8,
+        weights: str = "ema",
+        every: str | int = "epoch",
+        seed: int = 0,
+    ):
+        super().__init__(every)
+        if rows < 1 or columns < 1:
+            raise ValueError(
+                f"`rows` and `columns` must be integers >= 1. Received: {rows} x {columns}."
+            )
+        self.directory = pathlib.Path(directory)
+        self.rows, self.columns = rows, columns
+        self.weights = weights
+        self.seed = seed
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Checks that there will be something to draw, and somewhere to put it."""
+        super().on_train_begin(logs)
+        self.gan.weights_in_use.check(self.weights)
+        shape = self.gan.pair.example_shape
+        if len(shape) != 3 or shape[-1] not in (1, 3):
+            raise ValueError(
+                "SampleGrid draws pictures [height, width, 1 or 3]. Received: a generator of "
+                f"{list(shape)}. Leave this callback out."
+            )
+        self.directory.mkdir(parents=True, exist_ok=True)
+
+    def act(self, logs: dict[str, Any]) -> None:
+        """Draws the samples, writes and publishes the picture."""
+        images = self.gan.sample(self.rows * self.columns, weights=self.weights, seed=self.seed)
+        pixels = grid(images, self.columns)
+        rounds = int(self.gan.rounds)
+        path = self.directory / f"round-{rounds:08d}.png"
+        write_atomically(path, tf.io.encode_png(pixels).numpy())
+        self.gan.publish(Picture(rounds, f"samples ({self.weights})", pixels))
+
+
+def grid(images: np.ndarray, columns: int) -> np.ndarray:
+    """Lays images out in rows, small ones enlarged, with white gaps.
+
+    Args:
+        images: float `[count, height, width, channels]` in [-1, 1].
+        columns: Images in a row; the last row may be shorter.
+
+    Returns:
+        uint8 `[height, width, channels]`.
+
+    Example:
+        >>> grid(np.zeros([6, 8, 8, 1], "float32"), columns=3).shape
+        (70, 104, 1)
+    """
+    images = np.asarray(tf.clip_by_value(images, -1.0, 1.0))
+    pixels = np.round((images + 1.0) * 127.5).astype(np.uint8)
+    scale = max(1, SHOWN_SIDE // max(pixels.shape[1:3]))
+    pixels = pixels.repeat(scale, axis=1).repeat(scale, axis=2)
+    count, height, width, channels = pixels.shape
+    rows = -(-count // columns)
+    sheet = np.full(
+        [rows * (height + GAP) + GAP, columns * (width + GAP) + GAP, channels], 255, np.uint8
+    )
+    for number, picture in enumerate(pixels):
+        top = GAP + number // columns * (height + GAP)
+        left = GAP + number % columns * (width + GAP)
+        sheet[top : top + height, left : left + width] = picture
+    return sheet

@@ -1,0 +1,89 @@
+"""Averaged weights in, evaluate or predict, trained weights back."""
+
+from typing import Any
+
+import keras
+
+from tfgan_stab.swapping import LIVE
+
+
+class SwapWeights(keras.callbacks.Callback):
+    """Evaluates and predicts with an average of the generator's weights instead of the live ones.
+
+    The average is in use from begin to end of `evaluate` (validation inside `fit` included) and
+    `predict`. Afterwards the trained weights are back bit for bit, also after an exception.
+
+    Args:
+        average: Name of the average, as given to `compile(averages={...})`.
+        swap_on_epoch: Whether to use the average also from each epoch's end until the next one
+            begins, for callbacks later in the list, such as `keras.callbacks.ModelCheckpoint`.
+
+    Raises:
+        ValueError: At the begin, if the model has no such average; those it has are listed.
+
+    Example:
+        >>> import tfgan_stab as tgs
+        >>> tgs.callbacks.SwapWeights("ema").average
+        'ema'
+
+    Source: Yazici et al. 2019, arXiv 1806.04498: training never sees the averages.
+    Departures: none.
+    """
+
+    def __init__(self, average: str = "ema", swap_on_epoch: bool = False):
+        super().__init__()
+        self.average = average
+        self.swap_on_epoch = swap_on_epoch
+        self._before: list[str] = []
+
+    def set_model(self, model: Any) -> None:
+        """Checks that the model has the average."""
+        super().set_model(model)
+        if not hasattr(model, "weights_in_use"):
+            raise TypeError(
+                "SwapWeights expects a tgs.GAN compiled with averages. Received: "
+                f"{type(model).__name__}. For other models see keras.callbacks.SwapEMAWeights."
+            )
+        model.weights_in_use.check(self.average)
+
+    def _swap_in(self) -> None:
+        self._before.append(self.model.weights_in_use.current)
+        self.model.weights_in_use.switch(self.average)
+
+    def _swap_back(self) -> None:
+        self.model.weights_in_use.switch(self._before.pop())
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """Puts the average in."""
+        self._swap_in()
+
+    def on_test_end(self, logs: Any = None) -> None:
+        """Puts back what was in use."""
+        self._swap_back()
+
+    def on_predict_begin(self, logs: Any = None) -> None:
+        """Puts the average in."""
+        self._swap_in()
+
+    def on_predict_end(self, logs: Any = None) -> None:
+        """Puts back what was in use."""
+        self._swap_back()
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Forgets what an exception may have left behind."""
+        self._before.clear()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Puts the trained weights back before they are trained on."""
+        if self.swap_on_epoch:
+            self.model.weights_in_use.switch(LIVE)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Puts the average in, for the callbacks that follow."""
+        if self.swap_on_epoch:
+            self.model.weights_in_use.switch(self.average)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Leaves the model with the trained weights."""
+        if self.swap_on_epoch:
+            self.model.weights_in_use.switch(LIVE)
