@@ -10,8 +10,6 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import keras
 import tensorflow as tf
 
-from tfgan_stab.game.pair import Pair
-
 
 class Progress(NamedTuple):
     """How far a run has come.
@@ -89,44 +87,6 @@ def fit(
         steps_per_epoch=steps if _is_ours(x) else steps_per_epoch,
         **arguments,
     )
-
-
-def check_batch(reals: Any, labels: Any, weights: Any, pair: Pair) -> None:
-    """Raises where a batch is not what the networks expect.
-
-    Raises:
-        TypeError: If examples are no floats, or labels no integers.
-        ValueError: If shapes do not fit, or labels are missing, superfluous or weighted.
-    """
-    if weights is not None:
-        raise ValueError(
-            "A batch must be examples, or (examples, labels). Received: a third element. Weights "
-            "of samples have no meaning in a GAN's game; leave them out."
-        )
-    if pair.conditional and labels is None:
-        raise ValueError(
-            "The networks take class labels, so batches must be (examples, labels). Received: "
-            "examples alone. Load the data with labels=True."
-        )
-    if not pair.conditional and labels is not None:
-        raise ValueError(
-            "The networks take no class labels, so batches must be examples alone. Received: "
-            "(examples, labels). Drop them: dataset.map(lambda examples, labels: examples)."
-        )
-    if not tf.is_tensor(reals) or not reals.dtype.is_floating:
-        kind = getattr(reals, "dtype", type(reals)).name if tf.is_tensor(reals) else type(reals)
-        raise TypeError(
-            f"Examples must be floats, images in [-1, 1]. Received: {kind}. Scale bytes with "
-            "tf.cast(images, tf.float32) / 127.5 - 1, or load them through tgs.data."
-        )
-    if labels is not None and not labels.dtype.is_integer:
-        raise TypeError(f"Labels must be integers, shape [batch]. Received: {labels.dtype.name}.")
-    shape = reals.shape[1:]
-    if not shape.is_compatible_with(pair.example_shape):
-        raise ValueError(
-            f"Examples must have the shape that the generator returns, {list(pair.example_shape)}. "
-            f"Received: {list(shape)}. Resize the data, or change both networks."
-        )
 
 
 def _resumers_last(callbacks: Any) -> list[keras.callbacks.Callback]:

@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgan_stab import compilation, distribution, fitting
+from tfgan_stab import batching, compilation, distribution, fitting, sampling
+from tfgan_stab.arguments import checked_optimizers, checked_seed
 from tfgan_stab.averaging import Average, AveragedWeights, check_averages
 from tfgan_stab.clock import Clock
 from tfgan_stab.data.latents import as_sampler
@@ -17,16 +18,14 @@ from tfgan_stab.game.field import AdversarialField, Batch
 from tfgan_stab.game.pair import check_pair
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.round import Round
+from tfgan_stab.saving import SavableGAN
 from tfgan_stab.swapping import LIVE, WeightsInUse
 from tfgan_stab.updates.alternating import Alternating
 from tfgan_stab.updates.scheme import Scheme, check_scheme
 
-# What noise is drawn for; each purpose has a stream of its own.
-TRAINING, TESTING, SAMPLING = range(3)
-
 
 @keras.saving.register_keras_serializable("tfgan_stab")
-class GAN(keras.Model):
+class GAN(SavableGAN):
     """A generator and a discriminator that train each other through `fit`.
 
     Each round reads a batch, draws noise, lets the update scheme move both players through the
@@ -89,7 +88,7 @@ class GAN(keras.Model):
         self.listeners: list[Callable[[Any], None]] = []
         self._averages: dict[str, AveragedWeights] = {}
         self.weights_in_use = WeightsInUse(generator, self._averages)
-        self._generate = tf.function(self._generated, autograph=False)
+        self.generate = tf.function(self._generated, autograph=False)
         self.built = True
 
     # -- Settings ---------------------------------------------------------------------------------
@@ -129,8 +128,8 @@ class GAN(keras.Model):
         self.loss_pair = losses.get(loss)
         self.scheme = check_scheme(Alternating() if scheme is None else scheme)
         rules = check_averages(averages)
-        self.seed = _checked_seed(seed)
-        optimizers = _checked_optimizers(generator_optimizer, discriminator_optimizer)
+        self.seed = checked_seed(seed)
+        optimizers = checked_optimizers(generator_optimizer, discriminator_optimizer)
         self.generator_optimizer, self.discriminator_optimizer = optimizers
         with self.distribute_strategy.scope():
             for optimizer, variables in zip(optimizers, self._variables, strict=True):
@@ -190,10 +189,13 @@ class GAN(keras.Model):
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Plays one round: one update of the generator and all that comes before it."""
-        game = Round(self._field, self._variables, self.optimizers, self._parts(data), self._state)
+        reals, labels = batching.unpacked(data, self.pair)
+        rounds = tf.convert_to_tensor(self.rounds.value)
+        parts = batching.parts(reals, labels, self.scheme, self._draw, rounds)
+        game = Round(self._field, self._variables, self.optimizers, parts, self._state)
         params, scheme_state = self.scheme.step(game, game.start(), self._scheme_state())
         self._commit(game, params, scheme_state)
-        distribution.write([self.images_seen], [self._seen_after(data)])
+        distribution.write([self.images_seen], [batching.seen_after(self.images_seen, reals)])
         for mean, loss in zip(self.loss_means, game.losses, strict=True):
             mean.update_state(loss)
         return self.get_metrics_result()
@@ -209,64 +211,25 @@ class GAN(keras.Model):
         for average in self._averages.values():
             distribution.write(average.weights, average.updated(weights, rounds))
 
-    def _seen_after(self, data: Any) -> tf.Tensor:
-        rows = tf.shape(tf.nest.flatten(data)[0], out_type=tf.int64)[0]
-        seen = tf.convert_to_tensor(self.images_seen.value)
-        return seen + rows * distribution.num_replicas()
+    def _draw(self, count: Any, *counters: Any) -> tf.Tensor:
+        return batching.draw(self.latents, count, noise.key(self.seed, *counters))
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Returns both players' losses in inference mode."""
-        reals, labels = self._unpacked(data)
+        reals, labels = batching.unpacked(data, self.pair)
         seen = tf.cast(self.loss_means.generator.count.value, tf.int32)
-        latents = self._draw(tf.shape(reals)[0], TESTING, seen)
+        latents = self._draw(tf.shape(reals)[0], noise.TESTING, seen)
         params = Players(*map(distribution.read, self._variables))
         both = self._adversarial.losses(params, self._state, Batch(reals, labels, latents))
         for mean, loss in zip(self.loss_means, both, strict=True):
             mean.update_state(loss)
         return self.get_metrics_result()
 
-    def _parts(self, data: Any) -> list[Batch]:
-        """Splits a round's batch into the minibatches its scheme asks for, each with its noise."""
-        reals, labels = self._unpacked(data)
-        count = self.scheme.parts
-        rows = reals.shape[0]
-        if rows is not None and rows % count:
-            raise ValueError(
-                f"{self.scheme} splits each batch into {count} equal minibatches. Received: a "
-                f"batch of {rows} (per replica). Batch by a multiple of {count}, or give `fit` a "
-                "data set of tgs.data, which takes care of it."
-            )
-        split_labels = [None] * count if labels is None else tf.split(labels, count)
-        rounds = tf.convert_to_tensor(self.rounds.value)
-        return [
-            Batch(part, part_labels, self._draw(tf.shape(part)[0], TRAINING, rounds, number))
-            for number, (part, part_labels) in enumerate(
-                zip(tf.split(reals, count), split_labels, strict=True)
-            )
-        ]
-
-    def _draw(self, count: Any, *counters: Any) -> tf.Tensor:
-        """Draws this replica's rows of the noise that all replicas share.
-
-        Drawing the whole and keeping some makes N replicas see what one would have seen.
-        """
-        replicas = distribution.num_replicas()
-        latents = self.latents(count * replicas, noise.key(self.seed, *counters))
-        first = distribution.replica_number() * count
-        return tf.cast(latents[first : first + count], keras.config.floatx())
-
-    def _unpacked(self, data: Any) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """Returns a batch's examples and labels, as the networks expect them."""
-        reals, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
-        fitting.check_batch(reals, labels, weights, self.pair)
-        floats = tf.cast(reals, keras.config.floatx())
-        return floats, None if labels is None else tf.cast(labels, tf.int32)
-
     def _choose_compilation(self, jit_compile: bool | str, run_eagerly: bool) -> None:
         self._adversarial = AdversarialField(self._networks, self.loss_pair)
         example = tf.zeros([2, *(side or 8 for side in self.pair.example_shape)])
         labels = tf.zeros([2], tf.int32) if self.pair.conditional else None
-        batch = Batch(example, labels, self._draw(2, SAMPLING))
+        batch = Batch(example, labels, self._draw(2, noise.SAMPLING))
         params = Players(*map(distribution.read, self._variables))
         self.compilation = compilation.choose(
             jit_compile,
@@ -415,7 +378,7 @@ class GAN(keras.Model):
         seed: int = 0,
         labels: Any = None,
     ) -> Iterator[np.ndarray]:
-        """Yields new examples batch by batch; see `sample`.
+        """Returns new examples batch by batch; see `sample`.
 
         Args:
             count: How many in all, an integer >= 1.
@@ -424,47 +387,10 @@ class GAN(keras.Model):
             seed: Decides the noise, an integer.
             labels: int `[count]`, the classes, for a conditional pair.
 
-        Yields:
-            float32 `[batch_size, ...]`, the last one smaller.
+        Returns:
+            Yields float32 `[batch_size, ...]`, the last one smaller.
         """
-        if count < 1 or batch_size < 1:
-            raise ValueError(
-                "`count` and `batch_size` must be integers >= 1. Received: "
-                f"count={count}, batch_size={batch_size}."
-            )
-        batch_size = min(batch_size, count)
-        classes = self._classes(count, labels)
-        for number, first in enumerate(range(0, count, batch_size)):
-            rows = range(first, first + batch_size)
-            key = noise.key(_checked_seed(seed), SAMPLING, number)
-            latents = tf.cast(self.latents(batch_size, key), keras.config.floatx())
-            own = None if classes is None else np.take(classes, rows, mode="wrap")
-            with self.using(weights):
-                examples = self._generate(latents, own).numpy()
-            yield examples[: count - first]
-
-    def _classes(self, count: int, labels: Any) -> np.ndarray | None:
-        if not self.pair.conditional:
-            if labels is not None:
-                raise ValueError(
-                    "`labels` expects networks that take class labels. Received: labels for an "
-                    "unconditional pair. Leave them out."
-                )
-            return None
-        if labels is None:
-            if self.num_classes is None:
-                raise ValueError(
-                    "A class-conditional generator needs to know its classes. Received: no "
-                    "`labels`. Give labels, or write GAN(..., num_classes=10)."
-                )
-            return np.arange(count, dtype=np.int32) % self.num_classes
-        classes = np.asarray(labels, dtype=np.int32)
-        if classes.shape != (count,):
-            raise ValueError(
-                f"`labels` must hold one class per example, shape [{count}]. Received: shape "
-                f"{list(classes.shape)}."
-            )
-        return classes
+        return sampling.batches(self, count, batch_size, weights, checked_seed(seed), labels)
 
     def _generated(self, latents: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
         examples = self.generator(latents if labels is None else [latents, labels], training=False)
@@ -497,60 +423,3 @@ class GAN(keras.Model):
                 for name, variables in self._variables._asdict().items()
             },
         }
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments, for Keras' serialization."""
-        return {
-            "generator": keras.saving.serialize_keras_object(self.generator),
-            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
-            "latents": keras.saving.serialize_keras_object(self.latents),
-            "num_classes": self.num_classes,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "GAN":
-        """Returns the model that a configuration describes, not yet compiled."""
-        config = dict(config)
-        for name in ("generator", "discriminator", "latents"):
-            config[name] = keras.saving.deserialize_keras_object(
-                config[name], custom_objects=custom_objects
-            )
-        return cls(**config)
-
-    def get_compile_config(self) -> dict[str, Any] | None:
-        """Returns the arguments of `compile`, for Keras' serialization."""
-        if not self.compiled:
-            return None
-        return keras.saving.serialize_keras_object(self._compile_settings)
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compiles with the arguments that a configuration describes."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
-
-
-def _checked_seed(seed: Any) -> int:
-    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**62:
-        raise ValueError(f"`seed` must be an integer in [0, 2**62). Received: {seed!r}.")
-    return seed
-
-
-def _checked_optimizers(generator: Any, discriminator: Any) -> Players:
-    optimizers = Players(keras.optimizers.get(generator), keras.optimizers.get(discriminator))
-    for player, optimizer in optimizers._asdict().items():
-        if not isinstance(optimizer, keras.optimizers.Optimizer):
-            raise TypeError(
-                f"`{player}_optimizer` must be an optimizer of keras.optimizers or its name. "
-                f"Received: {optimizer!r}. Use keras.optimizers.Adam(1e-4, beta_1=0.5)."
-            )
-        if optimizer.built:
-            raise ValueError(
-                f"`{player}_optimizer` must be new: an optimizer remembers the weights it moves. "
-                f"Received: {optimizer.name!r}, which is in use already. Make another one."
-            )
-    if optimizers.generator is optimizers.discriminator:
-        raise ValueError(
-            "Each player needs an optimizer of its own. Received: the same object for both. Make "
-            "two, with two learning rates if you like (TTUR)."
-        )
-    return optimizers

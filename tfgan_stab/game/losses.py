@@ -210,7 +210,8 @@ def get(loss: Any) -> AdversarialLoss:
             f"Received: {loss!r}.{hint}"
         )
     if isinstance(loss, (tuple, list)) and len(loss) == 2 and all(map(callable, loss)):
-        return AdversarialLoss("custom", *loss, generator_sees_reals=True)
+        generator, discriminator = loss
+        return AdversarialLoss("custom", generator, discriminator, generator_sees_reals=True)
     raise TypeError(
         f"`loss` must be one of the names {sorted(LOSSES)}, an `AdversarialLoss`, or a pair "
         "(generator_loss, discriminator_loss) of functions (real_logits, fake_logits) -> scalar. "

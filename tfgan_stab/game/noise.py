@@ -10,6 +10,9 @@ import tensorflow as tf
 
 ALGORITHM = "philox"
 
+# What noise is drawn for; each purpose has a stream of its own.
+TRAINING, TESTING, SAMPLING = range(3)
+
 
 def key(seed: int, *counters: Any) -> tf.Tensor:
     """Returns the key that belongs to a seed and a path of counters.

@@ -42,7 +42,8 @@ def check_pair(generator: Any, discriminator: Any, latents: Any) -> Pair:
                 f"{network!r}. Wrap layers in keras.Sequential([...])."
             )
     conditional = _check_labels(networks)
-    latent_shape = tuple(as_sampler(latents).shape)
+    sampler: Any = as_sampler(latents)
+    latent_shape = tuple(sampler.shape)
     _check_input("generator", generator, latent_shape, "`latents` gives noise of")
     labels = tf.zeros([2], tf.int32)
     noise = tf.zeros([2, *latent_shape])

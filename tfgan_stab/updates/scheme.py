@@ -18,7 +18,8 @@ class Game(Protocol):
         step_sizes: The players' learning rates in this round.
     """
 
-    step_sizes: Players
+    @property
+    def step_sizes(self) -> Players: ...  # noqa: D102
 
     def field(self, params: Players, part: int = 0, players: Sequence[str] = BOTH) -> Players:
         """Returns the players' downhill slopes at `params`, averaged over replicas.

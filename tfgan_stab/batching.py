@@ -1,0 +1,122 @@
+"""From what `fit` hands over to the minibatches that a round is played on."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfgan_stab import distribution
+from tfgan_stab.game import noise
+from tfgan_stab.game.field import Batch
+from tfgan_stab.game.pair import Pair
+from tfgan_stab.updates.scheme import Scheme
+
+
+def unpacked(data: Any, pair: Pair) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """Returns a batch's examples and labels, as the networks expect them.
+
+    Args:
+        data: What Keras hands to `train_step`: examples, or `(examples, labels)`.
+        pair: What the networks expect.
+
+    Raises:
+        TypeError: If examples are no floats, or labels no integers.
+        ValueError: If shapes do not fit, or labels are missing, superfluous or weighted.
+    """
+    reals, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
+    _check(reals, labels, weights, pair)
+    floats = tf.cast(reals, keras.config.floatx())
+    return floats, None if labels is None else tf.cast(labels, tf.int32)
+
+
+def parts(
+    reals: tf.Tensor,
+    labels: tf.Tensor | None,
+    scheme: Scheme,
+    draw: Callable[..., tf.Tensor],
+    round_number: tf.Tensor,
+) -> list[Batch]:
+    """Splits a round's batch into the minibatches its scheme asks for, each with its noise.
+
+    Args:
+        reals: float `[parts * batch, ...]`; minibatches follow one another along axis 0.
+        labels: int32 `[parts * batch]`, or `None`.
+        scheme: Says how many parts there are.
+        draw: Function `(count, *counters) -> latents`.
+        round_number: int64 scalar, the rounds done before this one.
+
+    Raises:
+        ValueError: If the batch cannot be split evenly.
+    """
+    count = scheme.parts
+    rows = reals.shape[0]
+    if rows is not None and rows % count:
+        raise ValueError(
+            f"{scheme} splits each batch into {count} equal minibatches. Received: a batch of "
+            f"{rows} (per replica). Batch by a multiple of {count}, or give `fit` a data set of "
+            "tgs.data, which takes care of it."
+        )
+    shares = zip(
+        tf.split(reals, count),
+        [None] * count if labels is None else tf.split(labels, count),
+        strict=True,
+    )
+    return [
+        Batch(part, classes, draw(tf.shape(part)[0], noise.TRAINING, round_number, number))
+        for number, (part, classes) in enumerate(shares)
+    ]
+
+
+def draw(sampler: Callable[..., tf.Tensor], count: Any, key: tf.Tensor) -> tf.Tensor:
+    """Returns this replica's rows of the noise that all replicas share, float `[count, size]`.
+
+    Drawing the whole and keeping some makes N replicas see what one would have seen.
+    """
+    latents = sampler(count * distribution.num_replicas(), key)
+    first = distribution.replica_number() * count
+    return tf.cast(latents[first : first + count], keras.config.floatx())
+
+
+def seen_after(seen: keras.Variable, reals: tf.Tensor) -> tf.Tensor:
+    """Returns how many real examples all replicas have seen after this round."""
+    rows = tf.shape(reals, out_type=tf.int64)[0]
+    return tf.convert_to_tensor(seen.value) + rows * distribution.num_replicas()
+
+
+def _check(reals: Any, labels: Any, weights: Any, pair: Pair) -> None:
+    """Raises where a batch is not what the networks expect.
+
+    Raises:
+        TypeError: If examples are no floats, or labels no integers.
+        ValueError: If shapes do not fit, or labels are missing, superfluous or weighted.
+    """
+    if weights is not None:
+        raise ValueError(
+            "A batch must be examples, or (examples, labels). Received: a third element. Weights "
+            "of samples have no meaning in a GAN's game; leave them out."
+        )
+    if pair.conditional and labels is None:
+        raise ValueError(
+            "The networks take class labels, so batches must be (examples, labels). Received: "
+            "examples alone. Load the data with labels=True."
+        )
+    if not pair.conditional and labels is not None:
+        raise ValueError(
+            "The networks take no class labels, so batches must be examples alone. Received: "
+            "(examples, labels). Drop them: dataset.map(lambda examples, labels: examples)."
+        )
+    if not tf.is_tensor(reals) or not reals.dtype.is_floating:
+        kind = getattr(reals, "dtype", type(reals)).name if tf.is_tensor(reals) else type(reals)
+        raise TypeError(
+            f"Examples must be floats, images in [-1, 1]. Received: {kind}. Scale bytes with "
+            "tf.cast(images, tf.float32) / 127.5 - 1, or load them through tgs.data."
+        )
+    if labels is not None and not labels.dtype.is_integer:
+        raise TypeError(f"Labels must be integers, shape [batch]. Received: {labels.dtype.name}.")
+    shape = reals.shape[1:]
+    if not shape.is_compatible_with(pair.example_shape):
+        raise ValueError(
+            f"Examples must have the shape that the generator returns, {list(pair.example_shape)}. "
+            f"Received: {list(shape)}. Resize the data, or change both networks."
+        )

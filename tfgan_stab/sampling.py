@@ -1,0 +1,73 @@
+"""Draws new examples from a GAN's generator, a batch at a time."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgan_stab.game import noise
+
+
+def batches(
+    gan: Any, count: int, batch_size: int, weights: str, seed: int, labels: Any
+) -> Iterator[np.ndarray]:
+    """Returns an iterator over `count` new examples.
+
+    Args:
+        gan: The model.
+        count: How many in all, an integer >= 1.
+        batch_size: How many at a time, an integer >= 1.
+        weights: "live" for the trained weights, or an average's name.
+        seed: Decides the noise.
+        labels: int `[count]`, or `None`.
+
+    Raises:
+        ValueError: If a number is out of range, there are no such weights, or the labels do not
+            fit.
+    """
+    if count < 1 or batch_size < 1:
+        raise ValueError(
+            f"`count` and `batch_size` must be integers >= 1. Received: count={count}, "
+            f"batch_size={batch_size}."
+        )
+    gan.weights_in_use.check(weights)
+    return _drawn(gan, count, min(batch_size, count), weights, seed, _classes(gan, count, labels))
+
+
+def _drawn(
+    gan: Any, count: int, batch_size: int, weights: str, seed: int, classes: np.ndarray | None
+) -> Iterator[np.ndarray]:
+    for number, first in enumerate(range(0, count, batch_size)):
+        rows = range(first, first + batch_size)
+        latents = gan.latents(batch_size, noise.key(seed, noise.SAMPLING, number))
+        own = None if classes is None else np.take(classes, rows, mode="wrap")
+        # Swapped per batch, so that whoever takes the batches finds the weights as they were.
+        with gan.using(weights):
+            examples = gan.generate(tf.cast(latents, keras.config.floatx()), own).numpy()
+        yield examples[: count - first]
+
+
+def _classes(gan: Any, count: int, labels: Any) -> np.ndarray | None:
+    if not gan.pair.conditional:
+        if labels is not None:
+            raise ValueError(
+                "`labels` expects networks that take class labels. Received: labels for an "
+                "unconditional pair. Leave them out."
+            )
+        return None
+    if labels is None:
+        if gan.num_classes is None:
+            raise ValueError(
+                "A class-conditional generator needs to know its classes. Received: no `labels`. "
+                "Give labels, or write GAN(..., num_classes=10)."
+            )
+        return np.arange(count, dtype=np.int32) % gan.num_classes
+    classes = np.asarray(labels, dtype=np.int32)
+    if classes.shape != (count,):
+        raise ValueError(
+            f"`labels` must hold one class per example, shape [{count}]. Received: shape "
+            f"{list(classes.shape)}."
+        )
+    return classes
