@@ -227,8 +227,14 @@ def test_a_binding_for_a_scope_that_is_not_entered_is_told(folder):
 
 def test_a_binding_without_a_scope_is_used_within_scopes(folder):
     binding = "stand_in.Part.size = 2"
-    run(binding)
+    run(binding, "stand_in.run.part = @other/stand_in.Part()")
     assert configuring.unused([binding]) == []
+
+
+def test_a_binding_that_a_deeper_scope_overrides_is_told(folder):
+    binding = "stand_in.Part.size = 2"
+    assert run(binding)[1].size == 5
+    assert configuring.unused([binding]) == [binding]
 
 
 def test_differences_ignore_comments_imports_order_and_line_breaks():

@@ -76,17 +76,21 @@ def _settle(workdir: Workdir, gin_params: Sequence[str]) -> None:
     idle = configuring.unused(gin_params)
     if idle:
         raise configuring.ConfigError(
-            f"--gin_param={idle[0]} has no effect: this run does not use what it sets. Leave it "
-            "out, or check the name before the dot."
+            f"--gin_param={idle[0]} has no effect: this run does not use what it sets, or a "
+            "setting for a scope, such as `generator/...`, overrides it. Leave it out, or add the "
+            "scope."
         )
     workdir.settle(configuring.operative_text())
 
 
 def _is_ours(error: BaseException) -> bool:
-    """Whether this package's own checks raised the error, rather than something beneath them."""
+    """Whether this package raised the error on purpose, rather than something beneath it."""
     frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return False
     package = pathlib.Path(__file__).resolve().parent.parent
-    return bool(frames) and package in pathlib.Path(frames[-1].filename).resolve().parents
+    inside = package in pathlib.Path(frames[-1].filename).resolve().parents
+    return inside and (frames[-1].line or "").startswith("raise ")
 
 
 def _complain(message: str, code: int) -> int:

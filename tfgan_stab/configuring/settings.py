@@ -2,7 +2,7 @@
 
 import inspect
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import gin
@@ -76,16 +76,17 @@ def operative_text() -> str:
 
 
 def unused(bindings: Sequence[str]) -> list[str]:
-    """Returns those bindings that nothing has used so far.
+    """Returns those bindings that nothing has used so far, or that others override.
 
     Args:
         bindings: Settings as given to `parse`.
     """
     used = settings_of(operative_text())
+    bound = settings_of(gin.config_str(max_line_length=100))
     return [
         source.text
         for source in read([], bindings)
-        if not all(_reaches(name, used) for name in source.sets)
+        if not all(_reaches(name, used, bound) for name in source.sets)
         or not all(name.name in used for name in source.defines)
     ]
 
@@ -114,8 +115,15 @@ def _named(source: Source) -> io.StringIO:
     return text
 
 
-def _reaches(name: Name, used: dict[str, str]) -> bool:
-    """Whether a setting was used: within its scope or deeper ones, or anywhere if it has none."""
-    prefix = f"{name.scope}/" if name.scope else ""
+def _reaches(name: Name, used: Collection[str], bound: Collection[str]) -> bool:
+    """Whether a setting was used, and not another one in its place for a deeper scope."""
     setting = f"{name.name}.{name.argument}"
-    return any(each.startswith(prefix) and each.rpartition("/")[2] == setting for each in used)
+    scopes = [each.rpartition("/")[0] for each in used if each.rpartition("/")[2] == setting]
+    return any(_deciding_scope(scope, setting, bound) == name.scope for scope in scopes)
+
+
+def _deciding_scope(scope: str, setting: str, bound: Collection[str]) -> str:
+    """The scope whose setting holds inside `scope`: the deepest that has one."""
+    while scope and f"{scope}/{setting}" not in bound:
+        scope = scope.rpartition("/")[0]
+    return scope

@@ -1,0 +1,245 @@
+"""The training command, from flags to a workdir that holds all it should."""
+
+import hashlib
+import json
+import pathlib
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from tfgan_stab import configuring
+from tfgan_stab.cli import train, training
+
+RUN = "gin_configs/runs/digits.gin"
+
+# The digits run, small enough for a test.
+TINY = [
+    "epochs = 2",
+    "rounds_per_epoch = 3",
+    "latents = 4",
+    "width = 4",
+    "batch_size = 8",
+    "training.train.jit_compile = False",
+    "training.train.scores = []",
+]
+
+
+def command(workdir, *params, files=(RUN,), flags=()):
+    return [
+        "train.py",
+        *(f"--gin_file={name}" for name in files),
+        *(f"--gin_param={param}" for param in [*TINY, *params]),
+        f"--workdir={workdir}",
+        *flags,
+    ]
+
+
+def contents(folder):
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in pathlib.Path(folder).rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The workdir of a run that has ended, scored on few samples."""
+    workdir = tmp_path_factory.mktemp("finished") / "run"
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "tfgan_stab.cli.train",
+            *command(workdir, "training.train.scores = [@tgs.FID]", "tgs.FID.samples = 100")[1:],
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path_factory.mktemp("elsewhere"),
+    )
+    assert done.returncode == 0, done.stderr
+    return workdir, done.stdout
+
+
+def test_a_run_leaves_settings_facts_scores_pictures_checkpoints_and_the_generator(finished):
+    workdir, _ = finished
+    names = set(contents(workdir))
+    assert {"config.gin", "run.json", "metrics.jsonl", "generator.keras"} <= names
+    assert {"samples/round-00000003.png", "samples/round-00000006.png"} <= names
+    assert any(name.startswith("checkpoints/") for name in names)
+    assert any("tfevents" in name for name in names)
+    assert json.loads((workdir / "run.json").read_text())["field_evaluations_per_round"] == 2
+
+
+def test_scores_of_both_weights_are_logged_with_their_protocol(finished):
+    workdir, _ = finished
+    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    assert [(line["step"], line["weights"]) for line in lines] == [
+        (3, "live"),
+        (3, "ema"),
+        (6, "live"),
+        (6, "ema"),
+    ]
+    assert all("fake=100" in line["protocol"] for line in lines)
+    assert [line["images"] for line in lines] == [24, 24, 48, 48]
+
+
+def test_the_last_lines_say_the_scores_their_floor_and_where_to_look(finished):
+    workdir, printed = finished
+    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    closing = printed[printed.index("6 rounds, 48 images.") :]
+    for line in lines[-2:]:
+        assert f"fid {line['weights']:<8}{line['value']:10.3f}\n" in closing
+    assert "fid floor" in closing and "one half of the real images" in closing
+    for name in ("samples/round-00000006.png", "generator.keras", "metrics.jsonl", "config.gin"):
+        assert str(workdir / name) in closing
+
+
+def test_the_generator_loads_without_this_package_and_samples(finished):
+    workdir, _ = finished
+    program = (
+        "import sys; sys.modules['tfgan_stab'] = None\n"  # Importing it fails from here on.
+        "import keras, numpy as np\n"
+        "generator = keras.saving.load_model(sys.argv[1])\n"
+        "images = generator(np.zeros([2, 4], 'float32')).numpy()\n"
+        "print(images.shape, float(np.abs(images).max()) <= 1)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, workdir / "generator.keras"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "(2, 8, 8, 1) True\n", done.stderr
+
+
+def test_the_saved_generator_has_the_averaged_weights(tmp_path):
+    configuring.parse([RUN], TINY)
+    gan = configuring.configured(training.train, given=("workdir", "ready"))(
+        workdir=train.Workdir(tmp_path / "run"), ready=lambda: None
+    )
+    saved = keras.saving.load_model(tmp_path / "run" / "generator.keras").get_weights()
+    live = gan.generator.get_weights()
+    with gan.using("ema"):
+        averaged = gan.generator.get_weights()
+    for one, other in zip(saved, averaged, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert any(np.any(one != other) for one, other in zip(saved, live, strict=True))
+
+
+def test_the_same_command_again_trains_no_further(finished, capsys):
+    workdir, _ = finished
+    before = contents(workdir)
+    params = ["training.train.scores = [@tgs.FID]", "tgs.FID.samples = 100"]
+    assert train.run(command(workdir, *params)) == 0
+    after = contents(workdir)
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed <= {"run.json", "generator.keras"}
+    assert "fid floor" in capsys.readouterr().out
+
+
+def test_a_runs_own_config_asks_for_the_same_run(finished):
+    workdir, _ = finished
+    config = workdir / "config.gin"
+    before = config.read_bytes()
+    assert train.run(["train.py", f"--gin_file={config}", f"--workdir={workdir}"]) == 0
+    assert config.read_bytes() == before
+
+
+def test_other_settings_are_refused_and_nothing_in_the_workdir_changes(finished, capsys):
+    workdir, _ = finished
+    before = contents(workdir)
+    assert train.run(command(workdir, "epochs = 3")) == 1
+    message = capsys.readouterr().err
+    assert message.startswith(f"error: {workdir} holds a run with other settings")
+    assert "\n  epochs: 2 -> 3\n" in message
+    assert "\n  training.train.scores: [@tgs.FID] -> []\n" in message
+    assert contents(workdir) == before
+
+
+def test_resume_never_refuses_a_finished_run(finished, capsys):
+    workdir, _ = finished
+    assert train.run(command(workdir, flags=["--resume=never"])) == 1
+    assert "--resume=never forbids to continue it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("param", "message"),
+    [
+        ("training.train.epoch = 3", "`training.train` has no argument `epoch`. Did you mean"),
+        ("epochs = 0", "`epochs` must be an integer >= 1. Received: 0."),
+        ("training.train.weights = 'mean'", r"Weights must be one of"),
+        ("discriminator_steps = 0", "`discriminator_steps` must be an integer >= 1"),
+        ("batch_size = 5000", "batch"),
+        ("tgs.Simultaneous.name = 3", "`tgs.Simultaneous` has no argument `name`"),
+        ("tgs.FID.samples = 3", "--gin_param=tgs.FID.samples = 3 has no effect"),
+    ],
+)
+def test_wrong_settings_are_one_message_and_leave_no_run_behind(tmp_path, capsys, param, message):
+    assert train.run(command(tmp_path, param)) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("error: ") and message in shown
+    assert "In call to" not in shown
+    assert set(contents(tmp_path)) <= {".lock"}
+
+
+def test_traceback_shows_where_an_error_arose(tmp_path):
+    with pytest.raises(ValueError, match="`epochs` must be an integer >= 1"):
+        train.run(command(tmp_path, "epochs = 0", flags=["--traceback"]))
+
+
+def test_errors_that_no_check_of_ours_raised_are_not_hidden(tmp_path):
+    with pytest.raises(ValueError, match="Could not interpret"):
+        train.run(command(tmp_path, "training.train.generator_optimizer = 'adma'"))
+
+
+def test_an_interrupted_run_says_how_to_go_on(tmp_path, capsys, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training.GAN, "fit", interrupt)
+    assert train.run(command(tmp_path)) == 130
+    assert "The same command continues" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "value"),
+    [
+        ("updates/simultaneous.gin", "training.train.scheme", "@tgs.Simultaneous()"),
+        ("updates/alternating.gin", "training.train.scheme", "@tgs.Alternating()"),
+    ],
+)
+def test_a_further_file_swaps_one_thing(tmp_path, name, setting, value):
+    settings = {}
+    for folder, files in (("one", (RUN,)), ("other", (RUN, f"gin_configs/{name}"))):
+        with pytest.raises(InterruptedError, match="ready"):
+            build(tmp_path / folder, files)
+        settings[folder] = configuring.settings_of(configuring.operative_text())
+    assert settings["other"][setting] == value
+    ignored = {setting, "discriminator_steps", "tgs.Alternating.discriminator_steps"}
+    for key in (settings["one"].keys() | settings["other"].keys()) - ignored:
+        assert settings["one"].get(key) == settings["other"].get(key)
+
+
+def build(workdir, files):
+    def stop():
+        raise InterruptedError("ready")
+
+    configuring.parse(files, TINY)
+    configuring.configured(training.train, given=("workdir", "ready"))(
+        workdir=train.Workdir(workdir), ready=stop
+    )
+
+
+def test_runs_with_the_same_seed_begin_with_the_same_weights(tmp_path):
+    weights = []
+    for name in ("one", "two"):
+        assert train.run(command(tmp_path / name, "epochs = 1", "rounds_per_epoch = 1")) == 0
+        generator = keras.saving.load_model(tmp_path / name / "generator.keras")
+        weights.append(generator.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)

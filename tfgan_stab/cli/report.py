@@ -1,0 +1,55 @@
+"""The last lines of a run: its scores, beside what is perfect, and where to look."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from tfgan_stab.cli.workdir import Workdir
+
+__all__ = ["report"]
+
+
+def report(workdir: Workdir, gan: Any, scores: Sequence[Any], weights: str) -> str:
+    """Returns the closing lines.
+
+    Args:
+        workdir: Where the run is.
+        gan: The trained model.
+        scores: The scores that were taken; each can tell its floor.
+        weights: The weights that were drawn and saved.
+    """
+    lines = [f"\n{int(gan.rounds)} rounds, {int(gan.images_seen)} images."]
+    measured = _last_lines(workdir)
+    for score in scores:
+        lines += _table(score, [each for each in measured if each["score"] == score.name])
+    return "\n".join([*lines, *_places(workdir, weights)])
+
+
+def _last_lines(workdir: Workdir) -> list[dict[str, Any]]:
+    """The scores of the last round that has any."""
+    if not workdir.metrics.exists():
+        return []
+    lines = workdir.metrics.read_text(encoding="utf-8").splitlines()
+    measured = [json.loads(line) for line in lines]
+    last = max((each["step"] for each in measured), default=0)
+    return [each for each in measured if each["step"] == last]
+
+
+def _table(score: Any, measured: Sequence[dict[str, Any]]) -> list[str]:
+    floor = score.floor()
+    rows = [(each["weights"], each["value"], "") for each in measured]
+    rows.append(("floor", floor.value, "  one half of the real images against the other"))
+    lines = [f"  {score.name} {name:<8}{value:10.3f}{note}" for name, value, note in rows]
+    return [*lines, *(f"  measured as {each}" for each in {e["protocol"] for e in measured})]
+
+
+def _places(workdir: Workdir, weights: str) -> list[str]:
+    pictures = sorted(workdir.samples.glob("*.png"))
+    places = [("samples", pictures[-1])] if pictures else []
+    places += [
+        (f"generator ({weights} weights)", workdir.generator),
+        ("scores", workdir.metrics),
+        ("settings", workdir.config),
+    ]
+    lines = [f"  {what + ':':<30}{path}" for what, path in places if path.exists()]
+    return ["Look at:", *lines, f"  curves: tensorboard --logdir={workdir.path}"]
