@@ -109,6 +109,13 @@ def test_a_stream_has_no_end(make):
     assert make().starting_at(3).cardinality() == tf.data.INFINITE_CARDINALITY
 
 
+def test_workers_share_each_batch_and_threads_keep_the_order():
+    options = tgs.data.digits().options()
+    assert options.deterministic
+    policy = options.experimental_distribute.auto_shard_policy
+    assert policy == tf.data.experimental.AutoShardPolicy.DATA
+
+
 @each_stream
 def test_the_description_goes_into_json(make):
     description = json.loads(json.dumps(make(seed=5).description()))

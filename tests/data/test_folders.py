@@ -43,6 +43,7 @@ def test_every_epoch_shows_every_picture_once(folder):
     batches = tgs.data.image_folder(folder, batch_size=4, size=8)
     assert batches.num_examples == 12
     assert batches.element_spec == tf.TensorSpec([4, 8, 8, 3], tf.float32)
+    assert batches.cardinality() == tf.data.INFINITE_CARDINALITY
     numbers = [level for batch in batches.take(9).as_numpy_iterator() for level in levels(batch)]
     epochs = [numbers[:12], numbers[12:24], numbers[24:]]
     assert [sorted(epoch) for epoch in epochs] == [list(range(12))] * 3
@@ -132,11 +133,13 @@ def test_of_an_animation_the_first_frame_is_shown(tmp_path, first, channels):
     np.testing.assert_allclose(images, np.full([1, 4, 4, channels], 2.0 * first - 1), atol=1e-6)
 
 
-def test_other_and_hidden_files_do_not_count(folder):
+@pytest.mark.parametrize("end", ["", "/"])
+def test_other_and_hidden_files_do_not_count(folder, end):
     (folder / "readme.txt").write_text("not a picture")
     write(folder / ".thumbnails" / "00.png", plain(0))
     (folder / "class0" / "._00.png").write_bytes(b"another system's droppings")
-    assert tgs.data.image_folder(folder, 4, size=8).num_examples == 12
+    (folder / ".hidden.png").write_bytes(b"")
+    assert tgs.data.image_folder(f"{folder}{end}", 4, size=8).num_examples == 12
 
 
 def test_a_missing_folder_is_named(tmp_path):

@@ -14,9 +14,11 @@ def test_bytes_fill_minus_one_to_one_and_floats_are_left_alone():
     assert images.to_float(floats) is floats
 
 
-def test_a_fine_checkerboard_shrinks_to_gray():
-    board = np.indices([64, 64]).sum(axis=0) % 2 * 255
-    shrunk = images.crop_and_resize(tf.constant(board[..., np.newaxis], tf.uint8), 8).numpy()
+@pytest.mark.parametrize("size", [7, 9, 21])
+def test_a_fine_checkerboard_shrinks_to_gray(size):
+    # 63 is an odd multiple of these sizes, so that new pixels have old ones right in their middle.
+    board = np.indices([63, 63]).sum(axis=0) % 2 * 255
+    shrunk = images.crop_and_resize(tf.constant(board[..., np.newaxis], tf.uint8), size).numpy()
     # Dropping pixels would leave -1 or 1. At the border the filter sees half a period too little.
     np.testing.assert_allclose(shrunk, 0, atol=0.05)
 

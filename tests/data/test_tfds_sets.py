@@ -120,6 +120,7 @@ def test_labels_stay_with_their_pictures(data_dir):
 def test_pictures_come_back_as_they_went_in(data_dir):
     batches = shades(data_dir)
     assert batches.element_spec == tf.TensorSpec([5, 12, 12, 1], tf.float32)
+    assert batches.cardinality() == tf.data.INFINITE_CARDINALITY
     images = np.concatenate(list(batches.examples().as_numpy_iterator()))
     expected = {level * 10 / 127.5 - 1 for level in range(NUM_EXAMPLES)}
     np.testing.assert_allclose(sorted(images[:, 3, 7, 0]), sorted(expected), atol=1e-7)

@@ -122,7 +122,7 @@ def image_folder(
     images.check_size_and_channels(size, channels)
     if on_error not in ("raise", "skip"):
         raise ValueError(f'`on_error` must be "raise" or "skip". Received: on_error={on_error!r}.')
-    directory = os.path.expanduser(os.fspath(directory))
+    directory = os.path.expanduser(os.fspath(directory)).rstrip("/") or "/"
     paths = _find(directory)
     damaged = _damaged(paths)
     _report(directory, paths, damaged, on_error)

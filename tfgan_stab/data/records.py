@@ -50,7 +50,10 @@ class Records:
         epoch, offset = divmod(first, self.num_examples)
         epochs = tf.data.Dataset.counter(start=epoch)
         records = epochs.flat_map(lambda number: self._shuffled(seed, number)).skip(offset)
-        return parallel_map(records, self._decode).batch(count, drop_remainder=True)
+        batches = parallel_map(records, self._decode).batch(count, drop_remainder=True)
+        # Which `flat_map` cannot know, and Keras asks.
+        endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+        return batches.apply(endless)
 
     def in_order(self, count: int, limit: int | None) -> tf.data.Dataset:
         """Images only, one pass in a fixed order, at most `limit`, `count` at a time."""
