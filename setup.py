@@ -31,6 +31,8 @@ setuptools.setup(
     package_data={"tfgan_stab": ["py.typed"], "tfgan_stab.gin_configs": ["**/*.gin"]},
     install_requires=[
         "tensorflow>=2.18",
+        # For the event files; TensorFlow 2.21 no longer brings it.
+        "tensorboard>=2.18",
         "keras>=3.5",
         "numpy>=1.26",
         "tensorflow-datasets>=4.9.7",
