@@ -23,13 +23,11 @@ def order(batches, num_batches):
 
 
 STREAMS = {
-    "digits": lambda **kwargs: tgs.data.digits(batch_size=64, **kwargs),
-    "digits with labels": lambda **kwargs: tgs.data.digits(batch_size=64, labels=True, **kwargs),
-    "grid": lambda **kwargs: tgs.data.mixture(batch_size=48, **kwargs),
-    "ring with labels": lambda **kwargs: tgs.data.mixture(
-        batch_size=48, layout="ring", modes=8, labels=True, **kwargs
+    "digits": lambda **settings: tgs.data.digits(batch_size=64, labels=True, **settings),
+    "grid": lambda **settings: tgs.data.mixture(batch_size=48, **settings),
+    "ring": lambda **settings: tgs.data.mixture(
+        batch_size=48, layout="ring", modes=8, stratified=True, labels=True, **settings
     ),
-    "stratified grid": lambda **kwargs: tgs.data.mixture(batch_size=48, stratified=True, **kwargs),
 }
 each_stream = pytest.mark.parametrize("make", STREAMS.values(), ids=STREAMS.keys())
 
@@ -61,7 +59,7 @@ def test_another_seed_gives_another_stream(make):
 
 
 @each_stream
-@pytest.mark.parametrize("round", [0, 1, 5, 40], ids=lambda round: f"round {round}")
+@pytest.mark.parametrize("round", [0, 5, 40], ids=lambda round: f"round {round}")
 def test_a_stream_can_start_at_any_round(make, round):
     # 40 batches of 64 digits are past the first epoch's end.
     batches = make(seed=2)

@@ -50,7 +50,7 @@ def test_every_epoch_shows_every_picture_once(folder):
     assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
 
 
-@pytest.mark.parametrize("round", [1, 2, 5])
+@pytest.mark.parametrize("round", [1, 5])
 @pytest.mark.parametrize("labels", [False, True])
 def test_a_stream_of_files_can_start_at_any_round(folder, round, labels):
     batches = tgs.data.image_folder(folder, batch_size=5, size=8, seed=2, labels=labels)

@@ -43,6 +43,11 @@ def test_points_scatter_around_their_labels_center():
     np.testing.assert_allclose(offsets.mean(axis=0), 0, atol=5 / 40_000**0.5)
     np.testing.assert_allclose(np.cov(offsets.T), np.eye(2), atol=5 * (2 / 40_000) ** 0.5)
     assert 3.5 < np.abs(offsets).max() < 6
+    for mode in range(16):
+        # About 2,500 points each: where a point lies says nothing of its mode.
+        own = offsets[modes == mode]
+        np.testing.assert_allclose(own.mean(axis=0), 0, atol=5 / len(own) ** 0.5)
+        np.testing.assert_allclose(np.cov(own.T), np.eye(2), atol=5 * (2 / len(own)) ** 0.5)
 
 
 def test_modes_are_equally_likely():

@@ -20,7 +20,7 @@ def test_a_fine_checkerboard_shrinks_to_gray(size):
     board = np.indices([63, 63]).sum(axis=0) % 2 * 255
     shrunk = images.crop_and_resize(tf.constant(board[..., np.newaxis], tf.uint8), size).numpy()
     # Dropping pixels would leave -1 or 1. At the border the filter sees half a period too little.
-    np.testing.assert_allclose(shrunk, 0, atol=0.05)
+    np.testing.assert_allclose(shrunk, 0, atol=0.02)
 
 
 def test_shrinking_keeps_the_mean():

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -44,3 +47,8 @@ def test_unknown_names_get_the_nearest(name, message):
 def test_a_set_refuses_settings_that_it_does_not_have():
     with pytest.raises(TypeError, match="unexpected keyword argument 'batchsize'"):
         tgs.data.load("digits", batchsize=3)
+
+
+def test_importing_the_package_does_not_import_tensorflow():
+    program = "import sys, tfgan_stab.data; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

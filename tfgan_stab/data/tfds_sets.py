@@ -173,8 +173,13 @@ def _records(
         {key: True for key in keys if key},
         decoders={keys[0]: tensorflow_datasets.decode.SkipDecoding()},
     )
+    # The operating system keeps small files in memory anyway, and TFDS's cache complains in the log
+    # whenever a pass stops before the end, as `examples(limit)` does.
+    config = tensorflow_datasets.ReadConfig(try_autocache=False)
     try:
-        return builder.as_dataset(split=split, shuffle_files=False, decoders=decoders)
+        return builder.as_dataset(
+            split=split, shuffle_files=False, decoders=decoders, read_config=config
+        )
     # How TFDS says that nothing is there ...
     except AssertionError as error:
         raise FileNotFoundError(
