@@ -76,7 +76,8 @@ set_up_venv() {
     rm -f "$venv"/installed*
     # The pip that Python 3.10 brings searches for a quarter of an hour what newer ones find at once.
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade "pip>=24"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+    # Without warnings: build tools have one for each editable installation.
+    PYTHONWARNINGS=ignore "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
       ${constraints:+--constraint "$constraints"} --editable "$root$extras"
     printf '%s\n' "$key" | tee "$venv/installed" >"$stamp"
   fi
