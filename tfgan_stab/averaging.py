@@ -137,7 +137,8 @@ def check_averages(averages: Any) -> dict[str, Average]:
     if averages is None:
         return {}
     if not isinstance(averages, dict) or not all(
-        isinstance(average, Average) for average in averages.values()
+        isinstance(average, Average) and not isinstance(average, type)
+        for average in averages.values()
     ):
         raise TypeError(
             '`averages` must be a dictionary such as {"ema": tgs.ExponentialAverage(0.999)}. '

@@ -5,8 +5,7 @@ silently different. So every write goes through here, and whatever is written wa
 here or computed from such averages alike on every replica.
 """
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -51,6 +50,11 @@ def read(variables: Sequence[keras.Variable]) -> list[tf.Tensor]:
     return [tf.identity(tf.convert_to_tensor(variable.value)) for variable in variables]
 
 
+def number(variable: keras.Variable) -> int:
+    """Returns an integer variable's value, outside of replicas."""
+    return int(tf.convert_to_tensor(variable.value))
+
+
 def write(variables: Sequence[keras.Variable], values: Sequence[Any]) -> None:
     """Assigns each variable its value, on every replica.
 
@@ -75,26 +79,28 @@ def apply(
         variables: The trainable weights of one player.
         slopes: Minus the gradients, already averaged over replicas.
     """
-    gradients = [-slope for slope in slopes]
-    with _averaged_already(optimizer) if num_replicas() > 1 else contextlib.nullcontext():
-        optimizer.apply(gradients, list(variables))
+    optimizer.apply([-slope for slope in slopes], list(variables))
 
 
-@contextlib.contextmanager
-def _averaged_already(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
-    """Keeps an optimizer from summing over replicas what is their mean already.
+def adopt(optimizer: keras.optimizers.Optimizer) -> None:
+    """Makes an optimizer take slopes as they are: averaged over replicas already.
 
-    Dividing by the number of replicas beforehand would give the same sum, but only after gradient
-    clipping had seen slopes that are too small, and for a second round of communication.
+    Keras' optimizers sum over replicas. Dividing by their number beforehand would give the same
+    sum, but gradient clipping would see slopes that are too small, and everything would be
+    communicated twice.
+
+    Args:
+        optimizer: An optimizer that moves one player's weights and nothing else.
+
+    Raises:
+        RuntimeError: If the optimizer does not sum the way Keras' do.
     """
+    if num_replicas() == 1:
+        return
     if not hasattr(optimizer, "_all_reduce_sum_gradients"):
         raise RuntimeError(
-            f"Expected a Keras optimizer of the TensorFlow backend. Received: "
+            "Expected a Keras optimizer of the TensorFlow backend. Received: "
             f"{type(optimizer).__name__}, which does not say how it sums over replicas. Train "
             "without a distribution strategy, or use an optimizer of `keras.optimizers`."
         )
-    vars(optimizer)["_all_reduce_sum_gradients"] = lambda pairs: pairs
-    try:
-        yield
-    finally:
-        del vars(optimizer)["_all_reduce_sum_gradients"]
+    vars(optimizer)["_all_reduce_sum_gradients"] = list

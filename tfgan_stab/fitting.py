@@ -10,6 +10,8 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import keras
 import tensorflow as tf
 
+from tfgan_stab.swapping import LIVE
+
 
 class Progress(NamedTuple):
     """How far a run has come.
@@ -27,11 +29,33 @@ class Progress(NamedTuple):
 class Resumer(Protocol):
     """A callback that can put a model back to where an earlier run left it."""
 
+    def expect(self, ordered: bool) -> None:
+        """Hears whether the data have an order, so that a run can go on inside an epoch."""
+
     def resume(self, gan: keras.Model) -> Progress | None:
         """Restores everything; returns how far that was, or `None` if there is nothing."""
 
 
-def fit(
+def fit(gan: Any, *args: Any, **kwargs: Any) -> keras.callbacks.History:
+    """Trains `gan` by Keras' `fit`, from where its callbacks say it stopped.
+
+    Args:
+        gan: The model.
+        *args: Keras' `fit`, `x` and `y`.
+        **kwargs: The other arguments of Keras' `fit`.
+    """
+    if not gan.compiled:
+        raise ValueError("A GAN must be compiled before `fit`. Call gan.compile(...) first.")
+    gan.weights_in_use.switch(LIVE)  # Training an average would be undone by the next switch.
+    listeners = list(gan.listeners)
+    try:
+        return _fit(gan, *args, **kwargs)
+    finally:
+        # Whoever began to listen in this training stops with it, should it end in an exception.
+        gan.listeners = listeners
+
+
+def _fit(
     gan: Any,
     keras_fit: Callable[..., keras.callbacks.History],
     x: Any,
@@ -40,42 +64,35 @@ def fit(
     epochs: int = 1,
     initial_epoch: int = 0,
     steps_per_epoch: int | None = None,
-    callbacks: Sequence[keras.callbacks.Callback] | None = None,
+    callbacks: Any = None,
     verbose: Any = "auto",
     **kwargs: Any,
 ) -> keras.callbacks.History:
-    """Trains `gan` by Keras' `fit`, from where its callbacks say it stopped."""
-    if not gan.compiled:
-        raise ValueError("A GAN must be compiled before `fit`. Call gan.compile(...) first.")
     callbacks = _resumers_last(callbacks)
-    progress = _resumed(gan, callbacks) or Progress(initial_epoch, 0)
-    if not int(gan.rounds):
-        gan.start_over()
     steps = _epoch_length(gan, x, steps_per_epoch)
+    ordered = steps is not None and isinstance(x, tf.data.Dataset)
+    progress = _resumed(gan, callbacks, ordered) or Progress(initial_epoch, 0)
+    if not gan.rounds:
+        gan.start_over()
+        gan.clock.set(0.0)
     if steps is not None and progress.step >= steps:
         raise ValueError(
             f"Expected the epochs of the run that is resumed, longer than {progress.step} rounds. "
             f"Received: steps_per_epoch={steps}. Resume with the former value."
         )
+    gan.data_facts = x.description() if _is_ours(x) else None
     if _is_ours(x):
-        gan.data_facts = x.description()
         gan.num_classes = gan.num_classes or x.num_classes
     if verbose:
         print(_headline(gan))
-    calls = keras.callbacks.CallbackList(
-        callbacks,
-        add_history=True,
-        add_progbar=verbose != 0,
-        verbose=verbose,
-        epochs=epochs,
-        steps=steps,
-        model=gan,
-    )
-    arguments = {"y": y, "callbacks": calls, "verbose": verbose, **kwargs}
+    arguments = {"y": y, "callbacks": callbacks, "verbose": verbose, **kwargs}
     if isinstance(x, tf.data.Dataset):
         arguments["shuffle"] = False  # Keras would only warn that it cannot.
     if progress.step and progress.epoch < epochs:
-        _finish_epoch(gan, keras_fit, x, steps, progress, arguments)
+        calls = _one_training(gan, callbacks, epochs, steps, verbose)
+        arguments["callbacks"] = calls
+        rest = _from_now_on(gan, x, steps_per_epoch, progress.step)
+        _finish_epoch(keras_fit, rest, steps, progress, arguments)
         progress = Progress(progress.epoch + 1, 0)
         if progress.epoch == epochs or gan.stop_training:
             calls.on_train_end()
@@ -91,16 +108,20 @@ def fit(
 
 def _resumers_last(callbacks: Any) -> list[keras.callbacks.Callback]:
     """Puts checkpoints last, so that what they save includes what the others did."""
-    return sorted(callbacks or [], key=lambda callback: isinstance(callback, Resumer))
+    # Keras takes a single callback too.
+    listed = [] if callbacks is None else tf.nest.flatten(callbacks)
+    return sorted(listed, key=lambda callback: isinstance(callback, Resumer))
 
 
-def _resumed(gan: Any, callbacks: Sequence[Any]) -> Progress | None:
+def _resumed(gan: Any, callbacks: Sequence[Any], ordered: bool) -> Progress | None:
     resumers = [callback for callback in callbacks if isinstance(callback, Resumer)]
     if len(resumers) > 1:
         raise ValueError(
             f"A run resumes from one place. Received: {len(resumers)} checkpoint callbacks. Keep "
             "one; `keep=` says how many checkpoints stay."
         )
+    for resumer in resumers:
+        resumer.expect(ordered)
     return resumers[0].resume(gan) if resumers else None
 
 
@@ -126,32 +147,51 @@ def _cardinality(x: Any) -> int | None:
     return count if count > 0 else None
 
 
-def _from_now_on(gan: Any, x: Any, steps_per_epoch: int | None) -> Any:
-    """Returns the data from the round that comes next."""
-    rounds = int(gan.rounds)
+def _from_now_on(gan: Any, x: Any, steps_per_epoch: int | None, step: int = 0) -> Any:
+    """Returns the data from the round that comes next, `step` rounds into its epoch."""
+    rounds = gan.rounds
     if _is_ours(x):
         return x.starting_at(rounds, gan.scheme.parts)
-    if rounds and steps_per_epoch and isinstance(x, tf.data.Dataset) and _cardinality(x) is None:
+    if not rounds or not isinstance(x, tf.data.Dataset):
+        return x
+    if steps_per_epoch is None:  # Each epoch is one pass.
+        return x.skip(step)
+    # Keras reads on where the epoch before ended, and begins again where the data end.
+    size = _cardinality(x)
+    if size is None:
         return x.skip(rounds)
-    return x
+    return x.repeat().skip(rounds % size) if rounds % size else x
+
+
+def _one_training(
+    gan: Any, callbacks: Sequence[Any], epochs: int, steps: int | None, verbose: Any
+) -> keras.callbacks.CallbackList:
+    """Returns callbacks that two calls of Keras' `fit` can share."""
+    return keras.callbacks.CallbackList(
+        callbacks,
+        add_history=True,
+        add_progbar=verbose != 0,
+        verbose=verbose,
+        epochs=epochs,
+        steps=steps,
+        model=gan,
+    )
 
 
 def _finish_epoch(
-    gan: Any,
     keras_fit: Callable[..., keras.callbacks.History],
-    x: Any,
+    rest: Any,
     steps: int | None,
     progress: Progress,
     arguments: dict[str, Any],
 ) -> None:
     """Trains what is left of an epoch."""
-    if not isinstance(x, tf.data.Dataset) or steps is None:
+    if not isinstance(rest, tf.data.Dataset) or steps is None:
         raise ValueError(
             "Resuming inside an epoch needs data in a fixed order: a data set of tgs.data, or a "
-            f"tf.data.Dataset with steps_per_epoch. Received: {type(x).__name__}. Use "
-            "tgs.data.arrays(...), or Checkpoint(..., every='epoch')."
+            f"tf.data.Dataset with steps_per_epoch. Received: {type(rest).__name__}. Give `fit` "
+            "the data of the run that is resumed."
         )
-    rest = _from_now_on(gan, x, steps) if _is_ours(x) else x.skip(progress.step)
     calls = arguments["callbacks"]
     on_train_end, calls.on_train_end = calls.on_train_end, lambda logs=None: None
     try:

@@ -56,7 +56,7 @@ class GAN(SavableGAN):
         ...     discriminator_optimizer=keras.optimizers.Adam(4e-4),
         ... )
         >>> history = gan.fit(np.ones([64, 2], "float32"), batch_size=32, verbose=0)
-        >>> int(gan.rounds)
+        >>> gan.rounds
         2
 
     Source: Goodfellow et al. 2014, arXiv 1406.2661.
@@ -77,10 +77,10 @@ class GAN(SavableGAN):
         self.discriminator = discriminator
         self.latents = as_sampler(latents)
         self.num_classes = num_classes
-        self.rounds = self.add_weight(
+        self._round_counter = self.add_weight(
             shape=(), initializer="zeros", dtype="int64", trainable=False, name="rounds"
         )
-        self.images_seen = self.add_weight(
+        self._image_counter = self.add_weight(
             shape=(), initializer="zeros", dtype="int64", trainable=False, name="images_seen"
         )
         self.clock = Clock()
@@ -134,6 +134,7 @@ class GAN(SavableGAN):
         with self.distribute_strategy.scope():
             for optimizer, variables in zip(optimizers, self._variables, strict=True):
                 optimizer.build(variables)
+                distribution.adopt(optimizer)
             self._averages = {
                 name: AveragedWeights(rule, self.generator.variables, name)
                 for name, rule in rules.items()
@@ -168,12 +169,22 @@ class GAN(SavableGAN):
             distribution.write(average.weights, weights)
         params = Players(*map(distribution.read, self._variables))
         distribution.write(self._scheme_variables, tf.nest.flatten(self.scheme.init(params)))
-        distribution.write([self.rounds, self.images_seen], [0, 0])
+        distribution.write([self._round_counter, self._image_counter], [0, 0])
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         """The means of both players' losses over an epoch."""
         return list(self.loss_means) if self.compiled else []
+
+    @property
+    def rounds(self) -> int:
+        """Rounds done since `compile`."""
+        return distribution.number(self._round_counter)
+
+    @property
+    def images_seen(self) -> int:
+        """Real examples that all replicas have seen since `compile`."""
+        return distribution.number(self._image_counter)
 
     @property
     def averages(self) -> dict[str, Average]:
@@ -190,12 +201,13 @@ class GAN(SavableGAN):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Plays one round: one update of the generator and all that comes before it."""
         reals, labels = batching.unpacked(data, self.pair)
-        rounds = tf.convert_to_tensor(self.rounds.value)
+        rounds = tf.convert_to_tensor(self._round_counter.value)
         parts = batching.parts(reals, labels, self.scheme, self._draw, rounds)
         game = Round(self._field, self._variables, self.optimizers, parts, self._state)
         params, scheme_state = self.scheme.step(game, game.start(), self._scheme_state())
         self._commit(game, params, scheme_state)
-        distribution.write([self.images_seen], [batching.seen_after(self.images_seen, reals)])
+        seen = batching.seen_after(self._image_counter, reals)
+        distribution.write([self._image_counter], [seen])
         for mean, loss in zip(self.loss_means, game.losses, strict=True):
             mean.update_state(loss)
         return self.get_metrics_result()
@@ -205,8 +217,8 @@ class GAN(SavableGAN):
         for network, state in zip(self._networks, game.state_after, strict=True):
             distribution.write(network.non_trainable_variables, state)
         distribution.write(self._scheme_variables, tf.nest.flatten(scheme_state))
-        rounds = tf.convert_to_tensor(self.rounds.value) + 1
-        distribution.write([self.rounds], [rounds])
+        rounds = tf.convert_to_tensor(self._round_counter.value) + 1
+        distribution.write([self._round_counter], [rounds])
         weights = distribution.read(self.generator.variables)
         for average in self._averages.values():
             distribution.write(average.weights, average.updated(weights, rounds))

@@ -56,12 +56,16 @@ class WeightsInUse:
         if self.check(name) == self.current:
             return
         values = self.values(name)
+        if name == LIVE:
+            distribution.write(self._network.variables, values)
+            self.current, self._live = LIVE, []
+            return
+        # Noted before the first write: should Ctrl-C come between two writes, switching back to the
+        # trained weights still writes all of them.
         if self.current == LIVE:
             self._live = self.values(LIVE)
-        distribution.write(self._network.variables, values)
         self.current = name
-        if name == LIVE:
-            self._live = []
+        distribution.write(self._network.variables, values)
 
     @contextlib.contextmanager
     def using(self, name: str) -> Iterator[None]:

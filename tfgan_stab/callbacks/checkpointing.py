@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgan_stab.callbacks.periodic import Periodic
+from tfgan_stab.callbacks.periodic import Periodic, usable_directory
 from tfgan_stab.files import flush, write_atomically
 from tfgan_stab.fitting import Progress
 from tfgan_stab.swapping import LIVE
@@ -63,16 +63,28 @@ class Checkpoint(Periodic):
             )
         self.directory = pathlib.Path(directory)
         self.keep = keep
+        self._ordered = False
         self._epoch = 0
         self._epoch_began = 0
         self._step_at_start = 0
+        self._due = False
         self._saved: int | None = None
 
     # -- Resuming ---------------------------------------------------------------------------------
 
+    def expect(self, ordered: bool) -> None:
+        """Refuses to save inside epochs if no run could go on from there."""
+        if isinstance(self.every, int) and not ordered:
+            raise ValueError(
+                "Checkpoints inside epochs need data in a fixed order: a data set of tgs.data, or "
+                f"a tf.data.Dataset with steps_per_epoch. Received: every={self.every} with other "
+                "data. Use tgs.data.arrays(...), or Checkpoint(..., every='epoch')."
+            )
+        self._ordered = ordered
+
     def resume(self, gan: keras.Model) -> Progress | None:
         """Restores the newest whole checkpoint; returns how far it was, `None` without any."""
-        self.directory.mkdir(parents=True, exist_ok=True)
+        usable_directory(self.directory)
         for leftover in self.directory.glob(f"*{UNFINISHED}"):
             shutil.rmtree(leftover)
         self._step_at_start, self._saved = 0, None
@@ -99,48 +111,64 @@ class Checkpoint(Periodic):
     def on_train_begin(self, logs: Any = None) -> None:
         """Counts from where the run stands."""
         super().on_train_begin(logs)
-        self.directory.mkdir(parents=True, exist_ok=True)
+        self._due = False
+        if self._saved is None:
+            self._saved = self.gan.rounds  # Nothing trained, nothing to save.
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Notes where the epoch began."""
         self._epoch = epoch
-        self._epoch_began = int(self.gan.rounds) - self._step_at_start
+        self._epoch_began = self.gan.rounds - self._step_at_start
         self._step_at_start = 0
 
     def act(self, logs: dict[str, Any]) -> None:
         """Saves inside an epoch."""
-        if isinstance(self.every, int):
-            self._save(Progress(self._epoch, int(self.gan.rounds) - self._epoch_began))
+        # After the last round, the other callbacks do their work of the epoch's end first: a run
+        # that went on from before it would leave that out.
+        self._due = self._step >= self.params["steps"]
+        if not self._due:
+            self._save(Progress(self._epoch, self._step))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Saves at the epoch's end, if it is time."""
-        # What was saved with the last round lacks what other callbacks did at the epoch's end.
-        if self.every == "epoch" or self._saved == int(self.gan.rounds):
-            self._save(Progress(epoch + 1, 0))
+        if self.every == "epoch" or self._due:
+            self._save(self._progress())
+        self._due = False
 
     def on_train_end(self, logs: Any = None) -> None:
         """Saves the end of the run, if it is not saved yet."""
-        if self._saved != int(self.gan.rounds):
-            self._save(Progress(self._epoch + 1, 0))
+        if self._saved != self.gan.rounds:
+            self._save(self._progress())
+
+    @property
+    def _step(self) -> int:
+        return self.gan.rounds - self._epoch_began
+
+    def _progress(self) -> Progress:
+        if self._ordered and self.gan.stop_training and self._step < self.params["steps"]:
+            return Progress(self._epoch, self._step)  # Stopped early: the rest is still to come.
+        return Progress(self._epoch + 1, 0)
 
     def _save(self, progress: Progress) -> None:
-        rounds = int(self.gan.rounds)
+        rounds = self.gan.rounds
         target = self.directory / f"round-{rounds:010d}"
         draft = target.with_name(target.name + UNFINISHED)
         try:
             self._write(draft, progress)
+            if target.exists():  # It was found damaged, and training came by again.
+                shutil.rmtree(target)
+            os.replace(draft, target)
+            flush(self.directory)
         except (OSError, tf.errors.OpError) as error:
             shutil.rmtree(draft, ignore_errors=True)
             raise OSError(
                 f"Expected to save a checkpoint in {self.directory}. Received: {error} The "
                 "checkpoints before it are intact: free some space and run the same command again."
             ) from error
-        if target.exists():
-            shutil.rmtree(target)
-        os.replace(draft, target)
-        flush(self.directory)
         self._saved = rounds
-        for old in checkpoints(self.directory)[self.keep :]:
+        # Later ones were found damaged; they must not count.
+        done = [path for path in checkpoints(self.directory) if path.name <= target.name]
+        for old in done[self.keep :]:
             shutil.rmtree(old)
 
     def _write(self, draft: pathlib.Path, progress: Progress) -> None:
@@ -152,7 +180,7 @@ class Checkpoint(Periodic):
         for path in files:
             flush(path)
         facts = {
-            "round": int(self.gan.rounds),
+            "round": self.gan.rounds,
             "epoch": progress.epoch,
             "step": progress.step,
             "seconds": self.gan.clock.seconds,
@@ -165,7 +193,8 @@ class Checkpoint(Periodic):
 def checkpoints(directory: str | os.PathLike[str]) -> list[pathlib.Path]:
     """Returns the checkpoints in a directory, the newest first."""
     found = pathlib.Path(directory).glob("round-*")
-    return sorted((p for p in found if not p.name.endswith(UNFINISHED)), reverse=True)
+    whole = (p for p in found if p.is_dir() and not p.name.endswith(UNFINISHED))
+    return sorted(whole, reverse=True)
 
 
 def _checked(path: pathlib.Path) -> dict[str, Any]:
@@ -173,7 +202,8 @@ def _checked(path: pathlib.Path) -> dict[str, Any]:
     try:
         facts = json.loads((path / PROGRESS).read_text(encoding="utf-8"))
         damaged = [n for n, wanted in facts["files"].items() if _hash(path / n) != wanted]
-    except (OSError, ValueError, KeyError) as error:
+        Progress(int(facts["epoch"]), int(facts["step"]))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise DamagedCheckpointError(f"Checkpoint {path} is damaged: {error!r}.") from error
     if damaged:
         raise DamagedCheckpointError(f"Checkpoint {path} is damaged: {damaged} changed.")

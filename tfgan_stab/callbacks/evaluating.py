@@ -16,11 +16,13 @@ class Evaluate(Periodic):
     Args:
         scores: One score or several, such as `tgs.FID(...)`.
         every: "epoch", or a number of rounds >= 1.
-        weights: Which weights to score: "live" and names of averages; all there are unless given.
+        weights: Which weights to score: "live" or names of averages, one or several; all there are
+            unless given.
 
     Raises:
         TypeError: If something is no score.
-        ValueError: If two scores have the same name, or there are no weights of a given name.
+        ValueError: If there is nothing to score, two scores have the same name, or there are no
+            weights of a given name.
 
     Example:
         >>> import numpy as np, tfgan_stab as tgs
@@ -33,7 +35,7 @@ class Evaluate(Periodic):
         self,
         scores: Any,
         every: str | int = "epoch",
-        weights: Sequence[str] | None = None,
+        weights: str | Sequence[str] | None = None,
     ):
         super().__init__(every)
         self.scores = list(scores) if isinstance(scores, (list, tuple)) else [scores]
@@ -48,19 +50,25 @@ class Evaluate(Periodic):
                 f"Scores must have different names, which tell them apart in logs. Received: "
                 f"{names}. Give them to callbacks of their own, or rename one: score.name = ..."
             )
-        self._weights = None if weights is None else list(weights)
+        self._weights = [weights] if isinstance(weights, str) else weights
+        if not self.scores or (weights is not None and not self._weights):
+            raise ValueError(
+                f"Evaluate needs a score and weights to score. Received: scores={scores!r}, "
+                f"weights={weights!r}. Leave the callback out to score nothing."
+            )
         self.latest: list[Measurement] = []
 
     @property
     def weights(self) -> list[str]:
         """Which weights are scored."""
-        return [LIVE, *self.gan.averages] if self._weights is None else self._weights
+        return [LIVE, *self.gan.averages] if self._weights is None else list(self._weights)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Checks that all weights exist before anything is trained."""
+        """Checks that all weights can be sampled from before anything is trained."""
         super().on_train_begin(logs)
         for name in self.weights:
-            self.gan.weights_in_use.check(name)
+            # Draws nothing yet, but says if the weights or the classes are not known.
+            self.gan.sample_batches(1, weights=name)
 
     def act(self, logs: dict[str, Any]) -> None:
         """Measures, publishes, and shows the numbers in the logs."""
@@ -83,8 +91,8 @@ class Evaluate(Periodic):
         seed = getattr(score, "seed", 0)
         result = score(self.gan.sample_batches(score.samples, weights=weights, seed=seed))
         return Measurement(
-            int(self.gan.rounds),
-            int(self.gan.images_seen),
+            self.gan.rounds,
+            self.gan.images_seen,
             self.gan.clock.seconds,
             weights,
             result,

@@ -1,5 +1,7 @@
 """Callbacks that act every so often, and what they tell the run's log."""
 
+import os
+import pathlib
 from typing import Any, NamedTuple
 
 import keras
@@ -45,6 +47,24 @@ class Picture(NamedTuple):
     pixels: np.ndarray
 
 
+def usable_directory(directory: pathlib.Path) -> pathlib.Path:
+    """Returns a directory after making it, if it is not there.
+
+    Raises:
+        OSError: If it cannot be made or written to.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if not os.access(directory, os.W_OK | os.X_OK):
+            raise PermissionError(f"no permission to write to {directory}")
+    except OSError as error:
+        raise OSError(
+            f"Expected a directory that can be written to: {directory}. Received: {error}. Allow "
+            "writing there, or choose another one."
+        ) from error
+    return directory
+
+
 class Periodic(keras.callbacks.Callback):
     """Acts at each epoch's end, or whenever so many rounds are done.
 
@@ -79,12 +99,12 @@ class Periodic(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Counts from the round that training begins with."""
-        self._rounds_before = int(self.gan.rounds)
+        self._rounds_before = self.gan.rounds
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Acts if a multiple of `every` rounds has just been passed."""
         if isinstance(self.every, int):
-            rounds = int(self.gan.rounds)
+            rounds = self.gan.rounds
             if rounds // self.every > self._rounds_before // self.every:
                 self.act({} if logs is None else logs)
             self._rounds_before = rounds

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgan_stab.callbacks.periodic import Measurement, Picture
+from tfgan_stab.callbacks.periodic import Measurement, Picture, usable_directory
 from tfgan_stab.files import write_atomically
 
 PACKAGES = ("tfgan_stab", "tensorflow", "keras", "numpy", "tensorflow-gan", "tensorflow-datasets")
@@ -28,6 +28,10 @@ class RunLog(keras.callbacks.Callback):
 
     Args:
         workdir: Where to write; made if it is not there.
+
+    Raises:
+        OSError: If something cannot be written.
+        ValueError: If `metrics.jsonl` holds lines that are not its own.
 
     Example:
         >>> import tfgan_stab as tgs
@@ -47,20 +51,20 @@ class RunLog(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Writes `run.json`, and listens to what the model publishes."""
-        self.workdir.mkdir(parents=True, exist_ok=True)
+        usable_directory(self.workdir)
         text = json.dumps(run_facts(self.model), indent=2, sort_keys=True) + "\n"
         write_atomically(self.workdir / "run.json", text)
-        self._drop_lines_after(int(self.model.rounds))
+        self._drop_lines_after(self.model.rounds)
         self._events = tf.summary.create_file_writer(str(self.workdir / "tensorboard"))
         self.model.listeners.append(self.hear)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Starts the epoch's clock."""
-        self._epoch_began = (int(self.model.rounds), time.perf_counter())
+        self._epoch_began = (self.model.rounds, time.perf_counter())
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes the epoch's means to TensorBoard."""
-        rounds = int(self.model.rounds)
+        rounds = self.model.rounds
         first, began = self._epoch_began
         scalars = dict(logs or {})
         scalars["seconds_per_round"] = (time.perf_counter() - began) / max(1, rounds - first)
@@ -95,10 +99,19 @@ class RunLog(keras.callbacks.Callback):
             "value": result.value,
             "protocol": result.protocol,
         }
-        with self._metrics_file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        self._append(json.dumps(line) + "\n")
         with self._events.as_default():
             tf.summary.scalar(f"scores/{measurement.label}", result.value, step=measurement.round)
+
+    def _append(self, line: str) -> None:
+        try:
+            with self._metrics_file.open("a", encoding="utf-8") as file:
+                file.write(line)
+        except OSError as error:
+            raise OSError(
+                f"Expected to add a score to {self._metrics_file}. Received: {error}. Free some "
+                "space and run the same command again."
+            ) from error
 
     def _drop_lines_after(self, rounds: int) -> None:
         """Keeps the whole lines of rounds that the model has done."""
@@ -106,9 +119,18 @@ class RunLog(keras.callbacks.Callback):
             return
         lines = self._metrics_file.read_text(encoding="utf-8").splitlines(keepends=True)
         # A line cut short by a kill has no end.
-        kept = [s for s in lines if s.endswith("\n") and json.loads(s)["step"] <= rounds]
+        kept = [s for s in lines if s.endswith("\n") and self._step(s) <= rounds]
         if kept != lines:
             write_atomically(self._metrics_file, "".join(kept))
+
+    def _step(self, line: str) -> int:
+        try:
+            return int(json.loads(line)["step"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"Expected a score with its step in each line of {self._metrics_file}. Received: "
+                f"{line[:80]!r}. Mend or remove that line."
+            ) from error
 
 
 def run_facts(gan: Any) -> dict[str, Any]:
@@ -122,7 +144,7 @@ def run_facts(gan: Any) -> dict[str, Any]:
         "devices": [device.name for device in tf.config.list_logical_devices()],
         "threads": os.cpu_count(),
         "command": sys.argv,
-        "started_at_round": int(gan.rounds),
+        "started_at_round": gan.rounds,
         **gan.run_facts(),
     }
 

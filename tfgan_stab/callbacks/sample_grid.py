@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfgan_stab.callbacks.periodic import Periodic, Picture
+from tfgan_stab.arguments import checked_seed
+from tfgan_stab.callbacks.periodic import Periodic, Picture, usable_directory
 from tfgan_stab.files import write_atomically
 
 # Small pictures are enlarged to about this side, so that a person can see them.
@@ -32,6 +33,7 @@ class SampleGrid(Periodic):
     Raises:
         ValueError: If a number is out of range, there are no such weights, or the generator does
             not make pictures.
+        OSError: If the directory cannot be written to.
 
     Example:
         >>> import tfgan_stab as tgs
@@ -49,32 +51,34 @@ class SampleGrid(Periodic):
         seed: int = 0,
     ):
         super().__init__(every)
-        if rows < 1 or columns < 1:
+        if not all(isinstance(count, int) and count >= 1 for count in (rows, columns)):
             raise ValueError(
-                f"`rows` and `columns` must be integers >= 1. Received: {rows} x {columns}."
+                f"`rows` and `columns` must be integers >= 1. Received: {rows!r} x {columns!r}. "
+                "Use 8 x 8."
             )
         self.directory = pathlib.Path(directory)
         self.rows, self.columns = rows, columns
         self.weights = weights
-        self.seed = seed
+        self.seed = checked_seed(seed)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Checks that there will be something to draw, and somewhere to put it."""
         super().on_train_begin(logs)
-        self.gan.weights_in_use.check(self.weights)
+        # Draws nothing yet, but says if the weights or the classes are not known.
+        self.gan.sample_batches(self.rows * self.columns, weights=self.weights)
         shape = self.gan.pair.example_shape
         if len(shape) != 3 or shape[-1] not in (1, 3):
             raise ValueError(
                 "SampleGrid draws pictures [height, width, 1 or 3]. Received: a generator of "
                 f"{list(shape)}. Leave this callback out."
             )
-        self.directory.mkdir(parents=True, exist_ok=True)
+        usable_directory(self.directory)
 
     def act(self, logs: dict[str, Any]) -> None:
         """Draws the samples, writes and publishes the picture."""
         images = self.gan.sample(self.rows * self.columns, weights=self.weights, seed=self.seed)
         pixels = grid(images, self.columns)
-        rounds = int(self.gan.rounds)
+        rounds = self.gan.rounds
         path = self.directory / f"round-{rounds:08d}.png"
         write_atomically(path, tf.io.encode_png(pixels).numpy())
         self.gan.publish(Picture(rounds, f"samples ({self.weights})", pixels))

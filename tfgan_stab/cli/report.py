@@ -18,7 +18,7 @@ def report(workdir: Workdir, gan: Any, scores: Sequence[Any], weights: str) -> s
         scores: The scores that were taken; each can tell its floor.
         weights: The weights that were drawn and saved.
     """
-    lines = [f"\n{int(gan.rounds)} rounds, {int(gan.images_seen)} images."]
+    lines = [f"\n{gan.rounds} rounds, {gan.images_seen} images."]
     measured = _last_lines(workdir)
     for score in scores:
         lines += _table(score, [each for each in measured if each["score"] == score.name])

@@ -1,0 +1,84 @@
+"""A GAN of two small perceptrons in plain NumPy, gradients by hand: the independent answer."""
+
+import numpy as np
+
+
+def sigmoid(x):
+    return 1.0 / (1.0 + np.exp(-x))
+
+
+class Sgd:
+    """Plain gradient steps."""
+
+    def __init__(self, rate):
+        self.rate = rate
+
+    def __call__(self, weights, slopes):
+        return [w + self.rate * s for w, s in zip(weights, slopes, strict=True)]
+
+
+class Adam:
+    """Kingma and Ba 2015, algorithm 1, with Keras' placing of epsilon."""
+
+    def __init__(self, rate, beta_1=0.5, beta_2=0.999, epsilon=1e-7):
+        self.rate, self.beta_1, self.beta_2, self.epsilon = rate, beta_1, beta_2, epsilon
+        self.time, self.first, self.second = 0, None, None
+
+    def __call__(self, weights, slopes):
+        if self.first is None:
+            self.first = [np.zeros_like(w) for w in weights]
+            self.second = [np.zeros_like(w) for w in weights]
+        self.time += 1
+        moved = []
+        for i, (w, s) in enumerate(zip(weights, slopes, strict=True)):
+            self.first[i] = self.beta_1 * self.first[i] + (1 - self.beta_1) * s
+            self.second[i] = self.beta_2 * self.second[i] + (1 - self.beta_2) * s * s
+            rate = self.rate * np.sqrt(1 - self.beta_2**self.time) / (1 - self.beta_1**self.time)
+            moved.append(w + rate * self.first[i] / (np.sqrt(self.second[i]) + self.epsilon))
+        return moved
+
+
+class NaiveGan:
+    """Two perceptrons `x -> tanh(x A + a) B + b` that play the non-saturating game.
+
+    Args:
+        optimizers: The generator's and the discriminator's.
+    """
+
+    def __init__(self, optimizers):
+        self.optimizers = optimizers
+
+    def move(self, player, weights, slopes):
+        return self.optimizers[player](weights, slopes)
+
+    def slope(self, player, params, part):
+        """Returns minus the gradient of a player's own loss, weight by weight."""
+        reals, latents = part
+        generator, discriminator = params
+        fakes, hidden = forward(generator, latents)
+        fake_logits, fake_hidden = forward(discriminator, fakes)
+        rows = len(latents)
+        if player == 0:
+            # d/df softplus(-f) = -sigmoid(-f)
+            upstream = -sigmoid(-fake_logits) / rows
+            to_fakes, _ = backward(discriminator, fakes, fake_hidden, upstream)
+            _, gradients = backward(generator, latents, hidden, to_fakes)
+            return [-g for g in gradients]
+        real_logits, real_hidden = forward(discriminator, reals)
+        _, from_fakes = backward(discriminator, fakes, fake_hidden, sigmoid(fake_logits) / rows)
+        _, from_reals = backward(discriminator, reals, real_hidden, -sigmoid(-real_logits) / rows)
+        return [-(f + r) for f, r in zip(from_fakes, from_reals, strict=True)]
+
+
+def forward(weights, inputs):
+    a, bias_a, b, bias_b = weights
+    hidden = np.tanh(inputs @ a + bias_a)
+    return hidden @ b + bias_b, hidden
+
+
+def backward(weights, inputs, hidden, upstream):
+    """Returns the gradients with respect to the inputs and to each weight."""
+    a, _, b, _ = weights
+    inner = (upstream @ b.T) * (1 - hidden**2)
+    gradients = [inputs.T @ inner, inner.sum(axis=0), hidden.T @ upstream, upstream.sum(axis=0)]
+    return inner @ a.T, gradients

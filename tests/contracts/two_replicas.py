@@ -1,0 +1,82 @@
+"""Trains on one and on two replicas and compares; run by `test_replicas.py` in its own process."""
+
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+
+import tfgan_stab as tgs  # noqa: E402
+from schemes import SCHEMES  # noqa: E402
+
+layers = keras.layers
+# Made once: TensorFlow mixes up the collectives of two strategies over the same devices.
+STRATEGIES = {n: tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(n)]) for n in (1, 2)}
+ROWS, ROUNDS = 8, 4
+
+
+def networks(normalized):
+    extra = [layers.BatchNormalization()] if normalized else []
+    generator = keras.Sequential(
+        [keras.Input((3,)), layers.Dense(6, "tanh"), *extra, layers.Dense(2)]
+    )
+    discriminator = keras.Sequential(
+        [keras.Input((2,)), layers.SpectralNormalization(layers.Dense(6, "tanh")), layers.Dense(1)]
+    )
+    return generator, discriminator
+
+
+def train(scheme, replicas, jit_compile, normalized=False):
+    strategy = STRATEGIES[replicas]
+    with strategy.scope():
+        keras.utils.set_random_seed(1)
+        gan = tgs.GAN(*networks(normalized), latents=3)
+        gan.compile(
+            keras.optimizers.Adam(0.05, beta_1=0.5, clipnorm=0.05),
+            keras.optimizers.Adam(0.1, beta_1=0.5, global_clipnorm=0.05, weight_decay=0.01),
+            scheme=scheme,
+            averages={"ema": tgs.ExponentialAverage(0.5)},
+            jit_compile=jit_compile,
+            seed=2,
+        )
+    data = np.random.RandomState(0).normal(size=[ROUNDS, ROWS * scheme.parts, 2])
+    # Replicas take the first and the second half of a batch, parts are cut from each half: order
+    # the rows so that part p of the two replicas together is part p of the single one.
+    if replicas == 2:
+        data = data.reshape([ROUNDS, scheme.parts, 2, ROWS // 2, 2]).swapaxes(1, 2)
+        data = data.reshape([ROUNDS, ROWS * scheme.parts, 2])
+    dataset = tf.data.Dataset.from_tensor_slices(data.astype("float32"))
+    history = gan.fit(dataset, verbose=0).history
+    for variable in gan.variables:
+        copies = [v.numpy() for v in strategy.experimental_local_results(variable.value)]
+        synced = variable.value.synchronization != tf.VariableSynchronization.ON_READ
+        if synced and any(np.any(copy != copies[0]) for copy in copies):
+            sys.exit(f"copies of {variable.path} differ")
+    return gan, history
+
+
+def weights(gan):
+    metrics = {id(v) for m in gan.metrics for v in m.variables}
+    return {v.path: v.numpy() for v in gan.variables if id(v) not in metrics}
+
+
+name, jit_compile = sys.argv[1], {"auto": "auto", "off": False}[sys.argv[2]]
+scheme = SCHEMES[name][0]
+one, history_of_one = train(scheme, 1, False)
+two, history_of_two = train(scheme, 2, jit_compile)
+expected_scope = "field" if jit_compile else "off"
+assert two.compilation.scope == expected_scope, two.compilation
+for (path, a), b in zip(weights(one).items(), weights(two).values(), strict=True):
+    np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5, err_msg=path)
+for key, values in history_of_one.items():
+    np.testing.assert_allclose(values, history_of_two[key], rtol=1e-4, err_msg=key)
+assert int(two.images_seen) == ROUNDS * ROWS * scheme.parts
+train(scheme, 2, jit_compile, normalized=True)
+samples = {w: two.sample(5, weights=w, seed=3) for w in ("live", "ema")}
+for w, values in samples.items():
+    np.testing.assert_allclose(values, one.sample(5, weights=w, seed=3), rtol=1e-3, atol=1e-4)
+print("replicas agree")

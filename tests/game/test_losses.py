@@ -1,0 +1,110 @@
+"""Losses against hand-computed values and against TF-GAN's functions."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfgan_stab.evaluation import tfgan
+from tfgan_stab.game import losses
+
+LN2 = math.log(2.0)
+# D(x) = (0, ln 3), D(G(z)) = (0, -ln 3): softplus(ln 3) = ln 4, softplus(-ln 3) = ln 4/3.
+REAL = np.array([[0.0], [math.log(3.0)]])
+FAKE = np.array([[0.0], [-math.log(3.0)]])
+FORTH, THIRD = math.log(4.0), math.log(4.0 / 3.0)
+
+BY_HAND = {
+    "non_saturating": ((LN2 + FORTH) / 2, (LN2 + THIRD) / 2 + (LN2 + THIRD) / 2),
+    "minimax": (-(LN2 + THIRD) / 2, (LN2 + THIRD) / 2 + (LN2 + THIRD) / 2),
+    # max(0, 1 - 0) = 1 and max(0, 1 - ln 3) = 0, on both sides.
+    "hinge": (math.log(3.0) / 2, 0.5 + 0.5),
+    "wasserstein": (math.log(3.0) / 2, -math.log(3.0)),
+    "least_squares": (
+        (1.0 + (math.log(3.0) + 1.0) ** 2) / 4,
+        (1.0 + (math.log(3.0) - 1.0) ** 2) / 4 + math.log(3.0) ** 2 / 4,
+    ),
+    # Means are +-ln(3)/2; differences to the other side's mean: ln(3)/2 and 3 ln(3)/2.
+    "relativistic_average": (
+        math.log1p(3**0.5) + math.log1p(3**1.5),
+        math.log1p(3**-0.5) + math.log1p(3**-1.5),
+    ),
+}
+
+TFGAN = {
+    "non_saturating": ("modified_generator_loss", "modified_discriminator_loss"),
+    "minimax": ("minimax_generator_loss", "minimax_discriminator_loss"),
+    "wasserstein": ("wasserstein_generator_loss", "wasserstein_discriminator_loss"),
+    "hinge": ("wasserstein_hinge_generator_loss", "wasserstein_hinge_discriminator_loss"),
+    "least_squares": (
+        "least_squares_generator_loss",
+        "least_squares_discriminator_loss",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", losses.LOSSES)
+def test_both_losses_are_those_computed_by_hand(name):
+    generator, discriminator = losses.get(name)(tf.constant(REAL), tf.constant(FAKE))
+    np.testing.assert_allclose(generator, BY_HAND[name][0], rtol=1e-12)
+    np.testing.assert_allclose(discriminator, BY_HAND[name][1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", TFGAN)
+def test_both_losses_agree_with_tfgan(name):
+    module = tfgan.losses()
+    random = np.random.RandomState(1)
+    real, fake = (tf.constant(random.normal(size=[64, 1]), tf.float32) for _ in range(2))
+    generator, discriminator = losses.get(name)(real, fake)
+    their_generator = getattr(module, TFGAN[name][0])(fake)
+    # TF-GAN smooths labels unless told otherwise; the papers here do not.
+    plain = {"label_smoothing": 0.0} if name in ("non_saturating", "minimax") else {}
+    their_discriminator = getattr(module, TFGAN[name][1])(real, fake, **plain)
+    if name == "minimax":
+        # TF-GAN's is minus the discriminator's loss with the logits of the reals set to one.
+        their_generator += tf.nn.softplus(-1.0)
+    np.testing.assert_allclose(generator, their_generator, rtol=1e-6)
+    np.testing.assert_allclose(discriminator, their_discriminator, rtol=1e-6)
+
+
+def test_relativistic_losses_agree_with_tfgan():
+    module = tfgan.losses()
+    random = np.random.RandomState(1)
+    real, fake = (tf.constant(random.normal(size=[64, 1]), tf.float32) for _ in range(2))
+    generator, discriminator = losses.relativistic_average(real, fake)
+    np.testing.assert_allclose(generator, module.relativistic_generator_loss(real, fake), rtol=1e-6)
+    np.testing.assert_allclose(
+        discriminator, module.relativistic_discriminator_loss(real, fake), rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("name", losses.LOSSES)
+def test_a_generator_that_fools_more_pays_less(name):
+    real = tf.constant([[1.0], [2.0]])
+    worse = losses.get(name).generator(real, tf.constant([[-1.0], [0.0]]))
+    better = losses.get(name).generator(real, tf.constant([[0.0], [0.5]]))
+    assert better < worse
+
+
+@pytest.mark.parametrize("name", losses.LOSSES)
+def test_losses_stay_finite_at_huge_logits(name):
+    huge = tf.constant([[1e4], [-1e4]])
+    assert all(np.isfinite(loss) for loss in losses.get(name)(huge, -huge))
+
+
+def test_an_unknown_name_is_refused_with_the_nearest_one():
+    with pytest.raises(ValueError, match="Received: 'hing'. Did you mean 'hinge'"):
+        losses.get("hing")
+
+
+@pytest.mark.parametrize("loss", [3, ("hinge", "hinge"), (print,)])
+def test_what_is_no_loss_is_refused(loss):
+    with pytest.raises(TypeError, match="`loss` must be one of the names"):
+        losses.get(loss)
+
+
+def test_ones_own_pair_of_functions_is_taken_in_the_players_order():
+    pair = losses.get((lambda real, fake: 1.0, lambda real, fake: 2.0))
+    assert pair(None, None) == (1.0, 2.0)
+    assert pair.generator_sees_reals
