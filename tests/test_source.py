@@ -21,6 +21,7 @@ ORDER = [
     "updates",
     "averaging",
     "distribution",
+    "stored",
     "swapping",
     "compilation",
     "round",

@@ -19,6 +19,7 @@ from tfgan_stab.game.pair import check_pair
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.round import Round
 from tfgan_stab.saving import SavableGAN
+from tfgan_stab.stored import StoredTensors
 from tfgan_stab.swapping import LIVE, WeightsInUse
 from tfgan_stab.updates.alternating import Alternating
 from tfgan_stab.updates.scheme import Scheme, check_scheme
@@ -86,7 +87,9 @@ class GAN(SavableGAN):
         self.clock = Clock()
         self.data_facts: dict[str, Any] | None = None
         self.listeners: list[Callable[[Any], None]] = []
+        # Keras tracks what is put into these two, and what is taken out no more.
         self._averages: dict[str, AveragedWeights] = {}
+        self._scheme_memory: dict[str, StoredTensors] = {}
         self.weights_in_use = WeightsInUse(generator, self._averages)
         self.generate = tf.function(self._generated, autograph=False)
         self.built = True
@@ -135,11 +138,14 @@ class GAN(SavableGAN):
             for optimizer, variables in zip(optimizers, self._variables, strict=True):
                 optimizer.build(variables)
                 distribution.adopt(optimizer)
-            self._averages = {
-                name: AveragedWeights(rule, self.generator.variables, name)
-                for name, rule in rules.items()
-            }
-            self._make_scheme_state()
+            self._averages.clear()
+            for name, rule in rules.items():
+                self._averages[name] = AveragedWeights(rule, self.generator.variables, name)
+            params = Players(*map(distribution.read, self._variables))
+            self._scheme_memory.clear()
+            remembered = self.scheme.init(params)
+            if tf.nest.flatten(remembered):
+                self._scheme_memory["state"] = StoredTensors(remembered, "scheme_state")
         self.weights_in_use = WeightsInUse(self.generator, self._averages)
         self.loss_means = Players(*(keras.metrics.Mean(f"{player}_loss") for player in BOTH))
         self._choose_compilation(jit_compile, run_eagerly)
@@ -168,7 +174,7 @@ class GAN(SavableGAN):
         for average in self._averages.values():
             distribution.write(average.weights, weights)
         params = Players(*map(distribution.read, self._variables))
-        distribution.write(self._scheme_variables, tf.nest.flatten(self.scheme.init(params)))
+        self._remember(self.scheme.init(params))
         distribution.write([self._round_counter, self._image_counter], [0, 0])
 
     @property
@@ -204,7 +210,8 @@ class GAN(SavableGAN):
         rounds = tf.convert_to_tensor(self._round_counter.value)
         parts = batching.parts(reals, labels, self.scheme, self._draw, rounds)
         game = Round(self._field, self._variables, self.optimizers, parts, self._state)
-        params, scheme_state = self.scheme.step(game, game.start(), self._scheme_state())
+        params = game.start()
+        params, scheme_state = self.scheme.step(game, params, self._remembered(params))
         self._commit(game, params, scheme_state)
         seen = batching.seen_after(self._image_counter, reals)
         distribution.write([self._image_counter], [seen])
@@ -216,12 +223,21 @@ class GAN(SavableGAN):
         game.write(params)
         for network, state in zip(self._networks, game.state_after, strict=True):
             distribution.write(network.non_trainable_variables, state)
-        distribution.write(self._scheme_variables, tf.nest.flatten(scheme_state))
+        self._remember(scheme_state)
         rounds = tf.convert_to_tensor(self._round_counter.value) + 1
         distribution.write([self._round_counter], [rounds])
         weights = distribution.read(self.generator.variables)
         for average in self._averages.values():
             distribution.write(average.weights, average.updated(weights, rounds))
+
+    def _remembered(self, params: Players) -> Any:
+        """Returns what the scheme remembers; what has no tensors in it is not kept but made."""
+        memory = self._scheme_memory.get("state")
+        return self.scheme.init(params) if memory is None else memory.read()
+
+    def _remember(self, scheme_state: Any) -> None:
+        for memory in self._scheme_memory.values():
+            memory.write(scheme_state)
 
     def _draw(self, count: Any, *counters: Any) -> tf.Tensor:
         return batching.draw(self.latents, count, noise.key(self.seed, *counters))
@@ -260,20 +276,6 @@ class GAN(SavableGAN):
                 autograph=False,
                 jit_compile=True if self.compilation.scope == "field" else None,
             )
-
-    def _make_scheme_state(self) -> None:
-        state = self.scheme.init(Players(*map(distribution.read, self._variables)))
-        self._scheme_structure = tf.nest.map_structure(lambda _: 0, state)
-        self._scheme_variables = [
-            self.add_weight(
-                shape=value.shape, dtype=value.dtype.name, initializer="zeros", trainable=False
-            )
-            for value in map(tf.convert_to_tensor, tf.nest.flatten(state))
-        ]
-
-    def _scheme_state(self) -> Any:
-        values = distribution.read(self._scheme_variables)
-        return tf.nest.pack_sequence_as(self._scheme_structure, values)
 
     @property
     def _networks(self) -> Players:

@@ -10,8 +10,9 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 
-import tfgan_stab as tgs  # noqa: E402
 from schemes import SCHEMES  # noqa: E402
+
+import tfgan_stab as tgs  # noqa: E402
 
 layers = keras.layers
 # Made once: TensorFlow mixes up the collectives of two strategies over the same devices.

@@ -7,10 +7,11 @@ from typing import Any
 import tensorflow as tf
 
 from tfgan_stab.data import randomness
+from tfgan_stab.serializing import Serializable
 
 
 @dataclasses.dataclass(frozen=True)
-class _Sampler:
+class _Sampler(Serializable):
     """What the samplers share: a size, and what it must be."""
 
     size: int

@@ -1,0 +1,77 @@
+"""XLA where the networks allow it, and the reason in words."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfgan_stab as tgs
+
+layers = keras.layers
+
+
+def compiled(*extra, **settings):
+    generator = keras.Sequential([keras.Input((2,)), layers.Dense(2)])
+    discriminator = keras.Sequential([keras.Input((2,)), *extra, layers.Dense(1)])
+    gan = tgs.GAN(generator, discriminator, latents=2)
+    gan.compile("sgd", "sgd", **settings)
+    return gan
+
+
+class Unsupported(layers.Layer):
+    """Says that XLA cannot compile it."""
+
+    def __init__(self):
+        super().__init__()
+        self.supports_jit = False
+
+    def call(self, inputs):
+        return inputs
+
+
+class PythonInside(layers.Layer):
+    """Calls back into Python, which XLA cannot, and does not say so."""
+
+    def call(self, inputs):
+        outputs = tf.numpy_function(lambda x: x, [inputs], inputs.dtype)
+        return tf.ensure_shape(outputs, inputs.shape)
+
+
+def test_auto_compiles_the_round_on_a_cpu_and_says_so():
+    gan = compiled()
+    assert gan.compilation.scope == "round" and gan.jit_compile
+    assert "every operation" in gan.compilation.reason
+    gan.fit(np.zeros([4, 2], "float32"), verbose=0)
+
+
+def test_auto_falls_back_for_a_layer_that_says_it_is_not_supported():
+    gan = compiled(Unsupported())
+    assert gan.compilation.scope == "off"
+    assert "layer 'unsupported" in gan.compilation.reason
+    gan.fit(np.zeros([4, 2], "float32"), verbose=0)
+
+
+def test_auto_falls_back_where_an_operation_has_no_compiled_form():
+    gan = compiled(PythonInside())
+    assert gan.compilation.scope == "off" and not gan.jit_compile
+    assert "XLA cannot lower the networks" in gan.compilation.reason
+    gan.fit(np.zeros([4, 2], "float32"), verbose=0)
+
+
+def test_compilation_that_is_asked_for_and_impossible_is_refused():
+    with pytest.raises(ValueError, match="`jit_compile=True` expects.*layer 'unsupported"):
+        compiled(Unsupported(), jit_compile=True)
+
+
+def test_eager_runs_are_not_compiled():
+    assert "run_eagerly" in compiled(run_eagerly=True).compilation.reason
+
+
+def test_other_values_are_refused():
+    with pytest.raises(ValueError, match='`jit_compile` must be True, False or "auto"'):
+        compiled(jit_compile="yes")
+
+
+def test_what_was_chosen_is_shown_before_training(capsys):
+    compiled().fit(np.zeros([4, 2], "float32"), verbose=2)
+    assert "XLA: round (every operation" in capsys.readouterr().out

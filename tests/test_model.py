@@ -1,0 +1,329 @@
+"""The model as a Keras user meets it."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfgan_stab as tgs
+
+layers = keras.layers
+
+
+def points_pair(latents=3):
+    generator = keras.Sequential(
+        [keras.Input((latents,)), layers.Dense(4), layers.BatchNormalization(), layers.Dense(2)]
+    )
+    discriminator = keras.Sequential(
+        [keras.Input((2,)), layers.Dense(4, "relu"), layers.Dropout(0.2), layers.Dense(1)]
+    )
+    return generator, discriminator
+
+
+def make(latents=3, **settings):
+    keras.utils.set_random_seed(0)
+    gan = tgs.GAN(*points_pair(latents), latents=latents)
+    gan.compile(
+        keras.optimizers.Adam(1e-3, beta_1=0.5),
+        keras.optimizers.Adam(4e-3, beta_1=0.5),
+        **{"jit_compile": False, "averages": {"ema": tgs.ExponentialAverage(0.5)}, **settings},
+    )
+    return gan
+
+
+def points(rows=32):
+    return np.random.RandomState(0).normal(size=[rows, 2]).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def trained():
+    gan = make()
+    gan.history_of_two_epochs = gan.fit(points(64), batch_size=16, epochs=2, verbose=0)
+    return gan
+
+
+def test_fit_reports_both_losses_per_epoch_and_counts_rounds_and_images(trained):
+    history = trained.history_of_two_epochs.history
+    assert sorted(history) == ["discriminator_loss", "generator_loss"]
+    assert all(len(values) == 2 and np.isfinite(values).all() for values in history.values())
+    assert (trained.rounds, trained.images_seen) == (8, 128)
+
+
+def test_everything_is_built_by_compile_and_nothing_stray():
+    gan = make()
+    assert gan.built and gan.generator_optimizer.built and gan.discriminator_optimizer.built
+    assert gan.optimizer is None
+    owners = {v.path.split("/")[0] for v in gan.variables}
+    assert not [owner for owner in owners if "rmsprop" in owner]
+
+
+def test_evaluate_gives_both_losses_of_the_networks_in_inference_mode(trained):
+    values = trained.evaluate(points(), batch_size=32, verbose=0)
+    assert values == trained.evaluate(points(), batch_size=32, verbose=0)
+    reals = trained.discriminator(points(), training=False)
+    expected = np.mean(np.log1p(np.exp(-reals)))
+    named = trained.evaluate(points(), batch_size=32, verbose=0, return_dict=True)
+    assert list(named) == ["generator_loss", "discriminator_loss"]
+    assert list(named.values()) == values
+    assert named["discriminator_loss"] > expected  # The fakes' half is positive.
+
+
+def test_evaluate_adds_the_scores_asked_for(trained):
+    class Spread:
+        name, samples, seed = "spread", 10, 0
+
+        def __call__(self, images):
+            return tgs.evaluation.ScoreResult(
+                "spread", float(np.std(np.concatenate(list(images)))), "s"
+            )
+
+    found = trained.evaluate(points(), scores=[Spread()], verbose=0, return_dict=True)
+    np.testing.assert_allclose(found["spread"], trained.sample(10, seed=0).std(), rtol=1e-6)
+
+
+def test_predict_and_call_are_the_generator(trained):
+    latents = np.random.RandomState(1).normal(size=[5, 3]).astype("float32")
+    expected = trained.generator(latents, training=False)
+    np.testing.assert_allclose(trained.predict(latents, verbose=0), expected, rtol=1e-6)
+    np.testing.assert_allclose(trained(latents), expected, rtol=1e-6)
+
+
+def test_samples_repeat_by_seed_differ_between_seeds_and_do_not_depend_on_batches(trained):
+    first = trained.sample(20, seed=1)
+    assert first.shape == (20, 2) and first.dtype == np.float32
+    np.testing.assert_array_equal(first, trained.sample(20, seed=1))
+    assert np.any(first != trained.sample(20, seed=2))
+    batches = list(trained.sample_batches(20, batch_size=8, seed=1))
+    assert [len(batch) for batch in batches] == [8, 8, 4]
+    assert np.any(first != trained.sample(20, weights="ema", seed=1))
+
+
+def test_pictures_stay_in_range_for_a_generator_without_tanh():
+    generator = keras.Sequential(
+        [keras.Input((2,)), layers.Dense(4, kernel_initializer="ones"), layers.Reshape((2, 2, 1))]
+    )
+    discriminator = keras.Sequential([keras.Input((2, 2, 1)), layers.Flatten(), layers.Dense(1)])
+    gan = tgs.GAN(generator, discriminator, latents=2)
+    samples = gan.sample(100)
+    assert samples.min() == -1.0 and samples.max() == 1.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"count": 0}, "`count` and `batch_size` must be integers >= 1"),
+        ({"count": 4, "weights": "mean"}, r"one of \['live', 'ema'\]. Received: 'mean'"),
+        ({"count": 4, "labels": [0, 1, 2, 3]}, "expects networks that take class labels"),
+        ({"count": 4, "seed": -1}, "`seed` must be an integer"),
+    ],
+)
+def test_impossible_samples_are_refused(trained, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        trained.sample(**arguments)
+
+
+def test_summary_shows_both_networks_and_the_averages(trained, capsys):
+    trained.summary()
+    shown = capsys.readouterr().out
+    assert "sequential" in shown and "ema" in shown
+
+
+def test_saved_weights_hold_optimizers_and_averages(trained, tmp_path):
+    path = tmp_path / "gan.weights.h5"
+    trained.save_weights(path)
+    other = make()
+    other.load_weights(path)
+    pairs = [
+        (trained.variables, other.variables),
+        (trained.generator_optimizer.variables, other.generator_optimizer.variables),
+        (trained.discriminator_optimizer.variables, other.discriminator_optimizer.variables),
+    ]
+    metrics = {id(v) for gan in (trained, other) for m in gan.metrics for v in m.variables}
+    for mine, theirs in pairs:
+        for one, two in zip(mine, theirs, strict=True):
+            # Keras' own files leave out the state of layers' random generators.
+            if id(one) not in metrics and "seed_generator" not in one.path:
+                np.testing.assert_array_equal(one.numpy(), two.numpy(), err_msg=one.path)
+    assert other.rounds == 8
+
+
+def test_a_saved_model_comes_back_compiled_and_trains_on(trained, tmp_path):
+    path = tmp_path / "gan.keras"
+    trained.save(path)
+    loaded = keras.models.load_model(path)
+    assert loaded.scheme == trained.scheme and loaded.averages == trained.averages
+    assert loaded.generator_optimizer.learning_rate.numpy() == np.float32(1e-3)
+    for weights in ("live", "ema"):
+        np.testing.assert_allclose(
+            loaded.sample(4, weights=weights), trained.sample(4, weights=weights), rtol=1e-6
+        )
+    loaded.fit(points(), batch_size=16, verbose=0)
+    assert loaded.rounds == trained.rounds + 2
+
+
+def test_the_configuration_rebuilds_the_same_networks(trained):
+    copy = tgs.GAN.from_config(trained.get_config())
+    assert copy.generator.count_params() == trained.generator.count_params()
+    assert copy.latents == trained.latents and copy.name == trained.name
+
+
+def test_compiling_again_starts_over_without_leftovers():
+    gan = make()
+    count = len(gan.variables)
+    gan.fit(points(), batch_size=16, verbose=0)
+    gan.compile("adam", "adam", averages={"ema": tgs.ExponentialAverage(0.9)}, jit_compile=False)
+    assert gan.rounds == 0 and len(gan.variables) == count
+    gan.fit(points(), batch_size=16, verbose=0)
+    assert gan.rounds == 2
+
+
+def test_fitting_before_compiling_is_refused():
+    with pytest.raises(ValueError, match="must be compiled before `fit`"):
+        tgs.GAN(*points_pair(), latents=3).fit(points())
+
+
+def test_optimizers_of_every_kind_train():
+    for name in ("SGD", "RMSprop", "Adagrad", "AdamW", "Lion", "Nadam"):
+        gan = make()
+        kind = getattr(keras.optimizers, name)
+        gan.compile(kind(1e-3, clipnorm=1.0), kind(1e-3, weight_decay=1e-3), jit_compile=False)
+        before = [v.numpy() for v in gan.generator.trainable_variables]
+        gan.fit(points(), batch_size=16, verbose=0)
+        after = gan.generator.trainable_variables
+        assert all(np.isfinite(v.numpy()).all() for v in after), name
+        assert any(np.any(b != a.numpy()) for b, a in zip(before, after, strict=True)), name
+
+
+def test_one_optimizer_for_both_players_is_refused():
+    gan = make()
+    shared = keras.optimizers.Adam()
+    with pytest.raises(ValueError, match="Each player needs an optimizer of its own"):
+        gan.compile(shared, shared)
+
+
+def test_a_used_optimizer_is_refused():
+    gan = make()
+    with pytest.raises(ValueError, match="`generator_optimizer` must be new"):
+        gan.compile(gan.generator_optimizer, "adam")
+
+
+def test_what_is_no_optimizer_is_refused():
+    with pytest.raises(TypeError, match="`generator_optimizer` must be an optimizer"):
+        make().compile(None, "adam")
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, True])
+def test_impossible_seeds_are_refused(seed):
+    with pytest.raises(ValueError, match="`seed` must be an integer"):
+        make(seed=seed)
+
+
+@pytest.mark.parametrize(
+    ("averages", "error", "message"),
+    [
+        ([0.9], TypeError, "`averages` must be a dictionary"),
+        ({"ema": 0.9}, TypeError, "`averages` must be a dictionary"),
+        ({"live": tgs.ExponentialAverage()}, ValueError, "identifier other than 'live'"),
+        ({"my ema": tgs.ExponentialAverage()}, ValueError, "identifier other than 'live'"),
+    ],
+)
+def test_impossible_averages_are_refused(averages, error, message):
+    with pytest.raises(error, match=message):
+        make(averages=averages)
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        (np.zeros([8, 2], "uint8"), TypeError, "Examples must be floats.*Received: uint8"),
+        (np.zeros([8, 3], "float32"), ValueError, r"shape.*\[2\]. Received: \[3\]"),
+        ((points(8), np.zeros(8, "int32")), ValueError, "take no class labels.*Drop them"),
+    ],
+)
+def test_batches_that_do_not_fit_are_refused(data, error, message):
+    dataset = tf.data.Dataset.from_tensors(data)
+    with pytest.raises(error, match=message):
+        make().fit(dataset, verbose=0)
+
+
+def conditional_pair(classes=4):
+    noise, labels = keras.Input((3,)), keras.Input((), dtype="int32")
+    joined = layers.Concatenate()([noise, layers.Embedding(classes, 3)(labels)])
+    generator = keras.Model([noise, labels], layers.Dense(2)(joined))
+    image, label = keras.Input((2,)), keras.Input((), dtype="int32")
+    joined = layers.Concatenate()([image, layers.Embedding(classes, 2)(label)])
+    discriminator = keras.Model([image, label], layers.Dense(1)(layers.Dense(8, "relu")(joined)))
+    return generator, discriminator
+
+
+@pytest.fixture(scope="module")
+def conditional():
+    """Class c lies at (c, -c): 600 rounds are enough to see the classes apart."""
+    keras.utils.set_random_seed(0)
+    gan = tgs.GAN(*conditional_pair(), latents=3, num_classes=4)
+    gan.compile(
+        keras.optimizers.Adam(0.01, beta_1=0.5),
+        keras.optimizers.Adam(0.02, beta_1=0.5),
+        scheme=tgs.Alternating(2),
+        averages={"ema": tgs.ExponentialAverage(0.99)},
+        jit_compile=False,
+    )
+    random = np.random.RandomState(0)
+    labels = random.randint(4, size=4096).astype("int32")
+    reals = np.stack([labels, -labels], axis=1) + random.normal(size=[4096, 2], scale=0.1)
+    gan.fit(reals.astype("float32"), labels, batch_size=64, epochs=10, verbose=0)
+    return gan
+
+
+def test_a_conditional_pair_learns_its_classes_from_images_and_labels(conditional):
+    labels = np.repeat(np.arange(4), 100)
+    samples = conditional.sample(400, weights="ema", labels=labels)
+    means = samples.reshape([4, 100, 2]).mean(axis=1)
+    assert np.all(np.diff(means[:, 0]) > 0.3) and np.all(np.diff(means[:, 1]) < -0.3)
+
+
+def test_labels_default_to_the_classes_in_turn(conditional):
+    in_turn = conditional.sample(8, seed=3)
+    np.testing.assert_array_equal(in_turn, conditional.sample(8, seed=3, labels=[0, 1, 2, 3] * 2))
+
+
+def test_a_conditional_pair_needs_labels(conditional):
+    with pytest.raises(ValueError, match="batches must be .examples, labels."):
+        conditional.fit(points(), verbose=0)
+    with pytest.raises(ValueError, match=r"one class per example, shape \[3\]"):
+        conditional.sample(3, labels=[1, 2])
+    unknown = tgs.GAN(*conditional_pair(), latents=3)
+    with pytest.raises(ValueError, match="needs to know its classes"):
+        unknown.sample(3)
+
+
+def test_float_labels_are_refused(conditional):
+    dataset = tf.data.Dataset.from_tensors((points(8), np.zeros(8, "float32")))
+    with pytest.raises(TypeError, match="Labels must be integers"):
+        conditional.fit(dataset, verbose=0)
+
+
+def test_training_with_and_without_averages_is_the_same():
+    with_average, without = make(), make(averages=None)
+    for gan in (with_average, without):
+        gan.fit(points(), batch_size=16, epochs=2, verbose=0)
+    for one, other in zip(
+        with_average.generator.variables, without.generator.variables, strict=True
+    ):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
+def test_several_rounds_per_call_are_the_same_rounds():
+    once, several = make(), make(steps_per_execution=4)
+    for gan in (once, several):
+        gan.fit(tf.data.Dataset.from_tensor_slices(points(64)).batch(8), verbose=0)
+    assert once.rounds == several.rounds == 8
+    for one, other in zip(once.generator.variables, several.generator.variables, strict=True):
+        np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-5, atol=1e-7)
+
+
+def test_run_facts_say_what_decides_the_run(trained):
+    facts = trained.run_facts()
+    assert facts["field_evaluations_per_round"] == 2
+    assert facts["xla"] == {"scope": "off", "reason": "jit_compile=False was asked for."}
+    assert (facts["replicas"], facts["precision"], facts["noise_seed"]) == (1, "float32", 0)
