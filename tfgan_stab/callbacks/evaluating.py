@@ -18,6 +18,7 @@ class Evaluate(Periodic):
         every: "epoch", or a number of rounds >= 1.
         weights: Which weights to score: "live" or names of averages, one or several; all there are
             unless given.
+        at_start: Whether to score before the first round too, to see where training comes from.
 
     Raises:
         TypeError: If something is no score.
@@ -36,6 +37,7 @@ class Evaluate(Periodic):
         scores: Any,
         every: str | int = "epoch",
         weights: str | Sequence[str] | None = None,
+        at_start: bool = False,
     ):
         super().__init__(every)
         self.scores = list(scores) if isinstance(scores, (list, tuple)) else [scores]
@@ -50,6 +52,7 @@ class Evaluate(Periodic):
                 f"Scores must have different names, which tell them apart in logs. Received: "
                 f"{names}. Give them to callbacks of their own, or rename one: score.name = ..."
             )
+        self.at_start = at_start
         self._weights = [weights] if isinstance(weights, str) else weights
         if not self.scores or (weights is not None and not self._weights):
             raise ValueError(
@@ -64,11 +67,13 @@ class Evaluate(Periodic):
         return [LIVE, *self.gan.averages] if self._weights is None else list(self._weights)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Checks that all weights can be sampled from before anything is trained."""
+        """Checks that all weights can be sampled from before training; scores the start if asked."""
         super().on_train_begin(logs)
         for name in self.weights:
             # Draws nothing yet, but says if the weights or the classes are not known.
             self.gan.sample_batches(1, weights=name)
+        if self.at_start and self.gan.rounds == 0:
+            self.act({})
 
     def act(self, logs: dict[str, Any]) -> None:
         """Measures, publishes, and shows the numbers in the logs."""
