@@ -1,0 +1,71 @@
+"""DCGAN's shapes, ranges and refusals."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfgan_stab.networks import dcgan_discriminator, dcgan_generator
+
+
+@pytest.mark.parametrize(
+    ("size", "base", "channels"), [(8, 2, 1), (28, 7, 1), (32, 4, 3), (48, 6, 3), (64, 4, 3)]
+)
+def test_both_networks_fit_each_size(size, base, channels):
+    settings = {"image_size": size, "channels": channels, "base_size": base, "width": 4}
+    generator = dcgan_generator(latents=5, **settings)
+    images = generator(tf.random.stateless_normal([2, 5], [0, 0]), training=True)
+    assert images.shape == (2, size, size, channels)
+    assert np.abs(images).max() <= 1.0
+    assert dcgan_discriminator(**settings)(images).shape == (2, 1)
+
+
+def test_each_layer_of_32_pixels_has_the_channels_of_the_paper():
+    kernels = [w.shape for w in dcgan_generator(32, 3).weights if len(w.shape) == 4]
+    # Transposed convolutions keep kernels as [height, width, to, from].
+    assert kernels == [(4, 4, 128, 256), (4, 4, 64, 128), (4, 4, 3, 64)]
+    kernels = [w.shape for w in dcgan_discriminator(32, 3).weights if len(w.shape) == 4]
+    assert kernels == [(4, 4, 3, 64), (4, 4, 64, 128), (4, 4, 128, 256)]
+
+
+def test_weights_start_at_the_papers_spread():
+    kernel = dcgan_generator(32, 3).layers[1].kernel.numpy()
+    # 128 x 4096 draws: the estimate's own spread is 0.1 %.
+    np.testing.assert_allclose(kernel.std(), 0.02, rtol=0.01)
+
+
+def test_spectral_normalization_bounds_every_layer_of_the_discriminator():
+    network = dcgan_discriminator(8, 1, width=8, base_size=2, normalization="spectral")
+    kinds = {type(layer).__name__ for layer in network.layers}
+    assert "SpectralNormalization" in kinds and "BatchNormalization" not in kinds
+    assert not kinds & {"Conv2D", "Dense"}
+
+
+@pytest.mark.parametrize(("size", "base"), [(30, 4), (4, 4), (8, 3), (8, 0)])
+def test_sizes_that_cannot_be_reached_by_doubling_are_refused(size, base):
+    for build in (dcgan_generator, dcgan_discriminator):
+        with pytest.raises(ValueError, match="`base_size` times 2, 4, 8.*For 28 pixels"):
+            build(image_size=size, base_size=base)
+
+
+def test_unknown_normalization_is_refused():
+    with pytest.raises(ValueError, match="must be 'batch', 'spectral' or 'none'.*'layer'"):
+        dcgan_discriminator(normalization="layer")
+
+
+def test_classes_change_both_networks_answers():
+    generator = dcgan_generator(8, 1, latents=5, width=4, base_size=2, num_classes=3)
+    discriminator = dcgan_discriminator(8, 1, width=4, base_size=2, num_classes=3)
+    noise = tf.random.stateless_normal([2, 5], [0, 0])
+    for labels in ([0, 0], [0, 1]):
+        images = generator([tf.repeat(noise[:1], 2, axis=0), tf.constant(labels)])
+        logits = discriminator([tf.repeat(images[:1], 2, axis=0), tf.constant(labels)])
+        same = labels[0] == labels[1]
+        assert bool(np.allclose(images[0], images[1], atol=1e-7)) == same
+        assert bool(np.allclose(logits[0], logits[1], atol=1e-9)) == same
+
+
+def test_networks_are_rebuilt_from_their_configuration():
+    network = dcgan_discriminator(8, 1, base_size=2, normalization="spectral", num_classes=3)
+    copy = keras.Model.from_config(network.get_config())
+    assert [w.shape for w in copy.weights] == [w.shape for w in network.weights]

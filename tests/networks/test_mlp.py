@@ -1,0 +1,15 @@
+"""Perceptrons have the layers they are asked for."""
+
+from tfgan_stab.networks import mlp_discriminator, mlp_generator
+
+
+def test_depth_and_width_are_those_of_the_hidden_layers():
+    shapes = [w.shape for w in mlp_generator(size=2, latents=32, width=25, depth=2).weights]
+    assert shapes == [(32, 25), (25,), (25, 25), (25,), (25, 2), (2,)]
+    shapes = [w.shape for w in mlp_discriminator(size=2, width=256, depth=1).weights]
+    assert shapes == [(2, 256), (256,), (256, 1), (1,)]
+
+
+def test_the_activation_is_that_of_hidden_layers_only():
+    network = mlp_generator(activation="tanh")
+    assert [layer.activation.__name__ for layer in network.layers] == ["tanh", "tanh", "linear"]
