@@ -20,7 +20,8 @@ TINY = [
     "epochs = 2",
     "rounds_per_epoch = 3",
     "latents = 4",
-    "width = 4",
+    "generator_width = 4",
+    "discriminator_width = 4",
     "batch_size = 8",
     "training.train.jit_compile = False",
     "training.train.scores = []",
@@ -129,6 +130,15 @@ def test_the_saved_generator_has_the_averaged_weights(tmp_path):
     for one, other in zip(saved, averaged, strict=True):
         np.testing.assert_array_equal(one, other)
     assert any(np.any(one != other) for one, other in zip(saved, live, strict=True))
+
+
+def test_the_generator_is_saved_with_the_averaged_weights_after_each_epoch(tmp_path, monkeypatch):
+    in_use = []
+    monkeypatch.setattr(
+        training, "_save_generator", lambda gan, _: in_use.append(gan.weights_in_use.current)
+    )
+    assert train.run(command(tmp_path)) == 0
+    assert in_use == ["ema", "ema", "ema"]  # Two epochs and the end.
 
 
 def test_the_same_command_again_trains_no_further(finished, capsys):

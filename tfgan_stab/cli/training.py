@@ -12,11 +12,10 @@ from tfgan_stab.cli.workdir import Workdir
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.files import replacing
 from tfgan_stab.model import GAN
+from tfgan_stab.swapping import LIVE
 from tfgan_stab.updates.scheme import Scheme
 
 __all__ = ["train"]
-
-LIVE = "live"
 
 
 def train(
@@ -95,7 +94,7 @@ def train(
     measures = [make(real=data) for make in scores]
     followers: list[keras.callbacks.Callback] = [callbacks.RunLog(workdir.path)]
     if measures:
-        followers.append(callbacks.Evaluate(measures))
+        followers.append(callbacks.Evaluate(measures, at_start=True))
     if sample_rows:
         followers.append(
             callbacks.SampleGrid(workdir.samples, sample_rows, sample_columns, weights=weights)
