@@ -80,13 +80,15 @@ def test_scores_of_both_weights_are_logged_with_their_protocol(finished):
     workdir, _ = finished
     lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     assert [(line["step"], line["weights"]) for line in lines] == [
+        (0, "live"),
+        (0, "ema"),
         (3, "live"),
         (3, "ema"),
         (6, "live"),
         (6, "ema"),
     ]
     assert all("fake=100" in line["protocol"] for line in lines)
-    assert [line["images"] for line in lines] == [24, 24, 48, 48]
+    assert [line["images"] for line in lines] == [0, 0, 24, 24, 48, 48]
 
 
 def test_the_last_lines_say_the_scores_their_floor_and_where_to_look(finished):
