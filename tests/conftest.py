@@ -1,8 +1,18 @@
 """What every test starts from."""
 
+import importlib.util
+import pathlib
+
 import gin
 import numpy as np
 import pytest
+
+
+def pytest_ignore_collect(collection_path):
+    """Leaves out programs and helpers that tests use, where doctests would be looked for."""
+    if collection_path.suffix == ".py" and not collection_path.name.startswith("test_"):
+        return True
+    return None
 
 
 @pytest.fixture(autouse=True)
@@ -10,3 +20,32 @@ def known_state():
     """Fixes NumPy's seed, and forgets the configuration of the former test."""
     np.random.seed(0)
     gin.clear_config()
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """The module tiny.py: GANs small enough for tests, and what tests do with them."""
+    path = pathlib.Path(__file__).with_name("tiny.py")
+    specification = importlib.util.spec_from_file_location("tiny_gans", path)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def compiled_image_gan(tiny):
+    """A GAN with two averages, and its numbers when new."""
+    import tfgan_stab as tgs
+
+    averages = {"ema": tgs.ExponentialAverage(0.75), "late": tgs.ExponentialAverage(0.5, start=3)}
+    gan = tiny.image_gan(averages)
+    return gan, tiny.everything(gan)
+
+
+@pytest.fixture
+def image_gan(tiny, compiled_image_gan):
+    """A tiny GAN on 8x8 pictures as it was when new: tracing a new one would take seconds."""
+    gan, new = compiled_image_gan
+    tiny.put_back(gan, new)
+    yield gan
+    tiny.put_back(gan, new)
