@@ -119,7 +119,8 @@ class RunLog(keras.callbacks.Callback):
             return
         lines = self._metrics_file.read_text(encoding="utf-8").splitlines(keepends=True)
         # A line cut short by a kill has no end.
-        kept = [s for s in lines if s.endswith("\n") and self._step(s) <= rounds]
+        # Before the first round nothing is this run's: what it scores at its start comes again.
+        kept = [s for s in lines if rounds and s.endswith("\n") and self._step(s) <= rounds]
         if kept != lines:
             write_atomically(self._metrics_file, "".join(kept))
 
