@@ -30,6 +30,9 @@ class Serializable:
 
 
 def _deserialized(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        # JSON knows no tuples, and settings that never change hold no lists.
+        return tuple(map(_deserialized, value))
     if isinstance(value, dict) and "class_name" in value:
         return keras.saving.deserialize_keras_object(value)
     return value

@@ -71,8 +71,8 @@ class WeightsInUse:
     def using(self, name: str) -> Iterator[None]:
         """Holds the weights called `name` inside the `with`; on every way out, those before."""
         before = self.current
-        self.switch(name)
         try:
+            self.switch(name)
             yield
         finally:
             self.switch(before)

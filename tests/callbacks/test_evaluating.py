@@ -1,0 +1,162 @@
+"""Evaluate scores the weights it says it scores, when it says, in logs and history."""
+
+import re
+
+import keras
+import numpy as np
+import pytest
+
+import tfgan_stab as tgs
+
+Evaluate = tgs.callbacks.Evaluate
+
+
+def run(tiny, gan, *callbacks, epochs=2, steps=3):
+    history = gan.fit(
+        tiny.images(), epochs=epochs, steps_per_epoch=steps, callbacks=callbacks, verbose=0
+    )
+    return history.history
+
+
+def by_hand(gan, score, weights):
+    """The score of samples drawn here, with its own seed."""
+    return score.of(gan.sample(score.samples, weights=weights, seed=score.seed))
+
+
+def test_history_holds_each_score_of_each_weights_in_each_epoch(tiny, image_gan):
+    score, expected = tiny.MeanScore(), []
+
+    def note(hook):
+        names = ("live", "ema", "late")
+        expected.append([by_hand(image_gan, score, name) for name in names])
+
+    note = tiny.Trace(note, "on_epoch_end")
+    history = run(tiny, image_gan, Evaluate(score), note, steps=4)
+    found = np.array([history["mean"], history["mean_ema"], history["mean_late"]])
+    np.testing.assert_array_equal(found, np.transpose(expected))
+    assert len(np.unique(found)) == found.size
+
+
+def test_a_period_in_rounds_is_kept_and_logs_hold_the_latest(tiny, image_gan):
+    score, measured = tiny.MeanScore(), {}
+
+    def note(hook):
+        measured[image_gan.rounds] = by_hand(image_gan, score, "live")
+
+    evaluate = Evaluate(score, every=2, weights="live")
+    heard = []
+    image_gan.listeners.append(heard.append)
+    history = run(tiny, image_gan, evaluate, tiny.Trace(note, "on_train_batch_end"), epochs=3)
+    assert [m.round for m in heard] == [2, 4, 6, 8]
+    assert [m.result.value for m in heard] == [measured[n] for n in (2, 4, 6, 8)]
+    assert history["mean"] == [measured[2], measured[6], measured[8]]
+
+
+def test_scores_of_a_batch_reach_the_callbacks_that_follow(tiny, image_gan):
+    seen = []
+
+    class Follow(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append("mean_ema" in logs)
+
+    run(tiny, image_gan, Evaluate(tiny.MeanScore(), every=3, weights="ema"), Follow(), epochs=1)
+    assert seen == [False, False, True]
+
+
+def test_what_is_published_says_round_images_weights_and_protocol(tiny, image_gan):
+    heard = []
+    image_gan.listeners.append(heard.append)
+    score = tiny.MeanScore()
+    run(tiny, image_gan, Evaluate([score, tiny.MeanScore("other", 4)], weights=["ema", "live"]))
+    assert [(m.round, m.images, m.label) for m in heard] == [
+        (rounds, rounds * 8, label)
+        for rounds in (3, 6)
+        for label in ("mean_ema", "mean", "other_ema", "other")
+    ]
+    assert heard[0].result.protocol == "mean/fake=10/seed=3"
+    times = [m.seconds for m in heard]
+    assert 0 < times[0] and times == sorted(times)
+
+
+def test_measuring_again_gives_the_same_number(tiny, image_gan):
+    evaluate = Evaluate(tiny.MeanScore())
+    run(tiny, image_gan, evaluate)
+    first = [m.result for m in evaluate.latest]
+    assert [m.result for m in evaluate.measure()] == first
+
+
+def test_live_means_the_trained_weights_also_while_an_average_is_in(tiny, image_gan):
+    score = tiny.MeanScore()
+    swap = tgs.callbacks.SwapWeights("ema", swap_on_epoch=True)
+    history = run(tiny, image_gan, swap, Evaluate(score, weights="live"), epochs=1)
+    assert history["mean"] == [by_hand(image_gan, score, "live")]
+    assert history["mean"] != [by_hand(image_gan, score, "ema")]
+
+
+def test_scoring_leaves_training_alone(tiny, image_gan):
+    start = tiny.everything(image_gan)
+    run(tiny, image_gan)
+    expected = tiny.everything(image_gan)
+    tiny.put_back(image_gan, start)
+    run(tiny, image_gan, Evaluate(tiny.MeanScore(), every=1))
+    assert tiny.same(tiny.everything(image_gan), expected)
+
+
+def test_fid_is_one_of_the_scores(tiny, image_gan):
+    real = np.concatenate(list(tiny.images().examples(limit=100).as_numpy_iterator()))
+
+    def halves(images):
+        return np.asarray(images).reshape(len(images), 2, 32).mean(axis=2)
+
+    fid = tgs.FID(halves, real, samples=60, seed=1)
+    history = run(tiny, image_gan, Evaluate(fid, weights="ema"), epochs=1)
+    features = [
+        np.asarray(halves(images), np.float64)
+        for images in (real, image_gan.sample(60, weights="ema", seed=1))
+    ]
+    means = [f.mean(axis=0) for f in features]
+    covariances = [np.cov(f, rowvar=False) for f in features]
+    roots = np.linalg.eigvals(covariances[0] @ covariances[1]).real.clip(0) ** 0.5
+    expected = np.sum((means[0] - means[1]) ** 2) + sum(map(np.trace, covariances))
+    np.testing.assert_allclose(history["fid_ema"], expected - 2 * roots.sum(), rtol=1e-5)
+
+
+def test_what_is_no_score_is_refused():
+    for wrong in ("fid", 3, lambda images: 1.0, tgs.FID):
+        with pytest.raises(TypeError, match=r"`scores` must be scores such as tgs.FID\('digits'"):
+            Evaluate(wrong)
+
+
+def test_two_scores_of_one_name_are_refused(tiny):
+    message = re.escape("different names") + ".*Received: .'mean', 'mean'"
+    with pytest.raises(ValueError, match=message):
+        Evaluate([tiny.MeanScore(), tiny.MeanScore()])
+
+
+def test_nothing_to_score_is_refused(tiny):
+    for settings in ({"scores": []}, {"scores": tiny.MeanScore(), "weights": []}):
+        with pytest.raises(ValueError, match="Evaluate needs a score and weights to score"):
+            Evaluate(**settings)
+
+
+@pytest.mark.parametrize("every", [0, -1, 2.0, True, "batch", None])
+def test_a_period_that_is_none_is_refused(tiny, every):
+    message = '`every` must be "epoch" or a number of rounds >= 1. Received: '
+    with pytest.raises(ValueError, match=message + re.escape(repr(every))):
+        Evaluate(tiny.MeanScore(), every=every)
+
+
+def test_unknown_weights_are_told_before_training(tiny, image_gan):
+    message = re.escape("Weights must be one of ['live', 'ema', 'late']. Received: 'mean'.")
+    with pytest.raises(ValueError, match=message):
+        run(tiny, image_gan, Evaluate(tiny.MeanScore(), weights=["live", "mean"]))
+    assert image_gan.rounds == 0
+
+
+def test_unknown_classes_are_told_before_training(tiny):
+    gan = tiny.image_gan(eager=True, num_classes=10)
+    gan.num_classes = None
+    data = tgs.data.digits(batch_size=8, labels=True).take(2)
+    with pytest.raises(ValueError, match="needs to know its classes.*num_classes=10"):
+        gan.fit(data, callbacks=[Evaluate(tiny.MeanScore())], verbose=0)
+    assert gan.rounds == 0

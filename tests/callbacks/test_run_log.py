@@ -1,0 +1,191 @@
+"""RunLog writes what the run is and what it scored, once each, also over interruptions."""
+
+import json
+import platform
+import re
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfgan_stab as tgs
+
+RunLog = tgs.callbacks.RunLog
+
+
+def run(tiny, gan, *callbacks, epochs=2):
+    return gan.fit(
+        tiny.images(), epochs=epochs, steps_per_epoch=3, callbacks=callbacks, verbose=0
+    ).history
+
+
+def test_the_file_of_the_run_says_what_decides_it(tiny, image_gan, tmp_path):
+    run(tiny, image_gan, RunLog(tmp_path / "a" / "b"))
+    facts = json.loads((tmp_path / "a" / "b" / "run.json").read_text())
+    versions = facts["versions"]
+    assert versions["python"] == platform.python_version()
+    assert versions["tensorflow"] == tf.__version__
+    assert versions["keras"] == keras.__version__
+    assert versions["numpy"] == np.__version__
+    assert versions["tfgan_stab"] == tgs.__version__
+    assert facts["devices"] == [d.name for d in tf.config.list_logical_devices()]
+    assert facts["xla"] == {"scope": "off", "reason": "jit_compile=False was asked for."}
+    assert facts["scheme"] == "Alternating(discriminator_steps=1)"
+    assert facts["field_evaluations_per_round"] == 2
+    assert facts["parts_per_round"] == 1
+    assert facts["loss"] == "non_saturating"
+    assert facts["precision"] == "float32"
+    assert facts["replicas"] == 1
+    assert facts["noise_seed"] == 0
+    assert facts["data"] == tiny.images().description()
+    assert facts["averages"]["late"] == "ExponentialAverage(decay=0.5, start=3)"
+    assert facts["parameters"] == {
+        name: sum(w.size for w in map(np.asarray, network.trainable_variables))
+        for name, network in (
+            ("generator", image_gan.generator),
+            ("discriminator", image_gan.discriminator),
+        )
+    }
+    assert facts["started_at_round"] == 0
+    run(tiny, image_gan, RunLog(tmp_path / "a" / "b"))
+    assert json.loads((tmp_path / "a" / "b" / "run.json").read_text())["started_at_round"] == 6
+
+
+def test_each_score_has_a_line(tiny, image_gan, tmp_path):
+    evaluate = tgs.callbacks.Evaluate(tiny.MeanScore(), weights=["live", "ema"])
+    history = run(tiny, image_gan, RunLog(tmp_path), evaluate)
+    written = tiny.lines(tmp_path / "metrics.jsonl")
+    seconds = [line.pop("seconds") for line in written]
+    assert seconds == sorted(seconds) and seconds[0] > 0
+    assert written == [
+        {
+            "step": 3 * (epoch + 1),
+            "images": 24 * (epoch + 1),
+            "field_evaluations": 6 * (epoch + 1),
+            "score": "mean",
+            "weights": weights,
+            "value": history[label][epoch],
+            "protocol": "mean/fake=10/seed=3",
+        }
+        for epoch in range(2)
+        for weights, label in (("live", "mean"), ("ema", "mean_ema"))
+    ]
+
+
+def test_tensorboard_shows_losses_costs_scores_and_pictures(tiny, image_gan, tmp_path):
+    callbacks = [
+        RunLog(tmp_path),
+        tgs.callbacks.Evaluate(tiny.MeanScore(), every=2, weights="ema"),
+        tgs.callbacks.SampleGrid(tmp_path / "samples", 2, 2),
+    ]
+    heard = []
+    image_gan.listeners.append(heard.append)
+    history = run(tiny, image_gan, *callbacks)
+    shown = tiny.events(tmp_path / "tensorboard")
+    for epoch in range(2):
+        step = 3 * (epoch + 1)
+        for name in ("generator_loss", "discriminator_loss"):
+            np.testing.assert_allclose(
+                shown.pop((f"epoch/{name}", step)), history[name][epoch], rtol=1e-6
+            )
+        assert shown.pop(("epoch/field_evaluations", step)) == 2 * step
+        assert shown.pop(("epoch/seconds_per_round", step)) > 0
+    for news in heard:
+        if hasattr(news, "pixels"):
+            pixels = shown.pop(("samples (ema)", news.round))
+            np.testing.assert_array_equal(pixels, news.pixels)
+        else:
+            value = shown.pop(("scores/mean_ema", news.round))
+            np.testing.assert_allclose(value, news.result.value, rtol=1e-6)
+    assert [news.round for news in heard] == [2, 3, 4, 6, 6]
+    assert not shown
+
+
+def test_a_resumed_run_ends_with_the_lines_of_the_uninterrupted_one(tiny, image_gan, tmp_path):
+    start = tiny.everything(image_gan)
+
+    def train(place, *others):
+        tiny.put_back(image_gan, start)
+        run(
+            tiny,
+            image_gan,
+            tgs.callbacks.Checkpoint(place / "checkpoints"),
+            RunLog(place),
+            tgs.callbacks.Evaluate(tiny.MeanScore(), every=1),
+            *others,
+            epochs=3,
+        )
+
+    train(tmp_path / "whole")
+    with pytest.raises(tiny.Stop):
+        train(tmp_path / "cut", tiny.kill(image_gan, 5))
+    metrics = tmp_path / "cut" / "metrics.jsonl"
+    assert tiny.lines(metrics)[-1]["step"] == 5  # The checkpoint is of round 3.
+    with metrics.open("a") as file:
+        file.write('{"step": 6, "ima')
+    train(tmp_path / "cut")
+    lines = {}
+    for place in ("whole", "cut"):
+        lines[place] = tiny.lines(tmp_path / place / "metrics.jsonl")
+        for line in lines[place]:
+            del line["seconds"]
+    assert lines["cut"] == lines["whole"]
+    assert [line["step"] for line in lines["whole"]] == sorted(list(range(1, 10)) * 3)
+
+
+def test_lines_of_rounds_to_come_are_dropped_when_training_starts_anew(tiny, image_gan, tmp_path):
+    evaluate = tgs.callbacks.Evaluate(tiny.MeanScore(), weights="live")
+    start = tiny.everything(image_gan)
+    run(tiny, image_gan, RunLog(tmp_path), evaluate)
+    tiny.put_back(image_gan, start)
+    run(tiny, image_gan, RunLog(tmp_path), evaluate, epochs=1)
+    assert [line["step"] for line in tiny.lines(tmp_path / "metrics.jsonl")] == [3]
+
+
+def test_after_an_exception_the_same_log_and_a_new_one_write_each_line_once(
+    tiny, image_gan, tmp_path
+):
+    log = RunLog(tmp_path)
+    evaluate = tgs.callbacks.Evaluate(tiny.MeanScore(), weights="live")
+    with pytest.raises(tiny.Stop):
+        run(tiny, image_gan, log, evaluate, tiny.kill(image_gan, 3))
+    run(tiny, image_gan, log, evaluate, epochs=1)
+    run(tiny, image_gan, RunLog(tmp_path), evaluate, epochs=1)
+    assert [line["step"] for line in tiny.lines(tmp_path / "metrics.jsonl")] == [3, 6, 9]
+    assert not image_gan.listeners
+
+
+def test_a_line_that_is_not_its_own_is_told_and_nothing_is_overwritten(tiny, image_gan, tmp_path):
+    metrics = tmp_path / "metrics.jsonl"
+    for line in ("not json\n", '{"epoch": 3}\n', "[1]\n", "\x00\x00\n"):
+        metrics.write_text('{"step": 9}\n' + line)
+        with pytest.raises(ValueError, match=r"in each line of .*metrics.jsonl. Received: "):
+            run(tiny, image_gan, RunLog(tmp_path))
+        assert metrics.read_text() == '{"step": 9}\n' + line
+    assert image_gan.rounds == 0
+
+
+def test_an_unusable_directory_is_told_before_training(tiny, image_gan, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OSError, match=r"can be written to: .*file. Received: .*Allow writing"):
+        run(tiny, image_gan, RunLog(tmp_path / "file"))
+    monkeypatch.setattr("os.access", lambda *args, **kwargs: False)
+    message = re.escape(f"no permission to write to {tmp_path}")
+    with pytest.raises(OSError, match=message):
+        run(tiny, image_gan, RunLog(tmp_path))
+    assert image_gan.rounds == 0
+
+
+def test_a_disk_that_is_full_is_told_with_the_file(tiny, image_gan, tmp_path):
+    class FullDisk(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                log._metrics_file.unlink()
+                log._metrics_file.symlink_to("/dev/full")
+
+    log = RunLog(tmp_path)
+    evaluate = tgs.callbacks.Evaluate(tiny.MeanScore(), weights="live")
+    message = r"add a score to .*metrics.jsonl. Received: .*No space left.*Free some space"
+    with pytest.raises(OSError, match=message):
+        run(tiny, image_gan, log, FullDisk(), evaluate)

@@ -1,0 +1,183 @@
+"""GANs small enough for tests; the fixture `tiny` is this module."""
+
+import functools
+import json
+import pathlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import tfgan_stab as tgs
+from tfgan_stab.callbacks.checkpointing import _variables
+from tfgan_stab.evaluation.scores import ScoreResult
+
+layers = keras.layers
+
+
+def image_networks(num_classes=None):
+    """Batch statistics and a seed in the generator; spectral norm and a seed in the other one."""
+    noise = keras.Input((3,))
+    labels = None if num_classes is None else keras.Input((), dtype="int32")
+    x = noise
+    if labels is not None:
+        x = layers.Multiply()([x, layers.Embedding(num_classes, 3)(labels)])
+    x = layers.Dense(12)(x)
+    x = layers.Dropout(0.2, seed=5)(layers.BatchNormalization(momentum=0.8)(x))
+    x = layers.Reshape((8, 8, 1))(layers.Dense(64, activation="tanh")(x))
+    generator = keras.Model(noise if labels is None else [noise, labels], x)
+    images = keras.Input((8, 8, 1))
+    own = None if num_classes is None else keras.Input((), dtype="int32")
+    h = layers.SpectralNormalization(layers.Dense(6))(layers.Flatten()(images))
+    h = layers.Dropout(0.3, seed=6)(layers.LeakyReLU()(h))
+    if own is not None:
+        h = layers.Add()([h, layers.Embedding(num_classes, 6)(own)])
+    discriminator = keras.Model(images if own is None else [images, own], layers.Dense(1)(h))
+    return generator, discriminator
+
+
+def image_gan(averages=None, eager=False, num_classes=None, **settings):
+    """A GAN on 8x8 grey pictures."""
+    gan = tgs.GAN(*image_networks(num_classes), latents=3, num_classes=num_classes)
+    compiled(gan, averages, run_eagerly=eager, **settings)
+    return gan
+
+
+def point_gan(averages=None, eager=False, **settings):
+    """A GAN on points, with batch statistics."""
+    generator = keras.Sequential(
+        [keras.Input((3,)), layers.Dense(5), layers.BatchNormalization(), layers.Dense(2)]
+    )
+    discriminator = keras.Sequential(
+        [keras.Input((2,)), layers.Dense(5), layers.LeakyReLU(), layers.Dense(1)]
+    )
+    gan = tgs.GAN(generator, discriminator, latents=3)
+    compiled(gan, averages, run_eagerly=eager, **settings)
+    return gan
+
+
+def compiled(gan, averages=None, **settings):
+    """Compiles with a schedule for one player and a constant rate for the other."""
+    schedule = keras.optimizers.schedules.ExponentialDecay(5e-3, 4, 0.7)
+    gan.compile(
+        keras.optimizers.Adam(schedule, beta_1=0.5),
+        keras.optimizers.Adam(1e-2, beta_1=0.5),
+        averages=averages or {"ema": tgs.ExponentialAverage(0.75)},
+        jit_compile=False,
+        **settings,
+    )
+
+
+@functools.cache
+def images():
+    """The digits, in small batches."""
+    return tgs.data.digits(batch_size=8)
+
+
+@functools.cache
+def few_images():
+    """Two batches of them, one pass."""
+    return images().examples(limit=16).cache()
+
+
+def everything(gan):
+    """Every number that training changes, metrics aside, in a fixed order."""
+    return [v.numpy() for group in _variables(gan).values() for v in group]
+
+
+def put_back(gan, values):
+    """Undoes all training since `everything`, as if the model were new."""
+    gan.weights_in_use.switch("live")
+    variables = [v for group in _variables(gan).values() for v in group]
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+    gan.clock.set(0.0)
+    gan.listeners = []
+    gan.stop_training = False
+    gan.data_facts = None
+
+
+def disturb(gan, seed=1):
+    """Makes every number wrong, to see which ones a resume restores."""
+    random = np.random.RandomState(seed)
+    for group in _variables(gan).values():
+        for variable in group:
+            noise = random.uniform(1, 9, variable.shape)
+            variable.assign(variable.numpy() + noise.astype(variable.dtype))
+
+
+def same(one, other):
+    """Whether two lists of arrays agree to the last bit."""
+    return len(one) == len(other) and all(
+        a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def network(gan):
+    """The generator's numbers as they stand."""
+    return [v.numpy() for v in gan.generator.variables]
+
+
+def average(gan, name="ema"):
+    """An average's numbers."""
+    return [v.numpy() for v in gan._averages[name].weights]
+
+
+class MeanScore:
+    """Scores examples by a weighted mean: quick, and different for any two generators."""
+
+    def __init__(self, name="mean", samples=10, seed=3):
+        self.name, self.samples, self.seed = name, samples, seed
+
+    def of(self, examples):
+        """The number itself."""
+        flat = np.asarray(examples, np.float64).reshape(self.samples, -1)
+        return float(flat.mean(axis=0) @ np.arange(1.0, flat.shape[1] + 1))
+
+    def __call__(self, examples):
+        value = self.of(np.concatenate([np.asarray(batch) for batch in examples]))
+        return ScoreResult(self.name, value, f"{self.name}/fake={self.samples}/seed={self.seed}")
+
+
+class Trace(keras.callbacks.Callback):
+    """Calls a function at chosen hooks."""
+
+    def __init__(self, function, *hooks):
+        super().__init__()
+        for hook in hooks:
+            setattr(self, hook, lambda *args, hook=hook, **kwargs: function(hook))
+
+
+class Stop(Exception):
+    """What `kill` raises."""
+
+
+def kill(gan, round_number, error=Stop):
+    """A callback that ends training by an exception once so many rounds are done."""
+
+    def check(hook):
+        if gan.rounds == round_number:
+            raise error(f"after round {round_number}")
+
+    return Trace(check, "on_train_batch_begin", "on_epoch_begin")
+
+
+def lines(path):
+    """The lines of a metrics file."""
+    text = pathlib.Path(path).read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def events(directory):
+    """What TensorBoard will show: {(tag, step): number or pixels}."""
+    found = {}
+    for path in sorted(pathlib.Path(directory).glob("events.*")):
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            event = tf.compat.v1.Event.FromString(record)
+            for value in event.summary.value:
+                array = tf.make_ndarray(value.tensor)
+                if value.metadata.plugin_data.plugin_name == "images":
+                    array = tf.io.decode_png(array[2]).numpy()
+                found[value.tag, event.step] = array
+    return found
