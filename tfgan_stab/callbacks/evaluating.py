@@ -67,7 +67,7 @@ class Evaluate(Periodic):
         return [LIVE, *self.gan.averages] if self._weights is None else list(self._weights)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Checks that all weights can be sampled from before training; scores the start if asked."""
+        """Checks that all weights can be sampled from; scores the start if asked."""
         super().on_train_begin(logs)
         for name in self.weights:
             # Draws nothing yet, but says if the weights or the classes are not known.
