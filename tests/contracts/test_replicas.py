@@ -10,6 +10,7 @@ from schemes import SCHEMES
 PROGRAM = pathlib.Path(__file__).with_name("two_replicas.py")
 
 
+@pytest.mark.slow
 @pytest.mark.multi_device
 @pytest.mark.parametrize("xla", ["off", "auto"])
 @pytest.mark.parametrize("name", SCHEMES)
