@@ -68,6 +68,26 @@ def test_evaluate_gives_both_losses_of_the_networks_in_inference_mode(trained):
     assert named["discriminator_loss"] > expected  # The fakes' half is positive.
 
 
+def test_evaluating_an_endless_data_set_takes_one_pass():
+    shape = (1, 2, 1)
+    gan = tgs.GAN(
+        keras.Sequential([keras.Input((2,)), layers.Dense(2), layers.Reshape(shape)]),
+        keras.Sequential([keras.Input(shape), layers.Flatten(), layers.Dense(1)]),
+        latents=2,
+    )
+    gan.compile("sgd", "sgd", jit_compile=False)
+    data = tgs.data.arrays(np.zeros([50, *shape], "float32"), batch_size=16)
+    gan.evaluate(data, verbose=0)
+    assert int(gan.loss_means.generator.count) == 3  # 50 // 16
+    history = gan.fit(data, validation_data=data, verbose=0).history
+    assert np.isfinite(history["val_discriminator_loss"]).all()
+    endless = tgs.data.mixture(batch_size=16)
+    with pytest.raises(ValueError, match="`steps` is needed: .*mixture.*without end"):
+        gan.evaluate(endless)
+    with pytest.raises(ValueError, match="`steps_per_epoch` is needed"):
+        gan.fit(endless)
+
+
 def test_evaluate_adds_the_scores_asked_for(trained):
     class Spread:
         name, samples, seed = "spread", 10, 0

@@ -88,6 +88,8 @@ def _fit(
     arguments = {"y": y, "callbacks": callbacks, "verbose": verbose, **kwargs}
     if isinstance(x, tf.data.Dataset):
         arguments["shuffle"] = False  # Keras would only warn that it cannot.
+    if kwargs.get("validation_steps") is None:
+        arguments.update(evaluation_steps(kwargs.get("validation_data"), "validation_steps"))
     if progress.step and progress.epoch < epochs:
         calls = _one_training(gan, callbacks, epochs, steps, verbose)
         arguments["callbacks"] = calls
@@ -132,12 +134,29 @@ def _is_ours(x: Any) -> bool:
 def _epoch_length(gan: Any, x: Any, steps_per_epoch: int | None) -> int | None:
     if steps_per_epoch is not None or not _is_ours(x):
         return steps_per_epoch or _cardinality(x)
+    return _one_pass(x, "steps_per_epoch", gan.scheme.parts)
+
+
+def evaluation_steps(x: Any, name: str) -> dict[str, int]:
+    """Returns the argument that makes one pass of an endless data set; none for other data.
+
+    Args:
+        x: Data to evaluate on.
+        name: What Keras calls the number of steps: "steps" or "validation_steps".
+
+    Raises:
+        ValueError: If the data set makes up examples, so that there is no pass.
+    """
+    return {name: _one_pass(x, name, 1)} if _is_ours(x) else {}
+
+
+def _one_pass(x: Any, name: str, parts: int) -> int:
     if x.num_examples is None:
         raise ValueError(
-            f"`steps_per_epoch` is needed: {x.name!r} makes up examples without end. Received: "
-            "None. Write fit(..., steps_per_epoch=500)."
+            f"`{name}` is needed: {x.name!r} makes up examples without end. Received: None. "
+            f"Write {name}=500."
         )
-    return max(1, x.num_examples // (x.batch_size * gan.scheme.parts))
+    return max(1, x.num_examples // (x.batch_size * parts))
 
 
 def _cardinality(x: Any) -> int | None:

@@ -319,7 +319,7 @@ class GAN(SavableGAN):
         """Returns both players' losses on the data in inference mode, and the scores asked for.
 
         Args:
-            x: Data as for `fit`, finite or with `steps`.
+            x: Data as for `fit`; of an endless data set one pass, or `steps` batches.
             y: Labels as for `fit`.
             scores: Scores such as `tgs.FID(...)`, computed for the weights in use.
             **kwargs: `steps`, `batch_size`, `callbacks`, `return_dict`, ..., as in Keras.
@@ -328,12 +328,15 @@ class GAN(SavableGAN):
             A list in the order losses, scores; a dictionary with `return_dict=True`.
         """
         as_dictionary = kwargs.pop("return_dict", False)
+        if kwargs.get("steps") is None:
+            kwargs.update(fitting.evaluation_steps(x, "steps"))
         with self._live_again():
             found = super().evaluate(x, y, return_dict=True, **kwargs)
             results = {name: found.pop(name) for name in (m.name for m in self.metrics)}
             results.update(found)
             for score in scores:
-                fakes = self.sample_batches(score.samples, weights=self.weights_in_use.current)
+                weights, seed = self.weights_in_use.current, getattr(score, "seed", 0)
+                fakes = self.sample_batches(score.samples, weights=weights, seed=seed)
                 results[score.name] = score(fakes).value
         return results if as_dictionary else list(results.values())
 
