@@ -76,7 +76,7 @@ def test_evaluating_an_endless_data_set_takes_one_pass():
         latents=2,
     )
     gan.compile("sgd", "sgd", jit_compile=False)
-    data = tgs.data.arrays(np.zeros([50, *shape], "float32"), batch_size=16)
+    data = tgs.data.arrays(-np.ones([50, *shape], "float32"), batch_size=16)
     gan.evaluate(data, verbose=0)
     assert int(gan.loss_means.generator.count) == 3  # 50 // 16
     history = gan.fit(data, validation_data=data, verbose=0).history
