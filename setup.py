@@ -38,7 +38,7 @@ setuptools.setup(
         "numpy>=1.26",
         "tensorflow-datasets>=4.9.7",
         # TensorFlow Datasets imports it, and counts on others to bring it.
-        "importlib_resources>=6.0",
+        "importlib_resources>=6.5",
         "tensorflow-gan>=2.1",
         "tensorflow-hub>=0.16.1",
         # tensorflow-hub imports pkg_resources, which setuptools 81 announced to drop.
