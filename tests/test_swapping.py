@@ -53,8 +53,8 @@ def test_nested_swaps_come_back_one_by_one(tiny, trained):
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, GeneratorExit])
 def test_an_exception_inside_brings_the_trained_weights_back(tiny, trained, error):
     live = tiny.network(trained)
-    with pytest.raises(error), trained.using("late"), trained.using("ema"):
-        raise error
+    with pytest.raises(error, match="inside"), trained.using("late"), trained.using("ema"):
+        raise error("inside")
     assert tiny.same(tiny.network(trained), live)
 
 

@@ -118,7 +118,7 @@ def test_a_resumed_run_ends_with_the_lines_of_the_uninterrupted_one(tiny, image_
         )
 
     train(tmp_path / "whole")
-    with pytest.raises(tiny.Stop):
+    with pytest.raises(tiny.Stop, match="after round"):
         train(tmp_path / "cut", tiny.kill(image_gan, 5))
     metrics = tmp_path / "cut" / "metrics.jsonl"
     assert tiny.lines(metrics)[-1]["step"] == 5  # The checkpoint is of round 3.
@@ -148,7 +148,7 @@ def test_after_an_exception_the_same_log_and_a_new_one_write_each_line_once(
 ):
     log = RunLog(tmp_path)
     evaluate = tgs.callbacks.Evaluate(tiny.MeanScore(), weights="live")
-    with pytest.raises(tiny.Stop):
+    with pytest.raises(tiny.Stop, match="after round"):
         run(tiny, image_gan, log, evaluate, tiny.kill(image_gan, 3))
     run(tiny, image_gan, log, evaluate, epochs=1)
     run(tiny, image_gan, RunLog(tmp_path), evaluate, epochs=1)
@@ -158,12 +158,13 @@ def test_after_an_exception_the_same_log_and_a_new_one_write_each_line_once(
 
 def test_a_line_that_is_not_its_own_is_told_and_nothing_is_overwritten(tiny, image_gan, tmp_path):
     metrics = tmp_path / "metrics.jsonl"
+    run(tiny, image_gan)
     for line in ("not json\n", '{"epoch": 3}\n', "[1]\n", "\x00\x00\n"):
         metrics.write_text('{"step": 9}\n' + line)
         with pytest.raises(ValueError, match=r"in each line of .*metrics.jsonl. Received: "):
             run(tiny, image_gan, RunLog(tmp_path))
         assert metrics.read_text() == '{"step": 9}\n' + line
-    assert image_gan.rounds == 0
+    assert image_gan.rounds == 6
 
 
 def test_an_unusable_directory_is_told_before_training(tiny, image_gan, tmp_path, monkeypatch):

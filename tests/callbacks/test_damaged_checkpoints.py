@@ -1,0 +1,287 @@
+"""Damaged checkpoints, foreign ones, full disks: what is told, and what is left."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+
+import keras
+import pytest
+import tensorflow as tf
+
+import tfgan_stab as tgs
+from tfgan_stab.callbacks.checkpointing import DamagedCheckpointError, checkpoints
+from tfgan_stab.fitting import Progress
+
+Checkpoint = tgs.callbacks.Checkpoint
+
+
+def run(tiny, gan, *callbacks, epochs=3):
+    gan.fit(tiny.images(), epochs=epochs, steps_per_epoch=2, callbacks=list(callbacks), verbose=0)
+
+
+@pytest.fixture(scope="module")
+def saved_once(tiny, compiled_image_gan, tmp_path_factory):
+    """Checkpoints of rounds 2, 4 and 6, and every number of the model in these rounds."""
+    directory = tmp_path_factory.mktemp("saved")
+    gan, new = compiled_image_gan
+    tiny.put_back(gan, new)
+    numbers = {}
+    note = tiny.Trace(
+        lambda hook: numbers.update({gan.rounds: tiny.everything(gan)}), "on_epoch_end"
+    )
+    run(tiny, gan, Checkpoint(directory), note)
+    return directory, numbers
+
+
+@pytest.fixture
+def saved(tiny, image_gan, saved_once, tmp_path):
+    """A directory with those checkpoints, whose model has forgotten everything; the numbers."""
+    directory, numbers = saved_once
+    shutil.copytree(directory, tmp_path, dirs_exist_ok=True)
+    tiny.disturb(image_gan)
+    return tmp_path, numbers
+
+
+def cut(path):
+    """Halves a file."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(path):
+    """Changes one bit in the middle."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def replace(content):
+    return lambda path: path.write_bytes(content)
+
+
+DAMAGES = {
+    "weights cut": ("state.data*", cut),
+    "weights empty": ("state.data*", replace(b"")),
+    "a bit of the weights flipped": ("state.data*", flip),
+    "weights gone": ("state.data*", os.remove),
+    "index cut": ("state.index", cut),
+    "index gone": ("state.index", os.remove),
+    "facts cut": ("progress.json", cut),
+    "facts empty": ("progress.json", replace(b"")),
+    "facts zeroed": ("progress.json", replace(b"\0" * 300)),
+    "facts no object": ("progress.json", replace(b"[1, 2]")),
+    "facts without files": ("progress.json", replace(b'{"round": 6}')),
+    "facts of another kind": ("progress.json", replace(b'{"files": ["state.index"]}')),
+    "facts without progress": ("progress.json", replace(b'{"files": {}}')),
+    "facts gone": ("progress.json", os.remove),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_a_damaged_newest_one_is_named_and_the_one_before_is_used(tiny, image_gan, saved, kind):
+    directory, numbers = saved
+    newest, former, _ = checkpoints(directory)
+    pattern, damage = DAMAGES[kind]
+    (path,) = newest.glob(pattern)
+    damage(path)
+    message = re.escape(f"Checkpoint {newest} is damaged: ") + ".*Falling back to the one before"
+    with pytest.warns(UserWarning, match=message):
+        assert Checkpoint(directory).resume(image_gan) == Progress(2, 0)
+    assert tiny.same(tiny.everything(image_gan), numbers[4])
+
+
+def test_training_that_comes_by_again_replaces_the_damaged_one(tiny, image_gan, saved):
+    directory, numbers = saved
+    cut(checkpoints(directory)[0] / "state.index")
+    with pytest.warns(UserWarning, match="is damaged"):
+        run(tiny, image_gan, Checkpoint(directory))
+    assert tiny.same(tiny.everything(image_gan), numbers[6])
+    tiny.disturb(image_gan)
+    assert Checkpoint(directory).resume(image_gan) == Progress(3, 0)
+    assert tiny.same(tiny.everything(image_gan), numbers[6])
+
+
+def test_a_plain_file_in_the_directory_is_no_checkpoint(tiny, image_gan, saved):
+    directory, numbers = saved
+    (directory / "round-notes.txt").write_text("the third one looks best")
+    run(tiny, image_gan, Checkpoint(directory, keep=1))
+    assert tiny.same(tiny.everything(image_gan), numbers[6])
+    assert (directory / "round-notes.txt").exists()
+
+
+def test_damaged_ones_do_not_push_whole_ones_out(tiny, image_gan, saved):
+    directory, numbers = saved
+    for newest in checkpoints(directory)[:2]:
+        cut(newest / "progress.json")
+    settings = {"every": 3, "keep": 1}
+    with (
+        pytest.warns(UserWarning, match="is damaged"),
+        pytest.raises(tiny.Stop, match="after round 3"),
+    ):
+        run(tiny, image_gan, Checkpoint(directory, **settings), tiny.kill(image_gan, 3))
+    assert [path.name[-1] for path in checkpoints(directory)] == ["6", "4", "3"]
+    tiny.disturb(image_gan)
+    with pytest.warns(UserWarning, match="is damaged"):
+        run(tiny, image_gan, Checkpoint(directory, **settings))
+    assert [path.name[-1] for path in checkpoints(directory)] == ["6"]
+    assert tiny.same(tiny.everything(image_gan), numbers[6])
+
+
+def test_with_all_damaged_nothing_is_trained_and_nothing_lost(tiny, image_gan, saved):
+    directory, _ = saved
+    for path in checkpoints(directory):
+        cut(path / "state.index")
+    before = sorted(directory.rglob("*"))
+    message = re.escape(f"whole checkpoint in {directory}. Received: 3 damaged ones. Move them")
+    with (
+        pytest.warns(UserWarning, match="is damaged"),
+        pytest.raises(DamagedCheckpointError, match=message),
+    ):
+        run(tiny, image_gan, Checkpoint(directory))
+    assert sorted(directory.rglob("*")) == before
+
+
+def test_unfinished_ones_are_never_used_and_are_cleared_away(tiny, image_gan, saved):
+    directory, numbers = saved
+    newest = checkpoints(directory)[0]
+    for name in ("round-0000000008.unfinished", "round-0000000006.unfinished"):
+        shutil.copytree(newest, directory / name)
+    (directory / "round-0000000008.unfinished" / "progress.json").unlink()
+    assert checkpoints(directory)[0] == newest
+    run(tiny, image_gan, Checkpoint(directory))
+    assert not list(directory.glob("*.unfinished"))
+    assert tiny.same(tiny.everything(image_gan), numbers[6])
+
+
+def test_other_networks_are_refused_with_what_differs(tiny, saved):
+    directory, _ = saved
+    before = sorted(directory.rglob("*"))
+    others = {
+        "generator 0: ": tiny.point_gan(eager=True),
+        "averages": tiny.image_gan({"ema": tgs.ExponentialAverage(0.75)}, eager=True),
+    }
+    for gan in others.values():
+        start = tiny.everything(gan)
+        with pytest.raises(ValueError, match="checkpoint of this model.*Received: other variables"):
+            Checkpoint(directory).resume(gan)
+        assert tiny.same(tiny.everything(gan), start)
+    assert sorted(directory.rglob("*")) == before
+
+
+def test_the_difference_is_shown_by_shape(tiny, image_gan, saved):
+    directory, _ = saved
+    point_gan = tiny.point_gan(eager=True)
+    message = r"for example .*float32 \[3, 5\] here, .*float32 \[3, 12\] there"
+    with pytest.raises(ValueError, match=message):
+        Checkpoint(directory).resume(point_gan)
+
+
+def disk_full(*args, **kwargs):
+    raise OSError(28, "No space left on device")
+
+
+def exhausted(*args, **kwargs):
+    raise tf.errors.ResourceExhaustedError(None, None, "No space left on device; WriteFile")
+
+
+FULL = {
+    "while the weights are written": ("tensorflow.train.Checkpoint.write", exhausted),
+    "while the facts are written": (
+        "tfgan_stab.callbacks.checkpointing.write_atomically",
+        disk_full,
+    ),
+    "while waiting for the disk": ("tfgan_stab.callbacks.checkpointing.flush", disk_full),
+    "while making the folder": ("pathlib.Path.mkdir", disk_full),
+    "while giving the name": ("tfgan_stab.callbacks.checkpointing.os.replace", disk_full),
+}
+
+
+@pytest.mark.parametrize("when", FULL)
+def test_a_disk_that_is_full_leaves_the_former_checkpoints(
+    tiny, image_gan, tmp_path, monkeypatch, when
+):
+    start = tiny.everything(image_gan)
+    run(tiny, image_gan)
+    expected = tiny.everything(image_gan)
+    tiny.put_back(image_gan, start)
+    run(tiny, image_gan, Checkpoint(tmp_path), epochs=2)
+    fill = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: monkeypatch.setattr(*FULL[when])
+    )
+    message = re.escape(f"save a checkpoint in {tmp_path}. Received: ") + (
+        "(?s:.)*No space left(?s:.)*before it are intact: free some space"
+    )
+    with pytest.raises(OSError, match=message):
+        run(tiny, image_gan, Checkpoint(tmp_path), fill)
+    monkeypatch.undo()
+    assert [path.name[-1] for path in checkpoints(tmp_path)] == ["4", "2"]
+    assert not list(tmp_path.glob("*.unfinished"))
+    tiny.disturb(image_gan)
+    run(tiny, image_gan, Checkpoint(tmp_path))
+    assert tiny.same(tiny.everything(image_gan), expected)
+
+
+def test_a_kill_while_saving_leaves_the_former_checkpoints(tiny, image_gan, tmp_path, monkeypatch):
+    """Whatever of a save has been done: nothing of it counts before the name is given."""
+    start = tiny.everything(image_gan)
+    run(tiny, image_gan)
+    expected = tiny.everything(image_gan)
+    for function in ("os.replace", "write_atomically", "_hash", "flush"):
+        place = tmp_path / function
+        tiny.put_back(image_gan, start)
+        run(tiny, image_gan, Checkpoint(place), epochs=1)
+        with monkeypatch.context() as patch:
+            patch.setattr(f"tfgan_stab.callbacks.checkpointing.{function}", interrupted)
+            with pytest.raises(KeyboardInterrupt, match="killed"):
+                run(tiny, image_gan, Checkpoint(place))
+        assert [path.name[-1] for path in checkpoints(place)] == ["2"]
+        tiny.disturb(image_gan)
+        run(tiny, image_gan, Checkpoint(place))
+        assert tiny.same(tiny.everything(image_gan), expected)
+
+
+def interrupted(*args, **kwargs):
+    raise KeyboardInterrupt("killed")
+
+
+def test_all_files_are_on_the_disk_before_the_name_is_given(
+    tiny, image_gan, tmp_path, quick_disk, monkeypatch
+):
+    rename, found = os.replace, []
+
+    def watched(source, target):
+        if str(source).endswith(".unfinished"):
+            assert {p for p in source.iterdir() if p.name != "progress.json"} <= set(quick_disk)
+            # The facts were written atomically, which flushes the draft they were written to.
+            assert any(p.parent == source and "progress" in p.name for p in quick_disk)
+            quick_disk.clear()
+            found.append(source)
+        rename(source, target)
+
+    monkeypatch.setattr("os.replace", watched)
+    run(tiny, image_gan, Checkpoint(tmp_path), epochs=1)
+    assert len(found) == 1
+    assert quick_disk == [tmp_path]
+
+
+def test_an_unusable_directory_is_told_before_training(tiny, image_gan, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OSError, match=r"can be written to: .*/file/in. Received"):
+        run(tiny, image_gan, Checkpoint(tmp_path / "file" / "in"))
+    monkeypatch.setattr("os.access", lambda *args, **kwargs: False)
+    with pytest.raises(OSError, match="no permission to write to"):
+        run(tiny, image_gan, Checkpoint(tmp_path))
+    assert image_gan.rounds == 0
+
+
+def test_the_facts_list_every_file_with_its_hash(saved):
+    directory, _ = saved
+    for path in checkpoints(directory):
+        facts = json.loads((path / "progress.json").read_text())
+        assert facts["files"] == {
+            file.name: hashlib.sha256(file.read_bytes()).hexdigest()
+            for file in path.iterdir()
+            if file.name != "progress.json"
+        }
+        assert len(facts["files"]) >= 2
