@@ -93,6 +93,20 @@ def test_live_means_the_trained_weights_also_while_an_average_is_in(tiny, image_
     assert history["mean"] != [by_hand(image_gan, score, "ema")]
 
 
+def test_the_start_is_scored_once_if_asked_also_for_those_later_in_the_list(
+    tiny, image_gan, tmp_path
+):
+    score = tiny.MeanScore()
+    expected = by_hand(image_gan, score, "live")
+    evaluate = Evaluate(score, weights="live", at_start=True)
+    history = run(tiny, image_gan, evaluate, tgs.callbacks.RunLog(tmp_path))
+    run(tiny, image_gan, evaluate, tgs.callbacks.RunLog(tmp_path), epochs=1)
+    lines = tiny.lines(tmp_path / "metrics.jsonl")
+    assert [line["step"] for line in lines] == [0, 3, 6, 9]
+    assert lines[0]["value"] == expected
+    assert [line["value"] for line in lines[1:3]] == history["mean"]
+
+
 def test_scoring_leaves_training_alone(tiny, image_gan):
     start = tiny.everything(image_gan)
     run(tiny, image_gan)

@@ -44,7 +44,9 @@ class Checkpoint(Periodic):
             harm: the one before is used, with a warning.
 
     Raises:
-        ValueError: If `every` or `keep` is out of range, or a checkpoint belongs to other networks.
+        ValueError: If `every` or `keep` is out of range, a checkpoint belongs to other networks, or
+            `every` is a number and the data are in no fixed order.
+        DamagedCheckpointError: If there are checkpoints, and all are damaged.
         OSError: If a checkpoint cannot be written; those before are intact.
 
     Example:

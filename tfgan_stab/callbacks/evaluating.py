@@ -67,11 +67,14 @@ class Evaluate(Periodic):
         return [LIVE, *self.gan.averages] if self._weights is None else list(self._weights)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Checks that all weights can be sampled from; scores the start if asked."""
+        """Checks that all weights can be sampled from before anything is trained."""
         super().on_train_begin(logs)
         for name in self.weights:
             # Draws nothing yet, but says if the weights or the classes are not known.
             self.gan.sample_batches(1, weights=name)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Scores the start if asked: now, when whoever listens has begun to, wherever it stands."""
         if self.at_start and self.gan.rounds == 0:
             self.act({})
 
