@@ -8,6 +8,7 @@ import pytest
 
 from tfgan_stab import configuring
 from tfgan_stab.configuring import ConfigError
+from tfgan_stab.gin_files import sources, text
 
 STAND_IN = """
 class Part:
@@ -89,8 +90,8 @@ def test_parsing_again_forgets_the_former_configuration(folder):
 
 
 def test_files_are_found_in_gin_configs_from_any_folder(folder):
-    found = configuring.find_file("gin_configs/runs/digits.gin")
-    assert found == configuring.find_file("runs/digits.gin")
+    found = sources.find_file("gin_configs/runs/digits.gin")
+    assert found == sources.find_file("runs/digits.gin")
     assert found.is_file()
 
 
@@ -240,11 +241,11 @@ def test_a_binding_that_a_deeper_scope_overrides_is_told(folder):
 def test_differences_ignore_comments_imports_order_and_line_breaks():
     former = "import a\n# Words\nf.x = 1\nf.y = \\\n    [1,\n     2]\n"
     latter = "import b\nf.y = [1, 2]\n\nf.x = 1"
-    assert configuring.differences(former, latter) == []
+    assert text.differences(former, latter) == []
 
 
 def test_differences_show_changed_new_and_lost_settings():
-    assert configuring.differences("f.x = 1\nf.y = 2", "f.x = 3\ng/f.z = 4") == [
+    assert text.differences("f.x = 1\nf.y = 2", "f.x = 3\ng/f.z = 4") == [
         "f.x: 1 -> 3",
         "f.y: 2 -> (not set)",
         "g/f.z: (not set) -> 4",

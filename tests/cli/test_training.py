@@ -12,6 +12,7 @@ import pytest
 
 from tfgan_stab import configuring
 from tfgan_stab.cli import train, training
+from tfgan_stab.gin_files import text
 
 RUN = "gin_configs/runs/digits.gin"
 
@@ -230,7 +231,7 @@ def test_a_further_file_swaps_one_thing(tmp_path, name, setting, value):
     for folder, files in (("one", (RUN,)), ("other", (RUN, f"gin_configs/{name}"))):
         with pytest.raises(InterruptedError, match="ready"):
             build(tmp_path / folder, files)
-        settings[folder] = configuring.settings_of(configuring.operative_text())
+        settings[folder] = text.settings_of(configuring.operative_text())
     assert settings["other"][setting] == value
     ignored = {setting, "discriminator_steps", "tgs.Alternating.discriminator_steps"}
     for key in (settings["one"].keys() | settings["other"].keys()) - ignored:

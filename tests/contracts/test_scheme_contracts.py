@@ -22,8 +22,10 @@ scheme_names = pytest.mark.parametrize("name", SCHEMES)
 @pytest.fixture(autouse=True)
 def float64():
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
     yield
     keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
 
 
 def perceptron(inputs, outputs):

@@ -24,7 +24,7 @@ PROGRESS = "progress.json"
 UNFINISHED = ".unfinished"
 
 
-class DamagedCheckpointError(Exception):
+class DamagedCheckpointError(OSError):
     """A checkpoint that cannot be read whole."""
 
 

@@ -7,8 +7,8 @@ import importlib
 from collections.abc import Sequence
 from typing import Any
 
-from tfgan_stab.configuring.names import ConfigError, check_argument, look_up, nearest
-from tfgan_stab.configuring.reading import DYNAMIC_REGISTRATION, ImportStatement, Name, Source
+from tfgan_stab.gin_files.names import ConfigError, check_argument, look_up, nearest
+from tfgan_stab.gin_files.sources import DYNAMIC_REGISTRATION, Name, Source
 
 __all__ = ["check"]
 
@@ -41,7 +41,7 @@ def _check_names(source: Source) -> None:
             check_argument(found, name.name, name.argument, name.where)
 
 
-def _imported(statement: ImportStatement, label: str) -> Any:
+def _imported(statement: Any, label: str) -> Any:
     """Imports what the statement names, as Python's own import statement would bind it."""
     if statement.module.startswith("__gin__."):
         return statement

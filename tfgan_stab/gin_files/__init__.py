@@ -1,0 +1,1 @@
+"""What gin files say, looked up and compared without gin: names, checks, texts."""
