@@ -19,28 +19,32 @@ def report(workdir: Workdir, gan: Any, scores: Sequence[Any], weights: str) -> s
         weights: The weights that were drawn and saved.
     """
     lines = [f"\n{gan.rounds} rounds, {gan.images_seen} images."]
-    measured = _last_lines(workdir)
+    measured = _measurements(workdir)
     for score in scores:
         lines += _table(score, [each for each in measured if each["score"] == score.name])
     return "\n".join([*lines, *_places(workdir, weights)])
 
 
-def _last_lines(workdir: Workdir) -> list[dict[str, Any]]:
-    """The scores of the last round that has any."""
+def _measurements(workdir: Workdir) -> list[dict[str, Any]]:
     if not workdir.metrics.exists():
         return []
     lines = workdir.metrics.read_text(encoding="utf-8").splitlines()
-    measured = [json.loads(line) for line in lines]
-    last = max((each["step"] for each in measured), default=0)
-    return [each for each in measured if each["step"] == last]
+    return [json.loads(line) for line in lines]
 
 
 def _table(score: Any, measured: Sequence[dict[str, Any]]) -> list[str]:
-    floor = score.floor()
-    rows = [(each["weights"], each["value"], "") for each in measured]
-    rows.append(("floor", floor.value, "  one half of the real images against the other"))
-    lines = [f"  {score.name} {name:<8}{value:10.3f}{note}" for name, value, note in rows]
-    return [*lines, *(f"  measured as {each}" for each in {e["protocol"] for e in measured})]
+    """The last value of each weights' score, with the first one beside it, and the floor."""
+    last = max((each["step"] for each in measured), default=0)
+    first = {each["weights"]: each for each in reversed(measured)}
+    ends = [each for each in measured if each["step"] == last]
+    rows = [(each["weights"], each["value"], _since(first[each["weights"]])) for each in ends]
+    rows.append(("floor", score.floor().value, "one half of the real images against the other"))
+    lines = [f"  {score.name} {name:<8}{value:10.3f}  {note}" for name, value, note in rows]
+    return [*lines, *(f"  measured as {each}" for each in {e["protocol"] for e in ends})]
+
+
+def _since(measurement: dict[str, Any]) -> str:
+    return f"from {measurement['value']:.3f} after {measurement['step']} rounds"
 
 
 def _places(workdir: Workdir, weights: str) -> list[str]:
