@@ -98,7 +98,7 @@ def test_the_last_lines_say_the_scores_their_floor_and_where_to_look(finished):
     lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     closing = printed[printed.index("6 rounds, 48 images.") :]
     for line in lines[-2:]:
-        assert f"fid {line['weights']:<8}{line['value']:10.3f}\n" in closing
+        assert f"fid {line['weights']:<8}{line['value']:10.3f}  from " in closing
     assert re.search(r"fid live +[\d.]+  from [\d.]+ after 0 rounds", closing)
     assert "fid floor" in closing and "one half of the real images" in closing
     for name in ("samples/round-00000006.png", "generator.keras", "metrics.jsonl", "config.gin"):
