@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 import tfgan_stab as tgs
-from tfgan_stab.callbacks.checkpointing import _variables
 from tfgan_stab.evaluation.scores import ScoreResult
 
 layers = keras.layers
@@ -80,16 +79,23 @@ def few_images():
     return images().examples(limit=16).cache()
 
 
+def variables(gan):
+    """All that training changes, metrics aside."""
+    found = [gan._round_counter, gan._image_counter]
+    found += [*gan.generator.variables, *gan.discriminator.variables]
+    found += [v for average in gan._averages.values() for v in average.weights]
+    return found + [v for optimizer in gan.optimizers for v in optimizer.variables]
+
+
 def everything(gan):
-    """Every number that training changes, metrics aside, in a fixed order."""
-    return [v.numpy() for group in _variables(gan).values() for v in group]
+    """The numbers in them."""
+    return [v.numpy() for v in variables(gan)]
 
 
 def put_back(gan, values):
     """Undoes all training since `everything`, as if the model were new."""
     gan.weights_in_use.switch("live")
-    variables = [v for group in _variables(gan).values() for v in group]
-    for variable, value in zip(variables, values, strict=True):
+    for variable, value in zip(variables(gan), values, strict=True):
         variable.assign(value)
     gan.clock.set(0.0)
     gan.listeners = []
@@ -100,10 +106,9 @@ def put_back(gan, values):
 def disturb(gan, seed=1):
     """Makes every number wrong, to see which ones a resume restores."""
     random = np.random.RandomState(seed)
-    for group in _variables(gan).values():
-        for variable in group:
-            noise = random.uniform(1, 9, variable.shape)
-            variable.assign(variable.numpy() + noise.astype(variable.dtype))
+    for variable in variables(gan):
+        noise = random.uniform(1, 9, variable.shape)
+        variable.assign(variable.numpy() + noise.astype(variable.dtype))
 
 
 def same(one, other):

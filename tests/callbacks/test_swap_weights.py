@@ -189,8 +189,11 @@ def test_after_an_exception_at_any_hook_the_trained_weights_are_back(
 
 
 def test_inside_using_evaluate_and_predict_leave_what_was_in_use(tiny, trained, latents):
+    seen = []
+    later = watch(tiny, trained, seen, "on_predict_end")
     with trained.using("late"):
-        trained.predict(latents, verbose=0, callbacks=[SwapWeights("ema")])
+        trained.predict(latents, verbose=0, callbacks=[SwapWeights("ema"), later])
+        assert seen == [("on_predict_end", "late")]
         assert tiny.same(tiny.network(trained), tiny.average(trained, "late"))
         with pytest.raises(RuntimeError, match="test_end"):
             fail = tiny.Trace(_raise, "on_test_end")
