@@ -290,18 +290,7 @@ def test_data_without_an_order_take_checkpoints_at_epoch_ends_only(tiny, image_g
     assert image_gan.rounds == 6
 
 
-def test_two_checkpoints_are_refused(tiny, image_gan, tmp_path):
-    both = [Checkpoint(tmp_path / "a"), Checkpoint(tmp_path / "b")]
-    with pytest.raises(ValueError, match="Received: 2 checkpoint callbacks. Keep one"):
-        run(tiny, image_gan, *both)
-
-
 @pytest.mark.parametrize("keep", [0, -1, 2.0, True, None])
 def test_a_number_to_keep_that_is_none_is_refused(tmp_path, keep):
     with pytest.raises(ValueError, match=f"`keep` must be a number.*Received: {keep!r}. Use 3"):
         Checkpoint(tmp_path, keep=keep)
-
-
-def test_a_period_that_is_none_is_refused(tmp_path):
-    with pytest.raises(ValueError, match='must be "epoch" or a number of rounds >= 1'):
-        Checkpoint(tmp_path, every="round")
