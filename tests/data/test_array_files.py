@@ -159,3 +159,9 @@ def test_a_damaged_file_is_refused_by_name(damage, tmp_path):
     damage(path)
     with pytest.raises(ValueError, match=re.escape(f"'{path}' cannot be read as a `.npz`")):
         tgs.data.arrays(path)
+
+
+def test_the_warning_points_at_the_line_that_gave_the_pictures():
+    with pytest.warns(UserWarning, match="values from 0 to 1 only") as caught:
+        tgs.data.arrays((FLOATS + 1) / 2, batch_size=4)
+    assert caught[0].filename == __file__

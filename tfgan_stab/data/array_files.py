@@ -1,7 +1,6 @@
 """Pictures from a `.npz` or `.npy` file, or from an array in memory."""
 
 import os
-import warnings
 import zipfile
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.data.in_memory import InMemory
+from tfgan_stab.data.pixels import check_range, warn_of_half_range
 
 
 def arrays(
@@ -137,31 +137,9 @@ def _checked_images(name: str, images: np.ndarray) -> np.ndarray:
             f"{name!r} must hold uint8 in 0..255 or floats in [-1, 1]. Received: dtype "
             f"{images.dtype}. If the values are 0..255, use `images.astype(numpy.uint8)`."
         )
-    _check_range(name, images)
+    check_range(name, images)
+    warn_of_half_range(name, images, stacklevel=4)
     return images.astype(np.float32, copy=False)
-
-
-def _check_range(name: str, images: np.ndarray) -> None:
-    if not np.isfinite(images).all():
-        bad = np.flatnonzero(~np.isfinite(images).all(axis=(1, 2, 3)))
-        raise ValueError(
-            f"{name!r} must hold finite numbers. Received: NaN or infinity in {len(bad)} of "
-            f"{len(images)} pictures, the first at index {bad[0]}. Leave those out."
-        )
-    low, high = images.min(), images.max()
-    if low < -1 or high > 1:
-        raise ValueError(
-            f"{name!r} must hold floats in [-1, 1]. Received: values from {low:g} to {high:g}. If "
-            "black is 0 and white is 255, use `images.astype(numpy.uint8)`, or "
-            "`images / 127.5 - 1`."
-        )
-    if low >= 0:
-        warnings.warn(
-            f"{name!r} has values from {low:g} to {high:g} only, where black is -1 and white is 1. "
-            "If they were scaled to [0, 1], use `2 * images - 1`.",
-            UserWarning,
-            stacklevel=4,
-        )
 
 
 def _check_labels(name: str, labels: np.ndarray, num_examples: int) -> None:
