@@ -1,5 +1,7 @@
 """XLA where the networks allow it, and the reason in words."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -55,6 +57,24 @@ def test_auto_falls_back_where_an_operation_has_no_compiled_form():
     gan = compiled(PythonInside())
     assert gan.compilation.scope == "off" and not gan.jit_compile
     assert "XLA cannot lower the networks" in gan.compilation.reason
+    gan.fit(np.zeros([4, 2], "float32"), verbose=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Gamma:
+    """Latents by an operation that XLA lacks."""
+
+    shape: tuple = (2,)
+
+    def __call__(self, count, seed):
+        return tf.random.stateless_gamma([count, 2], seed, alpha=1.0)
+
+
+def test_auto_falls_back_for_latents_that_have_no_compiled_form():
+    networks = [keras.Sequential([keras.Input((2,)), layers.Dense(n)]) for n in (2, 2)]
+    gan = tgs.GAN(*networks, latents=Gamma())
+    gan.compile("sgd", "sgd")
+    assert gan.compilation.scope == "off"
     gan.fit(np.zeros([4, 2], "float32"), verbose=0)
 
 

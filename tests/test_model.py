@@ -99,6 +99,10 @@ def test_evaluate_adds_the_scores_asked_for(trained):
 
     found = trained.evaluate(points(), scores=[Spread()], verbose=0, return_dict=True)
     np.testing.assert_allclose(found["spread"], trained.sample(10, seed=0).std(), rtol=1e-6)
+    swap = tgs.callbacks.SwapWeights("ema")
+    found = trained.evaluate(points(), scores=[Spread()], callbacks=swap, verbose=0)
+    averaged = trained.sample(10, seed=0, weights="ema").std()
+    np.testing.assert_allclose(found[-1], averaged, rtol=1e-6)
 
 
 def test_predict_and_call_are_the_generator(trained):
@@ -214,6 +218,113 @@ def test_optimizers_of_every_kind_train():
         assert any(np.any(b != a.numpy()) for b, a in zip(before, after, strict=True)), name
 
 
+def test_an_optimizer_that_scales_losses_takes_the_steps_of_the_plain_one():
+    plain, scaled = make(), make()
+    for gan, wrap in ((plain, lambda o: o), (scaled, keras.optimizers.LossScaleOptimizer)):
+        gan.compile(
+            wrap(keras.optimizers.SGD(0.1)),
+            keras.optimizers.SGD(0.1, loss_scale_factor=None if gan is plain else 64.0),
+            jit_compile=False,
+        )
+        gan.fit(points(), batch_size=16, verbose=0)
+    for one, other in zip(plain.variables, scaled.variables, strict=False):
+        if "seed" not in one.path and one.dtype == "float32":
+            np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-4, atol=1e-6)
+
+
+def test_optimizers_that_average_by_themselves_are_refused():
+    with pytest.raises(ValueError, match=r"use_ema=True. Write compile\(..., averages="):
+        make().compile(keras.optimizers.Adam(use_ema=True), "adam")
+
+
+@pytest.mark.parametrize("name", ["adamm", {"class_name": "x"}])
+def test_unknown_optimizers_are_refused_with_the_players_name(name):
+    with pytest.raises(ValueError, match="`discriminator_optimizer` must be an optimizer"):
+        make().compile("adam", name)
+
+
+def test_a_loss_per_example_is_refused():
+    def per_example(real_logits, fake_logits):
+        return tf.nn.softplus(-fake_logits)[:, 0]
+
+    gan = make(loss=(per_example, tgs.game.losses.hinge.discriminator))
+    with pytest.raises(ValueError, match=r"generator's loss must be a scalar.*tf.reduce_mean"):
+        gan.fit(points(), verbose=0)
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")  # Keras' word for the end.
+def test_data_that_end_unannounced_end_the_round_before_it_counts():
+    gan = make()
+    data = tf.data.Dataset.from_tensor_slices(points(40)).batch(8).filter(lambda x: True)
+    gan.fit(data, epochs=3, verbose=0)
+    iterations = gan.generator_optimizer.iterations.numpy()
+    assert (gan.rounds, int(iterations), gan.images_seen) == (15, 15, 120)
+
+
+def test_arrays_are_checked_before_anything_is_trained(image_gan):
+    for wrong, message in ((np.nan, "NaN or infinity"), (200.0, "200")):
+        with pytest.raises(ValueError, match=message):
+            image_gan.fit(np.full([16, 8, 8, 1], wrong, "float32"), verbose=0)
+    assert image_gan.rounds == 0
+
+
+def test_arrays_that_leave_a_last_batch_that_does_not_divide_are_refused():
+    gan = make(scheme=tgs.Alternating(2))
+    with pytest.raises(ValueError, match="arrays whose last batch has 3 rows"):
+        gan.fit(points(99), batch_size=32, verbose=0)
+    with pytest.raises(ValueError, match="batch_size=31"):
+        gan.fit(points(62), batch_size=31, verbose=0)
+
+
+def test_a_batch_of_unknown_size_that_does_not_divide_is_refused():
+    gan = make(scheme=tgs.Alternating(2))
+    data = tf.data.Dataset.from_tensor_slices(points(9)).batch(9)  # Its size is not in the spec.
+    with pytest.raises(tf.errors.InvalidArgumentError, match="into 2 equal minibatches"):
+        gan.fit(data, verbose=0)
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        keras.callbacks.LearningRateScheduler(lambda epoch: 0.1),
+        keras.callbacks.ReduceLROnPlateau(),
+    ],
+)
+def test_callbacks_that_set_one_learning_rate_are_refused_with_what_to_use(callback):
+    with pytest.raises(ValueError, match="A GAN has two optimizers.*CosineDecay"):
+        make().fit(points(), callbacks=[callback], verbose=0)
+
+
+def test_a_second_fit_reads_new_data_from_their_beginning():
+    gan = make()
+    gan.fit(points(64), batch_size=16, verbose=0)
+    seen = []
+
+    def look(batch):
+        seen.append(float(batch[0, 0]))
+        return batch
+
+    numbered = tf.data.Dataset.range(5).map(lambda i: tf.fill([4, 2], tf.cast(i, tf.float32)))
+    spied = numbered.map(lambda b: tf.ensure_shape(tf.py_function(look, [b], tf.float32), [4, 2]))
+    gan.fit(spied, steps_per_epoch=5, verbose=0)
+    assert seen[:5] == [0.0, 1.0, 2.0, 3.0, 4.0]
+
+
+def test_training_on_a_batch_while_an_average_is_in_use_is_refused():
+    gan = make()
+    with gan.using("ema"), pytest.raises(RuntimeError, match="'ema' in use"):
+        gan.train_on_batch(points(8))
+    gan.train_on_batch(points(8))
+    assert gan.rounds == 1
+
+
+@pytest.mark.parametrize("loss", [tgs.game.losses.hinge, "least_squares"])
+def test_a_model_with_a_loss_object_is_saved_and_comes_back(loss, tmp_path):
+    gan = make(loss=loss)
+    gan.save(tmp_path / "gan.keras")
+    assert keras.models.load_model(tmp_path / "gan.keras").loss_pair == gan.loss_pair
+
+
 def test_one_optimizer_for_both_players_is_refused():
     gan = make()
     shared = keras.optimizers.Adam()
@@ -307,6 +418,44 @@ def test_labels_default_to_the_classes_in_turn(conditional):
     np.testing.assert_array_equal(in_turn, conditional.sample(8, seed=3, labels=[0, 1, 2, 3] * 2))
 
 
+class Subclassed(keras.Model):
+    """Takes `[first, labels]`, and cannot say so beforehand."""
+
+    def __init__(self, outputs):
+        super().__init__()
+        self.embedding = layers.Embedding(4, 3)
+        self.dense = layers.Dense(outputs)
+
+    def call(self, inputs):
+        first, labels = inputs
+        return self.dense(tf.concat([first, self.embedding(labels)], axis=1))
+
+
+def test_subclassed_models_are_conditional_with_a_number_of_classes():
+    gan = tgs.GAN(Subclassed(2), Subclassed(1), latents=3, num_classes=4)
+    gan.compile("sgd", "sgd", jit_compile=False)
+    gan.fit(points(8), np.arange(8) % 4, verbose=0)
+    assert gan.rounds == 1 and gan.sample(4).shape == (4, 2)
+
+
+def test_classes_out_of_range_are_refused(conditional):
+    with pytest.raises(ValueError, match="from 0 to 3. Received: 9 to 9"):
+        conditional.sample(2, labels=[9, 9])
+    with pytest.raises(ValueError, match="from 0 to 3. Received: 0 to 4"):
+        conditional.fit(points(8), np.arange(8) % 5, verbose=0)
+
+
+@pytest.mark.parametrize("classes", ["ten", 0, True])
+def test_impossible_numbers_of_classes_are_refused(classes):
+    with pytest.raises(ValueError, match="`num_classes` must be a number of classes"):
+        tgs.GAN(*conditional_pair(), latents=3, num_classes=classes)
+
+
+def test_classes_for_networks_without_labels_are_refused():
+    with pytest.raises(ValueError, match="`num_classes` expects networks that take class labels"):
+        tgs.GAN(*points_pair(), latents=3, num_classes=4)
+
+
 def test_a_conditional_pair_needs_labels(conditional):
     with pytest.raises(ValueError, match="batches must be .examples, labels."):
         conditional.fit(points(), verbose=0)
@@ -346,4 +495,4 @@ def test_run_facts_say_what_decides_the_run(trained):
     facts = trained.run_facts()
     assert facts["field_evaluations_per_round"] == 2
     assert facts["xla"] == {"scope": "off", "reason": "jit_compile=False was asked for."}
-    assert (facts["replicas"], facts["precision"], facts["noise_seed"]) == (1, "float32", 0)
+    assert (facts["replicas"], facts["precision"], facts["noise_seed"]) == (1, ["float32"], 0)

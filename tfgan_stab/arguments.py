@@ -25,12 +25,16 @@ def checked_optimizers(generator: Any, discriminator: Any) -> Players:
         TypeError: If one is no Keras optimizer.
         ValueError: If one is in use already, or both are the same object.
     """
-    optimizers = Players(keras.optimizers.get(generator), keras.optimizers.get(discriminator))
+    optimizers = Players(
+        _optimizer("generator_optimizer", generator),
+        _optimizer("discriminator_optimizer", discriminator),
+    )
     for player, optimizer in optimizers._asdict().items():
-        if not isinstance(optimizer, keras.optimizers.Optimizer):
-            raise TypeError(
-                f"`{player}_optimizer` must be an optimizer of keras.optimizers or its name. "
-                f"Received: {optimizer!r}. Use keras.optimizers.Adam(1e-4, beta_1=0.5)."
+        if optimizer.use_ema:
+            raise ValueError(
+                f"`{player}_optimizer` must leave averaging to the GAN, which knows batch "
+                "statistics and swaps. Received: use_ema=True. Write compile(..., averages={'ema': "
+                f"tgs.ExponentialAverage({optimizer.ema_momentum})}})."
             )
         if optimizer.built:
             raise ValueError(
@@ -43,3 +47,20 @@ def checked_optimizers(generator: Any, discriminator: Any) -> Players:
             "two, with two learning rates if you like (TTUR)."
         )
     return optimizers
+
+
+def _optimizer(name: str, given: Any) -> keras.optimizers.Optimizer:
+    if isinstance(given, (str, dict)):
+        try:
+            return keras.optimizers.get(given)
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                f"`{name}` must be an optimizer of keras.optimizers or its name. Received: "
+                f"{given!r}. Use keras.optimizers.Adam(1e-4, beta_1=0.5)."
+            ) from error
+    if not isinstance(given, keras.optimizers.Optimizer):
+        raise TypeError(
+            f"`{name}` must be an optimizer of keras.optimizers or its name. Received: {given!r}. "
+            "Use keras.optimizers.Adam(1e-4, beta_1=0.5), an instance."
+        )
+    return given

@@ -51,12 +51,13 @@ def parts(
     """
     count = scheme.parts
     rows = reals.shape[0]
-    if rows is not None and rows % count:
-        raise ValueError(
-            f"{scheme} splits each batch into {count} equal minibatches. Received: a batch of "
-            f"{rows} (per replica). Batch by a multiple of {count}, or give `fit` a data set of "
-            "tgs.data, which takes care of it."
-        )
+    if rows is not None:
+        check_divides(rows, scheme, "a batch of {} (per replica)")
+    elif count > 1:
+        remainder = tf.shape(reals)[0] % count
+        check = tf.debugging.assert_equal(remainder, 0, _does_not_divide(scheme, "another batch"))
+        with tf.control_dependencies([check] if check is not None else []):
+            reals = tf.identity(reals)
     shares = zip(
         tf.split(reals, count),
         [None] * count if labels is None else tf.split(labels, count),
@@ -66,6 +67,26 @@ def parts(
         Batch(part, classes, draw(tf.shape(part)[0], noise.TRAINING, round_number, number))
         for number, (part, classes) in enumerate(shares)
     ]
+
+
+def check_divides(rows: int, scheme: Scheme, what: str) -> None:
+    """Raises ValueError if rows cannot be split among a scheme's parts.
+
+    Args:
+        rows: Rows of a batch.
+        scheme: Says how many parts there are.
+        what: What the rows are, with `{}` for their number.
+    """
+    if rows % scheme.parts:
+        raise ValueError(_does_not_divide(scheme, what.format(rows)))
+
+
+def _does_not_divide(scheme: Scheme, received: str) -> str:
+    return (
+        f"{scheme} splits each batch into {scheme.parts} equal minibatches. Received: {received}. "
+        f"Batch by a multiple of {scheme.parts} without a smaller last batch, or give `fit` a data "
+        "set of tgs.data, which takes care of it."
+    )
 
 
 def draw(sampler: Callable[..., tf.Tensor], count: Any, key: tf.Tensor) -> tf.Tensor:
@@ -81,7 +102,7 @@ def draw(sampler: Callable[..., tf.Tensor], count: Any, key: tf.Tensor) -> tf.Te
 def seen_after(seen: keras.Variable, reals: tf.Tensor) -> tf.Tensor:
     """Returns how many real examples all replicas have seen after this round."""
     rows = tf.shape(reals, out_type=tf.int64)[0]
-    return tf.convert_to_tensor(seen.value) + rows * distribution.num_replicas()
+    return tf.convert_to_tensor(seen.value) + distribution.total(rows)
 
 
 def _check(reals: Any, labels: Any, weights: Any, pair: Pair) -> None:

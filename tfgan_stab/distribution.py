@@ -23,11 +23,45 @@ def replica_number() -> tf.Tensor | int:
     return context.replica_id_in_sync_group if context and num_replicas() > 1 else 0
 
 
-def average(values: Any) -> Any:
+def share_of(rows: int | None, counted: Any) -> tf.Tensor | None:
+    """Returns how much this replica's rows count in a mean over all replicas' rows.
+
+    Args:
+        rows: Rows of this replica's batch where the graph knows them, and so all are equal.
+        counted: int scalar tensor, the rows.
+
+    Returns:
+        float64 scalar, 1 on average over replicas; 0 for a replica that the last, smaller batch
+        left without rows; `None` where all are equal.
+    """
+    if num_replicas() == 1 or rows is not None:
+        return None
+    own = tf.cast(counted, tf.float64)
+    context = tf.distribute.get_replica_context()
+    return own / context.all_reduce(tf.distribute.ReduceOp.MEAN, own)
+
+
+def weighted(value: tf.Tensor, share: tf.Tensor | None) -> tf.Tensor:
+    """Returns `share * value`; 0 where the share is 0, even of a value that is not a number."""
+    if share is None or not value.dtype.is_floating:
+        return value
+    return tf.math.multiply_no_nan(value, tf.cast(share, value.dtype))
+
+
+def total(count: tf.Tensor) -> tf.Tensor:
+    """Returns the sum over replicas of a scalar."""
+    if num_replicas() == 1:
+        return count
+    context = tf.distribute.get_replica_context()
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, count)
+
+
+def average(values: Any, share: tf.Tensor | None = None) -> Any:
     """Returns the mean over replicas of each tensor of a nested structure.
 
     Args:
         values: Nested tensors, alike on all replicas; `None` stays `None`.
+        share: What `share_of` says of this replica's rows.
 
     Returns:
         The same structure. Integer tensors are this replica's own: counters and seeds, which
@@ -39,7 +73,8 @@ def average(values: Any) -> Any:
     places = [i for i, value in enumerate(flat) if value is not None and value.dtype.is_floating]
     if places:
         context = tf.distribute.get_replica_context()
-        means = context.all_reduce(tf.distribute.ReduceOp.MEAN, [flat[i] for i in places])
+        own = [weighted(flat[i], share) for i in places]
+        means = context.all_reduce(tf.distribute.ReduceOp.MEAN, own)
         for i, mean in zip(places, means, strict=True):
             flat[i] = mean
     return tf.nest.pack_sequence_as(values, flat)
@@ -79,7 +114,9 @@ def apply(
         variables: The trainable weights of one player.
         slopes: Minus the gradients, already averaged over replicas.
     """
-    optimizer.apply([-slope for slope in slopes], list(variables))
+    # Optimizers that scale losses divide what they are given by their scale; slopes are unscaled.
+    gradients = [optimizer.scale_loss(-slope) for slope in slopes]
+    optimizer.apply(gradients, list(variables))
 
 
 def adopt(optimizer: keras.optimizers.Optimizer) -> None:
@@ -104,3 +141,5 @@ def adopt(optimizer: keras.optimizers.Optimizer) -> None:
             "without a distribution strategy, or use an optimizer of `keras.optimizers`."
         )
     vars(optimizer)["_all_reduce_sum_gradients"] = list
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        adopt(optimizer.inner_optimizer)

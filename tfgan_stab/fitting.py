@@ -8,8 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from tfgan_stab.batching import check_divides
+from tfgan_stab.data.pixels import check_range
 from tfgan_stab.swapping import LIVE
 
 
@@ -69,9 +72,12 @@ def _fit(
     **kwargs: Any,
 ) -> keras.callbacks.History:
     callbacks = _resumers_last(callbacks)
+    _refuse_rate_setters(callbacks)
+    _check_arrays(gan, x, y, kwargs.get("batch_size"))
     steps = _epoch_length(gan, x, steps_per_epoch)
     ordered = steps is not None and isinstance(x, tf.data.Dataset)
-    progress = _resumed(gan, callbacks, ordered) or Progress(initial_epoch, 0)
+    resumed = _resumed(gan, callbacks, ordered)
+    progress = resumed or Progress(initial_epoch, 0)
     if not gan.rounds:
         gan.start_over()
         gan.clock.set(0.0)
@@ -82,6 +88,7 @@ def _fit(
         )
     gan.data_facts = x.description() if _is_ours(x) else None
     if _is_ours(x):
+        _check_classes(gan, x)
         gan.num_classes = gan.num_classes or x.num_classes
     if verbose:
         print(_headline(gan))
@@ -100,7 +107,7 @@ def _fit(
             calls.on_train_end()
             return gan.history
     return keras_fit(
-        x=_from_now_on(gan, x, steps_per_epoch),
+        x=_from_now_on(gan, x, steps_per_epoch) if resumed or _is_ours(x) else x,
         initial_epoch=progress.epoch,
         epochs=epochs,
         steps_per_epoch=steps if _is_ours(x) else steps_per_epoch,
@@ -110,9 +117,12 @@ def _fit(
 
 def _resumers_last(callbacks: Any) -> list[keras.callbacks.Callback]:
     """Puts checkpoints last, so that what they save includes what the others did."""
-    # Keras takes a single callback too.
-    listed = [] if callbacks is None else tf.nest.flatten(callbacks)
-    return sorted(listed, key=lambda callback: isinstance(callback, Resumer))
+    return sorted(listed(callbacks), key=lambda callback: isinstance(callback, Resumer))
+
+
+def listed(callbacks: Any) -> list[keras.callbacks.Callback]:
+    """Returns callbacks as a list; Keras takes a single one, or none, too."""
+    return [] if callbacks is None else tf.nest.flatten(callbacks)
 
 
 def _resumed(gan: Any, callbacks: Sequence[Any], ordered: bool) -> Progress | None:
@@ -125,6 +135,44 @@ def _resumed(gan: Any, callbacks: Sequence[Any], ordered: bool) -> Progress | No
     for resumer in resumers:
         resumer.expect(ordered)
     return resumers[0].resume(gan) if resumers else None
+
+
+def _refuse_rate_setters(callbacks: Sequence[Any]) -> None:
+    """Refuses callbacks of Keras that set the learning rate of a model's one optimizer."""
+    kinds = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
+    for callback in callbacks:
+        if isinstance(callback, kinds):
+            raise ValueError(
+                "A GAN has two optimizers, each with its own learning rate. Received: "
+                f"{type(callback).__name__}, which sets that of a model's only optimizer. Give the "
+                "optimizers a schedule: Adam(keras.optimizers.schedules.CosineDecay(2e-4, 10_000))."
+            )
+
+
+def _check_arrays(gan: Any, x: Any, y: Any, batch_size: int | None) -> None:
+    """Raises where whole arrays can be seen to be wrong before anything is trained on them."""
+    if not isinstance(x, np.ndarray):
+        return
+    if x.ndim == 4 and np.issubdtype(x.dtype, np.floating):
+        check_range("x", x)
+    check_divides(len(x) % (batch_size or 32), gan.scheme, "arrays whose last batch has {} rows")
+    check_divides(batch_size or 32, gan.scheme, "batch_size={}")
+    if y is not None and gan.num_classes is not None:
+        low, high = np.min(y), np.max(y)
+        if low < 0 or high >= gan.num_classes:
+            raise ValueError(
+                f"Labels must be classes from 0 to {gan.num_classes - 1}. Received: {low} to "
+                f"{high}. Count classes from 0, or give GAN the right num_classes."
+            )
+
+
+def _check_classes(gan: Any, x: Any) -> None:
+    if gan.pair.conditional and gan.num_classes and x.num_classes:
+        if x.num_classes > gan.num_classes:
+            raise ValueError(
+                f"The data must have at most the GAN's num_classes={gan.num_classes}. Received: "
+                f"{x.name!r} with {x.num_classes} classes. Build the networks for all of them."
+            )
 
 
 def _is_ours(x: Any) -> bool:
@@ -232,5 +280,5 @@ def _headline(gan: Any) -> str:
     return (
         f"GAN: {gan.scheme!r}, {gan.scheme.evaluations} field evaluation(s) a round; XLA: "
         f"{gan.compilation.scope} ({gan.compilation.reason}) {replicas} replica(s), "
-        f"{keras.config.dtype_policy().name}."
+        f"{', '.join(gan.run_facts()['precision'])}."
     )

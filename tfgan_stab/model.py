@@ -1,14 +1,14 @@
 """The model: a pair of networks that trains as a GAN through `fit`."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgan_stab import batching, compilation, distribution, fitting, sampling
+from tfgan_stab import batching, compilation, distribution, sampling
 from tfgan_stab.arguments import checked_optimizers, checked_seed
 from tfgan_stab.averaging import Average, AveragedWeights, check_averages
 from tfgan_stab.clock import Clock
@@ -18,15 +18,15 @@ from tfgan_stab.game.field import AdversarialField, Batch
 from tfgan_stab.game.pair import check_pair
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.round import Round
-from tfgan_stab.saving import SavableGAN
 from tfgan_stab.stored import StoredTensors
 from tfgan_stab.swapping import LIVE, WeightsInUse
 from tfgan_stab.updates.alternating import Alternating
 from tfgan_stab.updates.scheme import Scheme, check_scheme
+from tfgan_stab.workflows import KerasWorkflows
 
 
 @keras.saving.register_keras_serializable("tfgan_stab")
-class GAN(SavableGAN):
+class GAN(KerasWorkflows):
     """A generator and a discriminator that train each other through `fit`.
 
     Each round reads a batch, draws noise, lets the update scheme move both players through the
@@ -73,7 +73,7 @@ class GAN(SavableGAN):
     ):
         super().__init__(name=name)
         with self.distribute_strategy.scope():
-            self.pair = check_pair(generator, discriminator, latents)
+            self.pair = check_pair(generator, discriminator, latents, num_classes)
         self.generator = generator
         self.discriminator = discriminator
         self.latents = as_sampler(latents)
@@ -158,7 +158,7 @@ class GAN(SavableGAN):
         self._compile_settings = {
             "generator_optimizer": self.generator_optimizer,
             "discriminator_optimizer": self.discriminator_optimizer,
-            "loss": loss,
+            "loss": self.loss_pair.name if self.loss_pair.name in losses.LOSSES else loss,
             "scheme": self.scheme,
             "averages": rules,
             "jit_compile": jit_compile,
@@ -206,6 +206,12 @@ class GAN(SavableGAN):
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Plays one round: one update of the generator and all that comes before it."""
+        # Data that end unannounced must end the round before it counts, not after.
+        arrived = [part for part in tf.nest.flatten(data) if part is not None]
+        with tf.control_dependencies(arrived):
+            return self._played(data)
+
+    def _played(self, data: Any) -> dict[str, tf.Tensor]:
         reals, labels = batching.unpacked(data, self.pair)
         rounds = tf.convert_to_tensor(self._round_counter.value)
         parts = batching.parts(reals, labels, self.scheme, self._draw, rounds)
@@ -216,7 +222,8 @@ class GAN(SavableGAN):
         seen = batching.seen_after(self._image_counter, reals)
         distribution.write([self._image_counter], [seen])
         for mean, loss in zip(self.loss_means, game.losses, strict=True):
-            mean.update_state(loss)
+            if loss is not None:
+                mean.update_state(loss)
         return self.get_metrics_result()
 
     def _commit(self, game: Round, params: Players, scheme_state: Any) -> None:
@@ -249,8 +256,9 @@ class GAN(SavableGAN):
         latents = self._draw(tf.shape(reals)[0], noise.TESTING, seen)
         params = Players(*map(distribution.read, self._variables))
         both = self._adversarial.losses(params, self._state, Batch(reals, labels, latents))
+        share = distribution.share_of(reals.shape[0], tf.shape(reals)[0])
         for mean, loss in zip(self.loss_means, both, strict=True):
-            mean.update_state(loss)
+            mean.update_state(distribution.weighted(loss, share))
         return self.get_metrics_result()
 
     def _choose_compilation(self, jit_compile: bool | str, run_eagerly: bool) -> None:
@@ -261,8 +269,8 @@ class GAN(SavableGAN):
         params = Players(*map(distribution.read, self._variables))
         self.compilation = compilation.choose(
             jit_compile,
-            self._adversarial,
-            (params, self._state, batch, BOTH),
+            self._drawn_and_evaluated,
+            (params, self._state, batch),
             self._networks,
             self.distribute_strategy.num_replicas_in_sync,
             run_eagerly,
@@ -277,6 +285,11 @@ class GAN(SavableGAN):
                 jit_compile=True if self.compilation.scope == "field" else None,
             )
 
+    def _drawn_and_evaluated(self, params: Players, state: Players, batch: Batch) -> Any:
+        """Does what a round does before the scheme's own arithmetic, for XLA to be tried on."""
+        latents = self._draw(2, noise.TRAINING, 0, 0)
+        return self._adversarial(params, state, batch._replace(latents=latents), BOTH)
+
     @property
     def _networks(self) -> Players:
         return Players(self.generator, self.discriminator)
@@ -288,74 +301,6 @@ class GAN(SavableGAN):
     @property
     def _state(self) -> Players:
         return Players(*(distribution.read(n.non_trainable_variables) for n in self._networks))
-
-    # -- Keras workflows --------------------------------------------------------------------------
-
-    def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
-        """Returns the generator's examples for latents (and labels): the model's prediction."""
-        return self.generator(inputs, training=training)
-
-    def fit(self, x: Any = None, y: Any = None, **kwargs: Any) -> keras.callbacks.History:
-        """Trains, as `keras.Model.fit` does; see there for all arguments.
-
-        Args:
-            x: A data set of `tgs.data`, a `tf.data.Dataset` of examples or `(examples, labels)`,
-                or an array of examples. A data set of `tgs.data` is endless: an epoch is
-                `steps_per_epoch` rounds, and one pass over the examples unless given.
-            y: Labels, if `x` is an array and the networks take labels.
-            **kwargs: `epochs`, `steps_per_epoch`, `batch_size`, `callbacks`, `verbose`, ... A
-                `tgs.callbacks.Checkpoint` among the callbacks is called last and, where its
-                directory holds a checkpoint, resumes that run; `epochs` counts from its beginning.
-
-        Returns:
-            The history of the epochs trained now.
-        """
-        with self._live_again(), self.clock.running():
-            return fitting.fit(self, super().fit, x, y, **kwargs)
-
-    def evaluate(
-        self, x: Any = None, y: Any = None, scores: Sequence[Any] = (), **kwargs: Any
-    ) -> Any:
-        """Returns both players' losses on the data in inference mode, and the scores asked for.
-
-        Args:
-            x: Data as for `fit`; of an endless data set one pass, or `steps` batches.
-            y: Labels as for `fit`.
-            scores: Scores such as `tgs.FID(...)`, computed for the weights in use.
-            **kwargs: `steps`, `batch_size`, `callbacks`, `return_dict`, ..., as in Keras.
-
-        Returns:
-            A list in the order losses, scores; a dictionary with `return_dict=True`.
-        """
-        as_dictionary = kwargs.pop("return_dict", False)
-        if kwargs.get("steps") is None:
-            kwargs.update(fitting.evaluation_steps(x, "steps"))
-        with self._live_again():
-            found = super().evaluate(x, y, return_dict=True, **kwargs)
-            results = {name: found.pop(name) for name in (m.name for m in self.metrics)}
-            results.update(found)
-            for score in scores:
-                weights, seed = self.weights_in_use.current, getattr(score, "seed", 0)
-                fakes = self.sample_batches(score.samples, weights=weights, seed=seed)
-                results[score.name] = score(fakes).value
-        return results if as_dictionary else list(results.values())
-
-    def predict(self, x: Any, **kwargs: Any) -> np.ndarray:
-        """Returns the generator's examples for latents (and labels), as `keras.Model.predict`."""
-        with self._live_again():
-            return super().predict(x, **kwargs)
-
-    @contextlib.contextmanager
-    def _live_again(self) -> Iterator[None]:
-        """Puts back the weights that were in use, should a callback have been kept from it."""
-        before = self.weights_in_use.current
-        try:
-            yield
-        finally:
-            self.weights_in_use.switch(before)
-
-    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
-        """Builds nothing: all is built in the constructor and `compile`, and no batch is eaten."""
 
     # -- Sampling ---------------------------------------------------------------------------------
 
@@ -431,7 +376,7 @@ class GAN(SavableGAN):
             "loss": self.loss_pair.name,
             "averages": {name: repr(rule) for name, rule in self.averages.items()},
             "xla": self.compilation._asdict(),
-            "precision": keras.config.dtype_policy().name,
+            "precision": sorted({network.dtype_policy.name for network in self._networks}),
             "replicas": self.distribute_strategy.num_replicas_in_sync,
             "noise_seed": self.seed,
             "data": self.data_facts,

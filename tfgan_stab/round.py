@@ -34,6 +34,8 @@ class Round:
         parts: Sequence[Batch],
         state: Players,
     ):
+        rows = parts[0].reals
+        self._share = distribution.share_of(rows.shape[0], tf.shape(rows)[0])
         self._field = field
         self._variables = variables
         self._optimizers = optimizers
@@ -51,7 +53,10 @@ class Round:
     @property
     def losses(self) -> Players:
         """Each player's loss where it first evaluated its slopes in this round."""
-        return Players(*(self._losses.get(name) for name in BOTH))
+        found = (self._losses.get(name) for name in BOTH)
+        return Players(
+            *(None if loss is None else distribution.weighted(loss, self._share) for loss in found)
+        )
 
     @property
     def state_after(self) -> Players:
@@ -71,9 +76,10 @@ class Round:
                 self._losses.setdefault(name, loss)
         slopes = evaluation.slopes
         if self._state_after is None:
-            slopes, self._state_after = distribution.average((slopes, evaluation.state))
+            both = (slopes, evaluation.state)
+            slopes, self._state_after = distribution.average(both, self._share)
             return slopes
-        return distribution.average(slopes)
+        return distribution.average(slopes, self._share)
 
     def move(self, params: Players, slopes: Players) -> Players:
         """Returns where the players' optimizers take them from `params`."""

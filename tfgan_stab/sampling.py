@@ -65,6 +65,11 @@ def _classes(gan: Any, count: int, labels: Any) -> np.ndarray | None:
             )
         return np.arange(count, dtype=np.int32) % gan.num_classes
     classes = np.asarray(labels, dtype=np.int32)
+    if gan.num_classes is not None and not np.all((classes >= 0) & (classes < gan.num_classes)):
+        raise ValueError(
+            f"`labels` must be classes from 0 to {gan.num_classes - 1}. Received: {classes.min()} "
+            f"to {classes.max()}."
+        )
     if classes.shape != (count,):
         raise ValueError(
             f"`labels` must hold one class per example, shape [{count}]. Received: shape "

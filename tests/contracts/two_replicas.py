@@ -80,4 +80,29 @@ train(scheme, 2, jit_compile, normalized=True)
 samples = {w: two.sample(5, weights=w, seed=3) for w in ("live", "ema")}
 for w, values in samples.items():
     np.testing.assert_allclose(values, one.sample(5, weights=w, seed=3), rtol=1e-3, atol=1e-4)
+
+
+def uneven(replicas, rows):
+    """Trains on a batch and a smaller last one, whose rows replicas cannot share evenly."""
+    strategy = STRATEGIES[replicas]
+    with strategy.scope():
+        keras.utils.set_random_seed(1)
+        gan = tgs.GAN(*networks(False), latents=3)
+        gan.compile("sgd", "sgd", scheme=tgs.Simultaneous(), jit_compile=False, seed=2)
+    data = np.random.RandomState(0).normal(size=[rows, 2]).astype("float32")
+    gan.fit(data, batch_size=8, shuffle=False, verbose=0)
+    found = gan.evaluate(data, batch_size=8, verbose=0)
+    return gan, found
+
+
+if name == "simultaneous" and not jit_compile:
+    for rows in (8 + 1, 8 + 5):  # One replica without a row; 3 and 2 rows.
+        gan, losses = uneven(2, rows)
+        assert gan.images_seen == rows, gan.images_seen
+        assert np.isfinite(losses).all(), losses
+        assert all(np.isfinite(value).all() for value in weights(gan).values())
+        for variable in gan.variables:
+            copies = STRATEGIES[2].experimental_local_results(variable.value)
+            if variable.value.synchronization != tf.VariableSynchronization.ON_READ:
+                assert all(np.all(c.numpy() == copies[0].numpy()) for c in copies), variable.path
 print("replicas agree")

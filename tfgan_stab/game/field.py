@@ -129,10 +129,10 @@ class AdversarialField:
                 for one, other in zip(after_reals, discriminator_state, strict=True)
             ]
         losses = Players(
-            self._loss.generator(real_logits, fake_logits) + generator_extra
+            _scalar("generator", self._loss.generator(real_logits, fake_logits)) + generator_extra
             if move_generator
             else None,
-            self._loss.discriminator(real_logits, fake_logits) + extra
+            _scalar("discriminator", self._loss.discriminator(real_logits, fake_logits)) + extra
             if move_discriminator
             else None,
         )
@@ -165,6 +165,17 @@ class AdversarialField:
 def _downhill(tape: tf.GradientTape, loss: tf.Tensor, weights: list) -> list[tf.Tensor]:
     gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
     return [-gradient for gradient in gradients]
+
+
+def _scalar(player: str, loss: Any) -> tf.Tensor:
+    """Returns a loss if it is one number; a gradient would silently sum one per example."""
+    loss = tf.convert_to_tensor(loss)
+    if loss.shape.rank != 0:
+        raise ValueError(
+            f"The {player}'s loss must be a scalar. Received: shape {loss.shape}. Wrap what your "
+            "loss function returns in tf.reduce_mean(...)."
+        )
+    return loss
 
 
 def _at_least_float32(logits: tf.Tensor) -> tf.Tensor:

@@ -14,12 +14,13 @@ from typing import Any
 import tensorflow as tf
 
 from tfgan_stab.game.players import Players
+from tfgan_stab.serializing import Serializable
 
 LossFunction = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 @dataclasses.dataclass(frozen=True)
-class AdversarialLoss:
+class AdversarialLoss(Serializable):
     """A pair of losses, one for each player.
 
     Args:

@@ -21,13 +21,17 @@ class Pair(NamedTuple):
     conditional: bool
 
 
-def check_pair(generator: Any, discriminator: Any, latents: Any) -> Pair:
+def check_pair(
+    generator: Any, discriminator: Any, latents: Any, num_classes: int | None = None
+) -> Pair:
     """Builds both networks where they are not built, and checks that they fit.
 
     Args:
         generator: Maps latents `[batch, size]` (and int labels `[batch]`) to examples.
         discriminator: Maps examples (and int labels `[batch]`) to logits `[batch, ...]`.
         latents: A latent sampler, or the size of the generator's noise.
+        num_classes: Classes of the labels. Subclassed models do not say how many inputs they take:
+            with a number they are called with `[first, labels]`.
 
     Raises:
         TypeError: If one is no Keras model.
@@ -41,7 +45,14 @@ def check_pair(generator: Any, discriminator: Any, latents: Any) -> Pair:
                 f"`{name}` must be a Keras model, an instance of keras.Model. Received: "
                 f"{network!r}. Wrap layers in keras.Sequential([...])."
             )
-    conditional = _check_labels(networks)
+    if num_classes is not None and (
+        isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 1
+    ):
+        raise ValueError(
+            f"`num_classes` must be a number of classes, an integer >= 1. Received: "
+            f"{num_classes!r}. Leave it out for networks without labels."
+        )
+    conditional = _check_labels(networks, num_classes)
     sampler: Any = as_sampler(latents)
     latent_shape = tuple(sampler.shape)
     _check_input("generator", generator, latent_shape, "`latents` gives noise of")
@@ -65,8 +76,9 @@ def check_pair(generator: Any, discriminator: Any, latents: Any) -> Pair:
     return Pair(example_shape, conditional)
 
 
-def _check_labels(networks: Players) -> bool:
-    counts = Players(*(len(getattr(n, "inputs", None) or [None]) for n in networks))
+def _check_labels(networks: Players, num_classes: int | None) -> bool:
+    unknown = 1 if num_classes is None else 2
+    counts = Players(*(len(getattr(n, "inputs", None) or [None] * unknown) for n in networks))
     for name, count in counts._asdict().items():
         if count > 2:
             raise ValueError(
@@ -80,8 +92,16 @@ def _check_labels(networks: Players) -> bool:
             "input(s). Add keras.Input((), dtype='int32') to the one that lacks it."
         )
     if counts.generator == 1:
+        if num_classes is not None:
+            raise ValueError(
+                "`num_classes` expects networks that take class labels as a second input. "
+                f"Received: num_classes={num_classes} and networks of one input. Leave it out, or "
+                "add keras.Input((), dtype='int32') to both."
+            )
         return False
     for name, network in networks._asdict().items():
+        if not getattr(network, "inputs", None):
+            continue
         second = network.inputs[1]
         if not second.dtype.startswith("int") or len(second.shape) != 1:
             raise ValueError(
