@@ -28,6 +28,7 @@ class Recorder(keras.Model):
         self.switches = []
         self.scheme = types.SimpleNamespace(parts=parts, evaluations=2)
         self.compilation = types.SimpleNamespace(scope="off", reason="of no use here.")
+        self.precision = ["float32"]
         self.weights_in_use = types.SimpleNamespace(switch=self.switches.append)
         self.built = True
         self.compile(run_eagerly=True)

@@ -167,12 +167,11 @@ def _check_arrays(gan: Any, x: Any, y: Any, batch_size: int | None) -> None:
 
 
 def _check_classes(gan: Any, x: Any) -> None:
-    if gan.pair.conditional and gan.num_classes and x.num_classes:
-        if x.num_classes > gan.num_classes:
-            raise ValueError(
-                f"The data must have at most the GAN's num_classes={gan.num_classes}. Received: "
-                f"{x.name!r} with {x.num_classes} classes. Build the networks for all of them."
-            )
+    if gan.num_classes and x.num_classes and x.num_classes > gan.num_classes:
+        raise ValueError(
+            f"The data must have at most the GAN's num_classes={gan.num_classes}. Received: "
+            f"{x.name!r} with {x.num_classes} classes. Build the networks for all of them."
+        )
 
 
 def _is_ours(x: Any) -> bool:
@@ -280,5 +279,5 @@ def _headline(gan: Any) -> str:
     return (
         f"GAN: {gan.scheme!r}, {gan.scheme.evaluations} field evaluation(s) a round; XLA: "
         f"{gan.compilation.scope} ({gan.compilation.reason}) {replicas} replica(s), "
-        f"{', '.join(gan.run_facts()['precision'])}."
+        f"{', '.join(gan.precision)}."
     )

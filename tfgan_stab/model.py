@@ -193,6 +193,11 @@ class GAN(KerasWorkflows):
         return distribution.number(self._image_counter)
 
     @property
+    def precision(self) -> list[str]:
+        """The networks' dtype policies."""
+        return sorted({network.dtype_policy.name for network in self._networks})
+
+    @property
     def averages(self) -> dict[str, Average]:
         """The rules of the averages, by name."""
         return {name: average.average for name, average in self._averages.items()}
@@ -376,7 +381,7 @@ class GAN(KerasWorkflows):
             "loss": self.loss_pair.name,
             "averages": {name: repr(rule) for name, rule in self.averages.items()},
             "xla": self.compilation._asdict(),
-            "precision": sorted({network.dtype_policy.name for network in self._networks}),
+            "precision": self.precision,
             "replicas": self.distribute_strategy.num_replicas_in_sync,
             "noise_seed": self.seed,
             "data": self.data_facts,
