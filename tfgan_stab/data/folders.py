@@ -89,7 +89,8 @@ def image_folder(
 
     Each file is decoded once, on all cores, before this returns, so that a damaged one is found now
     and by name, not in the middle of training. Files with other endings, and hidden ones, do not
-    count.
+    count. Pictures are shown as their pixels are stored: how a camera was held, which the EXIF
+    orientation of a JPEG says, is ignored.
 
     Args:
         directory: The folder. With `labels`, it holds one folder of pictures per class.
@@ -167,7 +168,7 @@ def _reason(path: str) -> str:
     try:
         images.decode(tf.io.read_file(path))
     except tf.errors.OpError as error:
-        return error.message.split("{{")[0].split(" [Op:")[0]
+        return error.message.split("{{")[0].split(" [Op:")[0].split("\nCondition ")[0]
     return "could not be read at first, and could later"
 
 

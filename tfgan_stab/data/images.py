@@ -4,6 +4,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfgan_stab.data import bitmaps
+
 CHANNELS = (1, 3)
 
 
@@ -39,9 +41,14 @@ def decode(contents: tf.Tensor) -> tf.Tensor:
         uint8 `[height, width, channels]` with the channels that the file has.
 
     Raises:
-        tf.errors.InvalidArgumentError: If this is no picture, or part of one.
+        tf.errors.InvalidArgumentError: If this is no picture, part of one, or a kind of BMP
+            that is not supported.
     """
-    image = tf.io.decode_image(contents, channels=0, expand_animations=False)
+    image = tf.cond(
+        bitmaps.is_bitmap(contents),
+        lambda: bitmaps.decode(contents),
+        lambda: tf.io.decode_image(contents, channels=0, expand_animations=False),
+    )
     return tf.ensure_shape(image, [None, None, None])
 
 
