@@ -2,6 +2,7 @@ import re
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import tfgan_stab as tgs
 
@@ -33,6 +34,16 @@ def test_floats_are_taken_as_they_are(dtype):
     batches = tgs.data.arrays(FLOATS.astype(dtype), batch_size=4)
     assert shown(batches).dtype == np.float32
     np.testing.assert_array_equal(shown(batches), FLOATS.astype(dtype).astype(np.float32))
+
+
+@pytest.mark.parametrize("like_an_array", [list, tuple, tf.constant, tf.Variable])
+def test_what_is_like_an_array_is_taken_as_one(like_an_array):
+    batches = tgs.data.arrays(like_an_array(BYTES), batch_size=4, labels=like_an_array(LABELS))
+    assert batches.name == "array"
+    assert batches.num_classes == 3
+    np.testing.assert_allclose(shown(batches), BYTES / 127.5 - 1, rtol=1e-6, atol=1e-7)
+    from_numbers = tgs.data.arrays(FLOATS.tolist(), batch_size=4)
+    np.testing.assert_array_equal(shown(from_numbers), FLOATS.astype(np.float32))
 
 
 def test_gray_pictures_get_their_channel():
@@ -84,7 +95,7 @@ NAN[7, 1, 1, 0] = np.inf
 @pytest.mark.parametrize(
     "images, settings, error, message",
     [
-        (BYTES.astype(int), {}, TypeError, r"dtype int64. If .* `images.astype\(numpy.uint8\)`"),
+        (BYTES.astype(int), {}, TypeError, r"int64. If .* `numpy.asarray\(images, numpy.uint8\)`"),
         (BYTES > 3, {}, TypeError, "Received: dtype bool"),
         (NAN, {}, ValueError, "NaN or infinity in 2 of 10 pictures, the first at index 4"),
         (BYTES.astype(float), {}, ValueError, r"values from 0 to 255. If .*images / 127.5 - 1"),
@@ -96,8 +107,15 @@ NAN[7, 1, 1, 0] = np.inf
         (BYTES, {"key": "x"}, ValueError, "this is a single array. Received: key='x'"),
         (BYTES, {"labels": "y"}, ValueError, "labels='y'. Leave `key` out"),
         (BYTES, {"labels": LABELS[:9]}, ValueError, r"shape \[10\]. Received: shape \[9\]"),
-        (BYTES, {"labels": LABELS * 1.0}, TypeError, "array of integers. Received: float64"),
-        (BYTES, {"labels": [1] * 10}, TypeError, "array of integers. Received: list"),
+        (BYTES, {"labels": LABELS * 1.0}, TypeError, "must be integers. Received: dtype float64"),
+        (BYTES, {"labels": ["a"] * 10}, TypeError, "dtype <U1. Number the classes 0, 1"),
+        (BYTES, {"labels": [[1], [1, 2]]}, ValueError, "`labels` must have one shape for all"),
+        (BYTES, {"labels": [None] * 10}, TypeError, "`labels` must be an array of .*: list"),
+        ([BYTES[0], BYTES[1, :2]], {}, ValueError, "a list that NumPy makes .*image_folder"),
+        (BYTES.tolist(), {}, TypeError, "Received: dtype int64"),
+        (None, {}, TypeError, "`images` must be a `.npz` or `.npy` file, .*Received: NoneType"),
+        (tf.data.Dataset.range(3), {}, TypeError, "_RangeDataset. A data set of tf.data can be"),
+        (["a.png", "b.png"], {}, ValueError, r"must hold pictures, .*Received: shape \[2\]"),
         (BYTES, {"labels": LABELS - 1}, ValueError, "classes 0, 1, .* Received: -1 at index 0"),
     ],
 )

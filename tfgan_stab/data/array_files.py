@@ -5,24 +5,28 @@ import zipfile
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.data.in_memory import InMemory
 from tfgan_stab.data.pixels import check_range, warn_of_half_range
 
+_PATHS = (str, os.PathLike)
+
 
 def arrays(
-    images: str | os.PathLike[str] | np.ndarray,
+    images: str | os.PathLike[str] | ArrayLike,
     batch_size: int = 64,
     seed: int = 0,
     key: str | None = None,
-    labels: str | np.ndarray | None = None,
+    labels: str | ArrayLike | None = None,
 ) -> Batches:
     """Streams pictures that lie in an array.
 
     Args:
-        images: A `.npz` or `.npy` file, or an array: `[examples, height, width, channels]` or, for
-            gray pictures, `[examples, height, width]`; uint8 in 0..255, or floats in [-1, 1].
+        images: A `.npz` or `.npy` file, or an array (a list or a tensor will do): `[examples,
+            height, width, channels]` or, for gray pictures, `[examples, height, width]`; uint8 in
+            0..255, or floats in [-1, 1].
         batch_size: Images in a minibatch, an integer in [1, examples].
         seed: Decides the order, an integer in [0, 2**63).
         key: Which array of a `.npz` file holds the pictures; not needed where there is one alone.
@@ -35,7 +39,7 @@ def arrays(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        TypeError: If the arrays have another dtype.
+        TypeError: If the arrays have another dtype, or are none.
         ValueError: If the arrays have another shape, values out of range or NaN, or the file
             cannot be read.
 
@@ -45,20 +49,19 @@ def arrays(
         >>> batches.example_shape, float(next(iter(batches))[0, 0, 0, 0])
         ((8, 8, 1), -1.0)
     """
-    name = "array" if isinstance(images, np.ndarray) else f"arrays:{os.fspath(images)}"
+    name = f"arrays:{os.fspath(images)}" if isinstance(images, _PATHS) else "array"
     pictures, classes = _read(images, key, labels)
     pictures = _checked_images(name, pictures)
     num_classes = None
     if classes is not None:
+        classes = _as_array("labels", classes)
         _check_labels(name, classes, len(pictures))
         num_classes = int(classes.max()) + 1
     return Batches(InMemory(name, pictures, classes, num_classes), batch_size, seed)
 
 
-def _read(
-    images: Any, key: str | None, labels: str | np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray | None]:
-    loaded = images if isinstance(images, np.ndarray) else _load(os.fspath(images))
+def _read(images: Any, key: str | None, labels: Any) -> tuple[np.ndarray, Any]:
+    loaded = _load(os.fspath(images)) if isinstance(images, _PATHS) else _as_array("images", images)
     if isinstance(loaded, np.ndarray):
         if key is not None or isinstance(labels, str):
             raise ValueError(
@@ -71,6 +74,25 @@ def _read(
         if isinstance(labels, str):
             labels = _member(loaded, labels, "labels")
         return _member(loaded, _only_key(loaded) if key is None else key, "key"), labels
+
+
+def _as_array(argument: str, values: Any) -> np.ndarray:
+    """Returns what is like an array, such as a list or a tensor, as one."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(
+            f"`{argument}` must have one shape for all its entries. Received: a "
+            f"{type(values).__name__} that NumPy makes no array of: {error}. Bring pictures to one "
+            "size first, as `tgs.data.image_folder` does."
+        ) from error
+    if array.dtype == object:
+        wanted = "a `.npz` or `.npy` file, or an array" if argument == "images" else "an array"
+        raise TypeError(
+            f"`{argument}` must be {wanted} of numbers. Received: {type(values).__name__}. A data "
+            "set of tf.data can be given to `fit` as it is."
+        )
+    return array
 
 
 def _load(path: str) -> Any:
@@ -135,7 +157,7 @@ def _checked_images(name: str, images: np.ndarray) -> np.ndarray:
     if not np.issubdtype(images.dtype, np.floating):
         raise TypeError(
             f"{name!r} must hold uint8 in 0..255 or floats in [-1, 1]. Received: dtype "
-            f"{images.dtype}. If the values are 0..255, use `images.astype(numpy.uint8)`."
+            f"{images.dtype}. If the values are 0..255, use `numpy.asarray(images, numpy.uint8)`."
         )
     check_range(name, images)
     warn_of_half_range(name, images, stacklevel=4)
@@ -143,9 +165,11 @@ def _checked_images(name: str, images: np.ndarray) -> np.ndarray:
 
 
 def _check_labels(name: str, labels: np.ndarray, num_examples: int) -> None:
-    if not isinstance(labels, np.ndarray) or not np.issubdtype(labels.dtype, np.integer):
-        received = getattr(labels, "dtype", type(labels).__name__)
-        raise TypeError(f"`labels` of {name!r} must be an array of integers. Received: {received}.")
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise TypeError(
+            f"`labels` of {name!r} must be integers. Received: dtype {labels.dtype}. Number the "
+            "classes 0, 1, ..."
+        )
     if labels.shape != (num_examples,):
         raise ValueError(
             f"`labels` of {name!r} must have one entry per picture, shape [{num_examples}]. "
