@@ -2,6 +2,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 import tfgan_stab as tgs
+from tfgan_stab.data.digit_images import loaded_digits
 
 
 def test_an_epoch_of_digits_is_the_1797_images_with_their_labels():
@@ -25,6 +26,14 @@ def test_digits_fill_the_range():
     assert images.shape == (1797, 8, 8, 1)
     assert images.dtype == np.float32
     assert (images.min(), images.max()) == (-1, 1)
+
+
+def test_digits_are_loaded_in_their_order_with_labels():
+    bunch = load_digits()
+    images, labels = loaded_digits()
+    assert (images.dtype, labels.dtype) == (np.float32, np.int32)
+    np.testing.assert_array_equal(images[..., 0], bunch.images / 8 - 1)
+    np.testing.assert_array_equal(labels, bunch.target)
 
 
 def test_digits_have_ten_classes_only_with_labels():

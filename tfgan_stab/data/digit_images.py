@@ -6,6 +6,7 @@ from tfgan_stab.data.batches import Batches
 from tfgan_stab.data.in_memory import InMemory
 
 BRIGHTEST = 16.0  # Each pixel counts the ink in a 4x4 block of a bitmap, 0..16.
+NUM_CLASSES = 10
 
 
 def digits(batch_size: int = 64, seed: int = 0, labels: bool = False) -> Batches:
@@ -29,10 +30,17 @@ def digits(batch_size: int = 64, seed: int = 0, labels: bool = False) -> Batches
         Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning
         Repository, 1998 (the test part).
     """
+    images, classes = loaded_digits()
+    if not labels:
+        return Batches(InMemory("digits", images), batch_size, seed)
+    return Batches(InMemory("digits", images, classes, NUM_CLASSES), batch_size, seed)
+
+
+def loaded_digits() -> tuple[np.ndarray, np.ndarray]:
+    """Returns images float32 `[1797, 8, 8, 1]` in [-1, 1] and labels int32 `[1797]`, in order."""
     # Takes a second to import, and only this set needs it.
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
     images = (bunch.images / (BRIGHTEST / 2) - 1).astype(np.float32)[..., np.newaxis]
-    classes = bunch.target if labels else None
-    return Batches(InMemory("digits", images, classes, 10 if labels else None), batch_size, seed)
+    return images, bunch.target.astype(np.int32)

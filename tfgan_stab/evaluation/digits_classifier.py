@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
+from tfgan_stab.data.digit_images import loaded_digits
 from tfgan_stab.evaluation import weights_cache
 from tfgan_stab.evaluation.extractors import checked_images, in_fixed_batches
 
@@ -137,14 +138,10 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 
     The first 1,437 train the classifier, the rest is held out.
     """
-    # Imported here because scikit-learn takes a second that a cached classifier need not spend.
-    from sklearn.datasets import load_digits
-
-    data = load_digits()
+    images, labels = loaded_digits()
     # RandomState's stream is frozen, Generator's may change with NumPy's version.
-    order = np.random.RandomState(0).permutation(len(data.target))
-    images = (data.images / 8.0 - 1.0).astype(np.float32)[..., np.newaxis]
-    return images[order], data.target.astype(np.int32)[order]
+    order = np.random.RandomState(0).permutation(len(labels))
+    return images[order], labels[order]
 
 
 def train(network: keras.Model, epochs: int = _EPOCHS) -> float:
