@@ -3,6 +3,7 @@
 import json
 import platform
 import re
+import resource
 
 import keras
 import numpy as np
@@ -35,7 +36,7 @@ def test_the_file_of_the_run_says_what_decides_it(tiny, image_gan, tmp_path):
     assert facts["field_evaluations_per_round"] == 2
     assert facts["parts_per_round"] == 1
     assert facts["loss"] == "non_saturating"
-    assert facts["precision"] == "float32"
+    assert facts["precision"] == ["float32"]
     assert facts["replicas"] == 1
     assert facts["noise_seed"] == 0
     assert facts["data"] == tiny.images().description()
@@ -134,13 +135,33 @@ def test_a_resumed_run_ends_with_the_lines_of_the_uninterrupted_one(tiny, image_
     assert [line["step"] for line in lines["whole"]] == sorted(list(range(1, 10)) * 3)
 
 
-def test_lines_of_rounds_to_come_are_dropped_when_training_starts_anew(tiny, image_gan, tmp_path):
-    evaluate = tgs.callbacks.Evaluate(tiny.MeanScore(), weights="live")
+def test_scores_of_another_run_are_kept_under_another_name(tiny, image_gan, tmp_path, capsys):
+    evaluate = tgs.callbacks.Evaluate(tiny.MeanScore(), weights="live", at_start=True)
     start = tiny.everything(image_gan)
-    run(tiny, image_gan, RunLog(tmp_path), evaluate)
-    tiny.put_back(image_gan, start)
+    written = []
+    for epochs in (2, 1, 1):
+        tiny.put_back(image_gan, start)
+        run(tiny, image_gan, RunLog(tmp_path), evaluate, epochs=epochs)
+        written.append((tmp_path / "metrics.jsonl").read_text())
+    assert [line["step"] for line in tiny.lines(tmp_path / "metrics.jsonl")] == [0, 3]
+    assert (tmp_path / "metrics.former-1.jsonl").read_text() == written[0]
+    assert (tmp_path / "metrics.former-2.jsonl").read_text() == written[1]
+    message = f"scores of another run. They are in {tmp_path / 'metrics.former-2.jsonl'} now."
+    assert message in capsys.readouterr().out
+
+
+def test_scores_of_a_start_that_was_killed_come_again_once(tiny, image_gan, tmp_path):
+    evaluate = tgs.callbacks.Evaluate(tiny.MeanScore(), weights="live", at_start=True)
+    with pytest.raises(tiny.Stop, match="after round"):
+        run(tiny, image_gan, RunLog(tmp_path), evaluate, tiny.kill(image_gan, 1))
+    metrics = tmp_path / "metrics.jsonl"
+    assert [line["step"] for line in tiny.lines(metrics)] == [0]
+    with metrics.open("a") as file:
+        file.write('{"step": 3, "ima')
+    image_gan.start_over()
     run(tiny, image_gan, RunLog(tmp_path), evaluate, epochs=1)
-    assert [line["step"] for line in tiny.lines(tmp_path / "metrics.jsonl")] == [3]
+    assert [line["step"] for line in tiny.lines(metrics)] == [0, 3]
+    assert not list(tmp_path.glob("metrics.former*"))
 
 
 def test_after_an_exception_the_same_log_and_a_new_one_write_each_line_once(
@@ -156,15 +177,18 @@ def test_after_an_exception_the_same_log_and_a_new_one_write_each_line_once(
     assert not image_gan.listeners
 
 
-def test_a_line_that_is_not_its_own_is_told_and_nothing_is_overwritten(tiny, image_gan, tmp_path):
+@pytest.mark.parametrize("rounds", [0, 6])
+def test_a_line_that_is_not_its_own_is_told_and_nothing_is_overwritten(
+    tiny, image_gan, tmp_path, rounds
+):
     metrics = tmp_path / "metrics.jsonl"
-    run(tiny, image_gan)
+    image_gan._round_counter.assign(rounds)
     for line in ("not json\n", '{"epoch": 3}\n', "[1]\n", "\x00\x00\n"):
-        metrics.write_text('{"step": 9}\n' + line)
+        metrics.write_text('{"step": 0}\n' + line)
         with pytest.raises(ValueError, match=r"in each line of .*metrics.jsonl. Received: "):
             run(tiny, image_gan, RunLog(tmp_path))
-        assert metrics.read_text() == '{"step": 9}\n' + line
-    assert image_gan.rounds == 6
+        assert metrics.read_text() == '{"step": 0}\n' + line
+    assert image_gan.rounds == rounds
 
 
 def test_an_unusable_directory_is_told_before_training(tiny, image_gan, tmp_path, monkeypatch):
@@ -190,3 +214,49 @@ def test_a_disk_that_is_full_is_told_with_the_file(tiny, image_gan, tmp_path):
     message = r"add a score to .*metrics.jsonl. Received: .*No space left.*Free some space"
     with pytest.raises(OSError, match=message):
         run(tiny, image_gan, log, FullDisk(), evaluate)
+
+
+def test_a_disk_that_fills_up_is_told_with_the_folder_of_events(tiny, image_gan, tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill(hook):
+        # The operating system refuses to make any file longer, as on a full disk.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+
+    log = RunLog(tmp_path)
+    message = r"(?s)add events to .*tensorboard. Received: .*Free some space and run the same"
+    try:
+        with pytest.raises(OSError, match=message):
+            run(tiny, image_gan, tiny.Trace(fill, "on_epoch_end"), log)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    run(tiny, image_gan, log)
+
+
+@pytest.mark.parametrize("name", ["scalar", "image", "create_file_writer"])
+def test_whatever_writes_events_explains_a_full_disk(tiny, image_gan, tmp_path, monkeypatch, name):
+    def full(*args, **kwargs):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    callbacks = [RunLog(tmp_path), tgs.callbacks.SampleGrid(tmp_path / "samples", 1, 1, every=1)]
+    if name == "scalar":
+        callbacks[1] = tgs.callbacks.Evaluate(tiny.MeanScore(), every=1)
+    monkeypatch.setattr(f"tensorflow.summary.{name}", full)
+    with pytest.raises(OSError, match="add events to .*tensorboard. Received: .*No space left"):
+        run(tiny, image_gan, *callbacks)
+    assert image_gan.rounds == (0 if name == "create_file_writer" else 1)
+
+
+def test_one_writer_at_a_time_is_open(tiny, image_gan, tmp_path, monkeypatch):
+    make, opened = tf.summary.create_file_writer, []
+
+    def noted(*args, **kwargs):
+        opened.append(make(*args, **kwargs))
+        return opened[-1]
+
+    monkeypatch.setattr("tensorflow.summary.create_file_writer", noted)
+    log = RunLog(tmp_path)
+    with pytest.raises(tiny.Stop, match="after round"):
+        run(tiny, image_gan, log, tiny.kill(image_gan, 3))
+    run(tiny, image_gan, log, epochs=1)
+    assert [writer._closed for writer in opened] == [True, True]

@@ -1,12 +1,15 @@
 """A run's own record: what it is, what it scored, how its losses went."""
 
+import contextlib
 import json
 import os
 import pathlib
 import platform
 import sys
 import time
+from collections.abc import Iterator
 from importlib import metadata
+from itertools import count
 from typing import Any
 
 import keras
@@ -24,7 +27,8 @@ class RunLog(keras.callbacks.Callback):
     `run.json` says what decides the run: versions, devices, XLA and why, precision, replicas,
     seeds, field evaluations per round. `metrics.jsonl` has a line per score: step (rounds done),
     images seen, seconds, weights, value and protocol. A resumed run drops the lines that it will
-    write again.
+    write again. A run that begins where another one has left scores keeps those: their file becomes
+    `metrics.former-1.jsonl`.
 
     Args:
         workdir: Where to write; made if it is not there.
@@ -54,8 +58,13 @@ class RunLog(keras.callbacks.Callback):
         usable_directory(self.workdir)
         text = json.dumps(run_facts(self.model), indent=2, sort_keys=True) + "\n"
         write_atomically(self.workdir / "run.json", text)
-        self._drop_lines_after(self.model.rounds)
-        self._events = tf.summary.create_file_writer(str(self.workdir / "tensorboard"))
+        if self.model.rounds:
+            self._drop_lines_after(self.model.rounds)
+        else:
+            self._make_way()
+        self._close()  # An exception may have left it open.
+        with self._adding("events", self._events_folder):
+            self._events = tf.summary.create_file_writer(str(self._events_folder))
         self.model.listeners.append(self.hear)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -69,22 +78,22 @@ class RunLog(keras.callbacks.Callback):
         scalars = dict(logs or {})
         scalars["seconds_per_round"] = (time.perf_counter() - began) / max(1, rounds - first)
         scalars["field_evaluations"] = rounds * self.model.scheme.evaluations
-        with self._events.as_default():
+        with self._showing():
             for name, value in scalars.items():
                 tf.summary.scalar(f"epoch/{name}", value, step=rounds)
-        self._events.flush()
+            self._events.flush()
 
     def on_train_end(self, logs: Any = None) -> None:
         """Closes the files."""
         self.model.listeners.remove(self.hear)
-        self._events.close()
+        self._close()
 
     def hear(self, news: Any) -> None:
         """Writes down a score or a picture that the model publishes."""
         if isinstance(news, Measurement):
             self._write_score(news)
         elif isinstance(news, Picture):
-            with self._events.as_default():
+            with self._showing():
                 tf.summary.image(news.name, news.pixels[None], step=news.round)
 
     def _write_score(self, measurement: Measurement) -> None:
@@ -99,30 +108,61 @@ class RunLog(keras.callbacks.Callback):
             "value": result.value,
             "protocol": result.protocol,
         }
-        self._append(json.dumps(line) + "\n")
-        with self._events.as_default():
+        with self._adding("a score", self._metrics_file):
+            with self._metrics_file.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        with self._showing():
             tf.summary.scalar(f"scores/{measurement.label}", result.value, step=measurement.round)
 
-    def _append(self, line: str) -> None:
+    @property
+    def _events_folder(self) -> pathlib.Path:
+        return self.workdir / "tensorboard"
+
+    @contextlib.contextmanager
+    def _showing(self) -> Iterator[None]:
+        """Sends summaries to TensorBoard's events."""
+        with self._adding("events", self._events_folder), self._events.as_default():
+            yield
+
+    @contextlib.contextmanager
+    def _adding(self, what: str, place: pathlib.Path) -> Iterator[None]:
+        """Explains why something could not be written."""
         try:
-            with self._metrics_file.open("a", encoding="utf-8") as file:
-                file.write(line)
-        except OSError as error:
+            yield
+        except (OSError, tf.errors.OpError) as error:
             raise OSError(
-                f"Expected to add a score to {self._metrics_file}. Received: {error}. Free some "
-                "space and run the same command again."
+                f"Expected to add {what} to {place}. Received: {error}. Free some space and run "
+                "the same command again."
             ) from error
+
+    def _close(self) -> None:
+        events, self._events = self._events, None
+        if events is not None:
+            with self._adding("events", self._events_folder):
+                events.close()
+
+    def _make_way(self) -> None:
+        """Keeps another run's scores under another name; those of a mere start come again."""
+        if any(self._step(line) for line in self._lines() if line.endswith("\n")):
+            numbered = (self._metrics_file.with_suffix(f".former-{n}.jsonl") for n in count(1))
+            former = next(path for path in numbered if not path.exists())
+            self._metrics_file.rename(former)
+            print(f"{self._metrics_file} held the scores of another run. They are in {former} now.")
+        else:
+            self._metrics_file.unlink(missing_ok=True)
 
     def _drop_lines_after(self, rounds: int) -> None:
         """Keeps the whole lines of rounds that the model has done."""
-        if not self._metrics_file.exists():
-            return
-        lines = self._metrics_file.read_text(encoding="utf-8").splitlines(keepends=True)
+        lines = self._lines()
         # A line cut short by a kill has no end.
-        # Before the first round nothing is this run's: what it scores at its start comes again.
-        kept = [s for s in lines if rounds and s.endswith("\n") and self._step(s) <= rounds]
+        kept = [line for line in lines if line.endswith("\n") and self._step(line) <= rounds]
         if kept != lines:
             write_atomically(self._metrics_file, "".join(kept))
+
+    def _lines(self) -> list[str]:
+        if not self._metrics_file.exists():
+            return []
+        return self._metrics_file.read_text(encoding="utf-8").splitlines(keepends=True)
 
     def _step(self, line: str) -> int:
         try:
