@@ -85,7 +85,7 @@ def test_a_damaged_newest_one_is_named_and_the_one_before_is_used(tiny, image_ga
     pattern, damage = DAMAGES[kind]
     (path,) = newest.glob(pattern)
     damage(path)
-    message = re.escape(f"Checkpoint {newest} is damaged: ") + ".*Falling back to the one before"
+    message = re.escape(f"Checkpoint {newest} is damaged: ") + f".*Falling back to {former}."
     with pytest.warns(UserWarning, match=message):
         assert Checkpoint(directory).resume(image_gan) == Progress(2, 0)
     assert tiny.same(tiny.everything(image_gan), numbers[4])
@@ -133,12 +133,25 @@ def test_with_all_damaged_nothing_is_trained_and_nothing_lost(tiny, image_gan, s
     for path in checkpoints(directory):
         cut(path / "state.index")
     before = sorted(directory.rglob("*"))
-    message = re.escape(f"whole checkpoint in {directory}. Received: 3 damaged ones. Move them")
+    newest, former, oldest = checkpoints(directory)
+    message = (
+        re.escape(f"whole checkpoint in {directory}. Received: none among 3. Checkpoint {oldest}")
+        + " is damaged: .*Move what is in there away"
+    )
     with (
-        pytest.warns(UserWarning, match="is damaged"),
+        pytest.warns(UserWarning, match="is damaged") as warned,
         pytest.raises(DamagedCheckpointError, match=message),
     ):
         run(tiny, image_gan, Checkpoint(directory))
+    shown = [str(warning.message) for warning in warned]
+    assert [text.partition(" is ")[0] for text in shown] == [
+        f"Checkpoint {newest}",
+        f"Checkpoint {former}",
+    ]
+    assert [text.rpartition(" Falling back to ")[2] for text in shown] == [
+        f"{former}.",
+        f"{oldest}.",
+    ]
     assert sorted(directory.rglob("*")) == before
 
 

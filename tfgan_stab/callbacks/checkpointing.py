@@ -10,6 +10,7 @@ import os
 import pathlib
 import shutil
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -35,6 +36,10 @@ class Checkpoint(Periodic):
     noise and order of `tgs.data` follow from the rounds. So a resumed run repeats the uninterrupted
     one bit for bit on the same machine. Give `fit` the same arguments again: `epochs` counts from
     the run's beginning.
+
+    Other callbacks' own state is not saved: after a resume `keras.callbacks.EarlyStopping` knows no
+    best epoch and counts its patience anew. Weights that it restores at the end are not saved
+    either; the newest checkpoint is of the last round trained.
 
     Args:
         directory: Where the checkpoints lie, one folder each; made if it is not there.
@@ -91,22 +96,13 @@ class Checkpoint(Periodic):
             shutil.rmtree(leftover)
         self._step_at_start, self._saved = 0, None
         found = checkpoints(self.directory)
-        for path in found:
-            try:
-                facts = _checked(path)
-            except DamagedCheckpointError as damage:
-                warnings.warn(f"{damage} Falling back to the one before.", stacklevel=2)
-                continue
-            _restore(gan, path, facts)
-            self._step_at_start, self._saved = facts["step"], facts["round"]
-            print(f"Resuming from {path}: {facts['round']} rounds done.")
-            return Progress(facts["epoch"], facts["step"])
-        if found:
-            raise DamagedCheckpointError(
-                f"Expected a whole checkpoint in {self.directory}. Received: {len(found)} damaged "
-                "ones. Move them away to start over."
-            )
-        return None
+        if not found:
+            return None
+        path, facts = _newest_whole(found)
+        _restore(gan, path, facts)
+        self._step_at_start, self._saved = facts["step"], facts["round"]
+        print(f"Resuming from {path}: {facts['round']} rounds done.")
+        return Progress(facts["epoch"], facts["step"])
 
     # -- Saving -----------------------------------------------------------------------------------
 
@@ -139,8 +135,7 @@ class Checkpoint(Periodic):
 
     def on_train_end(self, logs: Any = None) -> None:
         """Saves the end of the run, if it is not saved yet."""
-        if self._saved != self.gan.rounds:
-            self._save(self._progress())
+        self._save(self._progress())
 
     @property
     def _step(self) -> int:
@@ -153,6 +148,10 @@ class Checkpoint(Periodic):
 
     def _save(self, progress: Progress) -> None:
         rounds = self.gan.rounds
+        if rounds <= (self._saved or 0) or self._step <= 0:
+            # Saved already; or another callback has set former weights, and with them the count of
+            # rounds, to which neither the optimizers nor the epoch belong.
+            return
         target = self.directory / f"round-{rounds:010d}"
         draft = target.with_name(target.name + UNFINISHED)
         try:
@@ -197,6 +196,23 @@ def checkpoints(directory: str | os.PathLike[str]) -> list[pathlib.Path]:
     found = pathlib.Path(directory).glob("round-*")
     whole = (p for p in found if p.is_dir() and not p.name.endswith(UNFINISHED))
     return sorted(whole, reverse=True)
+
+
+def _newest_whole(found: Sequence[pathlib.Path]) -> tuple[pathlib.Path, dict[str, Any]]:
+    """Returns the first that is not damaged, and its facts; warns of those it passes over."""
+    *newer, oldest = found
+    for path, before in zip(newer, found[1:], strict=True):
+        try:
+            return path, _checked(path)
+        except DamagedCheckpointError as damage:
+            warnings.warn(f"{damage} Falling back to {before}.", stacklevel=3)
+    try:
+        return oldest, _checked(oldest)
+    except DamagedCheckpointError as damage:
+        raise DamagedCheckpointError(
+            f"Expected a whole checkpoint in {oldest.parent}. Received: none among {len(found)}. "
+            f"{damage} Move what is in there away to start over."
+        ) from damage
 
 
 def _checked(path: pathlib.Path) -> dict[str, Any]:
