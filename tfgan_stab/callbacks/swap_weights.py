@@ -16,7 +16,10 @@ class SwapWeights(keras.callbacks.Callback):
     Args:
         average: Name of the average, as given to `compile(averages={...})`.
         swap_on_epoch: Whether to use the average also from each epoch's end until the next one
-            begins, for callbacks later in the list, such as `keras.callbacks.ModelCheckpoint`.
+            begins, for callbacks later in the list that write files to sample from, such as one
+            that calls `gan.generator.save(...)`. What `keras.callbacks.ModelCheckpoint` writes then
+            is for sampling too: the average stands in the trained weights' place, so training must
+            not go on from it. For that there is `tgs.callbacks.Checkpoint`.
 
     Raises:
         ValueError: At the begin, if the model has no such average; those it has are listed.
@@ -25,6 +28,16 @@ class SwapWeights(keras.callbacks.Callback):
         >>> import tfgan_stab as tgs
         >>> tgs.callbacks.SwapWeights("ema").average
         'ema'
+
+        At each epoch's end, the averaged generator in a file of its own:
+
+        >>> import keras
+        >>> def save(epoch, logs):
+        ...     gan.generator.save("generator.keras")
+        >>> callbacks = [
+        ...     tgs.callbacks.SwapWeights("ema", swap_on_epoch=True),
+        ...     keras.callbacks.LambdaCallback(on_epoch_end=save),
+        ... ]
 
     Source: Yazici et al. 2019, arXiv 1806.04498: training never sees the averages.
     Departures: none.
