@@ -174,13 +174,13 @@ def test_mixed_precision_trains_and_swaps_averages_in_float32(tiny):
         keras.config.set_dtype_policy(before)
 
 
-@pytest.mark.parametrize("decay", [-0.1, 1.0, 1.5, float("nan")])
+@pytest.mark.parametrize("decay", [-0.1, 1.0, 1.5, float("nan"), "0.9", None, False])
 def test_a_decay_outside_its_range_is_refused(decay):
     with pytest.raises(ValueError, match=r"`decay` must be in \[0, 1\).*Received: .*Use 0.999"):
         tgs.ExponentialAverage(decay)
 
 
-@pytest.mark.parametrize("start", [-1, 2.5, None])
+@pytest.mark.parametrize("start", [-1, 2.5, None, True, "3"])
 def test_a_start_that_is_no_count_is_refused(start):
     with pytest.raises(ValueError, match="`start` must be a number of rounds, an integer >= 0"):
         tgs.ExponentialAverage(0.9, start=start)

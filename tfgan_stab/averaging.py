@@ -43,7 +43,7 @@ class ExponentialAverage(Serializable):
         start: Rounds during which the average stays a copy of the weights, an integer >= 0.
 
     Raises:
-        ValueError: If an argument is outside its range.
+        ValueError: If an argument is no number or outside its range.
 
     Example:
         >>> float(ExponentialAverage(0.75).weight_of_new(tf.constant(10, tf.int64)))
@@ -58,12 +58,14 @@ class ExponentialAverage(Serializable):
     start: int = 0
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.decay < 1.0:
+        number = isinstance(self.decay, (int, float)) and not isinstance(self.decay, bool)
+        if not number or not 0.0 <= self.decay < 1.0:
             raise ValueError(
                 "`decay` must be in [0, 1), the part of the average that is kept per round. "
                 f"Received: {self.decay!r}. Use 0.999 for thousands of rounds."
             )
-        if not isinstance(self.start, int) or self.start < 0:
+        count = isinstance(self.start, int) and not isinstance(self.start, bool)
+        if not count or self.start < 0:
             raise ValueError(
                 f"`start` must be a number of rounds, an integer >= 0. Received: {self.start!r}. "
                 "Use 0 to average from the first round."
