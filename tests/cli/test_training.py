@@ -11,8 +11,10 @@ import keras
 import numpy as np
 import pytest
 
+import tfgan_stab as tgs
 from tfgan_stab import configuring
 from tfgan_stab.cli import train, training
+from tfgan_stab.game.pair import Pair
 from tfgan_stab.gin_files import text
 
 RUN = "gin_configs/runs/digits.gin"
@@ -123,11 +125,27 @@ def test_the_generator_loads_without_this_package_and_samples(finished):
     assert done.stdout == "(2, 8, 8, 1) True\n", done.stderr
 
 
-def test_the_saved_generator_has_the_averaged_weights(tmp_path):
-    configuring.parse([RUN], TINY)
-    gan = configuring.configured(training.train, given=("workdir", "ready"))(
-        workdir=train.Workdir(tmp_path / "run"), ready=lambda: None
+def trained(workdir, *params, ready=lambda: None):
+    """What the command line trains, and how often it said that training had begun."""
+    configuring.parse([RUN], [*TINY, *params])
+    begun = []
+    gan = configuring.configured(training.train, given=("workdir", "ready", "begun"))(
+        workdir=train.Workdir(workdir), ready=ready, begun=lambda: begun.append(True)
     )
+    return gan, len(begun)
+
+
+def test_the_generator_is_saved_with_the_averaged_weights_after_each_epoch(tmp_path, monkeypatch):
+    save, in_use = training._save_generator, []
+
+    def watched(gan, workdir):
+        in_use.append(gan.weights_in_use.current)
+        save(gan, workdir)
+
+    monkeypatch.setattr(training, "_save_generator", watched)
+    gan, begun = trained(tmp_path / "run")
+    assert in_use == ["ema", "ema", "ema"]  # Two epochs and the end.
+    assert begun == gan.rounds == 6
     saved = keras.saving.load_model(tmp_path / "run" / "generator.keras").get_weights()
     live = gan.generator.get_weights()
     with gan.using("ema"):
@@ -135,15 +153,6 @@ def test_the_saved_generator_has_the_averaged_weights(tmp_path):
     for one, other in zip(saved, averaged, strict=True):
         np.testing.assert_array_equal(one, other)
     assert any(np.any(one != other) for one, other in zip(saved, live, strict=True))
-
-
-def test_the_generator_is_saved_with_the_averaged_weights_after_each_epoch(tmp_path, monkeypatch):
-    in_use = []
-    monkeypatch.setattr(
-        training, "_save_generator", lambda gan, _: in_use.append(gan.weights_in_use.current)
-    )
-    assert train.run(command(tmp_path)) == 0
-    assert in_use == ["ema", "ema", "ema"]  # Two epochs and the end.
 
 
 def test_the_same_command_again_trains_no_further(finished, capsys):
@@ -190,16 +199,31 @@ def test_resume_never_refuses_a_finished_run(finished, capsys):
         ("training.train.weights = 'mean'", r"Weights must be one of"),
         ("discriminator_steps = 0", "`discriminator_steps` must be an integer >= 1"),
         ("batch_size = 5000", "batch"),
+        ("seed = 'today'", "`seed` must be an integer"),
+        ("generator_width = 'wide'", "--traceback shows where."),
+        (
+            "training.train.data = @tgs.data.digits",
+            "`data` must be a data set of tgs.data. Received: <function digits",
+        ),
+        (
+            "training.train.data = @tgs.data.mixture()",
+            "networks' shape, [8, 8, 1]. Received: 'mixture/grid-16' of [2]. Change",
+        ),
+        (
+            "tgs.data.digits.labels = True",
+            "`data` must give no labels, since the networks take no class labels. "
+            "Received: 'digits' with some. Change `labels` of the data",
+        ),
         ("tgs.Simultaneous.name = 3", "`tgs.Simultaneous` has no argument `name`"),
         ("tgs.FID.samples = 3", "--gin_param=tgs.FID.samples = 3 has no effect"),
     ],
 )
-def test_wrong_settings_are_one_message_and_leave_no_run_behind(tmp_path, capsys, param, message):
-    assert train.run(command(tmp_path, param)) == 1
+def test_wrong_settings_are_one_message_and_leave_nothing_behind(tmp_path, capsys, param, message):
+    assert train.run(command(tmp_path / "run", param)) == 1
     shown = capsys.readouterr().err
     assert shown.startswith("error: ") and message in shown
     assert "In call to" not in shown
-    assert set(contents(tmp_path)) <= {".lock"}
+    assert not (tmp_path / "run").exists()
 
 
 def test_traceback_shows_where_an_error_arose(tmp_path):
@@ -207,9 +231,51 @@ def test_traceback_shows_where_an_error_arose(tmp_path):
         train.run(command(tmp_path, "epochs = 0", flags=["--traceback"]))
 
 
-def test_errors_that_no_check_of_ours_raised_are_not_hidden(tmp_path):
-    with pytest.raises(ValueError, match="Could not interpret"):
-        train.run(command(tmp_path, "training.train.generator_optimizer = 'adma'"))
+def test_a_mistake_found_in_the_first_round_does_not_block_its_own_correction(tmp_path, capsys):
+    wrong, right = (
+        command(
+            tmp_path, "epochs = 1", "rounds_per_epoch = 1", f"discriminator_learning_rate = {r}"
+        )
+        for r in ("'fast'", "1e-3")
+    )
+    assert train.run(wrong) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("error: ") and shown.endswith("\n--traceback shows where.\n")
+    assert (tmp_path / "config.gin").exists()
+    assert train.run(right) == 0
+    replaced = (
+        "no checkpoint yet. Its settings were replaced:\n  discriminator_learning_rate: 'fast'"
+    )
+    assert replaced in capsys.readouterr().out
+    assert "discriminator_learning_rate = 0.001" in (tmp_path / "config.gin").read_text()
+
+
+@pytest.mark.parametrize(
+    ("error", "begun", "hidden"),
+    [
+        (ValueError, False, True),
+        (TypeError, False, True),
+        (OSError, True, True),
+        (ValueError, True, False),
+        (TypeError, True, False),
+        (LookupError, False, False),
+    ],
+)
+def test_errors_before_the_first_round_and_those_of_files_are_one_message(
+    tmp_path, capsys, monkeypatch, error, begun, hidden
+):
+    def failing(**given):
+        if begun:
+            given["begun"]()
+        raise error("deep down")
+
+    monkeypatch.setattr(configuring, "configured", lambda function, given: failing)
+    if hidden:
+        assert train.run(command(tmp_path)) == 1
+        assert capsys.readouterr().err.startswith("error: deep down\n")
+    else:
+        with pytest.raises(error, match="deep down"):
+            train.run(command(tmp_path))
 
 
 def test_an_interrupted_run_says_how_to_go_on(tmp_path, capsys, monkeypatch):
@@ -245,16 +311,28 @@ def build(workdir, files):
         raise InterruptedError("ready")
 
     configuring.parse(files, TINY)
-    configuring.configured(training.train, given=("workdir", "ready"))(
-        workdir=train.Workdir(workdir), ready=stop
+    configuring.configured(training.train, given=("workdir", "ready", "begun"))(
+        workdir=train.Workdir(workdir), ready=stop, begun=stop
     )
 
 
-def test_runs_with_the_same_seed_begin_with_the_same_weights(tmp_path):
-    weights = []
-    for name in ("one", "two"):
-        assert train.run(command(tmp_path / name, "epochs = 1", "rounds_per_epoch = 1")) == 0
-        generator = keras.saving.load_model(tmp_path / name / "generator.keras")
-        weights.append(generator.get_weights())
-    for one, other in zip(*weights, strict=True):
+def test_networks_with_labels_need_labels(tmp_path):
+    pair = Pair((8, 8, 1), conditional=True)
+    message = (
+        "`data` must give labels, since the networks take class labels. Received: .* with none"
+    )
+    with pytest.raises(ValueError, match=message):
+        training._check_data(tgs.data.digits(), pair)
+    training._check_data(tgs.data.digits(labels=True), pair)
+    training._check_data(tgs.data.digits(), Pair((None, None, 1), conditional=False))
+
+
+def test_runs_with_the_same_seed_begin_with_the_same_weights(tmp_path, monkeypatch):
+    monkeypatch.setattr(training.GAN, "fit", lambda *_, **__: None)
+    weights = [
+        trained(tmp_path / str(number), f"seed = {seed}")[0].get_weights()
+        for number, seed in enumerate([2**61, 2**61, 2**61 + 1])
+    ]
+    for one, other in zip(*weights[:2], strict=True):
         np.testing.assert_array_equal(one, other)
+    assert any(np.any(one != other) for one, other in zip(*weights[1:], strict=True))

@@ -33,6 +33,7 @@ def test_the_configuration_is_written_once_and_then_compared(tmp_path):
 def test_other_settings_are_refused_with_the_difference_and_nothing_changes(tmp_path):
     workdir = Workdir(tmp_path)
     workdir.settle("train.epochs = 20\ntrain.seed = 0\n")
+    (tmp_path / "checkpoints" / "round-0000000200").mkdir(parents=True)
     before = files_in(tmp_path)
     with pytest.raises(
         WorkdirError, match="other settings.*\n  train.epochs: 20 -> 30\n"
@@ -41,6 +42,41 @@ def test_other_settings_are_refused_with_the_difference_and_nothing_changes(tmp_
     assert "seed" not in str(caught.value)
     assert f"--gin_file={workdir.config}" in str(caught.value)
     assert files_in(tmp_path) == before
+
+
+@pytest.mark.parametrize("left", [None, "checkpoints", "checkpoints/round-0000000200.unfinished"])
+def test_settings_of_a_run_without_a_checkpoint_are_replaced(tmp_path, capsys, left):
+    workdir = Workdir(tmp_path)
+    workdir.settle("train.rate = '1'\n")
+    if left:
+        (tmp_path / left).mkdir(parents=True)
+    assert capsys.readouterr().out == ""
+    workdir.settle("train.rate = 1\n")
+    assert workdir.config.read_text() == "train.rate = 1\n"
+    assert capsys.readouterr().out == (
+        f"{tmp_path} has no checkpoint yet. Its settings were replaced:\n  train.rate: '1' -> 1\n"
+    )
+
+
+def test_a_new_workdir_goes_again_if_nothing_was_written(tmp_path):
+    for name in ("new", "deep/new"):
+        with pytest.raises(KeyError, match="in between"), Workdir(tmp_path / name):
+            raise KeyError("in between")
+        assert not (tmp_path / name).exists()
+    with Workdir(tmp_path / "kept"):
+        pass
+    assert (tmp_path / "kept").is_dir()
+
+
+def test_a_workdir_that_was_there_or_holds_something_stays(tmp_path):
+    (tmp_path / "former").mkdir()
+    for name in ("former", "written"):
+        with pytest.raises(KeyError, match="in between"), Workdir(tmp_path / name) as workdir:
+            if name == "written":
+                workdir.settle("train.epochs = 20\n")
+            raise KeyError("in between")
+        assert (tmp_path / name).is_dir()
+    assert workdir.config.exists()
 
 
 def test_resume_never_refuses_a_workdir_that_holds_a_run(tmp_path):

@@ -6,16 +6,15 @@ takes seconds to import.
 
 import functools
 import os
-import pathlib
 import sys
-import traceback
+import threading
 from collections.abc import Sequence
 
 from absl import flags as absl_flags
 
 from tfgan_stab import configuring
 from tfgan_stab.cli import flags
-from tfgan_stab.cli.workdir import Workdir
+from tfgan_stab.cli.workdir import Workdir, WorkdirError
 
 __all__ = ["main", "run"]
 
@@ -35,7 +34,8 @@ def run(arguments: Sequence[str]) -> int:
 
     Returns:
         The exit code: 0, 2 for bad flags, 1 for anything else that the user can mend, 130 when
-        interrupted. What the user can mend is printed in one message; other errors are raised.
+        interrupted. What the user can mend is printed in one message: what goes wrong before the
+        first round is done, with files at any time. Other errors are raised.
     """
     try:
         settings = flags.parse(arguments)
@@ -50,8 +50,8 @@ def run(arguments: Sequence[str]) -> int:
         return _complain(
             "Interrupted. The same command continues from the last checkpoint.", _INTERRUPTED
         )
-    except (ValueError, TypeError, OSError) as error:
-        if settings.traceback or not _is_ours(error):
+    except (configuring.ConfigError, WorkdirError, OSError) as error:
+        if settings.traceback:
             raise
         return _complain(configuring.plain_message(error), code=1)
     return 0
@@ -59,16 +59,30 @@ def run(arguments: Sequence[str]) -> int:
 
 def _train(settings: flags.Settings) -> None:
     configuring.read(settings.gin_files, settings.gin_params)
+    begun = threading.Event()
     with Workdir(settings.workdir, settings.resume) as workdir:
-        # TensorFlow announces its instruction sets and the like; what matters is in run.json.
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        configuring.parse(settings.gin_files, settings.gin_params)
-        # Here and not above, because this imports TensorFlow.
-        from tfgan_stab.cli import training
+        try:
+            _train_in(workdir, settings, begun)
+        except (configuring.ConfigError, WorkdirError):
+            raise
+        except (ValueError, TypeError) as error:
+            if begun.is_set():
+                raise
+            # No round has been done: whoever raised this, a setting is the likely cause.
+            message = configuring.plain_message(error)
+            raise configuring.ConfigError(f"{message}\n--traceback shows where.") from error
 
-        ready = functools.partial(_settle, workdir, settings.gin_params)
-        train = configuring.configured(training.train, given=("workdir", "ready"))
-        train(workdir=workdir, ready=ready)
+
+def _train_in(workdir: Workdir, settings: flags.Settings, begun: threading.Event) -> None:
+    # TensorFlow announces its instruction sets and the like; what matters is in run.json.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    configuring.parse(settings.gin_files, settings.gin_params)
+    # Here and not above, because this imports TensorFlow.
+    from tfgan_stab.cli import training
+
+    ready = functools.partial(_settle, workdir, settings.gin_params)
+    train = configuring.configured(training.train, given=("workdir", "ready", "begun"))
+    train(workdir=workdir, ready=ready, begun=begun.set)
 
 
 def _settle(workdir: Workdir, gin_params: Sequence[str]) -> None:
@@ -81,16 +95,6 @@ def _settle(workdir: Workdir, gin_params: Sequence[str]) -> None:
             "scope."
         )
     workdir.settle(configuring.operative_text())
-
-
-def _is_ours(error: BaseException) -> bool:
-    """Whether this package raised the error on purpose, rather than something beneath it."""
-    frames = traceback.extract_tb(error.__traceback__)
-    if not frames:
-        return False
-    package = pathlib.Path(__file__).resolve().parent.parent
-    inside = package in pathlib.Path(frames[-1].filename).resolve().parents
-    return inside and (frames[-1].line or "").startswith("raise ")
 
 
 def _complain(message: str, code: int) -> int:

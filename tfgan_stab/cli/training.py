@@ -6,11 +6,13 @@ from typing import Any
 import keras
 
 from tfgan_stab import callbacks
+from tfgan_stab.arguments import checked_seed
 from tfgan_stab.averaging import Average
 from tfgan_stab.cli.report import report
 from tfgan_stab.cli.workdir import Workdir
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.files import replacing
+from tfgan_stab.game.pair import Pair
 from tfgan_stab.model import GAN
 from tfgan_stab.swapping import LIVE
 from tfgan_stab.updates.scheme import Scheme
@@ -21,6 +23,7 @@ __all__ = ["train"]
 def train(
     workdir: Workdir,
     ready: Callable[[], None],
+    begun: Callable[[], None],
     *,
     data: Batches,
     generator: Callable[[], keras.Model],
@@ -44,11 +47,12 @@ def train(
 ) -> GAN:
     """Trains a GAN in a workdir, from where it stopped if it has begun there.
 
-    Gin files set every argument but the first two.
+    Gin files set every argument but the first three.
 
     Args:
         workdir: Where everything is written.
         ready: Called when all parts are built and nothing is written yet; may refuse the run.
+        begun: Called when the first round is done: all parts work together.
         data: The real examples.
         generator: Makes the generator, once the seed of the initial weights is set.
         discriminator: Makes the discriminator.
@@ -74,12 +78,14 @@ def train(
         The trained model.
 
     Raises:
-        ValueError: If an argument is out of range; nothing has been written then.
+        TypeError: If `data` is no data set of `tgs.data`.
+        ValueError: If an argument is out of range, or the data do not fit the networks; nothing has
+            been written then.
     """
     for name, value in (("epochs", epochs), ("rounds_per_epoch", rounds_per_epoch)):
         if value is not None and (not isinstance(value, int) or value < 1):
             raise ValueError(f"`{name}` must be an integer >= 1. Received: {value!r}.")
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(checked_seed(seed) % 2**32)  # Keras takes no more bits.
     gan = GAN(generator(), discriminator(), latents=latents)
     gan.compile(
         generator_optimizer=generator_optimizer,
@@ -91,8 +97,9 @@ def train(
         seed=seed,
     )
     gan.weights_in_use.check(weights)
+    _check_data(data, gan.pair)
     measures = [make(real=data) for make in scores]
-    followers: list[keras.callbacks.Callback] = [callbacks.RunLog(workdir.path)]
+    followers: list[keras.callbacks.Callback] = [_Begun(begun), callbacks.RunLog(workdir.path)]
     if measures:
         followers.append(callbacks.Evaluate(measures, at_start=True))
     if sample_rows:
@@ -109,6 +116,43 @@ def train(
         _save_generator(gan, workdir)
     print(report(workdir, gan, measures, weights))
     return gan
+
+
+def _check_data(data: Any, pair: Pair) -> None:
+    """Refuses data that the networks cannot take."""
+    if not isinstance(data, Batches):
+        raise TypeError(
+            "`data` must be a data set of tgs.data. Received: "
+            f"{data!r:.200}. Use @tgs.data.arrays(), with its brackets."
+        )
+    shape, expected = list(data.example_shape), list(pair.example_shape)
+    fits = len(shape) == len(expected) and all(
+        side in (None, given) for side, given in zip(expected, shape, strict=True)
+    )
+    if not fits:
+        raise ValueError(
+            f"`data` must give examples of the networks' shape, {expected}. Received: "
+            f"{data.name!r} of {shape}. Change the networks' image_size and channels, or "
+            "choose other data."
+        )
+    if pair.conditional != (data.num_classes is not None):
+        wanted, given = ("", "none") if pair.conditional else ("no ", "some")
+        raise ValueError(
+            f"`data` must give {wanted}labels, since the networks take {wanted}class labels. "
+            f"Received: {data.name!r} with {given}. Change `labels` of the data, or choose "
+            "other networks."
+        )
+
+
+class _Begun(keras.callbacks.Callback):
+    """Says when the first round is done."""
+
+    def __init__(self, begun: Callable[[], None]) -> None:
+        super().__init__()
+        self._begun = begun
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._begun()
 
 
 class _SaveGenerator(keras.callbacks.Callback):

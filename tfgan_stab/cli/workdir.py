@@ -24,7 +24,8 @@ class Workdir:
     """A folder that holds one run; `with` keeps other processes out of it.
 
     Args:
-        path: The folder; made if it does not exist.
+        path: The folder; made if it does not exist, and removed again if an exception ends the
+            `with` before anything is written.
         resume: `"auto"` continues a run that is there, `"never"` refuses one, `"must"` refuses a
             folder without a checkpoint.
 
@@ -47,6 +48,7 @@ class Workdir:
         self.samples = self.path / "samples"
         self.metrics = self.path / "metrics.jsonl"
         self.generator = self.path / "generator.keras"
+        self._is_new = not self.path.exists()
         self._check_resume(resume)
         self._check_room()
         self._lock: IO[str] | None = None
@@ -69,6 +71,10 @@ class Workdir:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        lock = self.path / ".lock"
+        if kind is not None and self._is_new and list(self.path.glob("*")) == [lock]:
+            lock.unlink()
+            self.path.rmdir()
         if self._lock is not None:
             self._lock.close()
 
@@ -80,10 +86,14 @@ class Workdir:
     @property
     def holds_checkpoint(self) -> bool:
         """Whether a run has got as far as its first checkpoint here."""
-        return self.checkpoints.is_dir() and any(self.checkpoints.iterdir())
+        found = self.checkpoints.iterdir() if self.checkpoints.is_dir() else ()
+        return any(path.suffix != ".unfinished" for path in found)
 
     def settle(self, config: str) -> None:
         """Writes the configuration, or compares it with the one that is there.
+
+        Settings of a run that has no checkpoint yet decide nothing: others replace them, which is
+        said.
 
         Args:
             config: All settings of the run, as a gin file.
@@ -95,13 +105,17 @@ class Workdir:
             write_atomically(self.config, config)
             return
         changes = differences(self.config.read_text(encoding="utf-8"), config)
-        if changes:
-            lines = "\n".join(f"  {change}" for change in changes)
+        if not changes:
+            return
+        lines = "\n".join(f"  {change}" for change in changes)
+        if self.holds_checkpoint:
             raise WorkdirError(
                 f"{self.path} holds a run with other settings (there -> asked for):\n{lines}\n"
                 "Nothing was changed. Choose another --workdir, or ask for the former settings "
                 f"with --gin_file={self.config}."
             )
+        write_atomically(self.config, config)
+        print(f"{self.path} has no checkpoint yet. Its settings were replaced:\n{lines}")
 
     def _check_resume(self, resume: str) -> None:
         if resume == "never" and self.holds_run:
