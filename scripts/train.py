@@ -1,4 +1,4 @@
-"""Trains a GAN: python scripts/train.py --gin_file=... --workdir=... (see --help)."""
+"""Trains a GAN: .venv/bin/python scripts/train.py --gin_file=... --workdir=... (see --help)."""
 
 from tfgan_stab.cli.train import main
 

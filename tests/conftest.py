@@ -9,7 +9,7 @@ import pytest
 
 
 def pytest_ignore_collect(collection_path):
-    """Leaves out programs and helpers that tests use, where doctests would be looked for."""
+    """Leaves out programs and modules that tests use, where doctests would be looked for."""
     if collection_path.suffix == ".py" and not collection_path.name.startswith("test_"):
         return True
     return None

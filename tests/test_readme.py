@@ -2,6 +2,10 @@
 
 import pathlib
 import re
+import subprocess
+import sys
+
+import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -21,6 +25,40 @@ def test_the_example_runs(tmp_path, monkeypatch):
     assert names["images"].shape == (64, 8, 8, 1)
     written = {path.name for path in (tmp_path / "runs" / "example").iterdir()}
     assert written == {"run.json", "metrics.jsonl", "tensorboard", "samples", "checkpoints"}
+
+
+@pytest.mark.slow
+def test_the_command_that_trains_runs(tmp_path):
+    *_, training = blocks("bash")
+    program, workdir = ".venv/bin/python scripts/train.py", "--workdir=runs/simultaneous"
+    assert training.startswith(f"{program} {workdir}")
+    ours = training.replace(".venv/bin/python", sys.executable)
+    ours = ours.replace(workdir, f"--workdir={tmp_path}").rstrip()
+    small = ["epochs = 1", "rounds_per_epoch = 2", "training.train.scores = []"]
+    done = subprocess.run(
+        ["bash", "-c", " ".join([ours, *(f"--gin_param='{setting}'" for setting in small)])],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 rounds, 128 images." in done.stdout
+    config = (tmp_path / "config.gin").read_text(encoding="utf-8")
+    assert "@tgs.Simultaneous()" in config
+    assert "generator_learning_rate = 0.0001" in config
+
+
+def test_commands_use_the_python_that_the_scripts_install():
+    texts = {path: path.read_text(encoding="utf-8") for path in ROOT.glob("gin_configs/*/*.gin")}
+    texts[ROOT / "README.md"] = README
+    texts[ROOT / "scripts" / "train.py"] = (ROOT / "scripts" / "train.py").read_text()
+    found = {
+        path: re.findall(r"(\S*)python scripts/train.py", text) for path, text in texts.items()
+    }
+    assert sum(len(each) for each in found.values()) >= 3
+    assert {prefix for each in found.values() for prefix in each} == {".venv/bin/"}
 
 
 def test_every_file_that_is_named_is_there():
