@@ -290,27 +290,6 @@ def test_data_without_an_order_take_checkpoints_at_epoch_ends_only(tiny, image_g
     assert image_gan.rounds == 6
 
 
-@pytest.mark.parametrize("every", ["epoch", 1, 7])
-def test_best_weights_put_back_at_the_end_are_not_saved(tiny, image_gan, whole, tmp_path, every):
-    def contents():
-        return {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-
-    before = {}
-    note = tiny.Trace(lambda hook: before.update(contents()), "on_train_end")
-    worse = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: logs.update(worse=float(epoch))
-    )
-    stop = keras.callbacks.EarlyStopping("worse", 0, 2, mode="min", restore_best_weights=True)
-    run(tiny, image_gan, worse, stop, note, Checkpoint(tmp_path, every, keep=12), epochs=9)
-    assert image_gan.rounds == STEPS, "the first epoch was the best one"
-    assert before and contents() == before
-    last = {"epoch": 12, 1: 12, 7: 7}[every]
-    assert progress(checkpoints(tmp_path)[0]) == (last, *divmod(last, STEPS))
-    tiny.disturb(image_gan)
-    run(tiny, image_gan, Checkpoint(tmp_path, every))
-    assert tiny.same(tiny.everything(image_gan), whole[0])
-
-
 @pytest.mark.parametrize("keep", [0, -1, 2.0, True, None])
 def test_a_number_to_keep_that_is_none_is_refused(tmp_path, keep):
     with pytest.raises(ValueError, match=f"`keep` must be a number.*Received: {keep!r}. Use 3"):

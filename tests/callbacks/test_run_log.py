@@ -146,7 +146,7 @@ def test_scores_of_another_run_are_kept_under_another_name(tiny, image_gan, tmp_
     assert [line["step"] for line in tiny.lines(tmp_path / "metrics.jsonl")] == [0, 3]
     assert (tmp_path / "metrics.former-1.jsonl").read_text() == written[0]
     assert (tmp_path / "metrics.former-2.jsonl").read_text() == written[1]
-    message = f"scores of another run. They are in {tmp_path / 'metrics.former-2.jsonl'} now."
+    message = f"scores of an earlier run. They are in {tmp_path / 'metrics.former-2.jsonl'} now."
     assert message in capsys.readouterr().out
 
 

@@ -11,35 +11,9 @@ import keras
 import numpy as np
 import pytest
 
-import tfgan_stab as tgs
 from tfgan_stab import configuring
-from tfgan_stab.cli import train, training
-from tfgan_stab.game.pair import Pair
+from tfgan_stab.cli import flags, train, training
 from tfgan_stab.gin_files import text
-
-RUN = "gin_configs/runs/digits.gin"
-
-# The digits run, small enough for a test.
-TINY = [
-    "epochs = 2",
-    "rounds_per_epoch = 3",
-    "latents = 4",
-    "generator_width = 4",
-    "discriminator_width = 4",
-    "batch_size = 8",
-    "training.train.jit_compile = False",
-    "training.train.scores = []",
-]
-
-
-def command(workdir, *params, files=(RUN,), flags=()):
-    return [
-        "train.py",
-        *(f"--gin_file={name}" for name in files),
-        *(f"--gin_param={param}" for param in [*TINY, *params]),
-        f"--workdir={workdir}",
-        *flags,
-    ]
 
 
 def contents(folder):
@@ -51,7 +25,7 @@ def contents(folder):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(command, tmp_path_factory):
     """The workdir of a run that has ended, scored on few samples."""
     workdir = tmp_path_factory.mktemp("finished") / "run"
     done = subprocess.run(
@@ -125,17 +99,20 @@ def test_the_generator_loads_without_this_package_and_samples(finished):
     assert done.stdout == "(2, 8, 8, 1) True\n", done.stderr
 
 
-def trained(workdir, *params, ready=lambda: None):
-    """What the command line trains, and how often it said that training had begun."""
-    configuring.parse([RUN], [*TINY, *params])
+def trained(arguments, ready=lambda: None):
+    """What a command line trains, and how often it said that training had begun."""
+    settings = flags.parse(arguments)
+    configuring.parse(settings.gin_files, settings.gin_params)
     begun = []
     gan = configuring.configured(training.train, given=("workdir", "ready", "begun"))(
-        workdir=train.Workdir(workdir), ready=ready, begun=lambda: begun.append(True)
+        workdir=train.Workdir(settings.workdir), ready=ready, begun=lambda: begun.append(True)
     )
     return gan, len(begun)
 
 
-def test_the_generator_is_saved_with_the_averaged_weights_after_each_epoch(tmp_path, monkeypatch):
+def test_the_generator_is_saved_with_the_averaged_weights_after_each_epoch(
+    command, tmp_path, monkeypatch
+):
     save, in_use = training._save_generator, []
 
     def watched(gan, workdir):
@@ -143,7 +120,7 @@ def test_the_generator_is_saved_with_the_averaged_weights_after_each_epoch(tmp_p
         save(gan, workdir)
 
     monkeypatch.setattr(training, "_save_generator", watched)
-    gan, begun = trained(tmp_path / "run")
+    gan, begun = trained(command(tmp_path / "run"))
     assert in_use == ["ema", "ema", "ema"]  # Two epochs and the end.
     assert begun == gan.rounds == 6
     saved = keras.saving.load_model(tmp_path / "run" / "generator.keras").get_weights()
@@ -155,7 +132,7 @@ def test_the_generator_is_saved_with_the_averaged_weights_after_each_epoch(tmp_p
     assert any(np.any(one != other) for one, other in zip(saved, live, strict=True))
 
 
-def test_the_same_command_again_trains_no_further(finished, capsys):
+def test_the_same_command_again_trains_no_further(command, finished, capsys):
     workdir, _ = finished
     before = contents(workdir)
     params = ["training.train.scores = [@tgs.FID]", "tgs.FID.samples = 100"]
@@ -174,7 +151,7 @@ def test_a_runs_own_config_asks_for_the_same_run(finished):
     assert config.read_bytes() == before
 
 
-def test_other_settings_are_refused_and_nothing_in_the_workdir_changes(finished, capsys):
+def test_other_settings_are_refused_and_nothing_in_the_workdir_changes(command, finished, capsys):
     workdir, _ = finished
     before = contents(workdir)
     assert train.run(command(workdir, "epochs = 3")) == 1
@@ -185,100 +162,13 @@ def test_other_settings_are_refused_and_nothing_in_the_workdir_changes(finished,
     assert contents(workdir) == before
 
 
-def test_resume_never_refuses_a_finished_run(finished, capsys):
+def test_resume_never_refuses_a_finished_run(command, finished, capsys):
     workdir, _ = finished
     assert train.run(command(workdir, flags=["--resume=never"])) == 1
     assert "--resume=never forbids to continue it" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("param", "message"),
-    [
-        ("training.train.epoch = 3", "`training.train` has no argument `epoch`. Did you mean"),
-        ("epochs = 0", "`epochs` must be an integer >= 1. Received: 0."),
-        ("training.train.weights = 'mean'", r"Weights must be one of"),
-        ("discriminator_steps = 0", "`discriminator_steps` must be an integer >= 1"),
-        ("batch_size = 5000", "batch"),
-        ("seed = 'today'", "`seed` must be an integer"),
-        ("generator_width = 'wide'", "--traceback shows where."),
-        (
-            "training.train.data = @tgs.data.digits",
-            "`data` must be a data set of tgs.data. Received: <function digits",
-        ),
-        (
-            "training.train.data = @tgs.data.mixture()",
-            "networks' shape, [8, 8, 1]. Received: 'mixture/grid-16' of [2]. Change",
-        ),
-        (
-            "tgs.data.digits.labels = True",
-            "`data` must give no labels, since the networks take no class labels. "
-            "Received: 'digits' with some. Change `labels` of the data",
-        ),
-        ("tgs.Simultaneous.name = 3", "`tgs.Simultaneous` has no argument `name`"),
-        ("tgs.FID.samples = 3", "--gin_param=tgs.FID.samples = 3 has no effect"),
-    ],
-)
-def test_wrong_settings_are_one_message_and_leave_nothing_behind(tmp_path, capsys, param, message):
-    assert train.run(command(tmp_path / "run", param)) == 1
-    shown = capsys.readouterr().err
-    assert shown.startswith("error: ") and message in shown
-    assert "In call to" not in shown
-    assert not (tmp_path / "run").exists()
-
-
-def test_traceback_shows_where_an_error_arose(tmp_path):
-    with pytest.raises(ValueError, match="`epochs` must be an integer >= 1"):
-        train.run(command(tmp_path, "epochs = 0", flags=["--traceback"]))
-
-
-def test_a_mistake_found_in_the_first_round_does_not_block_its_own_correction(tmp_path, capsys):
-    wrong, right = (
-        command(
-            tmp_path, "epochs = 1", "rounds_per_epoch = 1", f"discriminator_learning_rate = {r}"
-        )
-        for r in ("'fast'", "1e-3")
-    )
-    assert train.run(wrong) == 1
-    shown = capsys.readouterr().err
-    assert shown.startswith("error: ") and shown.endswith("\n--traceback shows where.\n")
-    assert (tmp_path / "config.gin").exists()
-    assert train.run(right) == 0
-    replaced = (
-        "no checkpoint yet. Its settings were replaced:\n  discriminator_learning_rate: 'fast'"
-    )
-    assert replaced in capsys.readouterr().out
-    assert "discriminator_learning_rate = 0.001" in (tmp_path / "config.gin").read_text()
-
-
-@pytest.mark.parametrize(
-    ("error", "begun", "hidden"),
-    [
-        (ValueError, False, True),
-        (TypeError, False, True),
-        (OSError, True, True),
-        (ValueError, True, False),
-        (TypeError, True, False),
-        (LookupError, False, False),
-    ],
-)
-def test_errors_before_the_first_round_and_those_of_files_are_one_message(
-    tmp_path, capsys, monkeypatch, error, begun, hidden
-):
-    def failing(**given):
-        if begun:
-            given["begun"]()
-        raise error("deep down")
-
-    monkeypatch.setattr(configuring, "configured", lambda function, given: failing)
-    if hidden:
-        assert train.run(command(tmp_path)) == 1
-        assert capsys.readouterr().err.startswith("error: deep down\n")
-    else:
-        with pytest.raises(error, match="deep down"):
-            train.run(command(tmp_path))
-
-
-def test_an_interrupted_run_says_how_to_go_on(tmp_path, capsys, monkeypatch):
+def test_an_interrupted_run_says_how_to_go_on(command, tmp_path, capsys, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
@@ -294,11 +184,14 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path, capsys, monkeypatch):
         ("updates/alternating.gin", "training.train.scheme", "@tgs.Alternating()"),
     ],
 )
-def test_a_further_file_swaps_one_thing(tmp_path, name, setting, value):
+def test_a_further_file_swaps_one_thing(command, tmp_path, name, setting, value):
+    def stop():
+        raise InterruptedError("ready")
+
     settings = {}
-    for folder, files in (("one", (RUN,)), ("other", (RUN, f"gin_configs/{name}"))):
+    for folder, more in (("one", []), ("other", [f"--gin_file=gin_configs/{name}"])):
         with pytest.raises(InterruptedError, match="ready"):
-            build(tmp_path / folder, files)
+            trained(command(tmp_path / folder, flags=more), ready=stop)
         settings[folder] = text.settings_of(configuring.operative_text())
     assert settings["other"][setting] == value
     ignored = {setting, "discriminator_steps", "tgs.Alternating.discriminator_steps"}
@@ -306,31 +199,10 @@ def test_a_further_file_swaps_one_thing(tmp_path, name, setting, value):
         assert settings["one"].get(key) == settings["other"].get(key)
 
 
-def build(workdir, files):
-    def stop():
-        raise InterruptedError("ready")
-
-    configuring.parse(files, TINY)
-    configuring.configured(training.train, given=("workdir", "ready", "begun"))(
-        workdir=train.Workdir(workdir), ready=stop, begun=stop
-    )
-
-
-def test_networks_with_labels_need_labels(tmp_path):
-    pair = Pair((8, 8, 1), conditional=True)
-    message = (
-        "`data` must give labels, since the networks take class labels. Received: .* with none"
-    )
-    with pytest.raises(ValueError, match=message):
-        training._check_data(tgs.data.digits(), pair)
-    training._check_data(tgs.data.digits(labels=True), pair)
-    training._check_data(tgs.data.digits(), Pair((None, None, 1), conditional=False))
-
-
-def test_runs_with_the_same_seed_begin_with_the_same_weights(tmp_path, monkeypatch):
+def test_runs_with_the_same_seed_begin_with_the_same_weights(command, tmp_path, monkeypatch):
     monkeypatch.setattr(training.GAN, "fit", lambda *_, **__: None)
     weights = [
-        trained(tmp_path / str(number), f"seed = {seed}")[0].get_weights()
+        trained(command(tmp_path / str(number), f"seed = {seed}"))[0].get_weights()
         for number, seed in enumerate([2**61, 2**61, 2**61 + 1])
     ]
     for one, other in zip(*weights[:2], strict=True):

@@ -147,7 +147,9 @@ class RunLog(keras.callbacks.Callback):
             numbered = (self._metrics_file.with_suffix(f".former-{n}.jsonl") for n in count(1))
             former = next(path for path in numbered if not path.exists())
             self._metrics_file.rename(former)
-            print(f"{self._metrics_file} held the scores of another run. They are in {former} now.")
+            print(
+                f"{self._metrics_file} held the scores of an earlier run. They are in {former} now."
+            )
         else:
             self._metrics_file.unlink(missing_ok=True)
 

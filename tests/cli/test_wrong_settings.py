@@ -1,0 +1,110 @@
+"""What is wrong with settings is one message, and correcting it is enough."""
+
+import pytest
+
+import tfgan_stab as tgs
+from tfgan_stab import configuring
+from tfgan_stab.cli import train, training
+from tfgan_stab.game.pair import Pair
+
+
+@pytest.mark.parametrize(
+    ("param", "message"),
+    [
+        ("training.train.epoch = 3", "`training.train` has no argument `epoch`. Did you mean"),
+        ("epochs = 0", "`epochs` must be an integer >= 1. Received: 0."),
+        ("training.train.weights = 'mean'", r"Weights must be one of"),
+        ("discriminator_steps = 0", "`discriminator_steps` must be an integer >= 1"),
+        ("batch_size = 5000", "batch"),
+        ("seed = 'today'", "`seed` must be an integer"),
+        ("generator_width = 'wide'", "--traceback shows where."),
+        (
+            "training.train.data = @tgs.data.digits",
+            "`data` must be a data set of tgs.data. Received: <function digits",
+        ),
+        (
+            "training.train.data = @tgs.data.mixture()",
+            "networks' shape, [8, 8, 1]. Received: 'mixture/grid-16' of [2]. Change",
+        ),
+        (
+            "tgs.data.digits.labels = True",
+            "`data` must give no labels, since the networks take no class labels. "
+            "Received: 'digits' with some. Change `labels` of the data",
+        ),
+        ("tgs.Simultaneous.name = 3", "`tgs.Simultaneous` has no argument `name`"),
+        ("tgs.FID.samples = 3", "--gin_param=tgs.FID.samples = 3 has no effect"),
+    ],
+)
+def test_wrong_settings_are_one_message_and_leave_nothing_behind(
+    command, tmp_path, capsys, param, message
+):
+    assert train.run(command(tmp_path / "run", param)) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("error: ") and message in shown
+    assert "In call to" not in shown
+    assert not (tmp_path / "run").exists()
+
+
+def test_traceback_shows_where_an_error_arose(command, tmp_path):
+    with pytest.raises(ValueError, match="`epochs` must be an integer >= 1"):
+        train.run(command(tmp_path, "epochs = 0", flags=["--traceback"]))
+
+
+def test_a_mistake_found_in_the_first_round_does_not_block_its_own_correction(
+    command, tmp_path, capsys
+):
+    wrong, right = (
+        command(
+            tmp_path, "epochs = 1", "rounds_per_epoch = 1", f"discriminator_learning_rate = {r}"
+        )
+        for r in ("'fast'", "1e-3")
+    )
+    assert train.run(wrong) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("error: ") and shown.endswith("\n--traceback shows where.\n")
+    assert (tmp_path / "config.gin").exists()
+    assert train.run(right) == 0
+    replaced = (
+        "no checkpoint yet. Its settings were replaced:\n  discriminator_learning_rate: 'fast'"
+    )
+    assert replaced in capsys.readouterr().out
+    assert "discriminator_learning_rate = 0.001" in (tmp_path / "config.gin").read_text()
+
+
+@pytest.mark.parametrize(
+    ("error", "begun", "hidden"),
+    [
+        (ValueError, False, True),
+        (TypeError, False, True),
+        (OSError, True, True),
+        (ValueError, True, False),
+        (TypeError, True, False),
+        (LookupError, False, False),
+    ],
+)
+def test_errors_before_the_first_round_and_those_of_files_are_one_message(
+    command, tmp_path, capsys, monkeypatch, error, begun, hidden
+):
+    def failing(**given):
+        if begun:
+            given["begun"]()
+        raise error("deep down")
+
+    monkeypatch.setattr(configuring, "configured", lambda function, given: failing)
+    if hidden:
+        assert train.run(command(tmp_path)) == 1
+        assert capsys.readouterr().err.startswith("error: deep down\n")
+    else:
+        with pytest.raises(error, match="deep down"):
+            train.run(command(tmp_path))
+
+
+def test_networks_with_labels_need_labels(tmp_path):
+    pair = Pair((8, 8, 1), conditional=True)
+    message = (
+        "`data` must give labels, since the networks take class labels. Received: .* with none"
+    )
+    with pytest.raises(ValueError, match=message):
+        training._check_data(tgs.data.digits(), pair)
+    training._check_data(tgs.data.digits(labels=True), pair)
+    training._check_data(tgs.data.digits(), Pair((None, None, 1), conditional=False))
