@@ -2,6 +2,7 @@
 
 import importlib.util
 import pathlib
+import random
 
 import gin
 import numpy as np
@@ -17,7 +18,8 @@ def pytest_ignore_collect(collection_path):
 
 @pytest.fixture(autouse=True)
 def known_state():
-    """Fixes NumPy's seed, and forgets the configuration of the former test."""
+    """Fixes the seeds, Keras' initial weights too, and forgets the former test's configuration."""
+    random.seed(0)  # where Keras takes the seeds of initial weights from
     np.random.seed(0)
     gin.clear_config()
 
