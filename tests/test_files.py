@@ -1,6 +1,7 @@
 """Files are replaced whole or not at all."""
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -59,3 +60,36 @@ def test_a_disk_that_is_full_keeps_the_former_file_and_says_which_one_failed(tmp
     assert f"Could not write {target}: File too large" in done.stderr
     assert target.read_text() == "former"
     assert os.listdir(tmp_path) == ["metrics.jsonl"]
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_one(tmp_path):
+    target = tmp_path / "samples-1.png"
+    program = textwrap.dedent(
+        """
+        import os, signal, sys
+        from tfgan_stab import files
+        with files.replacing(sys.argv[1]) as draft:
+            draft.write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+        """
+    )
+    command = [sys.executable, "-c", program, str(target)]
+    assert subprocess.run(command, check=False, timeout=60).returncode == -signal.SIGKILL
+    assert len(os.listdir(tmp_path)) == 1
+    files.write_atomically(tmp_path / "samples-2.png", "another")
+    assert len(os.listdir(tmp_path)) == 2, "another file's drafts are not ours to remove"
+    files.write_atomically(target, "whole")
+    assert sorted(os.listdir(tmp_path)) == ["samples-1.png", "samples-2.png"]
+
+
+def test_the_draft_of_a_living_process_stays(tmp_path):
+    target = tmp_path / "cache.npz"
+    with files.replacing(target) as draft:
+        draft.write_text("mine")
+        # The parent process lives, whoever it belongs to.
+        other = draft.with_name(draft.name.replace(str(os.getpid()), str(os.getppid())))
+        other.write_text("theirs")
+        files.write_atomically(tmp_path / "cache2.npz", "text")
+    assert target.read_text() == "mine"
+    files.write_atomically(target, "newer")
+    assert other.read_text() == "theirs"

@@ -5,8 +5,10 @@ beside the target, then onto the disk, then over the target in one step.
 """
 
 import contextlib
+import glob
 import os
 import pathlib
+import socket
 from collections.abc import Iterator
 
 __all__ = ["flush", "replacing", "write_atomically"]
@@ -37,8 +39,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
         'fid 8.5'
     """
     path = pathlib.Path(path)
-    draft = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    before, after = _affixes(path)
+    draft = path.with_name(f"{before}{os.getpid()}{after}")
     try:
+        _sweep(path)
         yield draft
         flush(draft)
         os.replace(draft, path)
@@ -78,6 +82,30 @@ def flush(path: pathlib.Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _affixes(path: pathlib.Path) -> tuple[str, str]:
+    """Returns how the names of drafts of `path` begin and end; a process stands between."""
+    return f".{path.stem}.", f"@{socket.gethostname()}{path.suffix}"
+
+
+def _sweep(path: pathlib.Path) -> None:
+    """Removes what processes of this machine left of `path` when they were killed."""
+    before, after = _affixes(path)
+    for other in path.parent.glob(f"{glob.escape(before)}*{glob.escape(after)}"):
+        process = other.name.removeprefix(before).removesuffix(after)
+        if process.isdigit() and not _alive(int(process)):
+            other.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # Sends nothing.
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # Somebody else's.
+        return True
+    return True
 
 
 def _explained(error: OSError, path: pathlib.Path) -> OSError:
