@@ -11,7 +11,7 @@ VERSION = re.search(
 ).group(1)
 
 # Ruff exactly, since each version formats a little differently.
-TESTS = ["pytest>=8.0", "pytest-timeout>=2.3", "ruff==0.17.6", "mypy>=1.11"]
+TESTS = ["pytest>=8.0", "pytest-timeout>=2.3", "pytest-xdist>=3.6", "ruff==0.17.6", "mypy>=1.11"]
 DOCS = ["mkdocs>=1.6", "mkdocstrings[python]>=0.26"]
 
 setuptools.setup(
@@ -46,6 +46,7 @@ setuptools.setup(
         "absl-py>=2.1",
         "gin-config>=0.5",
         "scikit-learn>=1.4",
+        "matplotlib>=3.8",
     ],
     extras_require={"tests": TESTS, "docs": DOCS, "dev": [*TESTS, *DOCS, "pre-commit>=3.7"]},
     entry_points={"console_scripts": ["tfgan-stab-train=tfgan_stab.cli.train:main"]},

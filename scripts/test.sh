@@ -7,6 +7,9 @@
 #   all     full, then lowest
 source "$(dirname -- "${BASH_SOURCE[0]}")/setup_venv.sh"
 
+# One process per core, each with whole files of tests: what a file builds once is built once.
+on_all_cores=(--numprocesses=logical --dist=loadfile)
+
 run_checks() {
   set_up_venv "$root/.venv" "[tests]" 13
   local bin="$root/.venv/bin"
@@ -17,14 +20,14 @@ run_checks() {
   step "types"
   "$bin/mypy"
   step "tests"
-  "$bin/python" -m pytest "$@"
+  "$bin/python" -m pytest "${on_all_cores[@]}" "$@"
 }
 
 run_lowest() {
   # TensorFlow 2.18, the oldest supported, has no packages for Python 3.13.
   set_up_venv "$root/.venv-lowest" "[tests]" 12 "$root/tests/constraints/lowest.txt"
   step "tests with the oldest supported packages"
-  "$root/.venv-lowest/bin/python" -m pytest -m "not slow" "$@"
+  "$root/.venv-lowest/bin/python" -m pytest "${on_all_cores[@]}" -m "not slow" "$@"
 }
 
 cd "$root"

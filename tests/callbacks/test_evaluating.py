@@ -116,6 +116,7 @@ def test_scoring_leaves_training_alone(tiny, image_gan):
     assert tiny.same(tiny.everything(image_gan), expected)
 
 
+@pytest.mark.slow
 def test_fid_is_one_of_the_scores(tiny, image_gan):
     real = np.concatenate(list(tiny.images().examples(limit=100).as_numpy_iterator()))
 

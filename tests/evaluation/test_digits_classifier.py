@@ -77,6 +77,7 @@ def test_the_forward_pass_is_traced_once(classifier, images):
     assert classifier._forward.experimental_get_tracing_count() == 1
 
 
+@pytest.mark.slow
 def test_one_classifier_trains_to_the_same_bits_in_two_processes(classifier, tmp_path):
     assert in_a_new_process(HASH, tmp_path) == classifier.content_hash
 
@@ -141,6 +142,7 @@ def test_a_folder_that_cannot_be_written_is_said_and_scoring_goes_on(
         assert kept_nowhere(images[:3]).shape == (3, 64)
 
 
+@pytest.mark.slow
 @pytest.mark.multi_device
 def test_the_classifier_trains_the_same_under_a_strategy(classifier, tmp_path):
     # Devices can only be made before TensorFlow starts, so this takes a process of its own.

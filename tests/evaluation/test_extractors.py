@@ -137,7 +137,9 @@ def test_what_cannot_be_called_is_refused(value):
 
 
 @pytest.mark.parametrize(
-    "wrong", [lambda x: x, lambda x: tf.reduce_mean(x), lambda x: flat(x)[:2]], ids=str
+    "wrong",
+    [lambda x: x, lambda x: tf.reduce_mean(x), lambda x: flat(x)[:2]],
+    ids=["images", "one number", "too few"],
 )
 def test_features_that_are_not_a_vector_for_each_image_are_refused(wrong):
     with pytest.raises(ValueError, match=r"must return features \[256, features\].*Received"):
