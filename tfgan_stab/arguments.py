@@ -1,8 +1,10 @@
 """What `GAN.compile` is given, checked before anything is built."""
 
+import math
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from tfgan_stab.game.players import Players
 
@@ -23,18 +25,26 @@ def checked_optimizers(generator: Any, discriminator: Any) -> Players:
 
     Raises:
         TypeError: If one is no Keras optimizer.
-        ValueError: If one is in use already, or both are the same object.
+        ValueError: If one is in use already, both are the same object, or a learning rate is
+            negative or no finite number.
     """
     optimizers = Players(
         _optimizer("generator_optimizer", generator),
         _optimizer("discriminator_optimizer", discriminator),
     )
     for player, optimizer in optimizers._asdict().items():
+        _check_learning_rate(player, optimizer)
         if optimizer.use_ema:
             raise ValueError(
                 f"`{player}_optimizer` must leave averaging to the GAN, which knows batch "
                 "statistics and swaps. Received: use_ema=True. Write compile(..., averages={'ema': "
                 f"tgs.ExponentialAverage({optimizer.ema_momentum})}})."
+            )
+        if optimizer.gradient_accumulation_steps:
+            raise ValueError(
+                f"`{player}_optimizer` must move at each call: a scheme's trial steps and moves "
+                "would be mixed. Received: gradient_accumulation_steps="
+                f"{optimizer.gradient_accumulation_steps}. Use a larger batch."
             )
         if optimizer.built:
             raise ValueError(
@@ -47,6 +57,19 @@ def checked_optimizers(generator: Any, discriminator: Any) -> Players:
             "two, with two learning rates if you like (TTUR)."
         )
     return optimizers
+
+
+def _check_learning_rate(player: str, optimizer: keras.optimizers.Optimizer) -> None:
+    try:
+        rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+    except (ValueError, TypeError, tf.errors.OpError):  # What a schedule makes of words.
+        rate = math.nan
+    if not math.isfinite(rate) or rate < 0:
+        given = optimizer.get_config()["learning_rate"]
+        raise ValueError(
+            f"`{player}_optimizer` must have a finite learning rate >= 0. Received: {given!r}. Use "
+            "keras.optimizers.Adam(1e-4, beta_1=0.5)."
+        )
 
 
 def _optimizer(name: str, given: Any) -> keras.optimizers.Optimizer:
@@ -64,3 +87,17 @@ def _optimizer(name: str, given: Any) -> keras.optimizers.Optimizer:
             "Use keras.optimizers.Adam(1e-4, beta_1=0.5), an instance."
         )
     return given
+
+
+def copied(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """Returns a new optimizer with the same settings and the very same learning rate."""
+    config = optimizer.get_config()
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        del config["inner_optimizer"]
+        return type(optimizer)(copied(optimizer.inner_optimizer), **config)
+    copy = type(optimizer).from_config({**config, "learning_rate": 0.0})
+    # A schedule of the user's need not be known to Keras, and a rate may be set later on.
+    for name in ("_learning_rate", "_exclude_from_weight_decay_pattern"):
+        if hasattr(optimizer, name):
+            vars(copy)[name] = getattr(optimizer, name)
+    return copy

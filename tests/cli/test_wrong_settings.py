@@ -54,21 +54,25 @@ def test_a_mistake_found_in_the_first_round_does_not_block_its_own_correction(
     command, tmp_path, capsys
 ):
     wrong, right = (
-        command(
-            tmp_path, "epochs = 1", "rounds_per_epoch = 1", f"discriminator_learning_rate = {r}"
-        )
-        for r in ("'fast'", "1e-3")
+        command(tmp_path, "epochs = 1", "rounds_per_epoch = 1", f"beta_1 = {value}")
+        for value in ("'fast'", "0.25")
     )
     assert train.run(wrong) == 1
     shown = capsys.readouterr().err
     assert shown.startswith("error: ") and shown.endswith("\n--traceback shows where.\n")
     assert (tmp_path / "config.gin").exists()
     assert train.run(right) == 0
-    replaced = (
-        "no checkpoint yet. Its settings were replaced:\n  discriminator_learning_rate: 'fast'"
-    )
+    replaced = "no checkpoint yet. Its settings were replaced:\n  beta_1: 'fast'"
     assert replaced in capsys.readouterr().out
-    assert "discriminator_learning_rate = 0.001" in (tmp_path / "config.gin").read_text()
+    assert "beta_1 = 0.25" in (tmp_path / "config.gin").read_text()
+
+
+def test_a_learning_rate_in_words_is_refused_before_anything_is_written(command, tmp_path, capsys):
+    assert train.run(command(tmp_path, "discriminator_learning_rate = 'fast'")) == 1
+    shown = capsys.readouterr().err
+    assert "`discriminator_optimizer` must have a finite learning rate" in shown
+    assert "'fast'" in shown
+    assert not (tmp_path / "config.gin").exists()
 
 
 @pytest.mark.parametrize(
