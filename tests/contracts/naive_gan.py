@@ -43,10 +43,15 @@ class NaiveGan:
 
     Args:
         optimizers: The generator's and the discriminator's.
+        look_optimizers: Those for trial steps; the same ones unless given.
     """
 
-    def __init__(self, optimizers):
+    def __init__(self, optimizers, look_optimizers=None):
         self.optimizers = optimizers
+        self.look_optimizers = look_optimizers or optimizers
+
+    def look(self, player, weights, slopes):
+        return self.look_optimizers[player](weights, slopes)
 
     def move(self, player, weights, slopes):
         return self.optimizers[player](weights, slopes)

@@ -1,11 +1,16 @@
 """Every scheme, once, and a small GAN to hold each to the same promises.
 
-A new scheme takes one line here: its name, itself, and how a plain NumPy program plays a round of
-it (`naive_gan.py` has what such a program needs).
+A new scheme takes one line in `SCHEMES`: its name, itself, and what makes a plain NumPy program
+that plays it, a function `(game, params, parts) -> params` (`naive_gan.py` has the game).
 """
 
 from tfgan_stab.updates.alternating import Alternating
+from tfgan_stab.updates.extragradient import Extragradient
+from tfgan_stab.updates.lookahead import Lookahead
+from tfgan_stab.updates.optimistic import OptimisticGradient
+from tfgan_stab.updates.runge_kutta import RungeKutta
 from tfgan_stab.updates.simultaneous import Simultaneous
+from tfgan_stab.updates.tableaus import EULER, HEUN, MIDPOINT, RALSTON, RK4
 
 
 def simultaneous(game, params, parts):
@@ -22,8 +27,121 @@ def alternating(game, params, parts):
     return [game.move(0, generator, slope), discriminator]
 
 
+def runge_kutta(a, b):
+    """Coefficients written out again, so that a slip in the package's is seen."""
+
+    def mean(factors, slopes, player, i):
+        return sum(f * s[player][i] for f, s in zip(factors, slopes, strict=True))
+
+    def play(game, params, parts):
+        slopes = []
+        for stage, row in enumerate(a):
+            trial = [
+                [
+                    w + game.optimizers[player].rate * mean(row, slopes, player, i)
+                    for i, w in enumerate(params[player])
+                ]
+                for player in (0, 1)
+            ]
+            part = parts[stage % len(parts)]
+            slopes.append([game.slope(player, trial, part) for player in (0, 1)])
+        means = [
+            [mean(b, slopes, player, i) for i in range(len(params[player]))] for player in (0, 1)
+        ]
+        return [game.move(player, params[player], means[player]) for player in (0, 1)]
+
+    return play
+
+
+def extragradient(game, params, parts):
+    slopes = [game.slope(player, params, parts[0]) for player in (0, 1)]
+    trial = [game.look(player, params[player], slopes[player]) for player in (0, 1)]
+    slopes = [game.slope(player, trial, parts[-1]) for player in (0, 1)]
+    return [game.move(player, params[player], slopes[player]) for player in (0, 1)]
+
+
+def optimistic():
+    memory = []
+
+    def play(game, params, parts):
+        moved = simultaneous(game, params, parts)
+        steps = [
+            [m - w for m, w in zip(*pair, strict=True)] for pair in zip(moved, params, strict=True)
+        ]
+        former = memory.pop() if memory else steps
+        memory.append(steps)
+        return [
+            [w + 2 * d - e for w, d, e in zip(*own, strict=True)]
+            for own in zip(params, steps, former, strict=True)
+        ]
+
+    return play
+
+
+def lookahead(inner, period, alpha, super_period=None):
+    snapshots = {}
+    rounds = [0]
+
+    def pull(name, params):
+        slow = snapshots[name]
+        snapshots[name] = [
+            [s + alpha * (w - s) for s, w in zip(*own, strict=True)]
+            for own in zip(slow, params, strict=True)
+        ]
+        return snapshots[name]
+
+    def play(game, params, parts):
+        if not snapshots:
+            snapshots.update(slow=params, super_slow=params)
+        params = inner(game, params, parts)
+        rounds[0] += 1
+        if rounds[0] % period == 0:
+            params = pull("slow", params)
+            overwrite_inner(params)
+        if super_period and rounds[0] % super_period == 0:
+            params = snapshots["slow"] = pull("super_slow", params)
+            overwrite_inner(params)
+        return params
+
+    def overwrite_inner(params):
+        if hasattr(inner, "overwrite"):
+            inner.overwrite(params)
+
+    def overwrite(params):
+        snapshots.update(slow=params, super_slow=params)
+        overwrite_inner(params)
+
+    play.overwrite = overwrite
+    return play
+
+
+HALF, THIRD, SIXTH = 1 / 2, 1 / 3, 1 / 6
+AS_RK4 = runge_kutta([[], [HALF], [0, HALF], [0, 0, 1]], [SIXTH, THIRD, THIRD, SIXTH])
+
 SCHEMES = {
-    "simultaneous": (Simultaneous(), simultaneous),
-    "alternating": (Alternating(), alternating),
-    "alternating_3": (Alternating(3), alternating),
+    "simultaneous": (Simultaneous(), lambda: simultaneous),
+    "alternating": (Alternating(), lambda: alternating),
+    "alternating_3": (Alternating(3), lambda: alternating),
+    "euler": (RungeKutta(EULER), lambda: simultaneous),
+    "midpoint": (RungeKutta(MIDPOINT), lambda: runge_kutta([[], [HALF]], [0, 1])),
+    "heun": (RungeKutta(HEUN), lambda: runge_kutta([[], [1]], [HALF, HALF])),
+    "ralston": (RungeKutta(RALSTON), lambda: runge_kutta([[], [2 / 3]], [1 / 4, 3 / 4])),
+    "rk4": (RungeKutta(RK4), lambda: AS_RK4),
+    "rk4_fresh": (RungeKutta(RK4, batches="fresh"), lambda: AS_RK4),
+    "extragradient": (Extragradient(), lambda: extragradient),
+    "extragradient_fresh": (Extragradient(batches="fresh"), lambda: extragradient),
+    "extragradient_separate": (Extragradient(state="separate"), lambda: extragradient),
+    "optimistic": (OptimisticGradient(), optimistic),
+    "lookahead": (
+        Lookahead(Alternating(), sync_period=2, slow_step_size=0.3),
+        lambda: lookahead(alternating, 2, 0.3),
+    ),
+    "lookahead_of_extragradient": (
+        Lookahead(Extragradient(), sync_period=1, slow_step_size=0.5, super_slow_period=2),
+        lambda: lookahead(extragradient, 1, 0.5, 2),
+    ),
+    "lookahead_of_lookahead": (
+        Lookahead(Lookahead(Simultaneous(), 1, 0.5), sync_period=2, slow_step_size=0.25),
+        lambda: lookahead(lookahead(simultaneous, 1, 0.5), 2, 0.25),
+    ),
 }

@@ -7,25 +7,32 @@ import tensorflow as tf
 from naive_gan import Adam, NaiveGan, Sgd
 from schemes import SCHEMES
 
-import tfgan_stab as tgs
 from tfgan_stab.game import noise
 from tfgan_stab.model import GAN
+from tfgan_stab.updates.scheme import separate_looks
 
 BATCH = 8
 LATENTS = 3
 SEED = 11
 RATES = (0.05, 0.1)
 
-scheme_names = pytest.mark.parametrize("name", SCHEMES)
+# Of the others the promises are tested too, where time allows.
+QUICK = {"simultaneous", "alternating_3", "rk4", "lookahead", "extragradient_separate"}
+scheme_names = pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in SCHEMES],
+)
 
 
-@pytest.fixture(autouse=True)
-def float64():
+def in_float64():
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
     yield
     keras.config.set_floatx("float32")
     keras.config.set_dtype_policy("float32")
+
+
+float64 = pytest.fixture(in_float64, autouse=True)
 
 
 def perceptron(inputs, outputs):
@@ -80,25 +87,28 @@ def test_three_rounds_are_those_of_a_naive_program(name, optimizer):
     params = weights(gan)
     data = reals(name, 3)
     kind = {"sgd": Sgd, "adam": Adam}[optimizer]
-    game = NaiveGan([kind(rate) for rate in RATES])
+    looks = [kind(rate) for rate in RATES] if separate_looks(SCHEMES[name][0]) else None
+    game = NaiveGan([kind(rate) for rate in RATES], looks)
+    play = SCHEMES[name][1]()
     for number, rows in enumerate(data):
         parts = []
         for part, own in enumerate(np.split(rows, SCHEMES[name][0].parts)):
             key = noise.key(SEED, noise.TRAINING, number, part)
             parts.append((own, gan.latents(BATCH, key).numpy().astype("float64")))
-        params = SCHEMES[name][1](game, params, parts)
+        params = play(game, params, parts)
     # Keras keeps learning rates in float32, and Adam's betas too: 1 - 0.999 loses 5 digits there.
     tolerance = {"sgd": {"rtol": 1e-6, "atol": 1e-8}, "adam": {"rtol": 1e-4, "atol": 1e-5}}
     assert_close(train(gan, data), params, **tolerance[optimizer])
 
 
-@scheme_names
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCHEMES)
 def test_eager_graph_and_xla_agree(name):
     data = reals(name, 3)
     graph = train(make(name, "adam"), data)
     eager = train(make(name, "adam", run_eagerly=True), data)
     compiled_gan = make(name, "adam", jit_compile=True)
-    assert compiled_gan.compilation.scope == "round"
+    assert compiled_gan.compilation.scope in ("round", "field")
     compiled = train(compiled_gan, data)
     assert_close(eager, graph, rtol=1e-12)
     # XLA draws the same random bits; what it makes of sine and logarithm is its own.
@@ -118,8 +128,8 @@ def test_the_round_is_traced_once_and_the_field_once_for_each_choice_of_players(
     gan.train_step = counted
     train(gan, reals(name, 5))
     assert len(traces) == 1
-    choices = 1 if name == "simultaneous" else 2
-    assert gan._field.experimental_get_tracing_count() == choices
+    choices = 2 if "alternating" in repr(SCHEMES[name][0]).lower() else 1
+    assert gan._functions.field.experimental_get_tracing_count() == choices
 
 
 @scheme_names
@@ -157,20 +167,29 @@ def test_a_scheme_survives_keras_serialization(name):
     assert copy == scheme
 
 
-def test_schedules_are_followed_round_by_round():
-    gan = make("simultaneous")
-    rates = [0.1, 0.01, 0.0]
-    schedules = [keras.optimizers.schedules.PiecewiseConstantDecay([0, 1], rates) for _ in range(2)]
+@pytest.mark.parametrize(
+    "name",
+    ["alternating_3", "rk4", "extragradient", "extragradient_separate", "lookahead"],
+)
+def test_schedules_count_rounds_however_often_a_player_moves(name):
+    scheme, naive = SCHEMES[name]
+    gan = make(name)
+    rates = [0.1, 0.01, 0.05, 0.0]
+    schedule = keras.optimizers.schedules.PiecewiseConstantDecay([0, 1, 2], rates)
     gan.compile(
-        *(keras.optimizers.SGD(s) for s in schedules),
-        scheme=tgs.Simultaneous(),
+        keras.optimizers.SGD(schedule),
+        keras.optimizers.SGD(schedule),
+        scheme=scheme,
         seed=SEED,
         jit_compile=False,
     )
     params = weights(gan)
-    data = reals("simultaneous", 3)
+    data = reals(name, 4)
+    play = naive()
     for number, rows in enumerate(data):
-        game = NaiveGan([Sgd(rates[number])] * 2)
-        latents = gan.latents(BATCH, noise.key(SEED, noise.TRAINING, number, 0)).numpy()
-        params = SCHEMES["simultaneous"][1](game, params, [(rows, latents.astype("float64"))])
+        parts = []
+        for part, own in enumerate(np.split(rows, scheme.parts)):
+            key = noise.key(SEED, noise.TRAINING, number, part)
+            parts.append((own, gan.latents(BATCH, key).numpy().astype("float64")))
+        params = play(NaiveGan([Sgd(rates[number])] * 2), params, parts)
     assert_close(train(gan, data), params, rtol=1e-6, atol=1e-8)

@@ -54,6 +54,11 @@ class Alternating(Serializable):
         """One evaluation for each update; each of one player's slopes only."""
         return self.discriminator_steps + 1
 
+    @property
+    def first_weight(self) -> float:
+        """The whole of the discriminator's first move."""
+        return 1.0
+
     def init(self, params: Players) -> Any:
         """Remembers nothing."""
         del params

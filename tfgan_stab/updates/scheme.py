@@ -91,3 +91,40 @@ def check_scheme(scheme: Any) -> Scheme:
         "`scheme` must be an update scheme such as `tgs.Alternating()`, with `parts`, "
         f"`evaluations`, `init` and `step`. Received: {what}. {fix}"
     )
+
+
+def separate_looks(scheme: Scheme) -> bool:
+    """Returns whether a scheme wants optimizers of its own for trial steps.
+
+    A scheme says so by an attribute `separate_looks`; those that take no trial steps need none.
+    """
+    return bool(getattr(scheme, "separate_looks", False))
+
+
+def first_weight(scheme: Scheme) -> float | None:
+    """Returns the part of a scheme's step that the slope of its first evaluation makes.
+
+    A scheme says so by an attribute `first_weight`; 0 if that slope only leads to trial points.
+    `None` if the scheme does not say.
+    """
+    return getattr(scheme, "first_weight", None)
+
+
+def shortest_period(scheme: Scheme) -> int | None:
+    """Returns how many rounds lie between the synchronizations of a scheme; `None` without any.
+
+    A scheme says so by an attribute `sync_period`; where one wraps another, the inner one's counts.
+    """
+    inner = getattr(scheme, "inner", None)
+    period = None if inner is None else shortest_period(inner)
+    return getattr(scheme, "sync_period", None) if period is None else period
+
+
+def restarted(scheme: Scheme, state: Any, params: Players) -> Any:
+    """Returns a scheme's state after something around it has pulled the players to `params`.
+
+    A scheme that keeps weights of its own, slow ones for example, has a method `restarted(state,
+    params)`; what others remember stays as it is.
+    """
+    restart = getattr(scheme, "restarted", None)
+    return state if restart is None else restart(state, params)

@@ -38,6 +38,11 @@ class Simultaneous(Serializable):
         """One evaluation a round, of both players' slopes."""
         return 1
 
+    @property
+    def first_weight(self) -> float:
+        """The whole step: there is one evaluation."""
+        return 1.0
+
     def init(self, params: Players) -> Any:
         """Remembers nothing."""
         del params

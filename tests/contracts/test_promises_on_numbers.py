@@ -1,0 +1,113 @@
+"""What every scheme promises that players with a few numbers show: cheap, so for each of them."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from schemes import SCHEMES
+
+from tfgan_stab.game.players import BOTH, Players
+from tfgan_stab.updates.scheme import first_weight, separate_looks
+
+each_scheme = pytest.mark.parametrize("name", SCHEMES)
+
+
+class Counted:
+    """A curved game, one strength per part, that notes what it is asked."""
+
+    def __init__(self, step_size=0.1, dtype="float64"):
+        self.step_sizes = Players(tf.constant(step_size, dtype), tf.constant(step_size, dtype))
+        self.asked = []
+        self.first_slope_only = False
+
+    def field(self, params, part=0, players=BOTH):
+        self.asked.append((part, tuple(players)))
+        (x,), (y, z) = params
+        strength = tf.cast(1.0 + part, x.dtype)
+        slopes = Players([-strength * y - x**3], [strength * x[:1] - y, -z * x[:1]])
+        if self.first_slope_only and len(self.asked) > 1:
+            slopes = tf.nest.map_structure(tf.zeros_like, slopes)
+        return Players(
+            *(own if name in players else None for name, own in zip(BOTH, slopes, strict=True))
+        )
+
+    def move(self, params, slopes):
+        return Players(
+            *(
+                own if slope is None else [w + h * s for w, s in zip(own, slope, strict=True)]
+                for own, slope, h in zip(params, slopes, self.step_sizes, strict=True)
+            )
+        )
+
+    look = move
+
+
+def start(dtype="float64"):
+    numbers = ([0.6], [-0.8], [0.3])
+    x, y, z = (tf.constant(own, dtype) for own in numbers)
+    return Players([x], [y, z])
+
+
+@each_scheme
+def test_it_makes_as_many_evaluations_as_it_states_and_uses_every_part(name):
+    scheme, _ = SCHEMES[name]
+    game, params = Counted(), start()
+    state = scheme.init(params)
+    for rounds in range(1, 4):
+        params, state = scheme.step(game, params, state)
+        assert len(game.asked) == rounds * scheme.evaluations
+    assert {part for part, _ in game.asked} == set(range(scheme.parts))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@each_scheme
+def test_it_keeps_structures_shapes_and_types(name, dtype):
+    scheme, _ = SCHEMES[name]
+    params = start(dtype)
+    state = scheme.init(params)
+    after, state_after = scheme.step(Counted(dtype=dtype), params, state)
+    for one, other in ((params, after), (state, state_after)):
+        tf.nest.assert_same_structure(one, other)
+        for a, b in zip(tf.nest.flatten(one), tf.nest.flatten(other), strict=True):
+            assert (a.dtype, a.shape) == (b.dtype, b.shape)
+
+
+@each_scheme
+def test_it_leaves_what_it_is_given_unchanged(name):
+    scheme, _ = SCHEMES[name]
+    params = start()
+    state = scheme.init(params)
+    given = [*tf.nest.flatten(params), *tf.nest.flatten(state)]
+    before = [value.numpy().copy() for value in given]
+    scheme.step(Counted(), params, state)
+    for value, copy in zip(given, before, strict=True):
+        np.testing.assert_array_equal(value.numpy(), copy)
+
+
+@each_scheme
+def test_step_sizes_of_zero_are_the_identity_bit_for_bit(name):
+    scheme, _ = SCHEMES[name]
+    params = start()
+    state = scheme.init(params)
+    for _ in range(4):
+        params, state = scheme.step(Counted(step_size=0.0), params, state)
+    for now, then in zip(tf.nest.flatten(params), tf.nest.flatten(start()), strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+@each_scheme
+def test_the_step_holds_as_much_of_the_first_slope_as_it_says(name):
+    scheme, _ = SCHEMES[name]
+    if hasattr(scheme, "inner"):
+        assert first_weight(scheme) == first_weight(scheme.inner)
+        return
+    game, params = Counted(), start()
+    game.first_slope_only = True
+    after, _ = scheme.step(game, params, scheme.init(params))
+    moved = after.discriminator[0] - params.discriminator[0]
+    slope = Counted().field(params).discriminator[0]
+    np.testing.assert_allclose(moved, 0.1 * first_weight(scheme) * slope, rtol=1e-12)
+
+
+@each_scheme
+def test_only_schemes_with_trial_points_ask_for_optimizers_for_them(name):
+    assert separate_looks(SCHEMES[name][0]) == ("separate" in name)

@@ -1,0 +1,82 @@
+"""Looks one step ahead, then moves from where it stands with the slope it saw there."""
+
+import dataclasses
+from typing import Any
+
+from tfgan_stab.game.players import Players
+from tfgan_stab.serializing import Serializable
+from tfgan_stab.updates.arithmetic import check_batches
+from tfgan_stab.updates.scheme import Game
+
+
+@dataclasses.dataclass(frozen=True)
+class Extragradient(Serializable):
+    """Takes a trial step with both players, and steps from the start with the trial point's slope.
+
+    With field v and the players' optimizers as `look` (trial) and `move`::
+
+        w' = look(w, v(w))
+        w <- move(w, v(w'))
+
+    With `SGD` this is the extragradient method; with `Adam` it is ExtraAdam.
+
+    Args:
+        state: "shared" if trial step and move share one optimizer state, which both advance (the
+            ExtraAdam of Gidel et al.); "separate" if trial steps have optimizers of their own (as
+            the authors of lookahead-minmax train).
+        batches: "shared" to look at one minibatch twice; "fresh" for one per evaluation.
+
+    Raises:
+        ValueError: If an argument is neither of its two values.
+
+    Example:
+        >>> import tfgan_stab as tgs
+        >>> tgs.Extragradient(batches="fresh").parts
+        2
+
+    Source: Korpelevich 1976; Gidel et al. 2019, arXiv 1802.10551, algorithm 4 (ExtraAdam; number
+        from memory).
+    Departures: both players look ahead at once, as in the papers; the code of the authors of
+        lookahead-minmax lets the discriminator look first.
+    """
+
+    state: str = "shared"
+    batches: str = "shared"
+
+    def __post_init__(self) -> None:
+        if self.state not in ("shared", "separate"):
+            raise ValueError(
+                '`state` must be "shared" (one optimizer state for trial steps and moves) or '
+                f'"separate" (two). Received: {self.state!r}.'
+            )
+        check_batches(self.batches)
+
+    @property
+    def parts(self) -> int:
+        """One minibatch, or one for each evaluation."""
+        return 2 if self.batches == "fresh" else 1
+
+    @property
+    def evaluations(self) -> int:
+        """Two evaluations of both players' slopes."""
+        return 2
+
+    @property
+    def separate_looks(self) -> bool:
+        """Whether trial steps need optimizers of their own."""
+        return self.state == "separate"
+
+    @property
+    def first_weight(self) -> float:
+        """Nothing: the first slope only leads to the trial point."""
+        return 0.0
+
+    def init(self, params: Players) -> Any:
+        """Remembers nothing."""
+        del params
+        return ()
+
+    def step(self, game: Game, params: Players, state: Any) -> tuple[Players, Any]:
+        """Plays one round."""
+        trial = game.look(params, game.field(params))
+        return game.move(params, game.field(trial, self.parts - 1)), state
