@@ -10,6 +10,7 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 
+from penalties import PENALTIES  # noqa: E402
 from schemes import SCHEMES  # noqa: E402
 
 import tfgan_stab as tgs  # noqa: E402
@@ -31,7 +32,7 @@ def networks(normalized):
     return generator, discriminator
 
 
-def train(scheme, replicas, jit_compile, normalized=False):
+def train(scheme, penalties, replicas, jit_compile, normalized=False):
     strategy = STRATEGIES[replicas]
     with strategy.scope():
         keras.utils.set_random_seed(1)
@@ -40,6 +41,7 @@ def train(scheme, replicas, jit_compile, normalized=False):
             keras.optimizers.Adam(0.05, beta_1=0.5, clipnorm=0.05),
             keras.optimizers.Adam(0.1, beta_1=0.5, global_clipnorm=0.05, weight_decay=0.01),
             scheme=scheme,
+            penalties=penalties,
             averages={"ema": tgs.ExponentialAverage(0.5)},
             jit_compile=jit_compile,
             seed=2,
@@ -65,21 +67,21 @@ def weights(gan):
     return {v.path: v.numpy() for v in gan.variables if id(v) not in metrics}
 
 
-name, jit_compile = sys.argv[1], {"auto": "auto", "off": False}[sys.argv[2]]
-scheme = SCHEMES[name][0]
-one, history_of_one = train(scheme, 1, False)
-two, history_of_two = train(scheme, 2, jit_compile)
-expected_scope = "field" if jit_compile else "off"
-assert two.compilation.scope == expected_scope, two.compilation
-for (path, a), b in zip(weights(one).items(), weights(two).values(), strict=True):
-    np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5, err_msg=path)
-for key, values in history_of_one.items():
-    np.testing.assert_allclose(values, history_of_two[key], rtol=1e-4, err_msg=key)
-assert int(two.images_seen) == ROUNDS * ROWS * scheme.parts
-train(scheme, 2, jit_compile, normalized=True)
-samples = {w: two.sample(5, weights=w, seed=3) for w in ("live", "ema")}
-for w, values in samples.items():
-    np.testing.assert_allclose(values, one.sample(5, weights=w, seed=3), rtol=1e-3, atol=1e-4)
+def compare(name, xla, penalty):
+    """Trains a scheme on one and on two replicas, and exits with what differs."""
+    jit_compile = {"auto": "auto", "off": False}[xla]
+    scheme, penalties = SCHEMES[name][0], PENALTIES[penalty]
+    one, history_of_one = train(scheme, penalties, 1, False)
+    two, history_of_two = train(scheme, penalties, 2, jit_compile)
+    assert two.compilation.scope == ("field" if jit_compile else "off"), two.compilation
+    for (path, a), b in zip(weights(one).items(), weights(two).values(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5, err_msg=f"{name} {path}")
+    for key, values in history_of_one.items():
+        np.testing.assert_allclose(values, history_of_two[key], rtol=1e-4, err_msg=f"{name} {key}")
+    assert int(two.images_seen) == ROUNDS * ROWS * scheme.parts
+    for own in ("live", "ema"):
+        samples = [gan.sample(5, weights=own, seed=3) for gan in (one, two)]
+        np.testing.assert_allclose(*samples, rtol=1e-3, atol=1e-4)
 
 
 def uneven(replicas, rows):
@@ -95,7 +97,7 @@ def uneven(replicas, rows):
     return gan, found
 
 
-if name == "simultaneous" and not jit_compile:
+def check_uneven():
     for rows in (8 + 1, 8 + 5):  # One replica without a row; 3 and 2 rows.
         gan, losses = uneven(2, rows)
         assert gan.images_seen == rows, gan.images_seen
@@ -105,4 +107,41 @@ if name == "simultaneous" and not jit_compile:
             copies = STRATEGIES[2].experimental_local_results(variable.value)
             if variable.value.synchronization != tf.VariableSynchronization.ON_READ:
                 assert all(np.all(c.numpy() == copies[0].numpy()) for c in copies), variable.path
-print("replicas agree")
+
+
+def reductions(scheme, penalties, rows):
+    """Counts what the graph of a step communicates: operations per replica."""
+    with STRATEGIES[2].scope():
+        gan = tgs.GAN(*networks(True), latents=3)
+        gan.compile("sgd", "sgd", scheme=scheme, penalties=penalties, jit_compile=False)
+
+    @tf.function
+    def step(data):
+        return STRATEGIES[2].run(gan.train_step, args=(data,))
+
+    graph = step.get_concrete_function(tf.TensorSpec([rows, 2])).graph
+    found = [o for o in graph.get_operations() if o.type.startswith("CollectiveReduce")]
+    return len(found) / 2
+
+
+def check_reductions(name):
+    """One reduction for each evaluation, and one more where the number of rows is not known."""
+    scheme, _ = SCHEMES[name]
+    known = reductions(scheme, [], ROWS * scheme.parts)
+    assert known == scheme.evaluations, (name, known)
+    if name in ("simultaneous", "rk4"):
+        unknown = reductions(scheme, [], None)
+        assert unknown == scheme.evaluations + 1, (name, unknown)
+        # The penalty takes the slopes of the first evaluation, and communicates its pull.
+        paid = reductions(scheme, PENALTIES["generator_gradient_norm"], ROWS * scheme.parts)
+        assert paid == scheme.evaluations + 1, (name, paid)
+
+
+for case in sys.argv[1:]:
+    name, xla, penalty = case.split(":")
+    compare(name, xla, penalty)
+    check_reductions(name)
+    if name == "simultaneous":
+        train(SCHEMES[name][0], [], 2, False, normalized=True)
+        check_uneven()
+    print(f"{case} agrees")

@@ -91,6 +91,35 @@ class AdversarialField:
         )
         return Evaluation(slopes, losses, state)
 
+    def pulled_back(
+        self, params: Players, state: Players, batch: Batch, cotangents: Players, payers: Sequence
+    ) -> Players:
+        """Pulls cotangents c back through the field: the derivative of `<v(w), c>` along w.
+
+        Args:
+            params: `Players` of lists of tensors, the trainable weights w.
+            state: `Players` of lists of tensors, the non-trainable variables.
+            batch: The data and noise.
+            cotangents: `Players` of lists of tensors c shaped as the slopes, held constant; `None`
+                for a player whose slopes do not matter.
+            payers: Names of the players along whose weights to differentiate.
+
+        Returns:
+            `Players` of lists of tensors shaped as the weights; `None` for the other players.
+        """
+        measured = [name for name, c in zip(BOTH, cotangents, strict=True) if c is not None]
+        wanted = [w if name in payers else [] for name, w in zip(BOTH, params, strict=True)]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(wanted)
+            slopes = self(params, state, batch, measured).slopes
+            pairs = zip(tf.nest.flatten(slopes), tf.nest.flatten(cotangents), strict=True)
+            terms = [tf.reduce_sum(v * tf.cast(c, v.dtype)) for v, c in pairs if v is not None]
+            product = tf.add_n([tf.cast(term, tf.float64) for term in terms])
+        pulled = _dense(tape.gradient(product, wanted, unconnected_gradients="zero"))
+        return Players(
+            *(p if name in payers else None for name, p in zip(BOTH, pulled, strict=True))
+        )
+
     def losses(self, params: Players, state: Players, batch: Batch) -> Players:
         """Returns both players' losses in inference mode, scalars."""
         fakes, _, _ = self._call("generator", params, state, batch.latents, batch.labels, False)
@@ -164,7 +193,12 @@ class AdversarialField:
 
 def _downhill(tape: tf.GradientTape, loss: tf.Tensor, weights: list) -> list[tf.Tensor]:
     gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
-    return [-gradient for gradient in gradients]
+    return [-gradient for gradient in _dense(gradients)]
+
+
+def _dense(gradients: Any) -> Any:
+    """Returns plain tensors: those of embeddings come as slices, which schemes cannot add."""
+    return tf.nest.map_structure(tf.convert_to_tensor, gradients)
 
 
 def _scalar(player: str, loss: Any) -> tf.Tensor:

@@ -1,0 +1,12 @@
+"""Every penalty on the players' slopes, once."""
+
+from tfgan_stab.game.penalties.consensus import Consensus
+from tfgan_stab.game.penalties.generator_gradient_norm import GeneratorGradientNorm
+
+PENALTIES = {
+    "none": [],
+    "generator_gradient_norm": [GeneratorGradientNorm(0.3)],
+    "first_stage": [GeneratorGradientNorm(0.3, placement="first_stage")],
+    "unbiased": [GeneratorGradientNorm(0.3, unbiased=True)],
+    "consensus": [Consensus(0.2)],
+}

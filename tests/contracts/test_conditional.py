@@ -1,0 +1,88 @@
+"""Schemes and penalties on class-conditional pairs, whose embeddings have gradients of a kind."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from penalties import PENALTIES
+from schemes import SCHEMES
+from test_scheme_contracts import float64 as float64
+
+import tfgan_stab as tgs
+from tfgan_stab.game import losses
+from tfgan_stab.game.field import AdversarialField, Batch
+from tfgan_stab.game.players import BOTH, Players
+
+layers = keras.layers
+CLASSES = 3
+
+
+def network(inputs, outputs):
+    features, label = keras.Input((inputs,)), keras.Input((), dtype="int32")
+    hidden = layers.Dense(5, "tanh")(features)
+    hidden = layers.Add()([hidden, layers.Embedding(CLASSES, 5)(label)])
+    return keras.Model([features, label], layers.Dense(outputs)(layers.Activation("tanh")(hidden)))
+
+
+@pytest.mark.parametrize(
+    ("name", "penalty"),
+    [
+        ("rk4", "none"),
+        ("lookahead_of_extragradient", "unbiased"),
+        ("alternating", "consensus"),
+        ("optimistic", "generator_gradient_norm"),
+    ],
+)
+def test_every_kind_of_scheme_and_penalty_trains_embeddings(name, penalty):
+    gan = tgs.GAN(network(3, 2), network(2, 1), latents=3, num_classes=CLASSES)
+    gan.compile(
+        keras.optimizers.SGD(0.1),
+        keras.optimizers.SGD(0.1),
+        scheme=SCHEMES[name][0],
+        penalties=PENALTIES[penalty],
+        jit_compile=False,
+    )
+    before = [v.numpy() for v in gan.generator.variables + gan.discriminator.variables]
+    rows = 8 * SCHEMES[name][0].parts
+    random = np.random.RandomState(0)
+    gan.fit(
+        random.normal(size=[rows, 2]),
+        random.randint(CLASSES, size=rows),
+        batch_size=rows,
+        verbose=0,
+    )
+    after = [v.numpy() for v in gan.generator.variables + gan.discriminator.variables]
+    for old, new in zip(before, after, strict=True):
+        assert np.isfinite(new).all() and np.any(new != old)
+
+
+def test_the_field_is_pulled_back_through_embeddings_as_finite_differences_say():
+    networks = Players(network(3, 2), network(2, 1))
+    field = AdversarialField(networks, losses.get("non_saturating"))
+    random = np.random.RandomState(1)
+
+    def drawn(like):
+        return tf.nest.map_structure(lambda w: tf.constant(random.normal(size=w.shape)), like)
+
+    params = drawn(Players(*([v.value for v in n.trainable_variables] for n in networks)))
+    state = Players(*([v.value for v in n.non_trainable_variables] for n in networks))
+    batch = Batch(
+        tf.constant(random.normal(size=[6, 2])),
+        tf.constant([0, 1, 2, 2, 0, 2]),
+        tf.constant(random.normal(size=[6, 3])),
+    )
+    cotangents, direction = drawn(params), drawn(params)
+
+    def product(step):
+        moved = tf.nest.map_structure(lambda w, d: w + step * d, params, direction)
+        return inner(field(moved, state, batch).slopes, cotangents)
+
+    def inner(one, other):
+        return sum(
+            float(tf.reduce_sum(a * b))
+            for a, b in zip(tf.nest.flatten(one), tf.nest.flatten(other), strict=True)
+        )
+
+    pulled = field.pulled_back(params, state, batch, cotangents, BOTH)
+    numeric = (product(1e-6) - product(-1e-6)) / 2e-6
+    np.testing.assert_allclose(inner(pulled, direction), numeric, rtol=1e-7)

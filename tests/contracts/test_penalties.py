@@ -1,0 +1,337 @@
+"""Penalties on the players' slopes, against finite differences of gradients made by hand."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from naive_gan import NaiveGan
+from penalties import PENALTIES
+from test_scheme_contracts import (
+    BATCH,
+    LATENTS,
+    RATES,
+    SEED,
+    assert_close,
+    make,
+    perceptron,
+    reals,
+    train,
+    weights,
+)
+from test_scheme_contracts import float64 as float64
+
+import tfgan_stab as tgs
+from tfgan_stab.game import noise
+
+NAIVE = NaiveGan((None, None))
+WEIGHT = 0.3
+
+SOLVERS = {
+    "euler": tgs.RungeKutta(tgs.EULER),
+    "heun": tgs.RungeKutta(tgs.HEUN),
+    "ralston": tgs.RungeKutta(tgs.RALSTON),
+    "rk4": tgs.RungeKutta(tgs.RK4),
+    "rk4_fresh": tgs.RungeKutta(tgs.RK4, batches="fresh"),
+    "extragradient": tgs.Extragradient(),
+    "lookahead": tgs.Lookahead(tgs.RungeKutta(tgs.HEUN), sync_period=3),
+}
+
+
+def trained(scheme, penalties=(), rounds=1, **settings):
+    """The weights before and after, the data parts of the first round."""
+    gan = make("simultaneous")
+    gan.compile(
+        *(keras.optimizers.SGD(rate) for rate in RATES),
+        scheme=scheme,
+        penalties=list(penalties),
+        seed=SEED,
+        **{"jit_compile": False, **settings},
+    )
+    before = weights(gan)
+    rows = np.random.RandomState(5).normal(size=[rounds, BATCH * scheme.parts, 2])
+    key = noise.key(SEED, noise.TRAINING, 0, 0)
+    part = rows[0][:BATCH], gan.latents(BATCH, key).numpy().astype("float64")
+    return before, train(gan, rows), part
+
+
+def halves(part):
+    return [[values[first::2] for values in part] for first in (0, 1)]
+
+
+def squared_gradient(params, part):
+    return sum(np.sum(g**2) for g in NAIVE.slope(0, params, part))
+
+
+def product_of_halves(params, part):
+    even, odd = (NAIVE.slope(0, params, half) for half in halves(part))
+    return sum(np.sum(a * b) for a, b in zip(even, odd, strict=True))
+
+
+def half_squared_field(params, part):
+    return sum(np.sum(g**2) for player in (0, 1) for g in NAIVE.slope(player, params, part)) / 2
+
+
+def finite_differences(function, params, player, step=1e-6):
+    """The gradient of a function of both players' weights along one player's, entry by entry."""
+    gradients = []
+    for number, values in enumerate(params[player]):
+        gradient = np.zeros_like(values)
+        for index in np.ndindex(*values.shape):
+            ends = []
+            for sign in (1, -1):
+                moved = [[w.copy() for w in own] for own in params]
+                moved[player][number][index] += sign * step
+                ends.append(function(moved))
+            gradient[index] = (ends[0] - ends[1]) / (2 * step)
+        gradients.append(gradient)
+    return gradients
+
+
+def difference(one, other, player):
+    return [a - b for a, b in zip(one[player], other[player], strict=True)]
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_the_generators_gradient_norm_moves_the_discriminator_by_rate_times_weight_times_gradient(
+    name,
+):
+    scheme = SOLVERS[name]
+    before, without, part = trained(scheme)
+    _, with_penalty, _ = trained(scheme, [tgs.GeneratorGradientNorm(WEIGHT)])
+    gradient = finite_differences(lambda w: squared_gradient(w, part), before, 1)
+    expected = [-RATES[1] * WEIGHT * g for g in gradient]
+    assert max(np.abs(g).max() for g in expected) > 1e-3
+    for mine, theirs in zip(difference(with_penalty, without, 1), expected, strict=True):
+        # Keras keeps learning rates in float32.
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-9)
+    assert_close(with_penalty[:1], without[:1], rtol=0, atol=0)
+
+
+def test_in_the_first_stage_it_moves_euler_the_same_way_and_displaces_later_trial_points():
+    outside = [tgs.GeneratorGradientNorm(WEIGHT)]
+    inside = [tgs.GeneratorGradientNorm(WEIGHT, placement="first_stage")]
+    one, other = (trained(SOLVERS["euler"], penalty)[1] for penalty in (outside, inside))
+    assert_close(one, other, rtol=1e-13)
+    one, other = (trained(SOLVERS["rk4"], penalty)[1] for penalty in (outside, inside))
+    assert max(np.abs(d).max() for d in difference(one, other, 0)) > 1e-6
+
+
+def test_in_the_first_stage_of_heun_it_is_a_naive_program():
+    before, after, part = trained(
+        SOLVERS["heun"], [tgs.GeneratorGradientNorm(WEIGHT, placement="first_stage")]
+    )
+    gradient = finite_differences(lambda w: squared_gradient(w, part), before, 1)
+    first = [NAIVE.slope(player, before, part) for player in (0, 1)]
+    first[1] = [s - WEIGHT / 0.5 * g for s, g in zip(first[1], gradient, strict=True)]
+    trial = [
+        [w + rate * s for w, s in zip(before[player], first[player], strict=True)]
+        for player, rate in enumerate(RATES)
+    ]
+    second = [NAIVE.slope(player, trial, part) for player in (0, 1)]
+    expected = [
+        [w + rate * (a + b) / 2 for w, a, b in zip(before[p], first[p], second[p], strict=True)]
+        for p, rate in enumerate(RATES)
+    ]
+    assert_close(after, expected, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("scheme", [tgs.Extragradient(), tgs.RungeKutta(tgs.MIDPOINT)], ids=repr)
+def test_the_first_stage_is_refused_where_its_slope_is_no_part_of_the_step(scheme):
+    with pytest.raises(ValueError, match='needs a scheme whose step contains.*"outside"'):
+        trained(scheme, [tgs.GeneratorGradientNorm(WEIGHT, placement="first_stage")])
+
+
+def test_of_several_discriminator_moves_the_first_pays():
+    scheme = tgs.Alternating(2)
+    before, after, part = trained(scheme, [tgs.GeneratorGradientNorm(WEIGHT)])
+    gradient = finite_differences(lambda w: squared_gradient(w, part), before, 1)
+    gan = make("alternating")
+    rows = np.random.RandomState(5).normal(size=[1, BATCH * 2, 2])[0]
+    parts = [
+        (own, gan.latents(BATCH, noise.key(SEED, noise.TRAINING, 0, p)).numpy().astype("float64"))
+        for p, own in enumerate(np.split(rows, 2))
+    ]
+    discriminator = before[1]
+    for number, part in enumerate(parts):
+        slope = NAIVE.slope(1, [before[0], discriminator], part)
+        paid = gradient if number == 0 else [0.0] * len(gradient)
+        discriminator = [
+            w + RATES[1] * (s - WEIGHT * g)
+            for w, s, g in zip(discriminator, slope, paid, strict=True)
+        ]
+    assert_close(after[1:], [discriminator], rtol=1e-6, atol=1e-8)
+    slope = NAIVE.slope(0, [before[0], discriminator], parts[-1])
+    generator = [w + RATES[0] * s for w, s in zip(before[0], slope, strict=True)]
+    assert_close(after[:1], [generator], rtol=1e-6, atol=1e-8)
+
+
+def test_the_unbiased_norm_is_the_product_of_the_halves_gradients():
+    penalty = tgs.GeneratorGradientNorm(WEIGHT, unbiased=True)
+    before, without, part = trained(SOLVERS["euler"])
+    _, with_penalty, _ = trained(SOLVERS["euler"], [penalty])
+    gradient = finite_differences(lambda w: product_of_halves(w, part), before, 1)
+    for mine, theirs in zip(difference(with_penalty, without, 1), gradient, strict=True):
+        np.testing.assert_allclose(mine, -RATES[1] * WEIGHT * theirs, rtol=1e-5, atol=1e-9)
+    assert_close(with_penalty[:1], without[:1], rtol=0, atol=0)
+
+
+def test_consensus_moves_both_players_down_half_the_squared_field():
+    before, without, part = trained(SOLVERS["euler"])
+    _, with_penalty, _ = trained(SOLVERS["euler"], [tgs.Consensus(WEIGHT)])
+    for player, rate in enumerate(RATES):
+        gradient = finite_differences(lambda w: half_squared_field(w, part), before, player)
+        for mine, theirs in zip(difference(with_penalty, without, player), gradient, strict=True):
+            np.testing.assert_allclose(mine, -rate * WEIGHT * theirs, rtol=1e-5, atol=1e-9)
+
+
+def test_consensus_is_part_of_each_evaluation_for_whoever_moves():
+    before, after, part = trained(tgs.Alternating(), [tgs.Consensus(WEIGHT)])
+
+    def moved(params, player):
+        gradient = finite_differences(lambda w: half_squared_field(w, part), params, player)
+        slope = NAIVE.slope(player, params, part)
+        return [
+            w + RATES[player] * (s - WEIGHT * g)
+            for w, s, g in zip(params[player], slope, gradient, strict=True)
+        ]
+
+    discriminator = moved(before, 1)
+    generator = moved([before[0], discriminator], 0)
+    assert_close(after, [generator, discriminator], rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in PENALTIES if name != "none"])
+@pytest.mark.parametrize("scheme", ["heun", "euler"])
+def test_eager_graph_and_xla_agree(name, scheme):
+    settings = {"penalties": PENALTIES[name], "rounds": 2}
+    graph = trained(SOLVERS[scheme], **settings)[1]
+    eager = trained(SOLVERS[scheme], **settings, run_eagerly=True)[1]
+    compiled = trained(SOLVERS[scheme], **settings, jit_compile=True)[1]
+    assert_close(eager, graph, rtol=1e-12)
+    assert_close(compiled, graph, rtol=1e-4, atol=1e-5)
+
+
+@dataclasses.dataclass(frozen=True)
+class BothOutside(tgs.Consensus):
+    """A penalty of one's own: consensus, but once per round in each player's move."""
+
+    @property
+    def placement(self):
+        return "outside"
+
+
+def test_a_penalty_that_both_pay_is_paid_by_each_in_its_own_move():
+    before, without, part = trained(tgs.Alternating())
+    _, after, _ = trained(tgs.Alternating(), [BothOutside(WEIGHT)])
+    gradient = finite_differences(lambda w: half_squared_field(w, part), before, 1)
+    for mine, theirs in zip(difference(after, without, 1), gradient, strict=True):
+        np.testing.assert_allclose(mine, -RATES[1] * WEIGHT * theirs, rtol=1e-5, atol=1e-9)
+    # The generator's own loss changes with the discriminator's move; its pull is that at the start.
+    slope = NAIVE.slope(0, [before[0], after[1]], part)
+    gradient = finite_differences(lambda w: half_squared_field(w, part), before, 0)
+    expected = [
+        w + RATES[0] * (s - WEIGHT * g) for w, s, g in zip(before[0], slope, gradient, strict=True)
+    ]
+    assert_close(after[:1], [expected], rtol=1e-5, atol=1e-8)
+
+
+class Unmoved(tgs.Simultaneous):
+    """A scheme that moves the players itself."""
+
+    def step(self, game, params, state):
+        slopes = game.field(params)
+        return tf.nest.map_structure(lambda w, s: w + 0.1 * s, params, slopes), state
+
+
+def test_a_penalty_that_would_never_be_paid_is_refused():
+    with pytest.raises(ValueError, match="paid in a move of discriminator.*makes none through"):
+        trained(Unmoved(), [tgs.GeneratorGradientNorm(WEIGHT)])
+
+
+class Point(keras.layers.Layer):
+    """A generator that returns one point, whatever the noise."""
+
+    def build(self, shape):
+        self.point = self.add_weight(shape=(1,), initializer=keras.initializers.Constant(0.6))
+
+    def call(self, latents):
+        return tf.ones_like(latents[:, :1]) * self.point
+
+
+@pytest.mark.parametrize("weight", [0.1, 0.15, 0.4])
+def test_on_the_rotation_the_penalty_damps_as_its_closed_form_says(weight):
+    # With the Wasserstein loss, D(x) = y x and reals at 0 this is min max x y.
+    gan = tgs.GAN(
+        keras.Sequential([keras.Input((1,)), Point()]),
+        keras.Sequential(
+            [
+                keras.Input((1,)),
+                keras.layers.Dense(1, use_bias=False, kernel_initializer="ones"),
+            ]
+        ),
+        latents=1,
+    )
+    h = 0.25  # float32 holds it exactly, as Keras keeps it.
+    gan.compile(
+        *(keras.optimizers.SGD(h) for _ in range(2)),
+        loss="wasserstein",
+        scheme=tgs.Simultaneous(),
+        penalties=[tgs.GeneratorGradientNorm(weight)],
+        jit_compile=False,
+    )
+    turns = []
+    for _ in range(6):
+        x, y = (float(np.squeeze(own[0])) for own in weights(gan))
+        turns.append((x, y))
+        gan.fit(np.zeros([4, 1]), batch_size=4, verbose=0)
+    # Three points fix the linear map; the factor is the root of its determinant.
+    points = np.array(turns).T
+    steps = np.linalg.lstsq(points[:, :-1].T, points[:, 1:].T, rcond=None)[0].T
+    np.testing.assert_allclose(points[:, 1:], steps @ points[:, :-1], rtol=1e-12)
+    factor = np.abs(np.linalg.eigvals(steps)).max()
+    np.testing.assert_allclose(factor**2, 1 - 2 * h * weight + h**2, rtol=1e-12)
+    assert (factor < 1) == (weight > h / 2)
+
+
+@pytest.mark.parametrize("weight", [-0.1, float("nan"), "much", True])
+@pytest.mark.parametrize("kind", [tgs.GeneratorGradientNorm, tgs.Consensus])
+def test_impossible_weights_are_refused(kind, weight):
+    with pytest.raises(ValueError, match="`weight` must be a finite number >= 0"):
+        kind(weight)
+
+
+def test_unknown_placements_are_refused():
+    with pytest.raises(ValueError, match="`placement` must be \"outside\".*Received: 'inside'"):
+        tgs.GeneratorGradientNorm(0.1, placement="inside")
+
+
+@pytest.mark.parametrize("penalties", [tgs.Consensus(0.1), [tgs.Consensus], ["consensus"]])
+def test_penalties_that_are_none_are_refused(penalties):
+    gan = tgs.GAN(perceptron(LATENTS, 2), perceptron(2, 1), latents=LATENTS)
+    with pytest.raises(TypeError, match="`penalties` must be a list such as"):
+        gan.compile("sgd", "sgd", penalties=penalties)
+
+
+def test_an_unbiased_norm_of_single_examples_is_refused():
+    gan = make("simultaneous")
+    penalties = [tgs.GeneratorGradientNorm(0.1, unbiased=True)]
+    gan.compile("sgd", "sgd", scheme=tgs.Simultaneous(), penalties=penalties, jit_compile=False)
+    with pytest.raises(ValueError, match="needs at least 2 examples in a minibatch"):
+        train(gan, np.ones([1, 1, 2]))
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_a_penalty_survives_keras_serialization(name):
+    for penalty in PENALTIES[name]:
+        saved = keras.saving.serialize_keras_object(penalty)
+        assert keras.saving.deserialize_keras_object(saved) == penalty
+
+
+def test_the_parts_of_the_field_are_traced_once():
+    gan = make("rk4", penalties=PENALTIES["generator_gradient_norm"])
+    train(gan, reals("rk4", 4))
+    assert gan._functions.field.experimental_get_tracing_count() == 1
+    assert gan._functions.pulled_back.experimental_get_tracing_count() == 1

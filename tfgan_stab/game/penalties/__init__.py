@@ -1,0 +1,1 @@
+"""What players pay beside their losses."""

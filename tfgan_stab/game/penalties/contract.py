@@ -1,0 +1,98 @@
+"""The contract of penalties on the players' slopes, and the checks they share.
+
+Such a penalty is a number P(v) made from the players' slopes v. The players who pay it descend
+weight * P too, which takes a second derivative. Given how P changes with v, its cotangents
+c = d P / d v, the game does the rest, on one replica or on many: it pulls c back through the field.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from tfgan_stab.game.players import Players
+
+EVALUATION, OUTSIDE, FIRST_STAGE = "evaluation", "outside", "first_stage"
+
+
+@runtime_checkable
+class SlopePenalty(Protocol):
+    """A penalty on the players' slopes.
+
+    Attributes:
+        measures: Names of the players whose slopes it is made from.
+        payers: Names of the players who descend it.
+        placement: "evaluation" if it is part of every evaluation of the field; else it is evaluated
+            once per round, at the starting weights, on the first minibatch, and added to what the
+            payers' optimizers get in their first move ("outside") or to the first evaluation
+            ("first_stage").
+        unbiased: Whether it wants slopes of two halves of the minibatch instead of one whole.
+    """
+
+    @property
+    def measures(self) -> Sequence[str]: ...  # noqa: D102
+
+    @property
+    def payers(self) -> Sequence[str]: ...  # noqa: D102
+
+    @property
+    def placement(self) -> str: ...  # noqa: D102
+
+    @property
+    def unbiased(self) -> bool: ...  # noqa: D102
+
+    def cotangents(self, slopes: Players) -> Players:
+        """Returns the derivative of `weight * P` with respect to the slopes.
+
+        Args:
+            slopes: `Players` of nested tensors, means over replicas; `None` for a player whose
+                slopes are not measured.
+
+        Returns:
+            The same structure.
+        """
+
+
+def checked_weight(weight: Any) -> None:
+    """Raises ValueError unless a penalty's weight is a finite number >= 0."""
+    number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
+    if not number or not math.isfinite(weight) or weight < 0:
+        raise ValueError(
+            "A penalty's `weight` must be a finite number >= 0. Received: "
+            f"{weight!r}. Penalties are descended: a negative weight would reward what they punish."
+        )
+
+
+def check_penalties(penalties: Any) -> tuple[SlopePenalty, ...]:
+    """Returns the penalties.
+
+    Raises:
+        TypeError: If it is no sequence of penalties.
+    """
+    if penalties is None:
+        return ()
+    listed = penalties if isinstance(penalties, (list, tuple)) else None
+    if listed is None or not all(
+        isinstance(each, SlopePenalty) and not isinstance(each, type) for each in listed
+    ):
+        raise TypeError(
+            "`penalties` must be a list such as [tgs.GeneratorGradientNorm(0.02)]. Received: "
+            f"{penalties!r}."
+        )
+    return tuple(listed)
+
+
+def check_placements(penalties: Sequence[SlopePenalty], first_weight: float | None) -> None:
+    """Raises ValueError where a scheme's first evaluation does not carry a penalty into its step.
+
+    Args:
+        penalties: What `compile` got.
+        first_weight: The part of the scheme's step that its first evaluation makes; `None` if the
+            scheme does not say.
+    """
+    for penalty in penalties:
+        if penalty.placement == FIRST_STAGE and not first_weight:
+            raise ValueError(
+                f'{penalty!r} with placement="first_stage" needs a scheme whose step contains the '
+                "slope of its first evaluation, such as RungeKutta(RK4). Received: one that gives "
+                f'it the weight {first_weight!r}. Use placement="outside".'
+            )
