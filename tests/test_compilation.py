@@ -20,6 +20,38 @@ def compiled(*extra, **settings):
     return gan
 
 
+@pytest.fixture
+def double():
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+
+
+def convolutional(**settings):
+    generator = keras.Sequential(
+        [
+            keras.Input((3,)),
+            layers.Dense(64),
+            layers.Reshape((8, 8, 1)),
+            layers.Conv2D(1, 3, padding="same"),
+        ]
+    )
+    discriminator = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Conv2D(2, 3, activation="tanh"),
+            layers.MaxPooling2D(2),
+            layers.Flatten(),
+            layers.Dense(1),
+        ]
+    )
+    gan = tgs.GAN(generator, discriminator, latents=3)
+    gan.compile("sgd", "sgd", scheme=tgs.Simultaneous(), **settings)
+    return gan
+
+
 class Unsupported(layers.Layer):
     """Says that XLA cannot compile it."""
 
@@ -43,6 +75,13 @@ def test_auto_compiles_the_round_on_a_cpu_and_says_so():
     gan = compiled()
     assert gan.compilation.scope == "round" and gan.jit_compile
     assert "every operation" in gan.compilation.reason
+    gan.fit(np.zeros([4, 2], "float32"), verbose=0)
+
+
+def test_auto_compiles_one_field_for_schemes_that_evaluate_it_often():
+    gan = compiled(scheme=tgs.RungeKutta(tgs.RK4))
+    assert gan.compilation.scope == "field" and not gan.jit_compile
+    assert "4 evaluations a round" in gan.compilation.reason
     gan.fit(np.zeros([4, 2], "float32"), verbose=0)
 
 
@@ -76,6 +115,14 @@ def test_auto_falls_back_for_latents_that_have_no_compiled_form():
     gan.compile("sgd", "sgd")
     assert gan.compilation.scope == "off"
     gan.fit(np.zeros([4, 2], "float32"), verbose=0)
+
+
+def test_auto_falls_back_where_only_a_penaltys_derivative_has_no_compiled_form(double):
+    # In double precision XLA has no second derivative of pooling.
+    gan = convolutional(penalties=[tgs.GeneratorGradientNorm(0.1)])
+    assert gan.compilation.scope == "off" and "XLA cannot lower" in gan.compilation.reason
+    gan.fit(np.ones([8, 8, 8, 1]), batch_size=4, verbose=0)
+    assert convolutional().compilation.scope == "round"
 
 
 def test_compilation_that_is_asked_for_and_impossible_is_refused():

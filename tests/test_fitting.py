@@ -29,6 +29,9 @@ class Recorder(keras.Model):
         self.scheme = types.SimpleNamespace(parts=parts, evaluations=2)
         self.compilation = types.SimpleNamespace(scope="off", reason="of no use here.")
         self.precision = ["float32"]
+        self.averages = {}
+        self.penalties = ()
+        self.average_periods = {}
         self.weights_in_use = types.SimpleNamespace(switch=self.switches.append)
         self.built = True
         self.compile(run_eagerly=True)
@@ -292,3 +295,21 @@ def test_a_headline_tells_scheme_cost_and_compilation(capsys):
     assert "2 field evaluation(s) a round; XLA: off (of no use here.) 1 replica(s)" in printed
     Recorder().fit(numbered(2), verbose=0)
     assert capsys.readouterr().out == ""
+    gan = Recorder()
+    gan.penalties = (tgs.Consensus(0.5),)
+    gan.fit(numbered(2), verbose=2)
+    expected = "evaluation(s) and the derivatives of (Consensus(weight=0.5),) a round"
+    assert expected in capsys.readouterr().out
+
+
+def test_averages_that_a_training_is_too_short_for_are_named(capsys):
+    gan = Recorder()
+    gan.averages = {
+        "ema": tgs.ExponentialAverage(0.5),
+        "slow": tgs.ExponentialAverage(0.99, at="sync"),
+    }
+    gan.average_periods = {"ema": 1, "slow": 2}
+    gan.fit(numbered(2), epochs=3, verbose=2)
+    printed = capsys.readouterr().out
+    assert "Average 'slow' will still be 97% initial weights after 3 updates (6 rounds)" in printed
+    assert "'ema'" not in printed

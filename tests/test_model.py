@@ -206,6 +206,7 @@ def test_fitting_before_compiling_is_refused():
         tgs.GAN(*points_pair(), latents=3).fit(points())
 
 
+@pytest.mark.slow
 def test_optimizers_of_every_kind_train():
     for name in ("SGD", "RMSprop", "Adagrad", "AdamW", "Lion", "Nadam"):
         gan = make()
@@ -336,6 +337,39 @@ def test_a_used_optimizer_is_refused():
     gan = make()
     with pytest.raises(ValueError, match="`generator_optimizer` must be new"):
         gan.compile(gan.generator_optimizer, "adam")
+
+
+def test_optimizers_that_gather_gradients_over_calls_are_refused(tiny):
+    gan = tgs.GAN(*tiny.image_networks(), latents=3)
+    gathering = keras.optimizers.SGD(0.1, gradient_accumulation_steps=2)
+    with pytest.raises(ValueError, match="must move at each call.*gradient_accumulation_steps=2"):
+        gan.compile("sgd", gathering)
+
+
+def test_single_batches_too_start_from_the_weights_that_were_set_after_compile(tiny):
+    gan = tgs.GAN(*tiny.image_networks(), latents=3)
+    gan.compile(
+        keras.optimizers.SGD(0.0),
+        keras.optimizers.SGD(0.0),
+        scheme=tgs.Lookahead(tgs.Simultaneous(), sync_period=1),
+        averages={"ema": tgs.ExponentialAverage(0.5)},
+        jit_compile=False,
+    )
+    kernel = gan.generator.trainable_variables[0]
+    kernel.assign(np.full(kernel.shape, 7.0))
+    gan.train_on_batch(np.zeros([4, 8, 8, 1], "float32"))
+    np.testing.assert_array_equal(kernel.numpy(), np.full(kernel.shape, 7.0))
+    np.testing.assert_array_equal(tiny.average(gan)[0], np.full(kernel.shape, 7.0))
+
+
+@pytest.mark.parametrize("rate", [float("nan"), float("inf"), -1e-3])
+def test_learning_rates_that_are_none_are_refused(tiny, rate):
+    gan = tgs.GAN(*tiny.image_networks(), latents=3)
+    with pytest.raises(ValueError, match="`discriminator_optimizer` must have a finite learning"):
+        gan.compile("sgd", keras.optimizers.SGD(rate))
+    schedule = keras.optimizers.schedules.ExponentialDecay(rate, 10, 0.9)
+    with pytest.raises(ValueError, match="`generator_optimizer` must have a finite learning rate"):
+        gan.compile(keras.optimizers.SGD(schedule), "sgd")
 
 
 def test_what_is_no_optimizer_is_refused():

@@ -15,6 +15,7 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
+@pytest.mark.slow
 def test_the_example_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (example,) = blocks("python")
@@ -29,7 +30,7 @@ def test_the_example_runs(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_the_command_that_trains_runs(tmp_path):
-    *_, training = blocks("bash")
+    (training,) = [block for block in blocks("bash") if "scripts/train.py" in block]
     program, workdir = ".venv/bin/python scripts/train.py", "--workdir=runs/simultaneous"
     assert training.startswith(f"{program} {workdir}")
     ours = training.replace(".venv/bin/python", sys.executable)

@@ -38,9 +38,12 @@ class ExponentialAverage(Serializable):
     pass before it means something.
 
     Args:
-        decay: What is kept per round, in [0, 1). The paper's beta. 0.999 suits thousands of
+        decay: What is kept per update, in [0, 1). The paper's beta. 0.999 suits thousands of
             rounds, 0.9999 hundreds of thousands.
         start: Rounds during which the average stays a copy of the weights, an integer >= 0.
+        at: "round" to take in the weights after each round; "sync" only after those rounds in which
+            a `Lookahead` synchronizes, when fast and slow weights are the same (lookahead-minmax's
+            EMA-slow). With a period of k the same decay then lasts k times as long.
 
     Raises:
         ValueError: If an argument is no number or outside its range.
@@ -50,12 +53,13 @@ class ExponentialAverage(Serializable):
         0.25
 
     Source: Yazici et al. 2019, arXiv 1806.04498, equation 2 (number from memory); the batch
-        statistics as in their code.
+        statistics as in their code; "sync": Chavdarova et al. 2021, arXiv 2006.14567, their code.
     Departures: `start` is ours.
     """
 
     decay: float = 0.999
     start: int = 0
+    at: str = "round"
 
     def __post_init__(self) -> None:
         number = isinstance(self.decay, (int, float)) and not isinstance(self.decay, bool)
@@ -69,6 +73,11 @@ class ExponentialAverage(Serializable):
             raise ValueError(
                 f"`start` must be a number of rounds, an integer >= 0. Received: {self.start!r}. "
                 "Use 0 to average from the first round."
+            )
+        if self.at not in ("round", "sync"):
+            raise ValueError(
+                '`at` must be "round" (after each one) or "sync" (after those in which a Lookahead '
+                f"synchronizes). Received: {self.at!r}."
             )
 
     def weight_of_new(self, round_number: tf.Tensor) -> tf.Tensor:
@@ -87,11 +96,15 @@ class AveragedWeights(keras.layers.Layer):
         average: The rule.
         variables: The network's variables. Floats are kept in float32 or better.
         name: The average's name.
+        period: Rounds from one update to the next, an integer >= 1.
     """
 
-    def __init__(self, average: Average, variables: Sequence[keras.Variable], name: str):
+    def __init__(
+        self, average: Average, variables: Sequence[keras.Variable], name: str, period: int = 1
+    ):
         super().__init__(name=name, trainable=False)
         self.average = average
+        self.period = period
         for i, variable in enumerate(variables):
             self.add_weight(
                 shape=variable.shape,
@@ -110,10 +123,13 @@ class AveragedWeights(keras.layers.Layer):
             round_number: int64 scalar, the rounds done, this one included.
         """
         share = self.average.weight_of_new(round_number)
-        return [
-            _mix(tf.convert_to_tensor(old.value), value, share)
-            for old, value in zip(self.weights, new, strict=True)
-        ]
+        old = [tf.convert_to_tensor(variable.value) for variable in self.weights]
+        mixed = [_mix(own, value, share) for own, value in zip(old, new, strict=True)]
+        if self.period == 1:
+            return mixed
+        copied = round_number <= getattr(self.average, "start", 0)
+        due = tf.equal(round_number % self.period, 0) | copied
+        return [tf.where(due, *pair) for pair in zip(mixed, old, strict=True)]
 
 
 def _mix(old: tf.Tensor, new: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
@@ -127,6 +143,26 @@ def _mix(old: tf.Tensor, new: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
 
 def _at_least_float32(dtype: str) -> str:
     return "float32" if dtype in ("float16", "bfloat16") else dtype
+
+
+def update_period(average: Average, sync_period: int | None) -> int:
+    """Returns how many rounds lie between an average's updates.
+
+    Args:
+        average: The rule; one that does not say when is updated after each round.
+        sync_period: Rounds between a scheme's synchronizations; `None` if it has none.
+
+    Raises:
+        ValueError: If the average waits for synchronizations that never come.
+    """
+    if getattr(average, "at", "round") == "round":
+        return 1
+    if sync_period is None:
+        raise ValueError(
+            f"{average!r} is updated when a Lookahead synchronizes. Received: a scheme that never "
+            'does. Wrap it, tgs.Lookahead(scheme, sync_period=5), or use at="round".'
+        )
+    return sync_period
 
 
 def check_averages(averages: Any) -> dict[str, Average]:

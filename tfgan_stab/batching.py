@@ -99,12 +99,6 @@ def draw(sampler: Callable[..., tf.Tensor], count: Any, key: tf.Tensor) -> tf.Te
     return tf.cast(latents[first : first + count], keras.config.floatx())
 
 
-def seen_after(seen: keras.Variable, reals: tf.Tensor) -> tf.Tensor:
-    """Returns how many real examples all replicas have seen after this round."""
-    rows = tf.shape(reals, out_type=tf.int64)[0]
-    return tf.convert_to_tensor(seen.value) + distribution.total(rows)
-
-
 def _check(reals: Any, labels: Any, weights: Any, pair: Pair) -> None:
     """Raises where a batch is not what the networks expect.
 

@@ -2,7 +2,7 @@
 
 Keras' own "auto" is off on CPUs and under any distribution strategy, and falls back without a word
 elsewhere. Here the field is lowered to XLA's language once, which takes a fraction of a second and
-shows whether every operation of both networks has a compiled form.
+shows whether every operation has a compiled form, those in penalties' derivatives included.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,6 +10,11 @@ from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
+
+from tfgan_stab.game.field import AdversarialField
+
+# XLA copies the field into a round for each evaluation, and compiles as much longer.
+MOST_COPIES = 2
 
 
 class Compilation(NamedTuple):
@@ -25,12 +30,42 @@ class Compilation(NamedTuple):
     reason: str
 
 
+class FieldFunctions(NamedTuple):
+    """The field and its derivative, each traced once and called at every evaluation.
+
+    Attributes:
+        field: Function `(params, state, batch, players) -> Evaluation`.
+        pulled_back: Function `(params, state, batch, cotangents, payers) -> Players`.
+    """
+
+    field: Callable[..., Any]
+    pulled_back: Callable[..., Any]
+
+
+def functions(field: AdversarialField, scope: str, run_eagerly: bool) -> FieldFunctions:
+    """Returns the field's functions, as graphs unless the user wants none.
+
+    Args:
+        field: The vector field.
+        scope: What XLA compiles; it compiles these functions only where not the whole round.
+        run_eagerly: Whether the user asked for eager execution.
+    """
+    both = (field, field.pulled_back)
+    if run_eagerly:
+        return FieldFunctions(*both)
+    compiled = True if scope == "field" else None
+    return FieldFunctions(
+        *(tf.function(each, autograph=False, jit_compile=compiled) for each in both)
+    )
+
+
 def choose(
     requested: bool | str,
     field: Callable[..., Any],
     example: Sequence[Any],
     networks: Sequence[keras.Model],
     replicas: int,
+    evaluations: int,
     run_eagerly: bool,
 ) -> Compilation:
     """Returns what to compile.
@@ -41,6 +76,7 @@ def choose(
         example: Arguments to call it with, to try whether it can be lowered.
         networks: Both networks.
         replicas: How many replicas train.
+        evaluations: How often the scheme evaluates the field in a round.
         run_eagerly: Whether the user asked for eager execution.
 
     Raises:
@@ -65,6 +101,11 @@ def choose(
         return Compilation(
             "field",
             f"{replicas} replicas: XLA compiles the field on each, not the communication.",
+        )
+    if evaluations > MOST_COPIES:
+        return Compilation(
+            "field",
+            f"{evaluations} evaluations a round: XLA compiles the field once, not a copy for each.",
         )
     return Compilation("round", "every operation of both networks has a compiled form.")
 

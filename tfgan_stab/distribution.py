@@ -6,7 +6,7 @@ here or computed from such averages alike on every replica.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -23,22 +23,34 @@ def replica_number() -> tf.Tensor | int:
     return context.replica_id_in_sync_group if context and num_replicas() > 1 else 0
 
 
-def share_of(rows: int | None, counted: Any) -> tf.Tensor | None:
-    """Returns how much this replica's rows count in a mean over all replicas' rows.
+class Rows(NamedTuple):
+    """How the rows of a batch are spread over replicas.
+
+    Attributes:
+        share: float64 scalar, how much this replica's rows count in a mean over all rows: 1 on
+            average, 0 for a replica that the last, smaller batch left without rows; `None` where
+            all replicas have as many.
+        total: int64 scalar, the rows of all replicas.
+    """
+
+    share: tf.Tensor | None
+    total: tf.Tensor
+
+
+def rows_of(batch: tf.Tensor) -> Rows:
+    """Returns how rows are spread; communicates only where replicas may have different numbers.
 
     Args:
-        rows: Rows of this replica's batch where the graph knows them, and so all are equal.
-        counted: int scalar tensor, the rows.
-
-    Returns:
-        float64 scalar, 1 on average over replicas; 0 for a replica that the last, smaller batch
-        left without rows; `None` where all are equal.
+        batch: This replica's rows along axis 0. Where the graph knows their number, all replicas
+            have as many.
     """
-    if num_replicas() == 1 or rows is not None:
-        return None
-    own = tf.cast(counted, tf.float64)
+    own = tf.shape(batch, out_type=tf.int64)[0]
+    if num_replicas() == 1 or batch.shape[0] is not None:
+        return Rows(None, own * num_replicas())
     context = tf.distribute.get_replica_context()
-    return own / context.all_reduce(tf.distribute.ReduceOp.MEAN, own)
+    total = context.all_reduce(tf.distribute.ReduceOp.SUM, own)
+    mean = tf.cast(total, tf.float64) / num_replicas()
+    return Rows(tf.cast(own, tf.float64) / mean, total)
 
 
 def weighted(value: tf.Tensor, share: tf.Tensor | None) -> tf.Tensor:
@@ -48,20 +60,12 @@ def weighted(value: tf.Tensor, share: tf.Tensor | None) -> tf.Tensor:
     return tf.math.multiply_no_nan(value, tf.cast(share, value.dtype))
 
 
-def total(count: tf.Tensor) -> tf.Tensor:
-    """Returns the sum over replicas of a scalar."""
-    if num_replicas() == 1:
-        return count
-    context = tf.distribute.get_replica_context()
-    return context.all_reduce(tf.distribute.ReduceOp.SUM, count)
-
-
 def average(values: Any, share: tf.Tensor | None = None) -> Any:
     """Returns the mean over replicas of each tensor of a nested structure.
 
     Args:
         values: Nested tensors, alike on all replicas; `None` stays `None`.
-        share: What `share_of` says of this replica's rows.
+        share: What `rows_of` says of this replica's rows.
 
     Returns:
         The same structure. Integer tensors are this replica's own: counters and seeds, which

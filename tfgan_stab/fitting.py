@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgan_stab.announcing import headline, young_averages
 from tfgan_stab.batching import check_divides
 from tfgan_stab.data.pixels import check_range
 from tfgan_stab.swapping import LIVE
@@ -91,7 +92,10 @@ def _fit(
         _check_classes(gan, x)
         gan.num_classes = gan.num_classes or x.num_classes
     if verbose:
-        print(_headline(gan))
+        print(headline(gan))
+        if steps is not None:
+            for note in young_averages(gan, epochs * steps):
+                print(note)
     arguments = {"y": y, "callbacks": callbacks, "verbose": verbose, **kwargs}
     if isinstance(x, tf.data.Dataset):
         arguments["shuffle"] = False  # Keras would only warn that it cannot.
@@ -272,12 +276,3 @@ def _finish_epoch(
         calls.on_train_end = on_train_end
     # What follows is the same training: it does not begin again.
     calls.on_train_begin = lambda logs=None: None
-
-
-def _headline(gan: Any) -> str:
-    replicas = gan.distribute_strategy.num_replicas_in_sync
-    return (
-        f"GAN: {gan.scheme!r}, {gan.scheme.evaluations} field evaluation(s) a round; XLA: "
-        f"{gan.compilation.scope} ({gan.compilation.reason}) {replicas} replica(s), "
-        f"{', '.join(gan.precision)}."
-    )

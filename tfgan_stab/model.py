@@ -1,27 +1,36 @@
 """The model: a pair of networks that trains as a GAN through `fit`."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgan_stab import batching, compilation, distribution, sampling
-from tfgan_stab.arguments import checked_optimizers, checked_seed
-from tfgan_stab.averaging import Average, AveragedWeights, check_averages
+from tfgan_stab import batching, compilation, distribution, facts, sampling
+from tfgan_stab.arguments import checked_optimizers, checked_seed, copied
+from tfgan_stab.averaging import Average, AveragedWeights, check_averages, update_period
 from tfgan_stab.clock import Clock
 from tfgan_stab.data.latents import as_sampler
 from tfgan_stab.game import losses, noise
 from tfgan_stab.game.field import AdversarialField, Batch
 from tfgan_stab.game.pair import check_pair
+from tfgan_stab.game.penalties.contract import SlopePenalty, check_penalties, check_placements
 from tfgan_stab.game.players import BOTH, Players
+from tfgan_stab.penalizing import RoundPenalties, pulls_of
 from tfgan_stab.round import Round
+from tfgan_stab.schedules import count_rounds
 from tfgan_stab.stored import StoredTensors
 from tfgan_stab.swapping import LIVE, WeightsInUse
 from tfgan_stab.updates.alternating import Alternating
-from tfgan_stab.updates.scheme import Scheme, check_scheme
+from tfgan_stab.updates.scheme import (
+    Scheme,
+    check_scheme,
+    first_weight,
+    separate_looks,
+    shortest_period,
+)
 from tfgan_stab.workflows import KerasWorkflows
 
 
@@ -102,6 +111,7 @@ class GAN(KerasWorkflows):
         discriminator_optimizer: Any,
         loss: Any = "non_saturating",
         scheme: Scheme | None = None,
+        penalties: Sequence[SlopePenalty] | None = None,
         averages: dict[str, Average] | None = None,
         jit_compile: bool | str = "auto",
         seed: int = 0,
@@ -111,10 +121,13 @@ class GAN(KerasWorkflows):
         """Chooses how the players move; builds both optimizers and starts counting rounds at 0.
 
         Args:
-            generator_optimizer: A Keras optimizer or its name. Its learning rate is the paper's a.
+            generator_optimizer: A Keras optimizer or its name. Its learning rate is the paper's a;
+                a schedule counts rounds.
             discriminator_optimizer: Another one; the paper's b. Two rates make TTUR.
             loss: A name of `tgs.game.losses`, an `AdversarialLoss`, or your own pair of functions.
             scheme: How the players move; `tgs.Alternating()` unless given.
+            penalties: What they pay beside their losses, such as
+                `[tgs.GeneratorGradientNorm(0.02)]`.
             averages: Averages of the generator's weights by name, such as
                 `{"ema": tgs.ExponentialAverage(0.999)}`.
             jit_compile: `True`, `False`, or "auto" to use XLA where the networks allow it.
@@ -130,17 +143,28 @@ class GAN(KerasWorkflows):
         self.weights_in_use.switch(LIVE)
         self.loss_pair = losses.get(loss)
         self.scheme = check_scheme(Alternating() if scheme is None else scheme)
+        self.penalties = check_penalties(penalties)
+        check_placements(self.penalties, first_weight(self.scheme))
         rules = check_averages(averages)
         self.seed = checked_seed(seed)
         optimizers = checked_optimizers(generator_optimizer, discriminator_optimizer)
         self.generator_optimizer, self.discriminator_optimizer = optimizers
         with self.distribute_strategy.scope():
-            for optimizer, variables in zip(optimizers, self._variables, strict=True):
-                optimizer.build(variables)
-                distribution.adopt(optimizer)
+            looks = Players(
+                *(copied(o) if separate_looks(self.scheme) else None for o in optimizers)
+            )
+            self.generator_look_optimizer: Any = looks.generator
+            self.discriminator_look_optimizer: Any = looks.discriminator
+            for players in [optimizers, looks] if looks.generator else [optimizers]:
+                for optimizer, variables in zip(players, self._variables, strict=True):
+                    optimizer.build(variables)
+                    distribution.adopt(optimizer)
+                    count_rounds(optimizer, self._round_counter)
             self._averages.clear()
             for name, rule in rules.items():
-                self._averages[name] = AveragedWeights(rule, self.generator.variables, name)
+                period = update_period(rule, shortest_period(self.scheme))
+                average = AveragedWeights(rule, self.generator.variables, name, period)
+                self._averages[name] = average
             params = Players(*map(distribution.read, self._variables))
             self._scheme_memory.clear()
             remembered = self.scheme.init(params)
@@ -160,6 +184,7 @@ class GAN(KerasWorkflows):
             "discriminator_optimizer": self.discriminator_optimizer,
             "loss": self.loss_pair.name if self.loss_pair.name in losses.LOSSES else loss,
             "scheme": self.scheme,
+            "penalties": list(self.penalties),
             "averages": rules,
             "jit_compile": jit_compile,
             "seed": seed,
@@ -203,9 +228,21 @@ class GAN(KerasWorkflows):
         return {name: average.average for name, average in self._averages.items()}
 
     @property
+    def average_periods(self) -> dict[str, int]:
+        """Rounds from one update of an average to the next, by name."""
+        return {name: average.period for name, average in self._averages.items()}
+
+    @property
     def optimizers(self) -> Players:
         """Both players' optimizers."""
         return Players(self.generator_optimizer, self.discriminator_optimizer)
+
+    @property
+    def look_optimizers(self) -> Players:
+        """The optimizers that take trial steps: the players' own, unless the scheme separates."""
+        if not separate_looks(self.scheme):
+            return self.optimizers
+        return Players(self.generator_look_optimizer, self.discriminator_look_optimizer)
 
     # -- Training ---------------------------------------------------------------------------------
 
@@ -220,11 +257,19 @@ class GAN(KerasWorkflows):
         reals, labels = batching.unpacked(data, self.pair)
         rounds = tf.convert_to_tensor(self._round_counter.value)
         parts = batching.parts(reals, labels, self.scheme, self._draw, rounds)
-        game = Round(self._field, self._variables, self.optimizers, parts, self._state)
+        game = Round(
+            self._functions,
+            RoundPenalties(self.penalties, first_weight(self.scheme)),
+            self._variables,
+            self.optimizers,
+            self.look_optimizers,
+            parts,
+            self._state,
+        )
         params = game.start()
         params, scheme_state = self.scheme.step(game, params, self._remembered(params))
         self._commit(game, params, scheme_state)
-        seen = batching.seen_after(self._image_counter, reals)
+        seen = tf.convert_to_tensor(self._image_counter.value) + game.rows
         distribution.write([self._image_counter], [seen])
         for mean, loss in zip(self.loss_means, game.losses, strict=True):
             if loss is not None:
@@ -232,7 +277,7 @@ class GAN(KerasWorkflows):
         return self.get_metrics_result()
 
     def _commit(self, game: Round, params: Players, scheme_state: Any) -> None:
-        game.write(params)
+        game.finish(params)
         for network, state in zip(self._networks, game.state_after, strict=True):
             distribution.write(network.non_trainable_variables, state)
         self._remember(scheme_state)
@@ -261,7 +306,7 @@ class GAN(KerasWorkflows):
         latents = self._draw(tf.shape(reals)[0], noise.TESTING, seen)
         params = Players(*map(distribution.read, self._variables))
         both = self._adversarial.losses(params, self._state, Batch(reals, labels, latents))
-        share = distribution.share_of(reals.shape[0], tf.shape(reals)[0])
+        share, _ = distribution.rows_of(reals)
         for mean, loss in zip(self.loss_means, both, strict=True):
             mean.update_state(distribution.weighted(loss, share))
         return self.get_metrics_result()
@@ -278,22 +323,20 @@ class GAN(KerasWorkflows):
             (params, self._state, batch),
             self._networks,
             self.distribute_strategy.num_replicas_in_sync,
+            self.scheme.evaluations,
             run_eagerly,
         )
-        self._field: Callable[..., Any] = self._adversarial
-        if not run_eagerly:
-            # One function, traced once and called at each evaluation. XLA compiles it here only
-            # where it does not compile the whole round.
-            self._field = tf.function(
-                self._adversarial,
-                autograph=False,
-                jit_compile=True if self.compilation.scope == "field" else None,
-            )
+        self._functions = compilation.functions(
+            self._adversarial, self.compilation.scope, run_eagerly
+        )
 
     def _drawn_and_evaluated(self, params: Players, state: Players, batch: Batch) -> Any:
         """Does what a round does before the scheme's own arithmetic, for XLA to be tried on."""
-        latents = self._draw(2, noise.TRAINING, 0, 0)
-        return self._adversarial(params, state, batch._replace(latents=latents), BOTH)
+        batch = batch._replace(latents=self._draw(2, noise.TRAINING, 0, 0))
+        evaluation = self._adversarial(params, state, batch, BOTH)
+        pulls = pulls_of(self.penalties, evaluation.slopes)
+        pull = self._adversarial.pulled_back
+        return evaluation, [pull(params, state, batch, *each) for each in pulls]
 
     @property
     def _networks(self) -> Players:
@@ -374,19 +417,4 @@ class GAN(KerasWorkflows):
 
     def run_facts(self) -> dict[str, Any]:
         """Returns what decides this model's training, in values that JSON can hold."""
-        return {
-            "scheme": repr(self.scheme),
-            "field_evaluations_per_round": self.scheme.evaluations,
-            "parts_per_round": self.scheme.parts,
-            "loss": self.loss_pair.name,
-            "averages": {name: repr(rule) for name, rule in self.averages.items()},
-            "xla": self.compilation._asdict(),
-            "precision": self.precision,
-            "replicas": self.distribute_strategy.num_replicas_in_sync,
-            "noise_seed": self.seed,
-            "data": self.data_facts,
-            "parameters": {
-                name: int(sum(np.prod(v.shape) for v in variables))
-                for name, variables in self._variables._asdict().items()
-            },
-        }
+        return facts.of(self)

@@ -4,23 +4,27 @@ Schemes speak in tensors; Keras optimizers speak in variables. This file transla
 tensors to the networks' variables where an optimizer needs them there, and reads back what it did.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 from tfgan_stab import distribution
-from tfgan_stab.game.field import Batch, Evaluation
+from tfgan_stab.compilation import FieldFunctions
+from tfgan_stab.game.field import Batch
 from tfgan_stab.game.players import BOTH, Players
+from tfgan_stab.penalizing import RoundPenalties
 
 
 class Round:
     """The game that one batch and one draw of noise define.
 
     Args:
-        field: Function `(params, state, batch, players) -> Evaluation`.
+        functions: The field and its derivative, compiled.
+        penalties: What the players pay beside their losses in this round.
         variables: `Players` of the networks' trainable variables.
         optimizers: `Players` of built Keras optimizers.
+        look_optimizers: `Players` of those that take trial steps; the same ones where trial steps
+            and moves share their state.
         parts: The minibatches of this round.
         state: `Players` of lists of tensors: batch statistics, spectral-norm vectors and seeds at
             the start of the round. Every evaluation starts from them.
@@ -28,17 +32,20 @@ class Round:
 
     def __init__(
         self,
-        field: Callable[..., Evaluation],
+        functions: FieldFunctions,
+        penalties: RoundPenalties,
         variables: Players,
         optimizers: Players,
+        look_optimizers: Players,
         parts: Sequence[Batch],
         state: Players,
     ):
-        rows = parts[0].reals
-        self._share = distribution.share_of(rows.shape[0], tf.shape(rows)[0])
-        self._field = field
+        self._share, self._rows = distribution.rows_of(parts[0].reals)
+        self._functions = functions
+        self._penalties = penalties
         self._variables = variables
         self._optimizers = optimizers
+        self._look_optimizers = look_optimizers
         self._parts = parts
         self._state = state
         self._state_after: Players | None = None
@@ -59,6 +66,11 @@ class Round:
         )
 
     @property
+    def rows(self) -> tf.Tensor:
+        """Real examples of all parts on all replicas, an int64 scalar."""
+        return self._rows * len(self._parts)
+
+    @property
     def state_after(self) -> Players:
         """Batch statistics and the like after the round's first evaluation, means over replicas."""
         return self._state if self._state_after is None else self._state_after
@@ -66,32 +78,49 @@ class Round:
     def start(self) -> Players:
         """Returns the weights as they are, and remembers that the variables hold them."""
         self._held = Players(*map(distribution.read, self._variables))
+        self._penalties.begin(self, self._held, self._parts[0])
         return self._held
 
     def field(self, params: Players, part: int = 0, players: Sequence[str] = BOTH) -> Players:
         """Returns the downhill slopes at `params` on a minibatch, averaged over replicas."""
-        evaluation = self._field(params, self._state, self._parts[part], tuple(players))
+        measured = self._penalties.measured(tuple(players))
+        evaluation = self._functions.field(params, self._state, self._parts[part], measured)
         for name, loss in zip(BOTH, evaluation.losses, strict=True):
-            if loss is not None:
+            if loss is not None and name in players:
                 self._losses.setdefault(name, loss)
         slopes = evaluation.slopes
         if self._state_after is None:
             both = (slopes, evaluation.state)
             slopes, self._state_after = distribution.average(both, self._share)
-            return slopes
-        return distribution.average(slopes, self._share)
+        else:
+            slopes = distribution.average(slopes, self._share)
+        return self._penalties.evaluated(params, self._parts[part], slopes, players)
 
     def move(self, params: Players, slopes: Players) -> Players:
         """Returns where the players' optimizers take them from `params`."""
-        self.write(params)
-        for name, own in zip(BOTH, slopes, strict=True):
-            if own is not None:
-                self._apply(name, own)
-        return self._held
+        return self._applied(self._optimizers, params, self._penalties.moved(slopes))
 
     def look(self, params: Players, slopes: Players) -> Players:
-        """Returns the trial point that the players' optimizers reach; their state moves too."""
-        return self.move(params, slopes)
+        """Returns the trial point that the players' optimizers for trial steps reach."""
+        return self._applied(self._look_optimizers, params, slopes)
+
+    def slopes(self, params: Players, batch: Batch, players: Sequence[str]) -> Players:
+        """Returns the slopes of the bare losses, averaged over replicas; for penalties."""
+        found = self._functions.field(params, self._state, batch, tuple(players)).slopes
+        return distribution.average(found, self._share)
+
+    def pulled_back(
+        self, params: Players, batch: Batch, cotangents: Players, payers: Sequence[str]
+    ) -> Players:
+        """Returns cotangents pulled back through the field, averaged over replicas."""
+        pull = self._functions.pulled_back
+        pulled = pull(params, self._state, batch, cotangents, tuple(payers))
+        return distribution.average(pulled, self._share)
+
+    def finish(self, params: Players) -> None:
+        """Makes the networks' variables hold the scheme's answer, and checks that all was paid."""
+        self._penalties.check_paid()
+        self.write(params)
 
     def write(self, params: Players) -> None:
         """Makes the networks' variables hold `params`, where they do not hold them already."""
@@ -100,7 +129,11 @@ class Round:
                 distribution.write(variables, values)
         self._held = params
 
-    def _apply(self, name: str, slopes: Any) -> None:
-        variables = getattr(self._variables, name)
-        distribution.apply(getattr(self._optimizers, name), variables, slopes)
-        self._held = self._held._replace(**{name: distribution.read(variables)})
+    def _applied(self, optimizers: Players, params: Players, slopes: Players) -> Players:
+        self.write(params)
+        for name, own, optimizer in zip(BOTH, slopes, optimizers, strict=True):
+            if own is not None:
+                variables = getattr(self._variables, name)
+                distribution.apply(optimizer, variables, own)
+                self._held = self._held._replace(**{name: distribution.read(variables)})
+        return self._held

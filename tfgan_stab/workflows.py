@@ -85,6 +85,8 @@ class KerasWorkflows(SavableGAN):
                 "Training needs the trained weights in the generator. Received: "
                 f"{self.weights_in_use.current!r} in use. Leave the `using` block first."
             )
+        if self.compiled and not self.rounds:
+            self.start_over()  # From weights that may have been set since `compile`.
         return super().train_on_batch(*args, **kwargs)
 
     def predict(self, x: Any, **kwargs: Any) -> np.ndarray:

@@ -294,3 +294,18 @@ def test_data_without_an_order_take_checkpoints_at_epoch_ends_only(tiny, image_g
 def test_a_number_to_keep_that_is_none_is_refused(tmp_path, keep):
     with pytest.raises(ValueError, match=f"`keep` must be a number.*Received: {keep!r}. Use 3"):
         Checkpoint(tmp_path, keep=keep)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "looks"), [(tgs.Alternating(), []), (tgs.Extragradient(state="separate"), [1, 2])]
+)
+def test_each_variable_is_saved_once_and_those_for_trial_steps_where_there_are_any(
+    tiny, scheme, looks
+):
+    from tfgan_stab.callbacks import checkpointing
+
+    gan = tiny.image_gan(scheme=scheme)
+    owned = checkpointing._variables(gan)
+    assert len([name for name in owned if "look" in name]) == len(looks)
+    saved = [id(variable) for variables in owned.values() for variable in variables]
+    assert len(saved) == len(set(saved))

@@ -1,5 +1,8 @@
 """Perceptrons have the layers they are asked for."""
 
+import keras
+import numpy as np
+
 from tfgan_stab.networks import mlp_discriminator, mlp_generator
 
 
@@ -13,3 +16,11 @@ def test_depth_and_width_are_those_of_the_hidden_layers():
 def test_the_activation_is_that_of_hidden_layers_only():
     network = mlp_generator(activation="tanh")
     assert [layer.activation.__name__ for layer in network.layers] == ["tanh", "tanh", "linear"]
+
+
+def test_an_initializer_draws_each_layers_weights_anew():
+    normal = keras.initializers.RandomNormal(stddev=3.0)
+    first, second, _ = mlp_generator(latents=50, width=50, initializer=normal).weights[::2]
+    assert np.any(first.numpy() != second.numpy())
+    for weights in (first, second):
+        np.testing.assert_allclose(weights.numpy().std(), 3.0, rtol=0.1)

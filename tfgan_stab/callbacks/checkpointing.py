@@ -20,6 +20,7 @@ from tfgan_stab.callbacks.periodic import Periodic, usable_directory
 from tfgan_stab.files import flush, write_atomically
 from tfgan_stab.fitting import Progress
 from tfgan_stab.swapping import LIVE
+from tfgan_stab.updates.scheme import separate_looks
 
 PROGRESS = "progress.json"
 UNFINISHED = ".unfinished"
@@ -249,11 +250,13 @@ def _restore(gan: Any, path: pathlib.Path, facts: dict[str, Any]) -> None:
 
 def _variables(gan: Any) -> dict[str, list[keras.Variable]]:
     metrics = {id(variable) for metric in gan.metrics for variable in metric.variables}
-    return {
-        "model": [v for v in gan.variables if id(v) not in metrics],
-        "generator_optimizer": gan.generator_optimizer.variables,
-        "discriminator_optimizer": gan.discriminator_optimizer.variables,
-    }
+    owned = {"model": [v for v in gan.variables if id(v) not in metrics]}
+    for player, optimizer in gan.optimizers._asdict().items():
+        owned[f"{player}_optimizer"] = optimizer.variables
+    if separate_looks(gan.scheme):
+        for player, optimizer in gan.look_optimizers._asdict().items():
+            owned[f"{player}_look_optimizer"] = optimizer.variables
+    return owned
 
 
 def _trackable(gan: Any) -> tf.train.Checkpoint:

@@ -1,5 +1,7 @@
 """Multi-layer perceptrons for points in the plane and other small problems."""
 
+from typing import Any
+
 import keras
 
 layers = keras.layers
@@ -11,6 +13,7 @@ def mlp_generator(
     width: int = 128,
     depth: int = 2,
     activation: str = "relu",
+    initializer: Any = "glorot_uniform",
     name: str = "generator",
 ) -> keras.Model:
     """Builds a perceptron from noise to points.
@@ -21,6 +24,8 @@ def mlp_generator(
         width: Units of each hidden layer.
         depth: Hidden layers.
         activation: A Keras activation's name.
+        initializer: A Keras initializer or its name; it draws each layer's weights anew. Biases
+            start at 0.
         name: The model's name.
 
     Returns:
@@ -30,7 +35,7 @@ def mlp_generator(
         >>> mlp_generator(size=2, latents=32).output_shape
         (None, 2)
     """
-    return _perceptron(latents, size, width, depth, activation, name)
+    return _perceptron(latents, size, width, depth, activation, initializer, name)
 
 
 def mlp_discriminator(
@@ -38,6 +43,7 @@ def mlp_discriminator(
     width: int = 128,
     depth: int = 2,
     activation: str = "relu",
+    initializer: Any = "glorot_uniform",
     name: str = "discriminator",
 ) -> keras.Model:
     """Builds a perceptron from points to one logit each.
@@ -47,6 +53,8 @@ def mlp_discriminator(
         width: Units of each hidden layer.
         depth: Hidden layers.
         activation: A Keras activation's name.
+        initializer: A Keras initializer or its name; it draws each layer's weights anew. Biases
+            start at 0.
         name: The model's name.
 
     Returns:
@@ -56,11 +64,23 @@ def mlp_discriminator(
         >>> mlp_discriminator(size=2).output_shape
         (None, 1)
     """
-    return _perceptron(size, 1, width, depth, activation, name)
+    return _perceptron(size, 1, width, depth, activation, initializer, name)
 
 
 def _perceptron(
-    inputs: int, outputs: int, width: int, depth: int, activation: str, name: str
+    inputs: int,
+    outputs: int,
+    width: int,
+    depth: int,
+    activation: str,
+    initializer: Any,
+    name: str,
 ) -> keras.Model:
-    hidden = [layers.Dense(width, activation=activation) for _ in range(depth)]
-    return keras.Sequential([keras.Input((inputs,)), *hidden, layers.Dense(outputs)], name=name)
+    def dense(units: int, activation: str | None = None) -> keras.Layer:
+        # An initializer without a seed returns the same numbers whenever it is asked: each layer
+        # needs its own.
+        own = keras.initializers.get(initializer).clone()
+        return layers.Dense(units, activation=activation, kernel_initializer=own)
+
+    hidden = [dense(width, activation) for _ in range(depth)]
+    return keras.Sequential([keras.Input((inputs,)), *hidden, dense(outputs)], name=name)
