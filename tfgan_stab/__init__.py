@@ -16,12 +16,24 @@ __version__ = "0.1.0"
 _HOMES: dict[str, str] = {
     "GAN": "tfgan_stab.model",
     "Players": "tfgan_stab.game.players",
+    "GeneratorGradientNorm": "tfgan_stab.game.penalties.generator_gradient_norm",
+    "Consensus": "tfgan_stab.game.penalties.consensus",
     "Simultaneous": "tfgan_stab.updates.simultaneous",
     "Alternating": "tfgan_stab.updates.alternating",
+    "RungeKutta": "tfgan_stab.updates.runge_kutta",
+    "Tableau": "tfgan_stab.updates.tableaus",
+    "EULER": "tfgan_stab.updates.tableaus",
+    "MIDPOINT": "tfgan_stab.updates.tableaus",
+    "HEUN": "tfgan_stab.updates.tableaus",
+    "RALSTON": "tfgan_stab.updates.tableaus",
+    "RK4": "tfgan_stab.updates.tableaus",
+    "Extragradient": "tfgan_stab.updates.extragradient",
+    "OptimisticGradient": "tfgan_stab.updates.optimistic",
+    "Lookahead": "tfgan_stab.updates.lookahead",
     "ExponentialAverage": "tfgan_stab.averaging",
     "FID": "tfgan_stab.evaluation.scores",
 }
-_SUBPACKAGES = ("callbacks", "cli", "data", "evaluation", "game", "networks", "updates")
+_SUBPACKAGES = ("callbacks", "cli", "data", "evaluation", "game", "games", "networks", "updates")
 
 __all__ = [*_HOMES, *_SUBPACKAGES]
 

@@ -1,0 +1,170 @@
+"""The command that plays schemes on small games: flags, table and pictures."""
+
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from absl import flags as absl_flags
+
+import tfgan_stab as tgs
+from tfgan_stab.cli import game_flags, play_game, playing
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def script(*arguments):
+    return subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "play_game.py"), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+
+
+def rows(table):
+    """The table's cells by scheme."""
+    lines = table.split("evaluations\n")[1].split("\n\n")[0].splitlines()
+    return {line.split()[0]: line.split()[1:] for line in lines}
+
+
+def test_the_script_prints_a_table_and_draws_a_picture(tmp_path):
+    done = script(
+        "--game=bilinear",
+        "--schemes=euler,extragradient,rk4,lookahead,lookahead-alternating",
+        "--rounds=60",
+        f"--output={tmp_path}/new/plane.png",
+    )
+    assert done.returncode == 0, done.stderr
+    table = rows(done.stdout)
+    assert table["euler"] == ["13.27", "1.044031", "1.044031", "60"]
+    assert table["rk4"] == ["0.9997", "0.999995", "0.999995", "240"]
+    assert table["lookahead"] == ["0.0525", "0.952070", "0.952070", "60"]
+    assert table["lookahead-alternating"][1:] == ["0.923154", "0.923154", "120"]
+    picture = tf.io.decode_png((tmp_path / "new" / "plane.png").read_bytes()).numpy()
+    shades = np.unique(picture.reshape(-1, picture.shape[-1]), axis=0)
+    assert picture.shape[0] > 500 and len(shades) > 100
+    # Lines of all five colours: each scheme is to be seen.
+    for red, green, blue in [(0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167)]:
+        near = np.abs(picture[..., :3].astype(int) - [red, green, blue]).max(axis=-1) < 40
+        assert near.sum() > 300, (red, green, blue)
+    # Inside the left panel only start and solution are black; the start, (1, 0), is to the right.
+    panel = picture[
+        picture.shape[0] // 10 : -picture.shape[0] // 4, 150 : picture.shape[1] * 2 // 5
+    ]
+    heights, widths = np.nonzero(panel[..., :3].max(axis=-1) < 40)
+    assert np.ptp(widths) > 100 > 2 * np.ptp(heights)
+
+
+@pytest.mark.slow
+def test_an_animation_is_put_beside_the_picture(tmp_path):
+    done = script("--schemes=euler", "--rounds=20", f"--output={tmp_path}", "--animate")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "bilinear.png").is_file()
+    frames = tf.io.decode_gif((tmp_path / "bilinear.gif").read_bytes()).numpy()
+    # Frames in which nothing moves are merged: one is left for each round, and the start.
+    assert len(frames) == 21 and np.any(frames[0] != frames[-1])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *([f"--game={game}", "--schemes=simultaneous"] for game in game_flags.GAMES),
+        [f"--schemes={','.join([*game_flags.SCHEMES, 'lookahead-rk4'])}"],
+    ],
+    ids=[*game_flags.GAMES, "schemes"],
+)
+def test_every_game_and_every_scheme_can_be_played(arguments):
+    settings = game_flags.parse(["play_game.py", *arguments, "--rounds=2"])
+    # In this process, and without pictures: the ones above are drawn in a process of their own.
+    table, runs = playing.played(settings)
+    assert list(runs) == list(settings.schemes) == [line.split()[0] for line in table[1:]]
+    assert all(run.rounds == 2 for run in runs.values())
+
+
+def test_lookahead_has_settings_that_suit_the_game_and_flags_override_them():
+    def lookahead(*arguments):
+        settings = game_flags.parse(["play_game.py", *arguments])
+        return playing.scheme_named("lookahead-rk4", settings)
+
+    rk4 = tgs.RungeKutta(tgs.RK4)
+    assert lookahead() == tgs.Lookahead(rk4, 6, 0.5)
+    assert lookahead("--game=stochastic_problem") == tgs.Lookahead(rk4, 450, 0.3)
+    assert lookahead("--sync_period=4", "--slow_step_size=0.2") == tgs.Lookahead(rk4, 4, 0.2)
+
+
+def test_games_have_step_sizes_of_their_own_and_flags_override_them():
+    def step_sizes(*arguments):
+        return game_flags.parse(["play_game.py", *arguments]).step_sizes
+
+    assert step_sizes("--game=saddle") == (1e-4, 1e-2)
+    assert step_sizes("--game=saddle", "--step_size=1e-3") == (1e-3, 1e-3)
+    assert step_sizes("--step_size=0.1", "--discriminator_step_size=0.4") == (0.1, 0.4)
+
+
+@pytest.mark.parametrize(
+    ("output", "picture"),
+    [("runs/x", "runs/x/saddle.png"), ("my.png", "my.png"), (".", "saddle.png")],
+)
+def test_the_picture_has_the_name_of_its_game_or_yours(output, picture):
+    settings = game_flags.parse(["play_game.py", "--game=saddle", f"--output={output}"])
+    assert settings.picture == pathlib.Path(picture)
+
+
+WRONG = [
+    (["--game=bilinaer"], "no such game. Did you mean `bilinear`"),
+    (["--game=chess"], "Known are: bilinear, damped_rotation, dirac_gan"),
+    (["--schemes=euler,rk5"], "there is no 'rk5'. Did you mean `rk4`"),
+    (["--schemes=lookahed"], "Did you mean `lookahead`"),
+    (["--schemes=lookahead-extragradeint"], "Did you mean `lookahead-extragradient`"),
+    (["--schemes=rk4,rk4"], "name one scheme or several, each once"),
+    (["--schemes="], "name one scheme or several"),
+    (["--schemes=euler", "rk4"], "Unexpected 'rk4'.*--schemes=euler,rk4"),
+    (["--rounds=0"], "--rounds=0.*positive integer"),
+    (["--step_size=-1"], "--step_size=-1.*not a number in the range"),
+    (["--step_size=nan"], "--step_size=nan: must be a number >= 0"),
+    (["--discriminator_step_size=inf"], "--discriminator_step_size=inf.*not a number in the range"),
+    (["--slow_step_size=0"], r"--slow_step_size=0.0: must be in \(0, 1\]"),
+    (["--sync_period=0"], "--sync_period=0.*positive integer"),
+    (["--schemes=rk4", "--sync_period=5"], "--sync_period has no effect.*is lookahead"),
+    (["--output=a.jpg"], "must be a folder or end in .png.*--output=a.png"),
+    (["--gmae=bilinear"], "Unknown command line flag 'gmae'. Did you mean: game"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG)
+def test_wrong_flags_are_refused_with_what_to_type_instead(arguments, message):
+    with pytest.raises(absl_flags.Error, match=message):
+        game_flags.parse(["play_game.py", *arguments])
+
+
+@pytest.mark.parametrize("arguments", [["--game=bilinaer"], ["--schemes=rk5"], ["--help"]])
+def test_flags_are_checked_before_tensorflow_is_imported(arguments):
+    program = (
+        "import sys; from tfgan_stab.cli import play_game; "
+        f"code = play_game.run(['play_game.py', *{arguments}]); "
+        "sys.exit(99 if 'tensorflow' in sys.modules or 'matplotlib' in sys.modules else code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == (0 if arguments == ["--help"] else 2), done.stderr
+    if done.returncode:
+        assert done.stderr.startswith("error: --") and "Did you mean" in done.stderr
+
+
+def test_help_shows_every_flag_and_an_example(capsys):
+    assert play_game.run(["play_game.py", "--help"]) == 0
+    shown = capsys.readouterr().out
+    for name in ("--game", "--schemes", "--step_size", "--rounds", "--output", "--[no]animate"):
+        assert name in shown
+    assert "play_game.py --game=bilinear --schemes=euler,extragradient,rk4,lookahead" in shown
+
+
+def test_a_folder_that_cannot_be_made_is_said_at_once(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert play_game.run(["play_game.py", f"--output={tmp_path}/file/x"]) == 1
+    assert capsys.readouterr().err.startswith("error: Cannot write to --output")

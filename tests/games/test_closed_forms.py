@@ -1,0 +1,187 @@
+"""Schemes, played on linear games, against formulas and against matrices built without them."""
+
+import cmath
+import math
+
+import numpy as np
+import pytest
+
+import tfgan_stab as tgs
+
+EULER = tgs.Simultaneous()
+# The notebook of ODE-GAN looks half a step ahead and weighs as Heun does: of first order.
+SLIP = tgs.Tableau("slip", a=((), (0.5,)), b=(0.5, 0.5), order=1)
+
+SCHEMES = {
+    "simultaneous": EULER,
+    "alternating": tgs.Alternating(),
+    "alternating_3": tgs.Alternating(3),
+    "euler": tgs.RungeKutta(tgs.EULER),
+    "midpoint": tgs.RungeKutta(tgs.MIDPOINT),
+    "heun": tgs.RungeKutta(tgs.HEUN),
+    "ralston": tgs.RungeKutta(tgs.RALSTON),
+    "rk4": tgs.RungeKutta(tgs.RK4),
+    "rk4_fresh": tgs.RungeKutta(tgs.RK4, batches="fresh"),
+    "extragradient": tgs.Extragradient(),
+    "extragradient_separate": tgs.Extragradient(state="separate"),
+    "optimistic": tgs.OptimisticGradient(),
+    "lookahead": tgs.Lookahead(EULER, 6),
+    "lookahead_alternating": tgs.Lookahead(tgs.Alternating(2), 5, 0.3),
+    "lookahead_extragradient": tgs.Lookahead(tgs.Extragradient(), 6),
+    "lookahead_optimistic": tgs.Lookahead(tgs.OptimisticGradient(), 4),
+    "two_levels": tgs.Lookahead(EULER, 2, 0.5, super_slow_period=6),
+    "nested": tgs.Lookahead(tgs.Lookahead(EULER, 2, 0.4), 6, 0.7),
+}
+every_scheme = pytest.mark.parametrize("scheme", list(SCHEMES.values()), ids=list(SCHEMES))
+
+
+def rotation_factor(scheme, h, cycles=100, cycle=1):
+    return tgs.games.play(tgs.games.Bilinear(), scheme, h, cycles * cycle).factor ** cycle
+
+
+@every_scheme
+@pytest.mark.parametrize("step_sizes", [0.3, (0.2, 0.3)], ids=["one rate", "two rates"])
+@pytest.mark.parametrize("damping", [0.0, 0.1], ids=["rotation", "damped"])
+def test_what_is_measured_is_what_the_matrices_predict(scheme, step_sizes, damping):
+    game = tgs.games.DampedRotation(damping, frequency=1.0)
+    run = tgs.games.play(game, scheme, step_sizes, rounds=300)
+    predicted = tgs.games.predicted_factor(game, scheme, step_sizes)
+    np.testing.assert_allclose(run.factor, predicted, rtol=1e-10)
+    assert run.evaluations == 300 * scheme.evaluations
+
+
+@pytest.mark.parametrize(
+    ("scheme", "expected", "radius"),
+    [
+        (tgs.RungeKutta(tgs.EULER), 1.044031, 9.345e14),
+        (tgs.RungeKutta(tgs.HEUN), 1.001012, 2.246),
+        (tgs.RungeKutta(tgs.RK4), 0.999995, 0.996),
+    ],
+)
+def test_runge_kutta_methods_on_the_rotation(scheme, expected, radius):
+    run = tgs.games.play(tgs.games.Bilinear(), scheme, 0.3, rounds=800)
+    assert abs(run.factor - expected) < 5e-7
+    np.testing.assert_allclose(run.distances[-1], radius, rtol=5e-4)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "expected"),
+    [
+        (tgs.RungeKutta(tgs.EULER), 1.01000),
+        (tgs.RungeKutta(tgs.HEUN), 0.99005),
+        (tgs.RungeKutta(tgs.RK4), 0.99005),
+        (tgs.RungeKutta(SLIP), 1.000025),
+    ],
+    ids=["euler", "heun", "rk4", "slip"],
+)
+def test_the_stand_in_for_the_figure_of_ode_gan(scheme, expected):
+    game = tgs.games.DampedRotation(damping=1.0, frequency=20.0)
+    run = tgs.games.play(game, scheme, 0.01, rounds=200)
+    assert abs(run.factor - expected) < 5e-6
+
+
+def test_the_exact_flow_of_the_stand_in_shrinks_as_rk4_does():
+    game = tgs.games.DampedRotation(damping=1.0, frequency=20.0)
+    assert np.allclose(sorted(np.linalg.eigvals(game.jacobian).imag), [-20.0, 20.0])
+    run = tgs.games.play(game, tgs.RungeKutta(tgs.RK4), 0.01, rounds=200)
+    assert abs(run.factor - math.exp(-0.01)) < 1e-5
+
+
+class OneAtATime:
+    """RK4 wrongly done: each player's stages with the other one frozen where it was."""
+
+    parts, evaluations = 1, 8
+
+    def init(self, params):
+        return ()
+
+    def step(self, game, params, state):
+        moved = []
+        for i in range(2):
+            slopes, trial = [], params
+            for ahead in (0.5, 0.5, 1.0, 0.0):
+                slopes.append(game.field(trial)[i])
+                own = params[i] + ahead * game.step_sizes[i] * slopes[-1]
+                trial = tgs.Players(*(own if j == i else params[j] for j in range(2)))
+            mean = sum(b * k for b, k in zip(tgs.RK4.b, slopes, strict=True))
+            moved.append(params[i] + game.step_sizes[i] * mean)
+        return tgs.Players(*moved), state
+
+
+def test_stages_with_the_other_player_frozen_are_euler_and_ours_are_not():
+    assert abs(rotation_factor(OneAtATime(), 0.3) - 1.044031) < 5e-7
+    assert rotation_factor(tgs.RungeKutta(tgs.RK4), 0.3) < 1.0
+
+
+def test_a_slip_in_the_tableau_halves_the_excess_of_euler():
+    assert abs(rotation_factor(tgs.RungeKutta(SLIP), 0.3) - 1.022500) < 5e-7
+
+
+@pytest.mark.parametrize(
+    ("period", "expected"),
+    [(1, 1.0112), (2, 1.0010), (3, 0.9689), (4, 0.9148), (5, 0.8396), (6, 0.7448)],
+)
+def test_a_cycle_of_lookahead_has_its_closed_form(period, expected):
+    factor = rotation_factor(tgs.Lookahead(EULER, period, 0.5), 0.3, cycle=period)
+    assert abs(factor - expected) < 5e-5
+    np.testing.assert_allclose(factor, abs(0.5 + 0.5 * (1 + 0.3j) ** period), rtol=1e-10)
+
+
+@pytest.mark.parametrize(("alpha", "expected"), [(0.4, 0.7199), (0.8, 1.0198)])
+def test_the_slow_step_size_decides_over_convergence(alpha, expected):
+    factor = rotation_factor(tgs.Lookahead(EULER, 6, alpha), 0.3, cycle=6)
+    assert abs(factor - expected) < 5e-5
+
+
+def test_the_slow_step_size_at_the_limit_neither_converges_nor_diverges():
+    factor = rotation_factor(tgs.Lookahead(EULER, 6, 0.7841), 0.3, cycle=6)
+    assert abs(factor - 1.0) < 2e-4
+
+
+@pytest.mark.parametrize(("period", "expected"), [(5, 0.7297), (6, 0.6189)])
+def test_a_cycle_of_lookahead_over_alternating_steps(period, expected):
+    factor = rotation_factor(tgs.Lookahead(tgs.Alternating(), period, 0.5), 0.3, cycle=period)
+    assert abs(factor - expected) < 5e-5
+
+
+def test_optimistic_steps_have_the_roots_of_their_recurrence():
+    z = 0.3j
+    root = cmath.sqrt((1 + 2 * z) ** 2 - 4 * z)
+    expected = max(abs((1 + 2 * z + sign * root) / 2) for sign in (1, -1))
+    np.testing.assert_allclose(rotation_factor(tgs.OptimisticGradient(), 0.3), expected, rtol=1e-10)
+
+
+def exponential(matrix):
+    """By squaring and a Taylor series: no library's, and no eigenvectors."""
+    term = total = np.eye(len(matrix))
+    for order in range(1, 20):
+        term = term @ matrix / (1024 * order)
+        total = total + term
+    return np.linalg.matrix_power(total, 1024)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("step_sizes", [(0.01, 0.01), (0.005, 0.02)])
+def test_rk4_with_small_steps_follows_the_exact_flow(seed, step_sizes):
+    game = tgs.games.RandomLinear((3, 2), seed=seed)
+    run = tgs.games.play(game, tgs.RungeKutta(tgs.RK4), step_sizes, rounds=500)
+    speeds = np.repeat(step_sizes, [3, 2])
+    flow = exponential(500 * speeds[:, None] * game.jacobian)
+    expected = flow @ np.concatenate(game.start)
+    reached = np.concatenate([own[-1] for own in run.points])
+    np.testing.assert_allclose(reached, expected, rtol=0, atol=1e-8)
+
+
+@every_scheme
+def test_random_games_contract_as_predicted(scheme):
+    game = tgs.games.RandomLinear((3, 2), seed=3, damping=0.3, rotation=2.0)
+    run = tgs.games.play(game, scheme, 0.1, rounds=3000)
+    predicted = tgs.games.predicted_factor(game, scheme, 0.1)
+    np.testing.assert_allclose(run.factor, predicted, rtol=1e-7)
+
+
+def test_a_bare_jacobian_is_as_good_as_its_game():
+    game = tgs.games.DampedRotation(0.1, 2.0)
+    for scheme in SCHEMES.values():
+        of_game = tgs.games.predicted_factor(game, scheme, (0.1, 0.2))
+        assert tgs.games.predicted_factor(game.jacobian, scheme, (0.1, 0.2)) == of_game

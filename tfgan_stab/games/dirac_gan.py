@@ -1,0 +1,83 @@
+"""The smallest GAN: one point against a straight line."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfgan_stab.game import losses
+from tfgan_stab.game.players import Players
+from tfgan_stab.games.known_game import as_points
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DiracGAN:
+    """A generator that is a point theta, a discriminator `D(x) = psi x`, and data at 0.
+
+    With the losses l_G and l_D as functions of the logits of data (0) and fake (t = psi theta)::
+
+        theta' = -psi dl_G/dt,    psi' = -theta dl_D/dt
+
+    The equilibrium is the origin. There the Jacobian is `[[0, -l_G'(0)], [-l_D'(0), 0]]`: for the
+    usual losses a rotation, undamped. With "minimax" and "wasserstein" the continuous flow stays
+    on a circle, and gradient steps diverge.
+
+    Args:
+        loss: As in `GAN.compile`: a name such as "minimax", "non_saturating", "wasserstein", or
+            your own pair of functions.
+        start: theta and psi at the start, one number each.
+
+    Raises:
+        ValueError: If the loss is not known.
+        TypeError: If `loss` is neither a name nor a loss.
+
+    Example:
+        >>> import tfgan_stab as tgs
+        >>> game = tgs.games.DiracGAN("minimax")
+        >>> np.linalg.eigvals(game.jacobian).imag.round(6).tolist()
+        [0.5, -0.5]
+
+    Source: Mescheder et al. 2018, arXiv 1801.04406, definition 2.1 and lemma 2.2 (numbers from
+        memory).
+    Departures: the discriminator is positive on data, as everywhere here; theirs is positive on
+        fakes, so that theirs turns the other way round.
+    """
+
+    loss: Any = "minimax"
+    start: Players = Players(1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "loss", losses.get(self.loss))
+        object.__setattr__(self, "start", as_points("start", self.start))
+
+    @property
+    def solution(self) -> Players:
+        """The origin."""
+        return Players(*map(tf.zeros_like, self.start))
+
+    @property
+    def jacobian(self) -> np.ndarray:
+        """`[[0, -l_G'(0)], [-l_D'(0), 0]]`, primes by the fake's logit."""
+        generator, discriminator = map(float, self._derivatives(tf.constant(0.0, tf.float64)))
+        return np.array([[0.0, -generator], [-discriminator, 0.0]])
+
+    def slopes(self, params: Players, seed: tf.Tensor) -> Players:
+        """Returns theta' and psi'."""
+        del seed
+        theta, psi = params
+        # Run by run, because some losses take means over the logits of a batch.
+        fakes = tf.reshape(psi * theta, [-1])
+        generator, discriminator = tf.vectorized_map(self._derivatives, fakes)
+        return Players(
+            -psi * tf.reshape(generator, tf.shape(psi)),
+            -theta * tf.reshape(discriminator, tf.shape(theta)),
+        )
+
+    def _derivatives(self, fake: tf.Tensor) -> Players:
+        """Returns the derivatives of both losses by the fake's logit, a scalar."""
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(fake)
+            values = self.loss(tf.zeros([1], tf.float64), tf.reshape(fake, [1]))
+        zero = tf.UnconnectedGradients.ZERO
+        return Players(*(tape.gradient(v, fake, unconnected_gradients=zero) for v in values))
