@@ -13,6 +13,7 @@ from tfgan_stab.cli.workdir import Workdir
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.files import replacing
 from tfgan_stab.game.pair import Pair
+from tfgan_stab.game.penalties.contract import SlopePenalty
 from tfgan_stab.model import GAN
 from tfgan_stab.swapping import LIVE
 from tfgan_stab.updates.scheme import Scheme
@@ -33,6 +34,7 @@ def train(
     latents: Any = 128,
     loss: Any = "non_saturating",
     scheme: Scheme | None = None,
+    penalties: Sequence[SlopePenalty] = (),
     averages: Mapping[str, Average] | None = None,
     jit_compile: bool | str = "auto",
     seed: int = 0,
@@ -61,6 +63,7 @@ def train(
         latents: As in `GAN`.
         loss: As in `GAN.compile`.
         scheme: As in `GAN.compile`.
+        penalties: As in `GAN.compile`.
         averages: As in `GAN.compile`.
         jit_compile: As in `GAN.compile`.
         seed: Decides initial weights and noise, an integer. The data have a seed of their own.
@@ -92,6 +95,7 @@ def train(
         discriminator_optimizer=discriminator_optimizer,
         loss=loss,
         scheme=scheme,
+        penalties=list(penalties),
         averages=dict(averages or {}),
         jit_compile=jit_compile,
         seed=seed,

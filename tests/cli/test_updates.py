@@ -1,0 +1,134 @@
+"""Each gin file of updates swaps how the players move, and nothing else."""
+
+import pathlib
+import re
+
+import keras
+import numpy as np
+import pytest
+
+import tfgan_stab as tgs
+from tfgan_stab import configuring
+from tfgan_stab.cli import flags, training
+from tfgan_stab.cli.workdir import Workdir
+
+FOLDER = pathlib.Path(__file__).resolve().parents[2] / "gin_configs" / "updates"
+RUNGE_KUTTA = tgs.RungeKutta(tgs.RK4)
+LOOKAHEAD = tgs.Lookahead(tgs.Alternating(), 5, 0.5)
+# What a file leaves a run with: scheme, penalties. Others change the optimizers only.
+EXPECTED = {
+    "alternating": (tgs.Alternating(), ()),
+    "simultaneous": (tgs.Simultaneous(), ()),
+    "euler": (tgs.RungeKutta(tgs.EULER), ()),
+    "midpoint": (tgs.RungeKutta(tgs.MIDPOINT), ()),
+    "heun": (tgs.RungeKutta(tgs.HEUN), ()),
+    "ralston": (tgs.RungeKutta(tgs.RALSTON), ()),
+    "rk4": (RUNGE_KUTTA, ()),
+    "runge_kutta": (RUNGE_KUTTA, ()),
+    "extragradient": (tgs.Extragradient(), ()),
+    "optimistic": (tgs.OptimisticGradient(), ()),
+    "lookahead": (LOOKAHEAD, ()),
+    "nested_lookahead": (tgs.Lookahead(tgs.Alternating(), 5, 0.5, 5000), ()),
+    "lookahead_extragradient": (tgs.Lookahead(tgs.Extragradient(state="separate"), 5, 0.5), ()),
+    "generator_gradient_norm": (tgs.Alternating(), (tgs.GeneratorGradientNorm(0.02),)),
+    "consensus": (tgs.Alternating(), (tgs.Consensus(0.1),)),
+    "ode_gan": (
+        tgs.RungeKutta(tgs.RK4, batches="fresh"),
+        (tgs.GeneratorGradientNorm(0.02),),
+    ),
+    "sgd": (tgs.Alternating(), ()),
+    "ttur": (tgs.Alternating(), ()),
+    "linear_decay": (tgs.Alternating(), ()),
+}
+
+
+def run(arguments):
+    settings = flags.parse(arguments)
+    configuring.parse(settings.gin_files, settings.gin_params)
+    with Workdir(settings.workdir) as workdir:
+        train = configuring.configured(training.train, ("workdir", "ready", "begun"))
+        return train(workdir, lambda: None, lambda: None)
+
+
+def swapped(command, workdir, name, *settings):
+    return run(command(workdir, *settings, flags=[f"--gin_file=gin_configs/updates/{name}.gin"]))
+
+
+def test_every_file_is_here():
+    assert {path.stem for path in FOLDER.glob("*.gin")} == set(EXPECTED)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_further_file_swaps_how_the_players_move(command, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(training.GAN, "fit", lambda *_, **__: None)
+    gan = swapped(command, tmp_path / "run", name)
+    scheme, penalties = EXPECTED[name]
+    assert (gan.scheme, gan.penalties) == (scheme, penalties)
+
+
+# Files after one another, and what is left in force.
+PAIRS = {
+    ("rk4", "lookahead"): (tgs.Lookahead(RUNGE_KUTTA, 5, 0.5), ()),
+    ("optimistic", "nested_lookahead"): (
+        tgs.Lookahead(tgs.OptimisticGradient(), 5, 0.5, 5000),
+        (),
+    ),
+    ("lookahead", "heun"): (tgs.RungeKutta(tgs.HEUN), ()),
+    ("generator_gradient_norm", "consensus"): (tgs.Alternating(), (tgs.Consensus(0.1),)),
+    ("ode_gan", "alternating"): (tgs.Alternating(), (tgs.GeneratorGradientNorm(0.02),)),
+    ("ode_gan", "lookahead"): (
+        tgs.Lookahead(tgs.RungeKutta(tgs.RK4, batches="fresh"), 5, 0.5),
+        (tgs.GeneratorGradientNorm(0.02),),
+    ),
+}
+
+
+@pytest.mark.parametrize("names", PAIRS, ids="+".join)
+def test_files_after_one_another_leave_what_their_headers_say(
+    command, tmp_path, monkeypatch, names
+):
+    monkeypatch.setattr(training.GAN, "fit", lambda *_, **__: None)
+    files = [f"--gin_file=gin_configs/updates/{name}.gin" for name in names]
+    gan = run(command(tmp_path / "run", flags=files))
+    scheme, penalties = PAIRS[names]
+    assert (gan.scheme, gan.penalties) == (scheme, penalties)
+
+
+def test_the_setting_that_headers_name_gives_both_penalties(command, tmp_path, monkeypatch):
+    monkeypatch.setattr(training.GAN, "fit", lambda *_, **__: None)
+    header = (FOLDER / "consensus.gin").read_text(encoding="utf-8")
+    both = re.search(r"--gin_param='(.+)'", header).group(1)
+    files = [
+        f"--gin_file=gin_configs/updates/{name}.gin"
+        for name in ("generator_gradient_norm", "consensus")
+    ]
+    gan = run(command(tmp_path / "run", both, flags=files))
+    assert gan.penalties == (tgs.GeneratorGradientNorm(0.02), tgs.Consensus(0.1))
+
+
+def test_the_setting_that_lookahead_names_gives_ema_slow(command, tmp_path, monkeypatch):
+    monkeypatch.setattr(training.GAN, "fit", lambda *_, **__: None)
+    header = (FOLDER / "lookahead.gin").read_text(encoding="utf-8")
+    slow = re.search(r"--gin_param='(.+)'", header).group(1)
+    gan = swapped(command, tmp_path / "run", "lookahead", slow)
+    assert gan.average_periods == {"ema": 5}
+
+
+def test_ode_gan_follows_its_step_sizes(command, tmp_path, monkeypatch):
+    monkeypatch.setattr(training.GAN, "fit", lambda *_, **__: None)
+    gan = swapped(command, tmp_path / "run", "ode_gan")
+    for optimizer in gan.optimizers:
+        assert isinstance(optimizer, keras.optimizers.SGD)
+        rates = []
+        for rounds in (0, 500, 501, 400_000, 400_001):
+            gan._round_counter.assign(rounds)
+            rates.append(float(optimizer.learning_rate))
+        np.testing.assert_allclose(rates, [0.01, 0.01, 0.04, 0.04, 0.02], rtol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ode_gan", "lookahead_extragradient", "consensus"])
+def test_a_swapped_file_trains(command, tmp_path, name):
+    gan = swapped(command, tmp_path / "run", name)
+    assert gan.rounds > 0
+    assert all(np.isfinite(values).all() for values in gan.generator.get_weights())
