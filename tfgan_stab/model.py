@@ -1,14 +1,12 @@
 """The model: a pair of networks that trains as a GAN through `fit`."""
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from tfgan_stab import batching, compilation, distribution, facts, sampling
+from tfgan_stab import batching, compilation, distribution, facts
 from tfgan_stab.arguments import checked_optimizers, checked_seed, copied
 from tfgan_stab.averaging import Average, AveragedWeights, check_averages, update_period
 from tfgan_stab.clock import Clock
@@ -16,10 +14,16 @@ from tfgan_stab.data.latents import as_sampler
 from tfgan_stab.game import losses, noise
 from tfgan_stab.game.field import AdversarialField, Batch
 from tfgan_stab.game.pair import check_pair
-from tfgan_stab.game.penalties.contract import SlopePenalty, check_penalties, check_placements
+from tfgan_stab.game.penalties.contract import (
+    SlopePenalty,
+    check_penalties,
+    check_placements,
+    names_of,
+)
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.penalizing import RoundPenalties, pulls_of
 from tfgan_stab.round import Round
+from tfgan_stab.sampling import Sampling
 from tfgan_stab.schedules import count_rounds
 from tfgan_stab.stored import StoredTensors
 from tfgan_stab.swapping import LIVE, WeightsInUse
@@ -35,7 +39,7 @@ from tfgan_stab.workflows import KerasWorkflows
 
 
 @keras.saving.register_keras_serializable("tfgan_stab")
-class GAN(KerasWorkflows):
+class GAN(KerasWorkflows, Sampling):
     """A generator and a discriminator that train each other through `fit`.
 
     Each round reads a batch, draws noise, lets the update scheme move both players through the
@@ -127,7 +131,7 @@ class GAN(KerasWorkflows):
             loss: A name of `tgs.game.losses`, an `AdversarialLoss`, or your own pair of functions.
             scheme: How the players move; `tgs.Alternating()` unless given.
             penalties: What they pay beside their losses, such as
-                `[tgs.GeneratorGradientNorm(0.02)]`.
+                `[tgs.GeneratorGradientNorm(0.02)]`. Logs show what each comes to, weight included.
             averages: Averages of the generator's weights by name, such as
                 `{"ema": tgs.ExponentialAverage(0.999)}`.
             jit_compile: `True`, `False`, or "auto" to use XLA where the networks allow it.
@@ -172,6 +176,7 @@ class GAN(KerasWorkflows):
                 self._scheme_memory["state"] = StoredTensors(remembered, "scheme_state")
         self.weights_in_use = WeightsInUse(self.generator, self._averages)
         self.loss_means = Players(*(keras.metrics.Mean(f"{player}_loss") for player in BOTH))
+        self.penalty_means = [keras.metrics.Mean(name) for name in names_of(self.penalties)]
         self._choose_compilation(jit_compile, run_eagerly)
         super().compile(
             optimizer=None,
@@ -204,8 +209,8 @@ class GAN(KerasWorkflows):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """The means of both players' losses over an epoch."""
-        return list(self.loss_means) if self.compiled else []
+        """The means over an epoch of both players' losses, and of what they paid beside them."""
+        return [*self.loss_means, *self.penalty_means] if self.compiled else []
 
     @property
     def rounds(self) -> int:
@@ -274,6 +279,8 @@ class GAN(KerasWorkflows):
         for mean, loss in zip(self.loss_means, game.losses, strict=True):
             if loss is not None:
                 mean.update_state(loss)
+        for mean, value in zip(self.penalty_means, game.penalty_values, strict=True):
+            mean.update_state(value)
         return self.get_metrics_result()
 
     def _commit(self, game: Round, params: Players, scheme_state: Any) -> None:
@@ -309,7 +316,7 @@ class GAN(KerasWorkflows):
         share, _ = distribution.rows_of(reals)
         for mean, loss in zip(self.loss_means, both, strict=True):
             mean.update_state(distribution.weighted(loss, share))
-        return self.get_metrics_result()
+        return {mean.name: mean.result() for mean in self.loss_means}
 
     def _choose_compilation(self, jit_compile: bool | str, run_eagerly: bool) -> None:
         self._adversarial = AdversarialField(self._networks, self.loss_pair)
@@ -349,64 +356,6 @@ class GAN(KerasWorkflows):
     @property
     def _state(self) -> Players:
         return Players(*(distribution.read(n.non_trainable_variables) for n in self._networks))
-
-    # -- Sampling ---------------------------------------------------------------------------------
-
-    def using(self, weights: str) -> contextlib.AbstractContextManager[None]:
-        """Puts weights into the generator inside a `with`.
-
-        Args:
-            weights: "live" for the trained weights, or an average's name.
-        """
-        return self.weights_in_use.using(weights)
-
-    def sample(
-        self, count: int, weights: str = LIVE, seed: int = 0, labels: Any = None
-    ) -> np.ndarray:
-        """Returns new examples.
-
-        Args:
-            count: How many, an integer >= 1.
-            weights: "live" for the trained weights, or an average's name.
-            seed: Decides the noise, an integer.
-            labels: int `[count]`, the classes, for a conditional pair; in turn 0, 1, ... unless
-                given.
-
-        Returns:
-            float32 `[count, height, width, channels]` in [-1, 1]; for other examples than images
-            whatever the generator returns.
-        """
-        return np.concatenate(
-            list(self.sample_batches(count, weights=weights, seed=seed, labels=labels))
-        )
-
-    def sample_batches(
-        self,
-        count: int,
-        batch_size: int = 256,
-        weights: str = LIVE,
-        seed: int = 0,
-        labels: Any = None,
-    ) -> Iterator[np.ndarray]:
-        """Returns new examples batch by batch; see `sample`.
-
-        Args:
-            count: How many in all, an integer >= 1.
-            batch_size: How many at a time, an integer >= 1.
-            weights: "live" for the trained weights, or an average's name.
-            seed: Decides the noise, an integer.
-            labels: int `[count]`, the classes, for a conditional pair.
-
-        Returns:
-            Yields float32 `[batch_size, ...]`, the last one smaller.
-        """
-        return sampling.batches(self, count, batch_size, weights, checked_seed(seed), labels)
-
-    def _generated(self, latents: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
-        examples = self.generator(latents if labels is None else [latents, labels], training=False)
-        examples = tf.cast(examples, tf.float32)
-        # Pictures are clipped, for generators that do not end in tanh.
-        return tf.clip_by_value(examples, -1.0, 1.0) if examples.shape.rank == 4 else examples
 
     # -- Facts and files --------------------------------------------------------------------------
 

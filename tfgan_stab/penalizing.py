@@ -23,6 +23,8 @@ class RoundPenalties:
     """
 
     def __init__(self, penalties: Sequence[SlopePenalty], first_weight: float | None):
+        self._penalties = penalties
+        self._values: dict[int, tf.Tensor] = {}
         self._always = [each for each in penalties if each.placement == EVALUATION]
         # Penalties that are paid once per round, each with those who have yet to pay.
         self._pending = [(p, set(p.payers)) for p in penalties if p.placement != EVALUATION]
@@ -61,15 +63,18 @@ class RoundPenalties:
         wanted = _only(slopes, players)
         for penalty in self._always:
             payers = [name for name in penalty.payers if name in players]
-            pull = self._game.pulled_back(
-                params, batch, penalty.cotangents(_only(slopes, penalty.measures)), payers
-            )
-            wanted = _minus(wanted, pull)
+            cotangents = self._noted(penalty, slopes, slopes)
+            wanted = _minus(wanted, self._game.pulled_back(params, batch, cotangents, payers))
         return self._paid(wanted, FIRST_STAGE)
 
     def moved(self, slopes: Players) -> Players:
         """Returns the slopes of a move with what is paid once per round."""
         return self._paid(slopes, OUTSIDE)
+
+    @property
+    def values(self) -> list[tf.Tensor]:
+        """What each penalty came to where it was first evaluated, float scalars."""
+        return [self._values[id(penalty)] for penalty in self._penalties]
 
     def check_paid(self) -> None:
         """Raises ValueError if the round has ended and something was not paid."""
@@ -101,18 +106,30 @@ class RoundPenalties:
             slopes = self._game.slopes(self._start, self._batch, penalty.measures)
         else:
             slopes = Players(*(self._known.get(name) for name in BOTH))
-        cotangents = penalty.cotangents(_only(slopes, penalty.measures))
+        cotangents = self._noted(penalty, slopes, slopes)
         return self._game.pulled_back(self._start, self._batch, cotangents, payers)
 
     def _from_halves(self, penalty: SlopePenalty, payers: Sequence[str]) -> Players:
         """Pulls each half's slopes back through the other: the gradient of their product."""
-        even, odd = _halves(self._batch)
-        pulls = []
-        for own, other in ((even, odd), (odd, even)):
-            slopes = self._game.slopes(self._start, other, penalty.measures)
-            cotangents = penalty.cotangents(_only(slopes, penalty.measures))
-            pulls.append(self._game.pulled_back(self._start, own, cotangents, payers))
+        halves = _halves(self._batch)
+        even, odd = (self._game.slopes(self._start, half, penalty.measures) for half in halves)
+        cotangents = [self._noted(penalty, odd, even), self._noted(penalty, even, odd)]
+        pulls = [
+            self._game.pulled_back(self._start, half, own, payers)
+            for half, own in zip(halves, cotangents, strict=True)
+        ]
         return tf.nest.map_structure(lambda a, b: None if a is None else (a + b) / 2, *pulls)
+
+    def _noted(self, penalty: SlopePenalty, slopes: Players, others: Players) -> Players:
+        """Returns a penalty's cotangents at `slopes`, and notes its value, of `others` by them."""
+        cotangents = penalty.cotangents(_only(slopes, penalty.measures))
+        others = _only(others, penalty.measures)
+        pairs = zip(tf.nest.flatten(cotangents), tf.nest.flatten(others), strict=True)
+        terms = [tf.reduce_sum(tf.cast(c, v.dtype) * v) for c, v in pairs if v is not None]
+        # P is quadratic: twice its value is <dP/dv, v>.
+        value = tf.add_n([tf.cast(term, tf.float64) for term in terms]) / 2
+        self._values.setdefault(id(penalty), value)
+        return cotangents
 
 
 def pulls_of(penalties: Sequence[SlopePenalty], slopes: Players) -> list[tuple]:

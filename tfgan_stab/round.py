@@ -66,6 +66,11 @@ class Round:
         )
 
     @property
+    def penalty_values(self) -> list[tf.Tensor]:
+        """What each penalty came to, float scalars, the same on all replicas."""
+        return self._penalties.values
+
+    @property
     def rows(self) -> tf.Tensor:
         """Real examples of all parts on all replicas, an int64 scalar."""
         return self._rows * len(self._parts)

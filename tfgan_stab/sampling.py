@@ -1,5 +1,6 @@
 """Draws new examples from a GAN's generator, a batch at a time."""
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,7 +8,72 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgan_stab.arguments import checked_seed
 from tfgan_stab.game import noise
+from tfgan_stab.swapping import LIVE
+
+
+class Sampling:
+    """What a GAN offers to whoever wants examples; part of `tgs.GAN`."""
+
+    generator: Any
+    weights_in_use: Any
+
+    def using(self, weights: str) -> contextlib.AbstractContextManager[None]:
+        """Puts weights into the generator inside a `with`.
+
+        Args:
+            weights: "live" for the trained weights, or an average's name.
+        """
+        return self.weights_in_use.using(weights)
+
+    def sample(
+        self, count: int, weights: str = LIVE, seed: int = 0, labels: Any = None
+    ) -> np.ndarray:
+        """Returns new examples.
+
+        Args:
+            count: How many, an integer >= 1.
+            weights: "live" for the trained weights, or an average's name.
+            seed: Decides the noise, an integer.
+            labels: int `[count]`, the classes, for a conditional pair; in turn 0, 1, ... unless
+                given.
+
+        Returns:
+            float32 `[count, height, width, channels]` in [-1, 1]; for other examples than images
+            whatever the generator returns.
+        """
+        return np.concatenate(
+            list(self.sample_batches(count, weights=weights, seed=seed, labels=labels))
+        )
+
+    def sample_batches(
+        self,
+        count: int,
+        batch_size: int = 256,
+        weights: str = LIVE,
+        seed: int = 0,
+        labels: Any = None,
+    ) -> Iterator[np.ndarray]:
+        """Returns new examples batch by batch; see `sample`.
+
+        Args:
+            count: How many in all, an integer >= 1.
+            batch_size: How many at a time, an integer >= 1.
+            weights: "live" for the trained weights, or an average's name.
+            seed: Decides the noise, an integer.
+            labels: int `[count]`, the classes, for a conditional pair.
+
+        Returns:
+            Yields float32 `[batch_size, ...]`, the last one smaller.
+        """
+        return batches(self, count, batch_size, weights, checked_seed(seed), labels)
+
+    def _generated(self, latents: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+        examples = self.generator(latents if labels is None else [latents, labels], training=False)
+        examples = tf.cast(examples, tf.float32)
+        # Pictures are clipped, for generators that do not end in tanh.
+        return tf.clip_by_value(examples, -1.0, 1.0) if examples.shape.rank == 4 else examples
 
 
 def batches(

@@ -64,7 +64,7 @@ class KerasWorkflows(SavableGAN):
             kwargs["callbacks"] = [scoring, *fitting.listed(kwargs.get("callbacks"))]
         with self._live_again():
             found = super().evaluate(x, y, return_dict=True, **kwargs)
-        results = {name: found.pop(name) for name in (m.name for m in self.metrics)}
+        results = {name: found.pop(name) for name in (m.name for m in self.loss_means)}
         results.update(found, **measured)
         return results if as_dictionary else list(results.values())
 

@@ -93,6 +93,7 @@ def difference(one, other, player):
     return [a - b for a, b in zip(one[player], other[player], strict=True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOLVERS)
 def test_the_generators_gradient_norm_moves_the_discriminator_by_rate_times_weight_times_gradient(
     name,
@@ -109,6 +110,7 @@ def test_the_generators_gradient_norm_moves_the_discriminator_by_rate_times_weig
     assert_close(with_penalty[:1], without[:1], rtol=0, atol=0)
 
 
+@pytest.mark.slow
 def test_in_the_first_stage_it_moves_euler_the_same_way_and_displaces_later_trial_points():
     outside = [tgs.GeneratorGradientNorm(WEIGHT)]
     inside = [tgs.GeneratorGradientNorm(WEIGHT, placement="first_stage")]
@@ -251,6 +253,33 @@ def test_a_penalty_that_would_never_be_paid_is_refused():
         trained(Unmoved(), [tgs.GeneratorGradientNorm(WEIGHT)])
 
 
+@pytest.mark.parametrize(
+    ("penalty", "key", "value"),
+    [
+        (tgs.GeneratorGradientNorm(WEIGHT), "generator_gradient_norm", squared_gradient),
+        (
+            tgs.GeneratorGradientNorm(WEIGHT, unbiased=True),
+            "generator_gradient_norm",
+            product_of_halves,
+        ),
+        (tgs.Consensus(WEIGHT), "consensus", half_squared_field),
+    ],
+    ids=["norm", "unbiased", "consensus"],
+)
+def test_training_logs_what_a_penalty_comes_to(penalty, key, value):
+    gan = make("simultaneous", penalties=[penalty])
+    before = weights(gan)
+    rows = np.random.RandomState(5).normal(size=[1, BATCH, 2])
+    key_of_noise = noise.key(SEED, noise.TRAINING, 0, 0)
+    part = rows[0], gan.latents(BATCH, key_of_noise).numpy().astype("float64")
+    history = gan.fit(tf.data.Dataset.from_tensor_slices(rows), verbose=0).history
+    np.testing.assert_allclose(history[key][0], WEIGHT * value(before, part), rtol=1e-6)
+    assert set(gan.evaluate(rows[0], return_dict=True, verbose=0)) == {
+        "generator_loss",
+        "discriminator_loss",
+    }
+
+
 class Point(keras.layers.Layer):
     """A generator that returns one point, whatever the noise."""
 
@@ -261,6 +290,7 @@ class Point(keras.layers.Layer):
         return tf.ones_like(latents[:, :1]) * self.point
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weight", [0.1, 0.15, 0.4])
 def test_on_the_rotation_the_penalty_damps_as_its_closed_form_says(weight):
     # With the Wasserstein loss, D(x) = y x and reals at 0 this is min max x y.

@@ -1,11 +1,12 @@
 """The contract of penalties on the players' slopes, and the checks they share.
 
-Such a penalty is a number P(v) made from the players' slopes v. The players who pay it descend
+Such a penalty is a number P(v), quadratic in the players' slopes v. The players who pay it descend
 weight * P too, which takes a second derivative. Given how P changes with v, its cotangents
 c = d P / d v, the game does the rest, on one replica or on many: it pulls c back through the field.
 """
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
@@ -79,6 +80,22 @@ def check_penalties(penalties: Any) -> tuple[SlopePenalty, ...]:
             f"{penalties!r}."
         )
     return tuple(listed)
+
+
+def names_of(penalties: Sequence[SlopePenalty]) -> list[str]:
+    """Returns what each penalty is called in logs: its class, and a number where one comes again.
+
+    Example:
+        >>> import tfgan_stab as tgs
+        >>> names_of([tgs.Consensus(0.1), tgs.GeneratorGradientNorm(0.1), tgs.Consensus(0.2)])
+        ['consensus', 'generator_gradient_norm', 'consensus_2']
+    """
+    names: list[str] = []
+    for penalty in penalties:
+        name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(penalty).__name__).lower()
+        again = sum(former.startswith(name) for former in names) + 1
+        names.append(name if again == 1 else f"{name}_{again}")
+    return names
 
 
 def check_placements(penalties: Sequence[SlopePenalty], first_weight: float | None) -> None:
