@@ -8,7 +8,7 @@
 source "$(dirname -- "${BASH_SOURCE[0]}")/setup_venv.sh"
 
 # One process per core, each with whole files of tests: what a file builds once is built once.
-on_all_cores=(--numprocesses=logical --dist=loadfile)
+on_all_cores=(--numprocesses=logical --dist=loadfile --no-loadscope-reorder)
 
 run_checks() {
   set_up_venv "$root/.venv" "[tests]" 13

@@ -16,6 +16,15 @@ def pytest_ignore_collect(collection_path):
     return None
 
 
+# Files of tests that take minutes. First, so that no core is left with them in the end.
+LONGEST = ("test_replicas.py", "test_resume_after_kill.py", "test_resuming.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Puts the longest files of tests first."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
 @pytest.fixture(autouse=True)
 def known_state():
     """Fixes the seeds, Keras' initial weights too, and forgets the former test's configuration."""

@@ -24,6 +24,7 @@ def trained(tiny, scheme, averages, rounds):
     return start, seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scheme", "period"),
     [

@@ -83,6 +83,7 @@ ORDERED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ORDERED)
 def test_from_any_round_a_resumed_run_reads_what_the_uninterrupted_one_reads(kind):
     data, settings = ORDERED[kind]()

@@ -506,6 +506,7 @@ def test_float_labels_are_refused(conditional):
         conditional.fit(dataset, verbose=0)
 
 
+@pytest.mark.slow
 def test_training_with_and_without_averages_is_the_same():
     with_average, without = make(), make(averages=None)
     for gan in (with_average, without):
@@ -516,6 +517,7 @@ def test_training_with_and_without_averages_is_the_same():
         np.testing.assert_array_equal(one.numpy(), other.numpy())
 
 
+@pytest.mark.slow
 def test_several_rounds_per_call_are_the_same_rounds():
     once, several = make(), make(steps_per_execution=4)
     for gan in (once, several):

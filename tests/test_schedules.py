@@ -54,6 +54,7 @@ def test_a_rate_that_is_set_later_holds_for_trial_steps_too(tiny):
     assert float(gan.look_optimizers.generator.learning_rate) == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_optimizers_for_trial_steps_spare_the_same_weights_from_decay(tiny):
     def optimizer(rate):
         made = keras.optimizers.AdamW(rate, weight_decay=0.1)
@@ -67,6 +68,7 @@ def test_optimizers_for_trial_steps_spare_the_same_weights_from_decay(tiny):
             assert own._use_weight_decay(variable) == look._use_weight_decay(variable)
 
 
+@pytest.mark.slow
 def test_optimizers_that_scale_losses_are_copied_with_what_they_wrap(tiny):
     def optimizer(rate):
         return keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(rate), initial_scale=8.0)

@@ -41,6 +41,7 @@ def whole(tiny, compiled_image_gan):
     return tiny.everything(gan), scores
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", ["epoch", 1, 3, 5])
 def test_killed_twice_and_resumed_a_run_ends_bit_for_bit_as_if_it_had_not_been(
     tiny, image_gan, whole, tmp_path, every
@@ -67,6 +68,7 @@ def test_killed_twice_and_resumed_a_run_ends_bit_for_bit_as_if_it_had_not_been(
     assert list(scores.values()) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kill", [1, 3, 4, 6])
 def test_killed_after_any_round_it_resumes_from_there(tiny, image_gan, tmp_path, kill):
     start = tiny.everything(image_gan)
@@ -115,6 +117,7 @@ def test_killed_among_the_callbacks_of_an_epochs_end_it_does_that_work_again(
     assert tiny.same(tiny.everything(image_gan), whole[0])
 
 
+@pytest.mark.slow
 def test_another_model_of_the_same_make_resumes_too(tiny, tmp_path):
     """With several minibatches a round, in data without end."""
     data = tgs.data.mixture(batch_size=4)
@@ -142,6 +145,7 @@ def numbered_images(count):
     return tf.data.Dataset.from_tensor_slices(pixels.astype("float32"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "steps", "every"),
     [(4, None, 3), (4, 4, 3), (8, 4, 3), (3, 4, 5), (4, None, "epoch")],

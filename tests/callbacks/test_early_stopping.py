@@ -11,6 +11,7 @@ def run(tiny, gan, *callbacks, epochs):
     gan.fit(tiny.images(), epochs=epochs, steps_per_epoch=4, callbacks=list(callbacks), verbose=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", ["epoch", 1, 7])
 def test_best_weights_put_back_at_the_end_are_not_saved(tiny, image_gan, tmp_path, every):
     def contents():

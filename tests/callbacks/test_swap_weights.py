@@ -153,6 +153,7 @@ FAILURES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("hook", "first", "error"), FAILURES)
 def test_after_an_exception_at_any_hook_the_trained_weights_are_back(
     tiny, trained, latents, hook, first, error
@@ -238,6 +239,7 @@ def test_predicting_from_a_callback_of_evaluate_nests(tiny, trained, latents):
     assert tiny.same(tiny.network(trained), live)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_any_order_of_workflows_and_failures_trains_as_if_nothing_had_been_swapped(
     tiny, image_gan, latents, tmp_path, seed

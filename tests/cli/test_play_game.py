@@ -31,6 +31,7 @@ def rows(table):
     return {line.split()[0]: line.split()[1:] for line in lines}
 
 
+@pytest.mark.slow
 def test_the_script_prints_a_table_and_draws_a_picture(tmp_path):
     done = script(
         "--game=bilinear",
@@ -69,6 +70,7 @@ def test_an_animation_is_put_beside_the_picture(tmp_path):
     assert len(frames) == 21 and np.any(frames[0] != frames[-1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -15,6 +15,8 @@ from tfgan_stab import configuring
 from tfgan_stab.cli import flags, train, training
 from tfgan_stab.gin_files import text
 
+pytestmark = pytest.mark.slow  # Nearly every test trains a run.
+
 
 def contents(folder):
     return {

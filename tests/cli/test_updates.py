@@ -58,6 +58,7 @@ def test_every_file_is_here():
     assert {path.stem for path in FOLDER.glob("*.gin")} == set(EXPECTED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_further_file_swaps_how_the_players_move(command, tmp_path, monkeypatch, name):
     monkeypatch.setattr(training.GAN, "fit", lambda *_, **__: None)

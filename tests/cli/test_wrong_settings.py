@@ -50,6 +50,7 @@ def test_traceback_shows_where_an_error_arose(command, tmp_path):
         train.run(command(tmp_path, "epochs = 0", flags=["--traceback"]))
 
 
+@pytest.mark.slow
 def test_a_mistake_found_in_the_first_round_does_not_block_its_own_correction(
     command, tmp_path, capsys
 ):

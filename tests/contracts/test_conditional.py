@@ -24,6 +24,7 @@ def network(inputs, outputs):
     return keras.Model([features, label], layers.Dense(outputs)(layers.Activation("tanh")(hidden)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "penalty"),
     [

@@ -27,6 +27,7 @@ def test_the_code_trains(documented):
     assert documented["gan"].rounds == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "promise",
     [

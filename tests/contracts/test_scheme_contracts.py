@@ -167,6 +167,7 @@ def test_a_scheme_survives_keras_serialization(name):
     assert copy == scheme
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["alternating_3", "rk4", "extragradient", "extragradient_separate", "lookahead"],

@@ -50,6 +50,7 @@ def test_every_epoch_shows_every_picture_once(folder):
     assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("round", [1, 5])
 @pytest.mark.parametrize("labels", [False, True])
 def test_a_stream_of_files_can_start_at_any_round(folder, round, labels):
@@ -88,6 +89,7 @@ def test_examples_are_in_the_order_of_their_paths(folder):
     assert [len(batch) for batch in batches.examples(limit=7)] == [5, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["png", "PNG", "jpg", "jpeg"])
 @pytest.mark.parametrize("own_channels", [1, 3])
 @pytest.mark.parametrize("channels", [1, 3])
@@ -125,6 +127,7 @@ def test_bitmaps_are_read(tmp_path, channels):
     np.testing.assert_allclose(images[0], expected / 127.5 - 1, atol=1.1 / 127.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [0, 1])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_of_an_animation_the_first_frame_is_shown(tmp_path, first, channels):

@@ -91,6 +91,7 @@ def test_the_seed_decides_the_order_and_the_global_seed_does_not(data_dir):
     assert not np.array_equal(order(shades(data_dir, seed=8), 6), one)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shuffle_buffer", [4, 10_000])
 @pytest.mark.parametrize("round", [1, 4, 5, 11])
 def test_a_stream_of_records_can_start_at_any_round(data_dir, round, shuffle_buffer):

@@ -62,6 +62,7 @@ def test_features_are_64_rectified_numbers(classifier, images):
     assert 1.0 < features.mean() < 10.0
 
 
+@pytest.mark.slow
 def test_an_image_has_the_same_features_in_any_batch(classifier, images):
     features = classifier(images)
     order = np.random.default_rng(0).permutation(len(images))

@@ -39,6 +39,7 @@ def rotation_factor(scheme, h, cycles=100, cycle=1):
     return tgs.games.play(tgs.games.Bilinear(), scheme, h, cycles * cycle).factor ** cycle
 
 
+@pytest.mark.slow
 @every_scheme
 @pytest.mark.parametrize("step_sizes", [0.3, (0.2, 0.3)], ids=["one rate", "two rates"])
 @pytest.mark.parametrize("damping", [0.0, 0.1], ids=["rotation", "damped"])
@@ -172,6 +173,7 @@ def test_rk4_with_small_steps_follows_the_exact_flow(seed, step_sizes):
     np.testing.assert_allclose(reached, expected, rtol=0, atol=1e-8)
 
 
+@pytest.mark.slow
 @every_scheme
 def test_random_games_contract_as_predicted(scheme):
     game = tgs.games.RandomLinear((3, 2), seed=3, damping=0.3, rotation=2.0)

@@ -38,6 +38,7 @@ def test_rates_of_the_full_batch_methods(scheme, per_cycle):
 
 # Passes count gradients: one a round, but three with extragradient (the notebook evaluates the
 # second one per player). At pass 198 a cycle ends, and the notebook records before it pulls.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scheme", "passes_per_round", "distances"),
     [
