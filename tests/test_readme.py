@@ -51,6 +51,22 @@ def test_the_command_that_trains_runs(tmp_path):
     assert "generator_learning_rate = 0.0001" in config
 
 
+@pytest.mark.slow
+def test_the_command_that_plays_a_game_runs(tmp_path):
+    (playing,) = [block for block in blocks("bash") if "scripts/play_game.py" in block]
+    ours = playing.replace(".venv/bin/python", sys.executable).rstrip()
+    done = subprocess.run(
+        ["bash", "-c", f"{ours} --rounds=20 --output={tmp_path / 'game.png'}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "extragradient" in done.stdout and (tmp_path / "game.png").exists()
+
+
 def test_commands_use_the_python_that_the_scripts_install():
     texts = {path: path.read_text(encoding="utf-8") for path in ROOT.glob("gin_configs/*/*.gin")}
     texts[ROOT / "README.md"] = README
