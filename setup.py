@@ -11,7 +11,7 @@ VERSION = re.search(
 ).group(1)
 
 # Ruff exactly, since each version formats a little differently.
-TESTS = ["pytest>=8.0", "pytest-timeout>=2.3", "pytest-xdist>=3.7", "ruff==0.17.6", "mypy>=1.11"]
+TESTS = ["pytest>=8.0", "pytest-timeout>=2.3", "pytest-xdist>=3.8", "ruff==0.17.6", "mypy>=1.11"]
 DOCS = ["mkdocs>=1.6", "mkdocstrings[python]>=0.26"]
 
 setuptools.setup(
