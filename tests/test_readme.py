@@ -15,6 +15,20 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
+def shell(command):
+    """What a command prints that ends well."""
+    done = subprocess.run(
+        ["bash", "-c", command],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @pytest.mark.slow
 def test_the_example_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -36,16 +50,8 @@ def test_the_command_that_trains_runs(tmp_path):
     ours = training.replace(".venv/bin/python", sys.executable)
     ours = ours.replace(workdir, f"--workdir={tmp_path}").rstrip()
     small = ["epochs = 1", "rounds_per_epoch = 2", "training.train.scores = []"]
-    done = subprocess.run(
-        ["bash", "-c", " ".join([ours, *(f"--gin_param='{setting}'" for setting in small)])],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "2 rounds, 128 images." in done.stdout
+    printed = shell(" ".join([ours, *(f"--gin_param='{setting}'" for setting in small)]))
+    assert "2 rounds, 128 images." in printed
     config = (tmp_path / "config.gin").read_text(encoding="utf-8")
     assert "@tgs.Simultaneous()" in config
     assert "generator_learning_rate = 0.0001" in config
@@ -55,16 +61,8 @@ def test_the_command_that_trains_runs(tmp_path):
 def test_the_command_that_plays_a_game_runs(tmp_path):
     (playing,) = [block for block in blocks("bash") if "scripts/play_game.py" in block]
     ours = playing.replace(".venv/bin/python", sys.executable).rstrip()
-    done = subprocess.run(
-        ["bash", "-c", f"{ours} --rounds=20 --output={tmp_path / 'game.png'}"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "extragradient" in done.stdout and (tmp_path / "game.png").exists()
+    printed = shell(f"{ours} --rounds=20 --output={tmp_path / 'game.png'}")
+    assert "extragradient" in printed and (tmp_path / "game.png").exists()
 
 
 def test_commands_use_the_python_that_the_scripts_install():
