@@ -25,6 +25,7 @@ ORDER = [
     "stored",
     "swapping",
     "compilation",
+    "equipping",
     "penalizing",
     "round",
     "batching",

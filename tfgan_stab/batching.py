@@ -6,9 +6,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgan_stab import distribution
 from tfgan_stab.game import noise
-from tfgan_stab.game.field import Batch
+from tfgan_stab.game.batch import Batch
 from tfgan_stab.game.pair import Pair
 from tfgan_stab.updates.scheme import Scheme
 
@@ -87,16 +86,6 @@ def _does_not_divide(scheme: Scheme, received: str) -> str:
         f"Batch by a multiple of {scheme.parts} without a smaller last batch, or give `fit` a data "
         "set of tgs.data, which takes care of it."
     )
-
-
-def draw(sampler: Callable[..., tf.Tensor], count: Any, key: tf.Tensor) -> tf.Tensor:
-    """Returns this replica's rows of the noise that all replicas share, float `[count, size]`.
-
-    Drawing the whole and keeping some makes N replicas see what one would have seen.
-    """
-    latents = sampler(count * distribution.num_replicas(), key)
-    first = distribution.replica_number() * count
-    return tf.cast(latents[first : first + count], keras.config.floatx())
 
 
 def _check(reals: Any, labels: Any, weights: Any, pair: Pair) -> None:

@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from tfgan_stab.game.field import AdversarialField
+from tfgan_stab.game.top_k import TopK
 
 # XLA copies the field into a round for each evaluation, and compiles as much longer.
 MOST_COPIES = 2
@@ -31,15 +32,17 @@ class Compilation(NamedTuple):
 
 
 class FieldFunctions(NamedTuple):
-    """The field and its derivative, each traced once and called at every evaluation.
+    """The field and what belongs to it, each traced once and called at every evaluation.
 
     Attributes:
         field: Function `(params, state, batch, players) -> Evaluation`.
         pulled_back: Function `(params, state, batch, cotangents, payers) -> Players`.
+        realness: Function `(params, state, batch) -> scores`.
     """
 
     field: Callable[..., Any]
     pulled_back: Callable[..., Any]
+    realness: Callable[..., Any]
 
 
 def functions(field: AdversarialField, scope: str, run_eagerly: bool) -> FieldFunctions:
@@ -50,12 +53,12 @@ def functions(field: AdversarialField, scope: str, run_eagerly: bool) -> FieldFu
         scope: What XLA compiles; it compiles these functions only where not the whole round.
         run_eagerly: Whether the user asked for eager execution.
     """
-    both = (field, field.pulled_back)
+    plain = FieldFunctions(field, field.pulled_back, field.realness)
     if run_eagerly:
-        return FieldFunctions(*both)
+        return plain
     compiled = True if scope == "field" else None
     return FieldFunctions(
-        *(tf.function(each, autograph=False, jit_compile=compiled) for each in both)
+        *(tf.function(each, autograph=False, jit_compile=compiled) for each in plain)
     )
 
 
@@ -67,6 +70,7 @@ def choose(
     replicas: int,
     evaluations: int,
     run_eagerly: bool,
+    selection: TopK | None = None,
 ) -> Compilation:
     """Returns what to compile.
 
@@ -78,6 +82,7 @@ def choose(
         replicas: How many replicas train.
         evaluations: How often the scheme evaluates the field in a round.
         run_eagerly: Whether the user asked for eager execution.
+        selection: Which fakes the generator learns from.
 
     Raises:
         ValueError: If `requested` is something else, or is `True` where XLA cannot be used.
@@ -89,7 +94,7 @@ def choose(
         )
     if not requested:
         return Compilation("off", "jit_compile=False was asked for.")
-    obstacle = _obstacle(field, example, networks, run_eagerly)
+    obstacle = _obstacle(field, example, networks, run_eagerly, selection)
     if obstacle:
         if requested == "auto":
             return Compilation("off", obstacle)
@@ -115,10 +120,13 @@ def _obstacle(
     example: Sequence[Any],
     networks: Sequence[keras.Model],
     run_eagerly: bool,
+    selection: TopK | None,
 ) -> str | None:
     """Returns the sentence that says why XLA cannot be used, or `None`."""
     if run_eagerly:
         return "run_eagerly=True excludes compilation."
+    if selection is not None and selection.compute == "selected":
+        return 'TopK(compute="selected") has shapes that change with k.'
     for network in networks:
         for layer in network._flatten_layers():
             if not layer.supports_jit:

@@ -84,6 +84,22 @@ def average(values: Any, share: tf.Tensor | None = None) -> Any:
     return tf.nest.pack_sequence_as(values, flat)
 
 
+def gathered(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | int]:
+    """Returns the rows of all replicas, one after the other, and where this replica's begin.
+
+    Args:
+        values: This replica's rows along axis 0.
+    """
+    if num_replicas() == 1:
+        return values, 0
+    context = tf.distribute.get_replica_context()
+    rows = context.all_gather(values, axis=0)
+    if values.shape[0] is not None:
+        return rows, replica_number() * values.shape[0]
+    counts = context.all_gather(tf.shape(values)[:1], axis=0)
+    return rows, tf.cumsum(counts, exclusive=True)[replica_number()]
+
+
 def read(variables: Sequence[keras.Variable]) -> list[tf.Tensor]:
     """Returns the variables' values now, as tensors that later writes do not change."""
     return [tf.identity(tf.convert_to_tensor(variable.value)) for variable in variables]

@@ -40,6 +40,14 @@ class Resumer(Protocol):
         """Restores everything; returns how far that was, or `None` if there is nothing."""
 
 
+class _CountEpochs(keras.callbacks.Callback):
+    """Counts whole epochs: first of all callbacks, so that checkpoints hold the new count."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if not self.model.stop_training:
+            self.model.count_epoch()
+
+
 def fit(gan: Any, *args: Any, **kwargs: Any) -> keras.callbacks.History:
     """Trains `gan` by Keras' `fit`, from where its callbacks say it stopped.
 
@@ -72,7 +80,7 @@ def _fit(
     verbose: Any = "auto",
     **kwargs: Any,
 ) -> keras.callbacks.History:
-    callbacks = _resumers_last(callbacks)
+    callbacks = [_CountEpochs(), *_resumers_last(callbacks)]
     _refuse_rate_setters(callbacks)
     _check_arrays(gan, x, y, kwargs.get("batch_size"))
     steps = _epoch_length(gan, x, steps_per_epoch)

@@ -11,16 +11,22 @@ from tfgan_stab.arguments import checked_optimizers, checked_seed, copied
 from tfgan_stab.averaging import Average, AveragedWeights, check_averages, update_period
 from tfgan_stab.clock import Clock
 from tfgan_stab.data.latents import as_sampler
+from tfgan_stab.equipping import Equipment, own_rows
 from tfgan_stab.game import losses, noise
-from tfgan_stab.game.field import AdversarialField, Batch
+from tfgan_stab.game.batch import Batch
+from tfgan_stab.game.field import AdversarialField
 from tfgan_stab.game.pair import check_pair
 from tfgan_stab.game.penalties.contract import (
+    LossPenalty,
     SlopePenalty,
     check_penalties,
     check_placements,
+    loss_penalties,
     names_of,
+    slope_penalties,
 )
 from tfgan_stab.game.players import BOTH, Players
+from tfgan_stab.game.top_k import TopK, check_selection
 from tfgan_stab.penalizing import RoundPenalties, pulls_of
 from tfgan_stab.round import Round
 from tfgan_stab.sampling import Sampling
@@ -97,6 +103,9 @@ class GAN(KerasWorkflows, Sampling):
         self._image_counter = self.add_weight(
             shape=(), initializer="zeros", dtype="int64", trainable=False, name="images_seen"
         )
+        self._epoch_counter = self.add_weight(
+            shape=(), initializer="zeros", dtype="int64", trainable=False, name="epochs"
+        )
         self.clock = Clock()
         self.data_facts: dict[str, Any] | None = None
         self.listeners: list[Callable[[Any], None]] = []
@@ -115,10 +124,12 @@ class GAN(KerasWorkflows, Sampling):
         discriminator_optimizer: Any,
         loss: Any = "non_saturating",
         scheme: Scheme | None = None,
-        penalties: Sequence[SlopePenalty] | None = None,
+        penalties: Sequence[LossPenalty | SlopePenalty] | None = None,
+        top_k: TopK | None = None,
         averages: dict[str, Average] | None = None,
         jit_compile: bool | str = "auto",
         seed: int = 0,
+        check_derivatives: bool = True,
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
     ) -> None:
@@ -130,13 +141,17 @@ class GAN(KerasWorkflows, Sampling):
             discriminator_optimizer: Another one; the paper's b. Two rates make TTUR.
             loss: A name of `tgs.game.losses`, an `AdversarialLoss`, or your own pair of functions.
             scheme: How the players move; `tgs.Alternating()` unless given.
-            penalties: What they pay beside their losses, such as
-                `[tgs.GeneratorGradientNorm(0.02)]`. Logs show what each comes to, weight included.
+            penalties: What they pay beside their losses, such as `[tgs.R1(10.0)]`. Logs show what
+                each comes to, weight included.
+            top_k: Lets the generator learn from the most real of its fakes only, such as
+                `tgs.TopK(decay=0.99, every=2000, floor=0.75)`. Logs show k.
             averages: Averages of the generator's weights by name, such as
                 `{"ema": tgs.ExponentialAverage(0.999)}`.
             jit_compile: `True`, `False`, or "auto" to use XLA where the networks allow it.
                 `gan.compilation` says what was chosen and why.
             seed: Decides all noise, an integer. The data have a seed of their own.
+            check_derivatives: Whether `fit` compares each penalty's derivative with a finite
+                difference before it trains: some layers' second derivatives are silently wrong.
             run_eagerly: Whether to run without graphs, for debugging.
             steps_per_execution: Rounds per call from Python, an integer >= 1.
 
@@ -148,7 +163,9 @@ class GAN(KerasWorkflows, Sampling):
         self.loss_pair = losses.get(loss)
         self.scheme = check_scheme(Alternating() if scheme is None else scheme)
         self.penalties = check_penalties(penalties)
-        check_placements(self.penalties, first_weight(self.scheme))
+        check_placements(slope_penalties(self.penalties), first_weight(self.scheme))
+        self.top_k = check_selection(top_k, self.loss_pair, self.penalties, self._networks)
+        self.check_derivatives = check_derivatives
         rules = check_averages(averages)
         self.seed = checked_seed(seed)
         optimizers = checked_optimizers(generator_optimizer, discriminator_optimizer)
@@ -176,7 +193,10 @@ class GAN(KerasWorkflows, Sampling):
                 self._scheme_memory["state"] = StoredTensors(remembered, "scheme_state")
         self.weights_in_use = WeightsInUse(self.generator, self._averages)
         self.loss_means = Players(*(keras.metrics.Mean(f"{player}_loss") for player in BOTH))
-        self.penalty_means = [keras.metrics.Mean(name) for name in names_of(self.penalties)]
+        self._equipment = Equipment(loss_penalties(self.penalties), self.top_k, self.seed)
+        paid = [*loss_penalties(self.penalties), *slope_penalties(self.penalties)]
+        self.penalty_means = [keras.metrics.Mean(name) for name in names_of(paid)]
+        self.top_k_means = [keras.metrics.Mean("top_k")] if self.top_k else []
         self._choose_compilation(jit_compile, run_eagerly)
         super().compile(
             optimizer=None,
@@ -190,9 +210,11 @@ class GAN(KerasWorkflows, Sampling):
             "loss": self.loss_pair.name if self.loss_pair.name in losses.LOSSES else loss,
             "scheme": self.scheme,
             "penalties": list(self.penalties),
+            "top_k": self.top_k,
             "averages": rules,
             "jit_compile": jit_compile,
             "seed": seed,
+            "check_derivatives": check_derivatives,
             "run_eagerly": run_eagerly,
             "steps_per_execution": steps_per_execution,
         }
@@ -205,17 +227,28 @@ class GAN(KerasWorkflows, Sampling):
             distribution.write(average.weights, weights)
         params = Players(*map(distribution.read, self._variables))
         self._remember(self.scheme.init(params))
-        distribution.write([self._round_counter, self._image_counter], [0, 0])
+        counters = [self._round_counter, self._image_counter, self._epoch_counter]
+        distribution.write(counters, [0, 0, 0])
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """The means over an epoch of both players' losses, and of what they paid beside them."""
-        return [*self.loss_means, *self.penalty_means] if self.compiled else []
+        """The means over an epoch of both players' losses, what they paid beside them, and k."""
+        means = (*self.loss_means, *self.penalty_means, *self.top_k_means) if self.compiled else ()
+        return list(means)
 
     @property
     def rounds(self) -> int:
         """Rounds done since `compile`."""
         return distribution.number(self._round_counter)
+
+    @property
+    def epochs(self) -> int:
+        """Whole epochs of `fit` done since `compile`."""
+        return distribution.number(self._epoch_counter)
+
+    def count_epoch(self) -> None:
+        """Notes that an epoch is done; `fit` does so by itself, loops of your own call it."""
+        distribution.write([self._epoch_counter], [self.epochs + 1])
 
     @property
     def images_seen(self) -> int:
@@ -261,15 +294,22 @@ class GAN(KerasWorkflows, Sampling):
     def _played(self, data: Any) -> dict[str, tf.Tensor]:
         reals, labels = batching.unpacked(data, self.pair)
         rounds = tf.convert_to_tensor(self._round_counter.value)
-        parts = batching.parts(reals, labels, self.scheme, self._draw, rounds)
+        epochs = tf.convert_to_tensor(self._epoch_counter.value)
+        parts = [
+            self._equipment.given_to(part, number, rounds, epochs)
+            for number, part in enumerate(
+                batching.parts(reals, labels, self.scheme, self._draw, rounds)
+            )
+        ]
         game = Round(
             self._functions,
-            RoundPenalties(self.penalties, first_weight(self.scheme)),
+            RoundPenalties(slope_penalties(self.penalties), first_weight(self.scheme)),
             self._variables,
             self.optimizers,
             self.look_optimizers,
             parts,
             self._state,
+            self.top_k is not None and self.top_k.scope == "global",
         )
         params = game.start()
         params, scheme_state = self.scheme.step(game, params, self._remembered(params))
@@ -280,7 +320,10 @@ class GAN(KerasWorkflows, Sampling):
             if loss is not None:
                 mean.update_state(loss)
         for mean, value in zip(self.penalty_means, game.penalty_values, strict=True):
-            mean.update_state(value)
+            if value is not None:
+                mean.update_state(value)
+        for mean in self.top_k_means:
+            mean.update_state(self._equipment.k(parts[0], rounds, epochs))
         return self.get_metrics_result()
 
     def _commit(self, game: Round, params: Players, scheme_state: Any) -> None:
@@ -304,7 +347,7 @@ class GAN(KerasWorkflows, Sampling):
             memory.write(scheme_state)
 
     def _draw(self, count: Any, *counters: Any) -> tf.Tensor:
-        return batching.draw(self.latents, count, noise.key(self.seed, *counters))
+        return own_rows(self.latents, count, noise.key(self.seed, *counters))
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Returns both players' losses in inference mode."""
@@ -319,10 +362,12 @@ class GAN(KerasWorkflows, Sampling):
         return {mean.name: mean.result() for mean in self.loss_means}
 
     def _choose_compilation(self, jit_compile: bool | str, run_eagerly: bool) -> None:
-        self._adversarial = AdversarialField(self._networks, self.loss_pair)
+        self._adversarial = AdversarialField(
+            self._networks, self.loss_pair, loss_penalties(self.penalties), self.top_k
+        )
         example = tf.zeros([2, *(side or 8 for side in self.pair.example_shape)])
         labels = tf.zeros([2], tf.int32) if self.pair.conditional else None
-        batch = Batch(example, labels, self._draw(2, noise.SAMPLING))
+        batch = Batch(example, labels, tf.zeros([2, *self.latents.shape]))
         params = Players(*map(distribution.read, self._variables))
         self.compilation = compilation.choose(
             jit_compile,
@@ -332,6 +377,7 @@ class GAN(KerasWorkflows, Sampling):
             self.distribute_strategy.num_replicas_in_sync,
             self.scheme.evaluations,
             run_eagerly,
+            self.top_k,
         )
         self._functions = compilation.functions(
             self._adversarial, self.compilation.scope, run_eagerly
@@ -339,9 +385,11 @@ class GAN(KerasWorkflows, Sampling):
 
     def _drawn_and_evaluated(self, params: Players, state: Players, batch: Batch) -> Any:
         """Does what a round does before the scheme's own arithmetic, for XLA to be tried on."""
+        zero = tf.constant(0, tf.int64)
         batch = batch._replace(latents=self._draw(2, noise.TRAINING, 0, 0))
+        batch = self._equipment.given_to(batch, 0, zero, zero)
         evaluation = self._adversarial(params, state, batch, BOTH)
-        pulls = pulls_of(self.penalties, evaluation.slopes)
+        pulls = pulls_of(slope_penalties(self.penalties), evaluation.slopes)
         pull = self._adversarial.pulled_back
         return evaluation, [pull(params, state, batch, *each) for each in pulls]
 

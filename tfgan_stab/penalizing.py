@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfgan_stab.game.field import Batch
+from tfgan_stab.game.batch import Batch
 from tfgan_stab.game.penalties.contract import EVALUATION, FIRST_STAGE, OUTSIDE, SlopePenalty
 from tfgan_stab.game.players import BOTH, Players
 
@@ -145,10 +145,7 @@ def _halves(batch: Batch) -> tuple[Batch, Batch]:
             "An unbiased penalty needs at least 2 examples in a minibatch, one for each half. "
             f"Received: {rows}. Use a larger batch, or unbiased=False."
         )
-    return tuple(  # type: ignore[return-value]
-        Batch(*(None if values is None else values[first::2] for values in batch))
-        for first in (0, 1)
-    )
+    return batch.every_second(0), batch.every_second(1)
 
 
 def _only(slopes: Players, players: Sequence[str]) -> Players:

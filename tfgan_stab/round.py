@@ -10,7 +10,9 @@ import tensorflow as tf
 
 from tfgan_stab import distribution
 from tfgan_stab.compilation import FieldFunctions
-from tfgan_stab.game.field import Batch
+from tfgan_stab.game import top_k
+from tfgan_stab.game.batch import Batch
+from tfgan_stab.game.field import Evaluation
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.penalizing import RoundPenalties
 
@@ -19,15 +21,16 @@ class Round:
     """The game that one batch and one draw of noise define.
 
     Args:
-        functions: The field and its derivative, compiled.
+        functions: The field, its derivative and its fakes' realness, compiled.
         penalties: What the players pay beside their losses in this round.
         variables: `Players` of the networks' trainable variables.
         optimizers: `Players` of built Keras optimizers.
         look_optimizers: `Players` of those that take trial steps; the same ones where trial steps
             and moves share their state.
-        parts: The minibatches of this round.
+        parts: The minibatches of this round, with all that penalties and top-k need.
         state: `Players` of lists of tensors: batch statistics, spectral-norm vectors and seeds at
             the start of the round. Every evaluation starts from them.
+        chooses_globally: Whether replicas choose together which fakes the generator learns from.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Round:
         look_optimizers: Players,
         parts: Sequence[Batch],
         state: Players,
+        chooses_globally: bool = False,
     ):
         self._share, self._rows = distribution.rows_of(parts[0].reals)
         self._functions = functions
@@ -49,7 +53,9 @@ class Round:
         self._parts = parts
         self._state = state
         self._state_after: Players | None = None
+        self._chooses_globally = chooses_globally
         self._losses: dict[str, tf.Tensor] = {}
+        self._paid: tuple = ()
         self._held = Players(None, None)
 
     @property
@@ -67,8 +73,8 @@ class Round:
 
     @property
     def penalty_values(self) -> list[tf.Tensor]:
-        """What each penalty came to, float scalars, the same on all replicas."""
-        return self._penalties.values
+        """What each penalty came to, those of the losses first, the same on all replicas."""
+        return [*self._paid, *self._penalties.values]
 
     @property
     def rows(self) -> tf.Tensor:
@@ -89,16 +95,12 @@ class Round:
     def field(self, params: Players, part: int = 0, players: Sequence[str] = BOTH) -> Players:
         """Returns the downhill slopes at `params` on a minibatch, averaged over replicas."""
         measured = self._penalties.measured(tuple(players))
-        evaluation = self._functions.field(params, self._state, self._parts[part], measured)
+        batch = self._chosen(params, self._parts[part], measured)
+        evaluation = self._functions.field(params, self._state, batch, measured)
         for name, loss in zip(BOTH, evaluation.losses, strict=True):
             if loss is not None and name in players:
                 self._losses.setdefault(name, loss)
-        slopes = evaluation.slopes
-        if self._state_after is None:
-            both = (slopes, evaluation.state)
-            slopes, self._state_after = distribution.average(both, self._share)
-        else:
-            slopes = distribution.average(slopes, self._share)
+        slopes = self._averaged(evaluation)
         return self._penalties.evaluated(params, self._parts[part], slopes, players)
 
     def move(self, params: Players, slopes: Players) -> Players:
@@ -111,6 +113,7 @@ class Round:
 
     def slopes(self, params: Players, batch: Batch, players: Sequence[str]) -> Players:
         """Returns the slopes of the bare losses, averaged over replicas; for penalties."""
+        batch = self._chosen(params, batch, players)
         found = self._functions.field(params, self._state, batch, tuple(players)).slopes
         return distribution.average(found, self._share)
 
@@ -119,6 +122,7 @@ class Round:
     ) -> Players:
         """Returns cotangents pulled back through the field, averaged over replicas."""
         pull = self._functions.pulled_back
+        batch = self._chosen(params, batch, BOTH)
         pulled = pull(params, self._state, batch, cotangents, tuple(payers))
         return distribution.average(pulled, self._share)
 
@@ -133,6 +137,26 @@ class Round:
             if values is not held:
                 distribution.write(variables, values)
         self._held = params
+
+    def _averaged(self, evaluation: Evaluation) -> Players:
+        """Returns the slopes, averaged over replicas; notes what only first evaluations tell."""
+        former = self._paid or (None,) * len(evaluation.paid)
+        news = [n if f is None else None for n, f in zip(evaluation.paid, former, strict=True)]
+        state = evaluation.state if self._state_after is None else None
+        slopes, state, news = distribution.average((evaluation.slopes, state, news), self._share)
+        self._paid = tuple(n if f is None else f for n, f in zip(news, former, strict=True))
+        if self._state_after is None:
+            self._state_after = state
+        return slopes
+
+    def _chosen(self, params: Players, batch: Batch, players: Sequence[str]) -> Batch:
+        """Returns the batch with what each fake counts for, where replicas choose together."""
+        if not self._chooses_globally or "generator" not in players:
+            return batch
+        own = self._functions.realness(params, self._state, batch)
+        scores, first = distribution.gathered(own)
+        chosen = top_k.weights(scores, batch.kept)
+        return batch._replace(fake_weights=chosen[first : first + tf.shape(own)[0]])
 
     def _applied(self, optimizers: Players, params: Players, slopes: Players) -> Players:
         self.write(params)

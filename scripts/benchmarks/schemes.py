@@ -16,7 +16,7 @@ from absl import app, flags
 
 import tfgan_stab as tgs
 from tfgan_stab import distribution
-from tfgan_stab.game.field import Batch
+from tfgan_stab.game.batch import Batch
 from tfgan_stab.game.players import Players
 
 SIZE = flags.DEFINE_integer("image_size", 32, "Height and width of the images.")

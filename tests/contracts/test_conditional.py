@@ -10,7 +10,8 @@ from test_scheme_contracts import float64 as float64
 
 import tfgan_stab as tgs
 from tfgan_stab.game import losses
-from tfgan_stab.game.field import AdversarialField, Batch
+from tfgan_stab.game.batch import Batch
+from tfgan_stab.game.field import AdversarialField
 from tfgan_stab.game.players import BOTH, Players
 
 layers = keras.layers

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from tfgan_stab.game import losses
-from tfgan_stab.game.field import AdversarialField, Batch
+from tfgan_stab.game.batch import Batch
+from tfgan_stab.game.field import AdversarialField
 from tfgan_stab.game.players import Players
 
 layers = keras.layers

@@ -8,26 +8,16 @@ none, so that trial points leave no trace.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import keras
 import tensorflow as tf
 
+from tfgan_stab.game import top_k
+from tfgan_stab.game.batch import Batch
 from tfgan_stab.game.losses import AdversarialLoss
+from tfgan_stab.game.networks_at import NetworksAt
+from tfgan_stab.game.penalties.contract import LossPenalty
+from tfgan_stab.game.penalties.paying import looks_of, with_penalties
+from tfgan_stab.game.penalties.scene import Scene
 from tfgan_stab.game.players import BOTH, Players
-
-
-class Batch(NamedTuple):
-    """What one evaluation of the field is computed on.
-
-    Attributes:
-        reals: float `[batch, ...]`, the data.
-        labels: int32 `[batch]`, the classes, or `None` for an unconditional pair. The fakes are
-            made for the same classes.
-        latents: float `[batch, latents]`, the generator's noise.
-    """
-
-    reals: tf.Tensor
-    labels: tf.Tensor | None
-    latents: tf.Tensor
 
 
 class Evaluation(NamedTuple):
@@ -36,32 +26,46 @@ class Evaluation(NamedTuple):
     Attributes:
         slopes: `Players` of lists of tensors shaped as the trainable weights; `None` for a player
             that was left out.
-        losses: `Players` of scalars; `None` for a player that was left out.
+        losses: `Players` of scalars without penalties; `None` for a player that was left out.
         state: `Players` of lists: the networks' non-trainable variables (batch statistics,
             spectral-norm vectors, seeds) after this evaluation.
+        paid: What each loss penalty came to, in order, float32 scalars; `None` for one whose payers
+            were left out.
     """
 
     slopes: Players
     losses: Players
     state: Players
+    paid: tuple
 
 
 class AdversarialField:
     """The vector field of two networks that play a GAN's game.
 
-    `v = -(d loss_G / d weights_G, d loss_D / d weights_D)`, each player's own loss.
+    `v = -(d loss_G / d weights_G, d loss_D / d weights_D)`, each player's own loss, penalties on
+    losses included.
 
     Args:
         networks: `Players` of built Keras models.
         loss: What they minimise.
+        penalties: Terms added to their losses.
+        selection: Which fakes the generator learns from; all unless given.
 
     Source: Qin et al. 2020 (ODE-GAN), arXiv 2010.15040: the field of their flow.
     Departures: regularization losses that layers declare are added to their own player's loss.
     """
 
-    def __init__(self, networks: Players, loss: AdversarialLoss):
+    def __init__(
+        self,
+        networks: Players,
+        loss: AdversarialLoss,
+        penalties: Sequence[LossPenalty] = (),
+        selection: top_k.TopK | None = None,
+    ):
         self._networks = networks
         self._loss = loss
+        self._penalties = penalties
+        self._selects = selection is not None and selection.compute == "selected"
 
     def __call__(
         self, params: Players, state: Players, batch: Batch, players: Sequence[str] = BOTH
@@ -78,18 +82,22 @@ class AdversarialField:
         Returns:
             An `Evaluation`.
         """
-        move_generator, move_discriminator = (name in players for name in BOTH)
+        watched = [w if name in players else [] for name, w in zip(BOTH, params, strict=True)]
+        if self._selects:
+            watched[0] = []  # The generator's slope is taken from the kept fakes alone.
+        networks = NetworksAt(self._networks, params, state, batch.labels)
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
-            tape.watch([params.generator if move_generator else []])
-            tape.watch([params.discriminator if move_discriminator else []])
-            losses, state = self._losses(params, state, batch, move_generator, move_discriminator)
-        slopes = Players(
-            *(
-                None if loss is None else _downhill(tape, loss, weights)
-                for loss, weights in zip(losses, params, strict=True)
-            )
-        )
-        return Evaluation(slopes, losses, state)
+            tape.watch(watched)
+            scene, state, extra = self._seen(networks, batch, players)
+            losses = self._losses(scene, batch, players, extra)
+            totals, paid = with_penalties(losses, self._penalties, scene, batch, players)
+        slopes = [
+            None if total is None else _downhill(tape, total, weights)
+            for total, weights in zip(totals, params, strict=True)
+        ]
+        if self._selects and "generator" in players:
+            losses, slopes[0] = self._from_kept(params, state, batch, scene, losses)
+        return Evaluation(Players(*slopes), losses, state, paid)
 
     def pulled_back(
         self, params: Players, state: Players, batch: Batch, cotangents: Players, payers: Sequence
@@ -121,74 +129,86 @@ class AdversarialField:
         )
 
     def losses(self, params: Players, state: Players, batch: Batch) -> Players:
-        """Returns both players' losses in inference mode, scalars."""
-        fakes, _, _ = self._call("generator", params, state, batch.latents, batch.labels, False)
-        logits = [
-            self._call("discriminator", params, state, examples, batch.labels, False)[0]
-            for examples in (batch.reals, fakes)
-        ]
-        return self._loss(*map(_at_least_float32, logits))
+        """Returns both players' losses in inference mode, scalars, without penalties."""
+        networks = NetworksAt(self._networks, params, state, batch.labels, training=False)
+        fakes = networks.generate(batch.latents).values
+        logits = [networks.discriminate(examples).values for examples in (batch.reals, fakes)]
+        return self._loss(*logits)
 
-    def _losses(
-        self,
-        params: Players,
-        state: Players,
-        batch: Batch,
-        move_generator: bool,
-        move_discriminator: bool,
-    ) -> tuple[Players, Players]:
+    def realness(self, params: Players, state: Players, batch: Batch) -> tf.Tensor:
+        """Returns how real the batch's fakes look, float `[batch]`, larger for more real."""
+        networks = NetworksAt(self._networks, params, state, batch.labels)
+        fakes = networks.generate(batch.latents).values
+        logits = networks.discriminate(fakes).values
+        return top_k.realness(logits, self._loss.larger_is_real)
+
+    def _seen(
+        self, networks: NetworksAt, batch: Batch, players: Sequence[str]
+    ) -> tuple[Scene, Players, Players]:
+        """Returns the scene, both networks' states after it, and their layers' own losses."""
+        looks = looks_of(self._penalties, players)
+        made = networks.generate(batch.latents)
         # Both losses share the fakes' logits: one pass through the discriminator serves both.
-        fakes, generator_state, generator_extra = self._call(
-            "generator", params, state, batch.latents, batch.labels, True
-        )
-        fake_logits, discriminator_state, extra = self._call(
-            "discriminator", params, state, fakes, batch.labels, True
-        )
-        fake_logits = _at_least_float32(fake_logits)
-        real_logits = None
-        if move_discriminator or self._loss.generator_sees_reals:
-            real_logits, after_reals, _ = self._call(
-                "discriminator", params, state, batch.reals, batch.labels, True
-            )
-            real_logits = _at_least_float32(real_logits)
+        seen, slopes = _looked_at(networks, made.values, "fakes" in looks)
+        logits, known = {"fakes": seen.values}, {"fakes": slopes}
+        state = seen.state
+        if "discriminator" in players or self._loss.generator_sees_reals:
+            real, known["reals"] = _looked_at(networks, batch.reals, "reals" in looks)
+            logits["reals"] = real.values
             # Both calls start from the same state, so a power iteration is taken once and both
             # see the same spectral norm; batch statistics advance by the mean of the two.
-            discriminator_state = [
-                _middle(one, other)
-                for one, other in zip(after_reals, discriminator_state, strict=True)
-            ]
-        losses = Players(
-            _scalar("generator", self._loss.generator(real_logits, fake_logits)) + generator_extra
-            if move_generator
-            else None,
-            _scalar("discriminator", self._loss.discriminator(real_logits, fake_logits)) + extra
-            if move_discriminator
-            else None,
-        )
-        return losses, Players(generator_state, discriminator_state)
+            state = [_middle(*pair) for pair in zip(real.state, seen.state, strict=True)]
+        known = {which: own for which, own in known.items() if own is not None}
+        scene = Scene(networks, batch, made.values, logits, known)
+        return scene, Players(made.state, state), Players(made.regularization, seen.regularization)
 
-    def _call(
-        self,
-        player: str,
-        params: Players,
-        state: Players,
-        examples: tf.Tensor,
-        labels: tf.Tensor | None,
-        training: bool,
-    ) -> tuple[tf.Tensor, list[tf.Tensor], Any]:
-        """Returns the network's output, its state afterwards, and its regularization loss."""
-        network = getattr(self._networks, player)
-        values = [
-            *zip(network.trainable_variables, getattr(params, player), strict=True),
-            *zip(network.non_trainable_variables, getattr(state, player), strict=True),
-        ]
-        # A call inside a scope of substituted values; `stateless_call` would bypass `__call__`,
-        # which hands `training` down to the layers of a subclassed model.
-        with keras.StatelessScope(values, collect_losses=True) as scope:
-            outputs = network(examples if labels is None else [examples, labels], training=training)
-            regularization = sum(network.losses)
-        state_after = [scope.get_current_value(v) for v in network.non_trainable_variables]
-        return outputs, state_after, regularization
+    def _losses(
+        self, scene: Scene, batch: Batch, players: Sequence[str], extra: Players
+    ) -> Players:
+        """Returns the players' losses, those that layers declare included."""
+        generator = discriminator = None
+        if "generator" in players and not self._selects:
+            chosen = {}
+            if batch.kept is not None:
+                chosen["fake_weights"] = self._weights(scene, batch)
+            loss = self._loss.generator(scene.real_logits, scene.fake_logits, **chosen)
+            generator = _scalar("generator", loss) + extra.generator
+        if "discriminator" in players:
+            loss = self._loss.discriminator(scene.real_logits, scene.fake_logits)
+            discriminator = _scalar("discriminator", loss) + extra.discriminator
+        return Players(generator, discriminator)
+
+    def _weights(self, scene: Scene, batch: Batch) -> tf.Tensor:
+        if batch.fake_weights is not None:
+            return batch.fake_weights
+        scores = top_k.realness(scene.fake_logits, self._loss.larger_is_real)
+        return top_k.weights(scores, batch.kept)
+
+    def _from_kept(
+        self, params: Players, state: Players, batch: Batch, scene: Scene, losses: Players
+    ) -> tuple[Players, list[tf.Tensor]]:
+        """Returns the losses and the generator's slope, made from the kept fakes alone."""
+        scores = top_k.realness(scene.fake_logits, self._loss.larger_is_real)
+        rows = top_k.most_real(scores, batch.kept)
+        labels = None if batch.labels is None else tf.gather(batch.labels, rows)
+        networks = NetworksAt(self._networks, params, state, labels)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(params.generator)
+            made = networks.generate(tf.gather(batch.latents, rows))
+            logits = networks.discriminate(made.values).values
+            loss = _scalar("generator", self._loss.generator(scene.real_logits, logits))
+            loss += made.regularization
+        return losses._replace(generator=loss), _downhill(tape, loss, params.generator)
+
+
+def _looked_at(networks: NetworksAt, examples: tf.Tensor, with_slopes: bool) -> tuple:
+    """Returns the discriminator's output, and its slopes along the examples if they are wanted."""
+    if not with_slopes:
+        return networks.discriminate(examples), None
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(examples)
+        seen = networks.discriminate(examples)
+    return seen, tape.gradient(seen.values, examples, unconnected_gradients="zero")
 
 
 def _downhill(tape: tf.GradientTape, loss: tf.Tensor, weights: list) -> list[tf.Tensor]:
@@ -210,11 +230,6 @@ def _scalar(player: str, loss: Any) -> tf.Tensor:
             "loss function returns in tf.reduce_mean(...)."
         )
     return loss
-
-
-def _at_least_float32(logits: tf.Tensor) -> tf.Tensor:
-    """Returns half-precision logits as float32: losses are not summed in half precision."""
-    return tf.cast(logits, tf.float32) if logits.dtype.size < 4 else logits
 
 
 def _middle(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:

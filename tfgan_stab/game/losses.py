@@ -4,10 +4,15 @@ Naming rule: `<name>_generator_loss` and `<name>_discriminator_loss` are functio
 `(real_logits, fake_logits) -> scalar`; `<name>` itself is the pair, an `AdversarialLoss`.
 Logits have any shape `[batch, ...]` and no unit; a larger one means "more real". Losses are means
 over all logits, sums over the real and the fake term, and are minimised by their own player.
+
+A generator's loss takes `fake_weights` too, float `[batch]` with the mean 1 or `None`: what each
+fake counts for. With weights `batch / k` for k fakes and 0 for the others it is the mean over the k
+(top-k training); with ones it is the plain mean bit for bit.
 """
 
 import dataclasses
 import difflib
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +21,7 @@ import tensorflow as tf
 from tfgan_stab.game.players import Players
 from tfgan_stab.serializing import Serializable
 
-LossFunction = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+LossFunction = Callable[..., tf.Tensor]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +34,8 @@ class AdversarialLoss(Serializable):
         discriminator: The same for the discriminator.
         generator_sees_reals: Whether the generator's loss depends on `real_logits`. Where it does
             not, they are not computed for a generator's update alone and `None` is passed.
+        larger_is_real: Whether a larger logit means "more real", as for all losses here. Only top-k
+            needs to know.
 
     Example:
         >>> import tensorflow as tf
@@ -41,6 +48,7 @@ class AdversarialLoss(Serializable):
     generator: LossFunction
     discriminator: LossFunction
     generator_sees_reals: bool = False
+    larger_is_real: bool = True
 
     def __call__(self, real_logits: tf.Tensor, fake_logits: tf.Tensor) -> Players:
         """Returns both players' losses, each a scalar."""
@@ -48,20 +56,33 @@ class AdversarialLoss(Serializable):
             self.generator(real_logits, fake_logits), self.discriminator(real_logits, fake_logits)
         )
 
+    @property
+    def takes_weights(self) -> bool:
+        """Whether the generator's loss can be told what each fake counts for."""
+        parameters = inspect.signature(self.generator).parameters.values()
+        return any(p.name == "fake_weights" or p.kind == p.VAR_KEYWORD for p in parameters)
 
-def _mean_softplus(logits: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_mean(tf.nn.softplus(logits))
+
+def _mean(values: tf.Tensor, weights: tf.Tensor | None = None) -> tf.Tensor:
+    if weights is None:
+        return tf.reduce_mean(values)
+    shape = [-1] + [1] * (values.shape.rank - 1)
+    return tf.reduce_mean(tf.reshape(tf.cast(weights, values.dtype), shape) * values)
+
+
+def _mean_softplus(logits: tf.Tensor, weights: tf.Tensor | None = None) -> tf.Tensor:
+    return _mean(tf.nn.softplus(logits), weights)
 
 
 def non_saturating_generator_loss(
-    real_logits: tf.Tensor | None, fake_logits: tf.Tensor
+    real_logits: tf.Tensor | None, fake_logits: tf.Tensor, fake_weights: tf.Tensor | None = None
 ) -> tf.Tensor:
     """Returns `E softplus(-D(G(z)))`, that is `-E log sigmoid(D(G(z)))`.
 
     Source: Goodfellow et al. 2014, arXiv 1406.2661, section 3; ODE-GAN uses the same.
     """
     del real_logits
-    return _mean_softplus(-fake_logits)
+    return _mean_softplus(-fake_logits, fake_weights)
 
 
 def non_saturating_discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
@@ -69,25 +90,29 @@ def non_saturating_discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Te
     return _mean_softplus(-real_logits) + _mean_softplus(fake_logits)
 
 
-def minimax_generator_loss(real_logits: tf.Tensor | None, fake_logits: tf.Tensor) -> tf.Tensor:
+def minimax_generator_loss(
+    real_logits: tf.Tensor | None, fake_logits: tf.Tensor, fake_weights: tf.Tensor | None = None
+) -> tf.Tensor:
     """Returns `-E softplus(D(G(z)))`, that is `E log(1 - sigmoid(D(G(z))))`: zero-sum with D's.
 
     Source: Goodfellow et al. 2014, arXiv 1406.2661, equation 1.
     """
     del real_logits
-    return -_mean_softplus(fake_logits)
+    return -_mean_softplus(fake_logits, fake_weights)
 
 
 minimax_discriminator_loss = non_saturating_discriminator_loss
 
 
-def hinge_generator_loss(real_logits: tf.Tensor | None, fake_logits: tf.Tensor) -> tf.Tensor:
+def hinge_generator_loss(
+    real_logits: tf.Tensor | None, fake_logits: tf.Tensor, fake_weights: tf.Tensor | None = None
+) -> tf.Tensor:
     """Returns `-E D(G(z))`.
 
     Source: Miyato et al. 2018, arXiv 1802.05957, equation 17.
     """
     del real_logits
-    return -tf.reduce_mean(fake_logits)
+    return -_mean(fake_logits, fake_weights)
 
 
 def hinge_discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
@@ -112,14 +137,14 @@ def wasserstein_discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Tenso
 
 
 def least_squares_generator_loss(
-    real_logits: tf.Tensor | None, fake_logits: tf.Tensor
+    real_logits: tf.Tensor | None, fake_logits: tf.Tensor, fake_weights: tf.Tensor | None = None
 ) -> tf.Tensor:
     """Returns `1/2 E (D(G(z)) - 1)^2`.
 
     Source: Mao et al. 2017, arXiv 1611.04076, equation 9 (labels 0 and 1).
     """
     del real_logits
-    return 0.5 * tf.reduce_mean(tf.square(fake_logits - 1.0))
+    return 0.5 * _mean(tf.square(fake_logits - 1.0), fake_weights)
 
 
 def least_squares_discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
@@ -143,10 +168,13 @@ def relativistic_average_discriminator_loss(
 
 
 def relativistic_average_generator_loss(
-    real_logits: tf.Tensor, fake_logits: tf.Tensor
+    real_logits: tf.Tensor, fake_logits: tf.Tensor, fake_weights: tf.Tensor | None = None
 ) -> tf.Tensor:
-    """Returns the discriminator's loss with reals and fakes exchanged."""
-    return relativistic_average_discriminator_loss(fake_logits, real_logits)
+    """Returns the discriminator's loss with reals and fakes exchanged; both means are weighted."""
+    fake_mean = _mean(fake_logits, fake_weights)
+    return _mean_softplus(tf.reduce_mean(real_logits) - fake_logits, fake_weights) + _mean_softplus(
+        real_logits - fake_mean
+    )
 
 
 non_saturating = AdversarialLoss(
@@ -186,7 +214,7 @@ def get(loss: Any) -> AdversarialLoss:
     Args:
         loss: One of the names in `LOSSES`; an `AdversarialLoss`; or your own pair
             `(generator_loss, discriminator_loss)` of functions `(real_logits, fake_logits) ->
-            scalar`.
+            scalar`. For top-k the first one takes `fake_weights` too.
 
     Returns:
         The `AdversarialLoss`; your own pair's generator loss is given the real logits too.

@@ -1,8 +1,12 @@
-"""The contract of penalties on the players' slopes, and the checks they share.
+"""The two contracts of penalties, and the checks they share.
 
-Such a penalty is a number P(v), quadratic in the players' slopes v. The players who pay it descend
-weight * P too, which takes a second derivative. Given how P changes with v, its cotangents
-c = d P / d v, the game does the rest, on one replica or on many: it pulls c back through the field.
+A loss penalty is a term of a player's own loss, made from the discriminator's outputs or from their
+slopes along the examples. It is part of the field wherever the field is evaluated.
+
+A slope penalty is a number P(v), quadratic in the players' slopes v along their weights. The
+players who pay it descend weight * P too, which takes a second derivative. Given how P changes with
+v, its cotangents c = d P / d v, the game does the rest, on one replica or on many: it pulls c back
+through the field.
 """
 
 import math
@@ -10,6 +14,9 @@ import re
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
+import tensorflow as tf
+
+from tfgan_stab.game.penalties.scene import Scene
 from tfgan_stab.game.players import Players
 
 EVALUATION, OUTSIDE, FIRST_STAGE = "evaluation", "outside", "first_stage"
@@ -53,6 +60,47 @@ class SlopePenalty(Protocol):
         """
 
 
+@runtime_checkable
+class LossPenalty(Protocol):
+    """A term of the players' losses.
+
+    Attributes:
+        payers: Names of the players who descend it.
+        interval: Rounds from one payment to the next, each `interval` times as large.
+        looks_at: Which examples' slopes it asks the scene for, of "reals" and "fakes": they are
+            then taken from the pass that the losses make anyway.
+    """
+
+    @property
+    def payers(self) -> Sequence[str]: ...  # noqa: D102
+
+    @property
+    def interval(self) -> int: ...  # noqa: D102
+
+    @property
+    def looks_at(self) -> Sequence[str]: ...  # noqa: D102
+
+    def draw(
+        self, count: Any, example_shape: Sequence, latent_shape: Sequence, key: tf.Tensor
+    ) -> Any:
+        """Returns this penalty's noise for a minibatch: nested tensors `[count, ...]`, or `()`.
+
+        Args:
+            count: The examples of all replicas.
+            example_shape: Shape of one example.
+            latent_shape: Shape of one latent.
+            key: int32 `[2]`, for `tf.random.stateless_*`.
+        """
+
+    def terms(self, scene: Scene, draws: Any) -> Players:
+        """Returns what each player pays, weight included, scalars; `None` for who pays nothing.
+
+        Args:
+            scene: The evaluation to look at.
+            draws: This replica's rows of what `draw` returned.
+        """
+
+
 def checked_weight(weight: Any) -> None:
     """Raises ValueError unless a penalty's weight is a finite number >= 0."""
     number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
@@ -63,7 +111,16 @@ def checked_weight(weight: Any) -> None:
         )
 
 
-def check_penalties(penalties: Any) -> tuple[SlopePenalty, ...]:
+def checked_interval(interval: Any) -> None:
+    """Raises ValueError unless an interval is a number of rounds."""
+    if not isinstance(interval, int) or isinstance(interval, bool) or interval < 1:
+        raise ValueError(
+            "A penalty's `interval` must be a number of rounds, an integer >= 1. Received: "
+            f"{interval!r}. Use 1 to pay in each round, 16 for lazy regularization."
+        )
+
+
+def check_penalties(penalties: Any) -> tuple[Any, ...]:
     """Returns the penalties.
 
     Raises:
@@ -73,16 +130,27 @@ def check_penalties(penalties: Any) -> tuple[SlopePenalty, ...]:
         return ()
     listed = penalties if isinstance(penalties, (list, tuple)) else None
     if listed is None or not all(
-        isinstance(each, SlopePenalty) and not isinstance(each, type) for each in listed
+        isinstance(each, (SlopePenalty, LossPenalty)) and not isinstance(each, type)
+        for each in listed
     ):
         raise TypeError(
-            "`penalties` must be a list such as [tgs.GeneratorGradientNorm(0.02)]. Received: "
+            "`penalties` must be a list such as [tgs.R1(10.0)]. Received: "
             f"{penalties!r}."
         )
     return tuple(listed)
 
 
-def names_of(penalties: Sequence[SlopePenalty]) -> list[str]:
+def loss_penalties(penalties: Sequence[Any]) -> tuple[LossPenalty, ...]:
+    """Returns those of the penalties that are terms of losses."""
+    return tuple(each for each in penalties if isinstance(each, LossPenalty))
+
+
+def slope_penalties(penalties: Sequence[Any]) -> tuple[SlopePenalty, ...]:
+    """Returns those of the penalties that are made from the players' slopes."""
+    return tuple(each for each in penalties if isinstance(each, SlopePenalty))
+
+
+def names_of(penalties: Sequence[Any]) -> list[str]:
     """Returns what each penalty is called in logs: its class, and a number where one comes again.
 
     Example:

@@ -1,0 +1,94 @@
+"""Gives a minibatch what penalties and top-k need beside examples: draws, due dates, and k."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from tfgan_stab import distribution
+from tfgan_stab.game import noise, top_k
+from tfgan_stab.game.batch import Batch
+from tfgan_stab.game.penalties.contract import LossPenalty
+
+
+class Equipment(NamedTuple):
+    """What the game needs beside examples and latents.
+
+    Attributes:
+        penalties: The terms of the losses.
+        selection: Which fakes the generator learns from; `None` for all.
+        seed: Decides the penalties' noise.
+    """
+
+    penalties: Sequence[LossPenalty]
+    selection: top_k.TopK | None
+    seed: int
+
+    def given_to(self, batch: Batch, part: int, rounds: tf.Tensor, epochs: tf.Tensor) -> Batch:
+        """Returns a minibatch with this round's draws, due dates and k.
+
+        Args:
+            batch: Examples, labels and latents.
+            part: The minibatch's number in its round.
+            rounds: int64 scalar, rounds done before this one.
+            epochs: int64 scalar, epochs done.
+
+        Raises:
+            ValueError: If the batch is smaller than top-k's floor.
+        """
+        draws, due = [], []
+        for number, penalty in enumerate(self.penalties):
+            key = noise.key(self.seed, noise.PENALTIES, rounds, part, number)
+            draws.append(own_rows(self._drawn(penalty, batch), tf.shape(batch.reals)[0], key))
+            every_round = penalty.interval == 1
+            due.append(None if every_round else tf.equal(rounds % penalty.interval, 0))
+        return batch._replace(
+            draws=tuple(draws), due=tuple(due), kept=self._kept(batch, rounds, epochs)
+        )
+
+    def k(self, batch: Batch, rounds: tf.Tensor, epochs: tf.Tensor) -> tf.Tensor:
+        """Returns top-k's k for all replicas together, a float64 scalar."""
+        total = distribution.rows_of(batch.reals).total
+        return self._rule.k(total, self._rule.times_shrunk(rounds, epochs))
+
+    @property
+    def _rule(self) -> top_k.TopK:
+        return self.selection or top_k.TopK(decay=1.0)
+
+    def _kept(self, batch: Batch, rounds: tf.Tensor, epochs: tf.Tensor) -> tf.Tensor | None:
+        if self.selection is None:
+            return None
+        rows, replicas = batch.reals.shape[0], distribution.num_replicas()
+        if rows is not None:
+            self.selection.check_batch(rows * replicas)
+        if self.selection.scope == "global":
+            return top_k.rounded(self.k(batch, rounds, epochs))
+        times = self.selection.times_shrunk(rounds, epochs)
+        own = self.selection.k(tf.shape(batch.reals)[0] * replicas, times)
+        return top_k.rounded(own / replicas)
+
+    def _drawn(self, penalty: LossPenalty, batch: Batch) -> Callable[..., Any]:
+        shapes = [
+            [size if size is not None else tf.shape(values)[axis] for axis, size in sizes]
+            for values in (batch.reals, batch.latents)
+            for sizes in [list(enumerate(values.shape))[1:]]
+        ]
+        return lambda count, key: penalty.draw(count, *shapes, key)
+
+
+def own_rows(sampler: Callable[..., Any], count: Any, key: tf.Tensor) -> Any:
+    """Returns this replica's rows of the noise that all replicas share, nested `[count, ...]`.
+
+    Drawing the whole and keeping some makes N replicas see what one would have seen.
+
+    Args:
+        sampler: Function `(count, key) -> nested tensors [count, ...]`.
+        count: This replica's rows.
+        key: int32 `[2]`.
+    """
+    first = distribution.replica_number() * count
+    return tf.nest.map_structure(
+        lambda drawn: tf.cast(drawn[first : first + count], keras.config.floatx()),
+        sampler(count * distribution.num_replicas(), key),
+    )

@@ -1,0 +1,80 @@
+"""Both networks as pure functions at given weights: nothing is read from variables or written."""
+
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from tfgan_stab.game.players import Players
+
+
+class Output(NamedTuple):
+    """What a network's call gives.
+
+    Attributes:
+        values: The examples, or the logits.
+        state: The network's non-trainable variables after the call.
+        regularization: The losses that its layers declare, a scalar.
+    """
+
+    values: tf.Tensor
+    state: list[tf.Tensor]
+    regularization: Any
+
+
+class NetworksAt:
+    """A generator and a discriminator at one point.
+
+    Args:
+        networks: `Players` of built Keras models.
+        params: `Players` of lists of tensors, the trainable weights.
+        state: `Players` of lists of tensors, the non-trainable variables. Every call starts from
+            them, so that two calls see the same power iteration and the same dropout.
+        labels: int32 `[batch]`, or `None`.
+        training: Whether layers behave as in training.
+    """
+
+    def __init__(
+        self,
+        networks: Players,
+        params: Players,
+        state: Players,
+        labels: tf.Tensor | None,
+        training: bool = True,
+    ):
+        self._networks = networks
+        self._params = params
+        self._state = state
+        self._labels = labels
+        self._training = training
+
+    def with_labels(self, labels: tf.Tensor | None) -> "NetworksAt":
+        """Returns the same networks for other classes."""
+        return NetworksAt(self._networks, self._params, self._state, labels, self._training)
+
+    def generate(self, latents: tf.Tensor) -> Output:
+        """Returns examples for latents."""
+        return self._call("generator", latents)
+
+    def discriminate(self, examples: tf.Tensor) -> Output:
+        """Returns logits for examples; half-precision ones as float32, for sums need more."""
+        output = self._call("discriminator", examples)
+        logits = output.values
+        exact = tf.cast(logits, tf.float32) if logits.dtype.size < 4 else logits
+        return output._replace(values=exact)
+
+    def _call(self, player: str, inputs: tf.Tensor) -> Output:
+        network = getattr(self._networks, player)
+        values = [
+            *zip(network.trainable_variables, getattr(self._params, player), strict=True),
+            *zip(network.non_trainable_variables, getattr(self._state, player), strict=True),
+        ]
+        # A call inside a scope of substituted values; `stateless_call` would bypass `__call__`,
+        # which hands `training` down to the layers of a subclassed model.
+        with keras.StatelessScope(values, collect_losses=True) as scope:
+            outputs = network(
+                inputs if self._labels is None else [inputs, self._labels], training=self._training
+            )
+            regularization = sum(network.losses)
+        after = [scope.get_current_value(v) for v in network.non_trainable_variables]
+        return Output(outputs, after, regularization)

@@ -1,0 +1,155 @@
+"""Penalties that keep the discriminator's slope near a given steepness."""
+
+import dataclasses
+import math
+from typing import Any
+
+import tensorflow as tf
+
+from tfgan_stab.data.randomness import uniform
+from tfgan_stab.game.penalties.contract import checked_interval, checked_weight
+from tfgan_stab.game.penalties.scene import Scene, per_example, squared_norms
+from tfgan_stab.game.penalties.zero_centered import between
+from tfgan_stab.game.players import Players
+from tfgan_stab.serializing import Serializable
+
+# The square root has no derivative at 0; TF-GAN adds as much.
+EPSILON = 1e-10
+
+
+@dataclasses.dataclass(frozen=True)
+class GradientPenalty(Serializable):
+    """WGAN-GP: the discriminator's slope between data and fakes is to have the length 1.
+
+    With the discriminator's output D, u uniform in [0, 1] and p = x + u (y - x) on the way from a
+    real x to a fake y, added to its own loss at every evaluation of the field::
+
+        weight * mean of (|d D(p) / d p| / target - 1)^2
+
+    Args:
+        weight: How much, a number >= 0. The paper's lambda.
+        target: The length wanted, a number > 0.
+        one_sided: Whether to punish only slopes that are longer.
+        interval: Rounds from one payment to the next, an integer >= 1; see `tgs.R1`.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Example:
+        >>> import tfgan_stab as tgs
+        >>> tgs.GradientPenalty(weight=10.0, one_sided=True).target
+        1.0
+
+    Source: Gulrajani et al. 2017, arXiv 1704.00028, equation 3; one-sided: their section 4.
+    Departures: 1e-10 is added under the square root and lengths are divided by `target`, as in
+        TF-GAN's `wasserstein_gradient_penalty`, of which this is the value.
+    """
+
+    weight: float = 10.0
+    target: float = 1.0
+    one_sided: bool = False
+    interval: int = 1
+
+    def __post_init__(self) -> None:
+        _check(self.weight, self.target, self.one_sided, self.interval)
+
+    @property
+    def payers(self) -> tuple[str, ...]:
+        """The discriminator."""
+        return ("discriminator",)
+
+    @property
+    def looks_at(self) -> tuple[str, ...]:
+        """Neither reals nor fakes themselves."""
+        return ()
+
+    def draw(self, count: Any, example_shape: Any, latent_shape: Any, key: tf.Tensor) -> tf.Tensor:
+        """Draws how far each example lies on its way, float `[count]`."""
+        return uniform([count], key)
+
+    def terms(self, scene: Scene, draws: tf.Tensor) -> Players:
+        """Returns what the discriminator pays."""
+        slopes = scene.slopes(between(scene.reals, scene.fakes, draws))
+        return Players(None, self.weight * _distance(slopes, self.target, self.one_sided))
+
+
+@dataclasses.dataclass(frozen=True)
+class Dragan(Serializable):
+    """The discriminator's slope near the data is to have the length 1.
+
+    With the discriminator's output D, the standard deviation s of the reals' entries, u and each
+    entry of v uniform in [0, 1], p = x + u spread s v near a real x, added to its own loss at every
+    evaluation of the field::
+
+        weight * mean of (|d D(p) / d p| - 1)^2
+
+    Args:
+        weight: How much, a number >= 0. The paper's lambda.
+        spread: How far around the data, a number > 0 in standard deviations of their entries.
+        one_sided: Whether to punish only slopes that are longer than 1.
+        interval: Rounds from one payment to the next, an integer >= 1; see `tgs.R1`.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Example:
+        >>> import tfgan_stab as tgs
+        >>> tgs.Dragan().spread
+        0.5
+
+    Source: Kodali et al. 2017, arXiv 1705.07215, and their code (from memory), where noise points
+        one way only and the standard deviation is over all entries of the batch.
+    Departures: on several replicas the standard deviation is that of each replica's share.
+    """
+
+    weight: float = 10.0
+    spread: float = 0.5
+    one_sided: bool = False
+    interval: int = 1
+
+    def __post_init__(self) -> None:
+        _check(self.weight, 1.0, self.one_sided, self.interval)
+        _check_positive("spread", self.spread)
+
+    @property
+    def payers(self) -> tuple[str, ...]:
+        """The discriminator."""
+        return ("discriminator",)
+
+    @property
+    def looks_at(self) -> tuple[str, ...]:
+        """Neither reals nor fakes themselves."""
+        return ()
+
+    def draw(self, count: Any, example_shape: Any, latent_shape: Any, key: tf.Tensor) -> tuple:
+        """Draws how far and in which direction, float `[count]` and `[count, *example_shape]`."""
+        seeds = tf.unstack(tf.random.experimental.stateless_split(key, 2, alg="philox"))
+        return uniform([count], seeds[0]), uniform([count, *example_shape], seeds[1])
+
+    def terms(self, scene: Scene, draws: tuple) -> Players:
+        """Returns what the discriminator pays."""
+        far, where = draws
+        reals = scene.reals
+        reach = self.spread * tf.math.reduce_std(reals)
+        near = reals + per_example(far, reals) * reach * tf.cast(where, reals.dtype)
+        return Players(None, self.weight * _distance(scene.slopes(near), 1.0, self.one_sided))
+
+
+def _distance(slopes: tf.Tensor, target: float, one_sided: bool) -> tf.Tensor:
+    """Returns the mean squared relative distance of the slopes' lengths from the target."""
+    excess = tf.sqrt(squared_norms(slopes) + EPSILON) / target - 1.0
+    return tf.reduce_mean(tf.square(tf.nn.relu(excess) if one_sided else excess))
+
+
+def _check(weight: Any, target: Any, one_sided: Any, interval: Any) -> None:
+    checked_weight(weight)
+    checked_interval(interval)
+    _check_positive("target", target)
+    if not isinstance(one_sided, bool):
+        raise ValueError(f"`one_sided` must be True or False. Received: {one_sided!r}.")
+
+
+def _check_positive(name: str, value: Any) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value <= 0:
+        raise ValueError(f"`{name}` must be a finite number > 0. Received: {value!r}.")

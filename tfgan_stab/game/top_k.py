@@ -1,0 +1,230 @@
+"""Top-k: the generator learns from the fakes that the discriminator finds most real."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfgan_stab.game.losses import AdversarialLoss
+from tfgan_stab.game.players import Players
+from tfgan_stab.serializing import Serializable
+
+# So that 192 of 256 are 192 whatever the rounding of 0.75 * 256.
+ROUNDING = 1e-6
+
+
+@dataclasses.dataclass(frozen=True)
+class TopK(Serializable):
+    """Lets the generator learn from the k most real of its fakes only, fewer and fewer.
+
+    With a batch of B, the discriminator's raw outputs D(y) and the generator's loss l::
+
+        loss of the generator = l over the k fakes y with the highest D(y)     (a mean over k)
+        k <- max(decay k, floor), every so often, from k = B
+
+    The discriminator learns from all. Nothing is differentiated through the choice. The choice is
+    made anew at each evaluation of the generator's slope, from the outputs of that evaluation:
+    they are there already, and belong to the weights and the noise that are differentiated. k is a
+    real number, rounded down where it is used; logs show it.
+
+    Args:
+        decay: What is kept of k at a time, in (0, 1]. The paper's gamma.
+        every: "epoch", or after how many rounds k shrinks, an integer >= 1.
+        floor: The smallest k: a part of the batch, a float in (0, 1], or a number of fakes, an
+            integer >= 1. The paper's nu.
+        scope: Where replicas share a batch, "replica" to keep k / replicas on each, "global" to
+            keep the k best of all, which costs a pass through both networks and a communication.
+        compute: "full" is the paper's method: all fakes go through both networks, and those that
+            are left out have the weight 0. "selected" finds the k in a pass without derivatives,
+            then passes them alone through both networks: fewer operations where k is small. It has
+            shapes that change with k, so XLA is out.
+        with_batch_norm: Whether "selected" is wanted even where a network has batch normalization:
+            the k then have other statistics than the whole batch, which is not the paper's method.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Example:
+        >>> top_k = TopK(decay=0.99, every=2000, floor=0.75)
+        >>> [round(float(top_k.k(256, shrunk)), 2) for shrunk in (0, 1, 28, 29)]
+        [256.0, 253.44, 193.21, 192.0]
+
+    Source: Sinha et al. 2020, arXiv 2002.06224 version 1, section 3.
+    Departures: none with `compute="full"` on one replica. A last, smaller batch keeps the same
+        part; a floor that is a number keeps all of a batch that is smaller.
+    """
+
+    decay: float = 0.99
+    every: str | int = "epoch"
+    floor: float | int = 0.5
+    scope: str = "replica"
+    compute: str = "full"
+    with_batch_norm: bool = False
+
+    def __post_init__(self) -> None:
+        if not _is_number(self.decay) or not 0.0 < self.decay <= 1.0:
+            raise ValueError(
+                "`decay` must be in (0, 1], what is kept of k at a time. Received: "
+                f"{self.decay!r}. The paper uses 0.99."
+            )
+        if self.every != "epoch" and not _is_count(self.every):
+            raise ValueError(
+                '`every` must be "epoch" or a number of rounds, an integer >= 1. Received: '
+                f"{self.every!r}."
+            )
+        part = isinstance(self.floor, float) and 0.0 < self.floor <= 1.0
+        if not part and not _is_count(self.floor):
+            raise ValueError(
+                "`floor` must be a part of the batch, a float in (0, 1], or a number of fakes, an "
+                f"integer >= 1. Received: {self.floor!r}. The paper uses 0.5 to 0.75."
+            )
+        for name, value, choices in (
+            ("scope", self.scope, ("replica", "global")),
+            ("compute", self.compute, ("full", "selected")),
+        ):
+            if value not in choices:
+                raise ValueError(f"`{name}` must be one of {choices}. Received: {value!r}.")
+        if self.compute == "selected" and self.scope == "global":
+            raise ValueError(
+                'compute="selected" chooses on each replica for itself. Received: scope="global", '
+                'which may leave a replica without any fake. Use scope="replica", or '
+                'compute="full".'
+            )
+        if not isinstance(self.with_batch_norm, bool):
+            raise ValueError(
+                f"`with_batch_norm` must be True or False. Received: {self.with_batch_norm!r}."
+            )
+
+    def times_shrunk(self, rounds: tf.Tensor, epochs: tf.Tensor) -> tf.Tensor:
+        """Returns how often k has shrunk, float64 scalar.
+
+        Args:
+            rounds: int64 scalar, rounds done.
+            epochs: int64 scalar, epochs done.
+        """
+        return tf.cast(epochs if self.every == "epoch" else rounds // self.every, tf.float64)
+
+    def k(self, batch: Any, times_shrunk: Any) -> tf.Tensor:
+        """Returns k before rounding: `max(batch decay^times, floor)`, at most `batch`; float64.
+
+        Args:
+            batch: B, the fakes of all replicas.
+            times_shrunk: How often k has shrunk.
+        """
+        batch = tf.cast(batch, tf.float64)
+        least = self.floor * batch if isinstance(self.floor, float) else float(self.floor)
+        shrunk = batch * tf.pow(tf.constant(self.decay, tf.float64), times_shrunk)
+        return tf.minimum(tf.maximum(shrunk, least), batch)
+
+    def check_batch(self, batch: int) -> None:
+        """Raises ValueError if the floor is above the batch, so that nothing would be left out."""
+        if not isinstance(self.floor, float) and self.floor > batch:
+            raise ValueError(
+                f"Top-k's `floor` must be at most the batch, {batch} fakes in each minibatch. "
+                f"Received: {self.floor}. Use a part of the batch, such as floor=0.5."
+            )
+
+
+def check_selection(
+    rule: Any, loss: AdversarialLoss, penalties: Sequence[Any], networks: Players
+) -> TopK | None:
+    """Returns the rule if it fits the rest of the game.
+
+    Args:
+        rule: What `compile` got.
+        loss: What the players minimise.
+        penalties: What they pay beside it.
+        networks: `Players` of Keras models.
+
+    Raises:
+        TypeError: If it is no rule.
+        ValueError: If the loss cannot weigh fakes, or the rule asks for what the networks or the
+            penalties do not allow.
+    """
+    if rule is None:
+        return None
+    if not isinstance(rule, TopK):
+        raise TypeError(
+            f"`top_k` must be a tgs.TopK(...) or None. Received: {rule!r}. Use "
+            "tgs.TopK(decay=0.99, every='epoch', floor=0.5)."
+        )
+    if not loss.takes_weights:
+        raise ValueError(
+            "Top-k needs a generator's loss that takes `fake_weights`, float [batch] with the mean "
+            f"1. Received: {loss.generator!r}, which does not. Write def generator_loss(real_logits"
+            ", fake_logits, fake_weights=None) and weigh the mean over fakes with it."
+        )
+    if rule.compute == "selected":
+        _check_selected(rule, penalties, networks)
+    return rule
+
+
+def _check_selected(rule: TopK, penalties: Sequence[Any], networks: Players) -> None:
+    paying = [p for p in penalties if "generator" in p.payers]
+    if paying:
+        raise ValueError(
+            'TopK(compute="selected") knows the kept fakes only. Received: penalties that the '
+            f'generator pays for all, {paying}. Use compute="full".'
+        )
+    normalized = [
+        layer.name
+        for network in networks
+        for layer in network._flatten_layers()
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    if normalized and not rule.with_batch_norm:
+        raise ValueError(
+            'TopK(compute="selected") changes batch statistics: the kept fakes have others than '
+            f"the whole batch. Received: networks with {normalized[:3]}. Use compute=\"full\", the "
+            "paper's method, or TopK(..., with_batch_norm=True) if that is wanted."
+        )
+
+
+def rounded(k: tf.Tensor) -> tf.Tensor:
+    """Returns how many fakes are kept, int32: k rounded down, but at least 1."""
+    return tf.maximum(tf.cast(tf.floor(k + ROUNDING), tf.int32), 1)
+
+
+def realness(logits: tf.Tensor, larger_is_real: bool) -> tf.Tensor:
+    """Returns how real each example looks, float `[batch]`; a patch's outputs are averaged."""
+    flat = tf.reshape(tf.stop_gradient(logits), [tf.shape(logits)[0], -1])
+    scores = tf.reduce_mean(flat, axis=1)
+    return scores if larger_is_real else -scores
+
+
+def weights(scores: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
+    """Returns what each fake counts for: `batch / k` for the k most real, 0 for the others.
+
+    Args:
+        scores: float `[batch]`, larger for more real. Of equal ones the first are kept.
+        kept: int32 scalar, k.
+
+    Returns:
+        float `[batch]` of the scores' type, with the mean 1.
+
+    Example:
+        >>> weights(tf.constant([0.1, 0.9, -3.0, 0.9]), tf.constant(2)).numpy().tolist()
+        [0.0, 2.0, 0.0, 2.0]
+    """
+    count = scores.shape[0] or tf.shape(scores)[0]
+    # Sorting all keeps shapes still while k shrinks. The rank is the place in the sorted order.
+    order = tf.math.top_k(scores, k=count).indices
+    ranks = tf.math.top_k(-order, k=count).indices
+    each = tf.cast(count, scores.dtype) / tf.cast(tf.maximum(kept, 1), scores.dtype)
+    return tf.where(ranks < kept, each, tf.zeros([], scores.dtype))
+
+
+def most_real(scores: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
+    """Returns the rows of the k most real in their former order, int32 `[k]`."""
+    return tf.sort(tf.math.top_k(scores, k=tf.minimum(kept, tf.shape(scores)[0])).indices)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
