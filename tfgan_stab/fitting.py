@@ -14,6 +14,7 @@ import tensorflow as tf
 from tfgan_stab.announcing import headline, young_averages
 from tfgan_stab.batching import check_divides
 from tfgan_stab.data.pixels import check_range
+from tfgan_stab.derivatives import check_once
 from tfgan_stab.swapping import LIVE
 
 
@@ -95,6 +96,7 @@ def _fit(
             f"Expected the epochs of the run that is resumed, longer than {progress.step} rounds. "
             f"Received: steps_per_epoch={steps}. Resume with the former value."
         )
+    check_once(gan)
     gan.data_facts = x.description() if _is_ours(x) else None
     if _is_ours(x):
         _check_classes(gan, x)

@@ -164,8 +164,9 @@ class GAN(KerasWorkflows, Sampling):
         self.scheme = check_scheme(Alternating() if scheme is None else scheme)
         self.penalties = check_penalties(penalties)
         check_placements(slope_penalties(self.penalties), first_weight(self.scheme))
-        self.top_k = check_selection(top_k, self.loss_pair, self.penalties, self._networks)
+        self.top_k = check_selection(top_k, self.loss_pair, self.penalties, self.networks)
         self.check_derivatives = check_derivatives
+        self.derivatives_checked = False
         rules = check_averages(averages)
         self.seed = checked_seed(seed)
         optimizers = checked_optimizers(generator_optimizer, discriminator_optimizer)
@@ -193,7 +194,7 @@ class GAN(KerasWorkflows, Sampling):
                 self._scheme_memory["state"] = StoredTensors(remembered, "scheme_state")
         self.weights_in_use = WeightsInUse(self.generator, self._averages)
         self.loss_means = Players(*(keras.metrics.Mean(f"{player}_loss") for player in BOTH))
-        self._equipment = Equipment(loss_penalties(self.penalties), self.top_k, self.seed)
+        self.equipment = Equipment(loss_penalties(self.penalties), self.top_k, self.seed)
         paid = [*loss_penalties(self.penalties), *slope_penalties(self.penalties)]
         self.penalty_means = [keras.metrics.Mean(name) for name in names_of(paid)]
         self.top_k_means = [keras.metrics.Mean("top_k")] if self.top_k else []
@@ -258,7 +259,7 @@ class GAN(KerasWorkflows, Sampling):
     @property
     def precision(self) -> list[str]:
         """The networks' dtype policies."""
-        return sorted({network.dtype_policy.name for network in self._networks})
+        return sorted({network.dtype_policy.name for network in self.networks})
 
     @property
     def averages(self) -> dict[str, Average]:
@@ -296,7 +297,7 @@ class GAN(KerasWorkflows, Sampling):
         rounds = tf.convert_to_tensor(self._round_counter.value)
         epochs = tf.convert_to_tensor(self._epoch_counter.value)
         parts = [
-            self._equipment.given_to(part, number, rounds, epochs)
+            self.equipment.given_to(part, number, rounds, epochs)
             for number, part in enumerate(
                 batching.parts(reals, labels, self.scheme, self._draw, rounds)
             )
@@ -323,12 +324,12 @@ class GAN(KerasWorkflows, Sampling):
             if value is not None:
                 mean.update_state(value)
         for mean in self.top_k_means:
-            mean.update_state(self._equipment.k(parts[0], rounds, epochs))
+            mean.update_state(self.equipment.k(parts[0], rounds, epochs))
         return self.get_metrics_result()
 
     def _commit(self, game: Round, params: Players, scheme_state: Any) -> None:
         game.finish(params)
-        for network, state in zip(self._networks, game.state_after, strict=True):
+        for network, state in zip(self.networks, game.state_after, strict=True):
             distribution.write(network.non_trainable_variables, state)
         self._remember(scheme_state)
         rounds = tf.convert_to_tensor(self._round_counter.value) + 1
@@ -355,15 +356,15 @@ class GAN(KerasWorkflows, Sampling):
         seen = tf.cast(self.loss_means.generator.count.value, tf.int32)
         latents = self._draw(tf.shape(reals)[0], noise.TESTING, seen)
         params = Players(*map(distribution.read, self._variables))
-        both = self._adversarial.losses(params, self._state, Batch(reals, labels, latents))
+        both = self.adversarial.losses(params, self._state, Batch(reals, labels, latents))
         share, _ = distribution.rows_of(reals)
         for mean, loss in zip(self.loss_means, both, strict=True):
             mean.update_state(distribution.weighted(loss, share))
         return {mean.name: mean.result() for mean in self.loss_means}
 
     def _choose_compilation(self, jit_compile: bool | str, run_eagerly: bool) -> None:
-        self._adversarial = AdversarialField(
-            self._networks, self.loss_pair, loss_penalties(self.penalties), self.top_k
+        self.adversarial = AdversarialField(
+            self.networks, self.loss_pair, loss_penalties(self.penalties), self.top_k
         )
         example = tf.zeros([2, *(side or 8 for side in self.pair.example_shape)])
         labels = tf.zeros([2], tf.int32) if self.pair.conditional else None
@@ -373,37 +374,38 @@ class GAN(KerasWorkflows, Sampling):
             jit_compile,
             self._drawn_and_evaluated,
             (params, self._state, batch),
-            self._networks,
+            self.networks,
             self.distribute_strategy.num_replicas_in_sync,
             self.scheme.evaluations,
             run_eagerly,
             self.top_k,
         )
         self._functions = compilation.functions(
-            self._adversarial, self.compilation.scope, run_eagerly
+            self.adversarial, self.compilation.scope, run_eagerly
         )
 
     def _drawn_and_evaluated(self, params: Players, state: Players, batch: Batch) -> Any:
         """Does what a round does before the scheme's own arithmetic, for XLA to be tried on."""
         zero = tf.constant(0, tf.int64)
         batch = batch._replace(latents=self._draw(2, noise.TRAINING, 0, 0))
-        batch = self._equipment.given_to(batch, 0, zero, zero)
-        evaluation = self._adversarial(params, state, batch, BOTH)
+        batch = self.equipment.given_to(batch, 0, zero, zero)
+        evaluation = self.adversarial(params, state, batch, BOTH)
         pulls = pulls_of(slope_penalties(self.penalties), evaluation.slopes)
-        pull = self._adversarial.pulled_back
+        pull = self.adversarial.pulled_back
         return evaluation, [pull(params, state, batch, *each) for each in pulls]
 
     @property
-    def _networks(self) -> Players:
+    def networks(self) -> Players:
+        """Both networks."""
         return Players(self.generator, self.discriminator)
 
     @property
     def _variables(self) -> Players:
-        return Players(*(network.trainable_variables for network in self._networks))
+        return Players(*(network.trainable_variables for network in self.networks))
 
     @property
     def _state(self) -> Players:
-        return Players(*(distribution.read(n.non_trainable_variables) for n in self._networks))
+        return Players(*(distribution.read(n.non_trainable_variables) for n in self.networks))
 
     # -- Facts and files --------------------------------------------------------------------------
 

@@ -65,7 +65,7 @@ def round_of(gan, images):
 def bare_field_of(gan, images):
     """Returns a function that evaluates the bare field, compiled as in a round."""
     compiled = gan.compilation.scope != "off"
-    field = tf.function(gan._adversarial, autograph=False, jit_compile=compiled or None)
+    field = tf.function(gan.adversarial, autograph=False, jit_compile=compiled or None)
     networks = (gan.generator, gan.discriminator)
     params = Players(*(distribution.read(n.trainable_variables) for n in networks))
     state = Players(*(distribution.read(n.non_trainable_variables) for n in networks))

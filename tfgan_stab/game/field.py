@@ -15,7 +15,7 @@ from tfgan_stab.game.batch import Batch
 from tfgan_stab.game.losses import AdversarialLoss
 from tfgan_stab.game.networks_at import NetworksAt
 from tfgan_stab.game.penalties.contract import LossPenalty
-from tfgan_stab.game.penalties.paying import looks_of, with_penalties
+from tfgan_stab.game.penalties.paying import looks_of, terms_of, with_penalties
 from tfgan_stab.game.penalties.scene import Scene
 from tfgan_stab.game.players import BOTH, Players
 
@@ -29,8 +29,8 @@ class Evaluation(NamedTuple):
         losses: `Players` of scalars without penalties; `None` for a player that was left out.
         state: `Players` of lists: the networks' non-trainable variables (batch statistics,
             spectral-norm vectors, seeds) after this evaluation.
-        paid: What each loss penalty came to, in order, float32 scalars; `None` for one whose payers
-            were left out.
+        paid: What each loss penalty came to, in order, scalars; `None` for one whose payers were
+            left out.
     """
 
     slopes: Players
@@ -127,6 +127,13 @@ class AdversarialField:
         return Players(
             *(p if name in payers else None for name, p in zip(BOTH, pulled, strict=True))
         )
+
+    def owed(self, params: Players, state: Players, batch: Batch, number: int, payer: str) -> Any:
+        """Returns what one loss penalty costs one player where it is due, a scalar."""
+        networks = NetworksAt(self._networks, params, state, batch.labels)
+        scene, _, _ = self._seen(networks, batch, BOTH)
+        terms = terms_of(self._penalties[number], scene, batch.draws[number], None, [payer])
+        return terms[0]
 
     def losses(self, params: Players, state: Players, batch: Batch) -> Players:
         """Returns both players' losses in inference mode, scalars, without penalties."""

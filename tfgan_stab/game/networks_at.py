@@ -71,7 +71,9 @@ class NetworksAt:
         ]
         # A call inside a scope of substituted values; `stateless_call` would bypass `__call__`,
         # which hands `training` down to the layers of a subclassed model.
-        with keras.StatelessScope(values, collect_losses=True) as scope:
+        with keras.StatelessScope(collect_losses=True) as scope:
+            for update in values:
+                scope.add_update(update)  # As they are; the constructor would round to float32.
             outputs = network(
                 inputs if self._labels is None else [inputs, self._labels], training=self._training
             )

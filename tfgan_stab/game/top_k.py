@@ -178,7 +178,7 @@ def _check_selected(rule: TopK, penalties: Sequence[Any], networks: Players) -> 
     if normalized and not rule.with_batch_norm:
         raise ValueError(
             'TopK(compute="selected") changes batch statistics: the kept fakes have others than '
-            f"the whole batch. Received: networks with {normalized[:3]}. Use compute=\"full\", the "
+            f'the whole batch. Received: networks with {normalized[:3]}. Use compute="full", the '
             "paper's method, or TopK(..., with_batch_norm=True) if that is wanted."
         )
 

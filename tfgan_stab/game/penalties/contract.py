@@ -134,8 +134,7 @@ def check_penalties(penalties: Any) -> tuple[Any, ...]:
         for each in listed
     ):
         raise TypeError(
-            "`penalties` must be a list such as [tgs.R1(10.0)]. Received: "
-            f"{penalties!r}."
+            f"`penalties` must be a list such as [tgs.R1(10.0)]. Received: {penalties!r}."
         )
     return tuple(listed)
 

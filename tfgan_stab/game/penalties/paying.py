@@ -41,19 +41,27 @@ def with_penalties(
     paid: list[tf.Tensor | None] = []
     for penalty, draws, due in zip(penalties, batch.draws, batch.due, strict=True):
         payers = [name for name in BOTH if name in penalty.payers and name in players]
-        terms = _terms(penalty, scene, draws, due, payers) if payers else []
+        terms = terms_of(penalty, scene, draws, due, payers) if payers else []
         for name, term in zip(payers, terms, strict=True):
             place = BOTH.index(name)
             totals[place] = totals[place] + tf.cast(term, totals[place].dtype)
         # The discriminator's part is what a penalty is; the generator's may be a reward.
-        paid.append(tf.cast(terms[-1], tf.float32) if terms else None)
+        paid.append(terms[-1] if terms else None)
     return Players(*totals), tuple(paid)
 
 
-def _terms(
+def terms_of(
     penalty: LossPenalty, scene: Scene, draws: Any, due: tf.Tensor | None, payers: Sequence[str]
 ) -> list[tf.Tensor]:
-    """Returns what each of the payers pays now: nothing in the rounds between lazy payments."""
+    """Returns what each of the payers pays now: nothing in the rounds between lazy payments.
+
+    Args:
+        penalty: Whose terms.
+        scene: The evaluation.
+        draws: The penalty's noise.
+        due: Whether it is paid now, a boolean scalar; `None` if it always is.
+        payers: Names of players, each of whom gets a scalar.
+    """
     dtype = scene.fake_logits.dtype
 
     def all_terms(seen: Scene) -> list[tf.Tensor]:

@@ -1,0 +1,68 @@
+"""Lets networks compute in float64 for a while, for derivatives by finite differences."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfgan_stab.game.networks_at import NetworksAt
+from tfgan_stab.game.players import Players
+
+
+@contextlib.contextmanager
+def exact(setting: Any) -> Iterator[tuple[bool, Any]]:
+    """Yields whether both networks can compute in float64, and the setting to use.
+
+    Inside, all layers have the policy "float64" if they can, and their own if not.
+
+    Args:
+        setting: A `Setting`: networks, weights, states and a batch.
+    """
+    layers = [layer for network in setting.networks for layer in network._flatten_layers()]
+    policies = [layer.dtype_policy for layer in layers]
+    floatx = keras.config.floatx()
+
+    def restore() -> None:
+        for layer, policy in zip(layers, policies, strict=True):
+            layer.dtype_policy = policy
+        keras.config.set_floatx(floatx)
+
+    double = setting._replace(
+        params=_cast(setting.params), state=_cast(setting.state), batch=_cast(setting.batch)
+    )
+    try:
+        keras.config.set_floatx("float64")
+        for layer in layers:
+            layer.dtype_policy = "float64"
+        if _works(double):
+            yield True, double
+        else:
+            restore()
+            yield False, setting
+    finally:
+        restore()
+
+
+def _works(setting: Any) -> bool:
+    """Returns whether both networks can be called, and differentiated, in float64."""
+    networks = NetworksAt(
+        Players(*setting.networks), setting.params, setting.state, setting.batch.labels
+    )
+    try:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(setting.params)
+            fakes = networks.generate(setting.batch.latents).values
+            logits = networks.discriminate(fakes).values
+        tape.gradient(logits, setting.params)
+    # What layers raise that insist on a type, and operations that have no kernel for it.
+    except (TypeError, ValueError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError):
+        return False
+    return logits.dtype == tf.float64
+
+
+def _cast(values: Any) -> Any:
+    return tf.nest.map_structure(
+        lambda v: tf.cast(v, tf.float64) if tf.is_tensor(v) and v.dtype.is_floating else v, values
+    )

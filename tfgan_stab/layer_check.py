@@ -1,0 +1,168 @@
+"""Finds the layers whose second derivatives are missing or wrong, each tried alone."""
+
+import contextlib
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgan_stab.game.networks_at import NetworksAt
+from tfgan_stab.game.players import BOTH
+
+# Steps of finite differences, and how much they may differ from derivatives. Small ones first: they
+# cross no kinks; where something rounds to float32, only coarse ones are above the rounding.
+TRIALS = (((1e-5, 1e-6, 1e-7), 1e-2), ((1e-2, 1e-1, 1e-3), 0.2))
+MOST_NAMED = 3
+UNKNOWN = object()
+
+# Layers of Keras for which there is another of the same values with right second derivatives.
+INSTEAD = {
+    "UpSampling2D": "tgs.networks.UpSampling2D",
+    "Resizing": "tgs.networks.Resizing",
+    "SpectralNormalization": "tgs.networks.SpectralNormalization",
+}
+
+
+class Fault(NamedTuple):
+    """What is wrong with a layer.
+
+    Attributes:
+        error: Relative error of its second derivative; 0 if it is right.
+        phrase: What to tell the user.
+    """
+
+    error: float
+    phrase: str
+
+
+def faulty_layers(setting: Any, players: Sequence[str]) -> list[str]:
+    """Returns a phrase for each layer whose second derivative is missing or wrong, worst first.
+
+    Args:
+        setting: A `Setting`; both networks are called once at its point.
+        players: Names of those whose networks are tried.
+    """
+    found: dict[str, Fault] = {}
+    with _watched(setting.networks, players, found):
+        networks = NetworksAt(setting.networks, setting.params, setting.state, setting.batch.labels)
+        fakes = networks.generate(setting.batch.latents).values
+        networks.discriminate(setting.batch.reals)
+        networks.discriminate(fakes)
+    faults = [fault for fault in found.values() if fault.error > 0.0]
+    return [fault.phrase for fault in sorted(faults, key=lambda f: -f.error)][:MOST_NAMED]
+
+
+@contextlib.contextmanager
+def _watched(networks: Any, players: Sequence[str], found: dict[str, "Fault"]) -> Iterator[None]:
+    """Tries each layer on what it is called with, inside."""
+    owners = [
+        (player, layer)
+        for player, network in zip(BOTH, networks, strict=True)
+        if player in players
+        for layer in network._flatten_layers(include_self=False)
+        if not layer._layers
+    ]
+    try:
+        for player, layer in owners:
+            vars(layer)["call"] = _trying(layer, player, layer.call, found)
+        yield
+    finally:
+        for _, layer in owners:
+            vars(layer).pop("call", None)
+
+
+def _trying(
+    layer: keras.layers.Layer, player: str, call: Callable[..., Any], found: dict[str, "Fault"]
+) -> Callable[..., Any]:
+    def call_and_try(*args: Any, **kwargs: Any) -> Any:
+        outputs = call(*args, **kwargs)
+        first = args[0] if args else None
+        plain = tf.is_tensor(first) and tf.is_tensor(outputs) and outputs.dtype.is_floating
+        if plain and first.dtype.is_floating and layer.path not in found:
+            error, fault = _fault(lambda x: call(x, *args[1:], **kwargs), first)
+            kind = type(layer).__name__
+            use = f" (use {INSTEAD[kind]} instead)" if kind in INSTEAD else ""
+            phrase = f"layer {layer.name!r}, {kind}, of the {player} {fault}{use}"
+            found[layer.path] = Fault(error, phrase)
+        return outputs
+
+    return call_and_try
+
+
+def _fault(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor) -> tuple[float, str]:
+    """Returns how wrong a layer's derivatives at x are, 0 if they are right, and in what way."""
+    random = np.random.default_rng(0)
+
+    def drawn(like: tf.Tensor) -> tf.Tensor:
+        return tf.constant(random.standard_normal(like.shape), like.dtype)
+
+    u, v = drawn(function(x)), drawn(x)
+    along_x, along_u = drawn(x), drawn(u)
+
+    def product(x: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
+        """Returns <J(x)^T u, v>, which a penalty on slopes is made of."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(x)
+            y = function(x)
+        pulled = tape.gradient(y, x, output_gradients=u, unconnected_gradients="zero")
+        return tf.reduce_sum(pulled * v)
+
+    try:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([x, u])
+            s = product(x, u)
+        gradients = tape.gradient(s, [x, u], unconnected_gradients="zero")
+    except LookupError:
+        return math.inf, "has no second derivative in TensorFlow"
+    claimed = [
+        float(tf.reduce_sum(g * d)) for g, d in zip(gradients, (along_x, along_u), strict=True)
+    ]
+
+    def change_along_x(h: float) -> float:
+        return float(product(x + h * along_x, u) - product(x - h * along_x, u)) / (2 * h)
+
+    def change_along_u(h: float) -> float:
+        # Linear in u: the derivative along u is J v, a difference of the layer itself.
+        return float(tf.reduce_sum((function(x + h * v) - function(x - h * v)) * along_u)) / (2 * h)
+
+    worst = (0.0, "")
+    for own, measure in zip(claimed, (change_along_x, change_along_u), strict=True):
+        found = compared(own, measure, TRIALS)
+        if found is not None and found is not UNKNOWN:
+            error = abs(found - own) / max(abs(found), abs(own))
+            wrong = f"has a wrong second derivative ({own:.3g} instead of {found:.3g})"
+            worst = max(worst, (error, wrong))
+    return worst
+
+
+def compared(claimed: float, measure: Callable[[float], float], trials: Sequence) -> Any:
+    """Returns the finite difference if it contradicts a derivative, `None` if one confirms it.
+
+    Args:
+        claimed: The derivative.
+        measure: Function from a step to a finite difference.
+        trials: Pairs of steps to try and of the relative error allowed.
+
+    Returns:
+        `UNKNOWN` if no difference confirms it and no two agree with each other: kinks and rounding
+        are then larger than the derivative.
+    """
+    for steps, tolerance in trials:
+        measured: list[float] = []
+        for step in steps:
+            found = measure(step)
+            if _alike(found, claimed, tolerance):
+                return None
+            measured.append(found)
+        for one, other in itertools.combinations(measured, 2):
+            if _alike(one, other, tolerance):
+                return one
+    return UNKNOWN
+
+
+def _alike(one: float, other: float, tolerance: float) -> bool:
+    return abs(one - other) <= tolerance * max(abs(one), abs(other)) + 1e-10
