@@ -156,11 +156,13 @@ def _functions(
 
     def slopes(weights: list) -> Players:
         found = field(at(weights), state, batch, penalty.measures).slopes
-        return Players(*(s if n in penalty.measures else None for n, s in zip(BOTH, found)))
+        named = zip(BOTH, found, strict=True)
+        return Players(*(s if name in penalty.measures else None for name, s in named))
 
     def squared(weights: list) -> tf.Tensor:
         measured = slopes(weights)
-        pairs = zip(tf.nest.flatten(penalty.cotangents(measured)), tf.nest.flatten(measured))
+        cotangents = penalty.cotangents(measured)
+        pairs = zip(tf.nest.flatten(cotangents), tf.nest.flatten(measured), strict=True)
         return tf.add_n([tf.reduce_sum(c * v) for c, v in pairs if v is not None]) / 2.0
 
     def pulled(weights: list) -> list:

@@ -69,12 +69,14 @@ class Equipment(NamedTuple):
         return top_k.rounded(own / replicas)
 
     def _drawn(self, penalty: LossPenalty, batch: Batch) -> Callable[..., Any]:
-        shapes = [
-            [size if size is not None else tf.shape(values)[axis] for axis, size in sizes]
-            for values in (batch.reals, batch.latents)
-            for sizes in [list(enumerate(values.shape))[1:]]
-        ]
-        return lambda count, key: penalty.draw(count, *shapes, key)
+        example, latent = _sizes(batch.reals), _sizes(batch.latents)
+        return lambda count, key: penalty.draw(count, example, latent, key)
+
+
+def _sizes(values: tf.Tensor) -> list[Any]:
+    """Returns the shape of one row; sizes that the graph does not know as tensors."""
+    known = list(enumerate(values.shape))[1:]
+    return [tf.shape(values)[axis] if size is None else size for axis, size in known]
 
 
 def own_rows(sampler: Callable[..., Any], count: Any, key: tf.Tensor) -> Any:

@@ -80,10 +80,9 @@ def _trying(
 ) -> Callable[..., Any]:
     def call_and_try(*args: Any, **kwargs: Any) -> Any:
         outputs = call(*args, **kwargs)
-        first = args[0] if args else None
-        plain = tf.is_tensor(first) and tf.is_tensor(outputs) and outputs.dtype.is_floating
-        if plain and first.dtype.is_floating and layer.path not in found:
-            error, fault = _fault(lambda x: call(x, *args[1:], **kwargs), first)
+        floats = all(tf.is_tensor(t) and t.dtype.is_floating for t in (*args[:1], outputs))
+        if args and floats and layer.path not in found:
+            error, fault = _fault(lambda x: call(x, *args[1:], **kwargs), args[0])
             kind = type(layer).__name__
             use = f" (use {INSTEAD[kind]} instead)" if kind in INSTEAD else ""
             phrase = f"layer {layer.name!r}, {kind}, of the {player} {fault}{use}"

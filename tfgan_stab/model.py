@@ -368,7 +368,7 @@ class GAN(KerasWorkflows, Sampling):
         )
         example = tf.zeros([2, *(side or 8 for side in self.pair.example_shape)])
         labels = tf.zeros([2], tf.int32) if self.pair.conditional else None
-        batch = Batch(example, labels, tf.zeros([2, *self.latents.shape]))
+        batch = Batch(example, labels, self._draw(2, noise.SAMPLING))
         params = Players(*map(distribution.read, self._variables))
         self.compilation = compilation.choose(
             jit_compile,
