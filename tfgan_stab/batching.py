@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfgan_stab.game import noise
@@ -24,6 +25,8 @@ def unpacked(data: Any, pair: Pair) -> tuple[tf.Tensor, tf.Tensor | None]:
         ValueError: If shapes do not fit, or labels are missing, superfluous or weighted.
     """
     reals, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
+    if isinstance(reals, np.ndarray):  # What Keras hands over where no graph is built.
+        reals, labels = (None if v is None else tf.convert_to_tensor(v) for v in (reals, labels))
     _check(reals, labels, weights, pair)
     floats = tf.cast(reals, keras.config.floatx())
     return floats, None if labels is None else tf.cast(labels, tf.int32)
