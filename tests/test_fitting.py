@@ -20,6 +20,8 @@ class Recorder(keras.Model):
         super().__init__()
         self.batches = []
         self.rounds = 0
+        self.epochs = 0
+        self.check_derivatives = False
         self.clock = Clock()
         self.listeners = []
         self.num_classes = None
@@ -38,6 +40,9 @@ class Recorder(keras.Model):
 
     def start_over(self):
         self.starts += 1
+
+    def count_epoch(self):
+        self.epochs += 1
 
     def train_step(self, data):
         images = data[0] if isinstance(data, (tuple, list)) else data
@@ -95,6 +100,7 @@ def test_from_any_round_a_resumed_run_reads_what_the_uninterrupted_one_reads(kin
         resumed = Resumed(Progress(*divmod(done, STEPS)), done)
         rest.fit(data, epochs=4, callbacks=[resumed], **settings)
         assert rest.batches == whole.batches[done:], f"after round {done}"
+        assert rest.epochs == 4 - done // STEPS
         assert resumed.ordered
 
 
