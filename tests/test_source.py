@@ -30,6 +30,7 @@ ORDER = [
     "round",
     "batching",
     "batching",
+    "assembling",
     "exactness",
     "layer_check",
     "derivatives",

@@ -6,15 +6,15 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgan_stab import batching, compilation, distribution, facts
+from tfgan_stab import batching, distribution, facts
 from tfgan_stab.arguments import checked_optimizers, checked_seed, copied
+from tfgan_stab.assembling import assembled
 from tfgan_stab.averaging import Average, AveragedWeights, check_averages, update_period
 from tfgan_stab.clock import Clock
 from tfgan_stab.data.latents import as_sampler
 from tfgan_stab.equipping import Equipment, own_rows
 from tfgan_stab.game import losses, noise
 from tfgan_stab.game.batch import Batch
-from tfgan_stab.game.field import AdversarialField
 from tfgan_stab.game.pair import check_pair
 from tfgan_stab.game.penalties.contract import (
     LossPenalty,
@@ -27,7 +27,7 @@ from tfgan_stab.game.penalties.contract import (
 )
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.game.top_k import TopK, check_selection
-from tfgan_stab.penalizing import RoundPenalties, pulls_of
+from tfgan_stab.penalizing import RoundPenalties
 from tfgan_stab.round import Round
 from tfgan_stab.sampling import Sampling
 from tfgan_stab.schedules import count_rounds
@@ -198,7 +198,9 @@ class GAN(KerasWorkflows, Sampling):
         paid = [*loss_penalties(self.penalties), *slope_penalties(self.penalties)]
         self.penalty_means = [keras.metrics.Mean(name) for name in names_of(paid)]
         self.top_k_means = [keras.metrics.Mean("top_k")] if self.top_k else []
-        self._choose_compilation(jit_compile, run_eagerly)
+        self.adversarial, self.compilation, self._functions = assembled(
+            self, jit_compile, run_eagerly
+        )
         super().compile(
             optimizer=None,
             run_eagerly=run_eagerly,
@@ -299,7 +301,7 @@ class GAN(KerasWorkflows, Sampling):
         parts = [
             self.equipment.given_to(part, number, rounds, epochs)
             for number, part in enumerate(
-                batching.parts(reals, labels, self.scheme, self._draw, rounds)
+                batching.parts(reals, labels, self.scheme, self.draw, rounds)
             )
         ]
         game = Round(
@@ -347,52 +349,21 @@ class GAN(KerasWorkflows, Sampling):
         for memory in self._scheme_memory.values():
             memory.write(scheme_state)
 
-    def _draw(self, count: Any, *counters: Any) -> tf.Tensor:
+    def draw(self, count: Any, *counters: Any) -> tf.Tensor:
+        """Returns this replica's rows of the latents that belong to a path of counters."""
         return own_rows(self.latents, count, noise.key(self.seed, *counters))
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Returns both players' losses in inference mode."""
         reals, labels = batching.unpacked(data, self.pair)
         seen = tf.cast(self.loss_means.generator.count.value, tf.int32)
-        latents = self._draw(tf.shape(reals)[0], noise.TESTING, seen)
+        latents = self.draw(tf.shape(reals)[0], noise.TESTING, seen)
         params = Players(*map(distribution.read, self._variables))
         both = self.adversarial.losses(params, self._state, Batch(reals, labels, latents))
         share, _ = distribution.rows_of(reals)
         for mean, loss in zip(self.loss_means, both, strict=True):
             mean.update_state(distribution.weighted(loss, share))
         return {mean.name: mean.result() for mean in self.loss_means}
-
-    def _choose_compilation(self, jit_compile: bool | str, run_eagerly: bool) -> None:
-        self.adversarial = AdversarialField(
-            self.networks, self.loss_pair, loss_penalties(self.penalties), self.top_k
-        )
-        example = tf.zeros([2, *(side or 8 for side in self.pair.example_shape)])
-        labels = tf.zeros([2], tf.int32) if self.pair.conditional else None
-        batch = Batch(example, labels, self._draw(2, noise.SAMPLING))
-        params = Players(*map(distribution.read, self._variables))
-        self.compilation = compilation.choose(
-            jit_compile,
-            self._drawn_and_evaluated,
-            (params, self._state, batch),
-            self.networks,
-            self.distribute_strategy.num_replicas_in_sync,
-            self.scheme.evaluations,
-            run_eagerly,
-            self.top_k,
-        )
-        self._functions = compilation.functions(
-            self.adversarial, self.compilation.scope, run_eagerly
-        )
-
-    def _drawn_and_evaluated(self, params: Players, state: Players, batch: Batch) -> Any:
-        """Does what a round does before the scheme's own arithmetic, for XLA to be tried on."""
-        zero = tf.constant(0, tf.int64)
-        batch = batch._replace(latents=self._draw(2, noise.TRAINING, 0, 0))
-        batch = self.equipment.given_to(batch, 0, zero, zero)
-        evaluation = self.adversarial(params, state, batch, BOTH)
-        pulls = pulls_of(slope_penalties(self.penalties), evaluation.slopes)
-        pull = self.adversarial.pulled_back
-        return evaluation, [pull(params, state, batch, *each) for each in pulls]
 
     @property
     def networks(self) -> Players:

@@ -65,9 +65,7 @@ def extra_slopes(networks, penalty, player="discriminator"):
     evaluation = field(params, state, batch)
     plain = AdversarialField(Players(*networks), losses.get("non_saturating"))
     without = plain(params, state, batch._replace(draws=(), due=()))
-    pairs = zip(
-        getattr(evaluation.slopes, player), getattr(without.slopes, player), strict=True
-    )
+    pairs = zip(getattr(evaluation.slopes, player), getattr(without.slopes, player), strict=True)
     extra = [(a - b).numpy() for a, b in pairs]
     return extra, float(evaluation.paid[0]), (field, params, state, batch)
 
