@@ -14,7 +14,7 @@ CHANNELS_BEFORE_LAST = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.C
 
 
 @keras.saving.register_keras_serializable("tfgan_stab")
-class SpectralNormalization(layers.Wrapper):
+class SpectralNormalization(keras.layers.Wrapper):
     """Makes a layer use its weights divided by an estimate of their largest singular value.
 
     The layer computes with `W / sigma(W)`, where
