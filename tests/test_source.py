@@ -151,7 +151,9 @@ def test_only_one_module_imports_tfgan():
 
 def test_only_one_module_writes_variables():
     places = {name_of(path) for path, _ in calls("assign", "assign_add", "assign_sub")}
-    assert places <= {"tfgan_stab/distribution.py"}
+    # A layer's own state, which Keras' scopes intercept where a network must stay a function.
+    layer_states = {"tfgan_stab/networks/spectral_normalization.py"}
+    assert places <= {"tfgan_stab/distribution.py", *layer_states}
 
 
 def test_the_package_prints_only_where_a_user_is_watching():

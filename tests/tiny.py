@@ -27,7 +27,7 @@ def image_networks(num_classes=None):
     generator = keras.Model(noise if labels is None else [noise, labels], x)
     images = keras.Input((8, 8, 1))
     own = None if num_classes is None else keras.Input((), dtype="int32")
-    h = layers.SpectralNormalization(layers.Dense(6))(layers.Flatten()(images))
+    h = tgs.networks.SpectralNormalization(layers.Dense(6))(layers.Flatten()(images))
     h = layers.Dropout(0.3, seed=6)(layers.LeakyReLU()(h))
     if own is not None:
         h = layers.Add()([h, layers.Embedding(num_classes, 6)(own)])

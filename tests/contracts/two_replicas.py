@@ -26,9 +26,8 @@ def networks(normalized):
     generator = keras.Sequential(
         [keras.Input((3,)), layers.Dense(6, "tanh"), *extra, layers.Dense(2)]
     )
-    discriminator = keras.Sequential(
-        [keras.Input((2,)), layers.SpectralNormalization(layers.Dense(6, "tanh")), layers.Dense(1)]
-    )
+    hidden = tgs.networks.SpectralNormalization(layers.Dense(6, "tanh"))
+    discriminator = keras.Sequential([keras.Input((2,)), hidden, layers.Dense(1)])
     return generator, discriminator
 
 
@@ -137,6 +136,23 @@ def check_reductions(name):
         assert paid == scheme.evaluations + 1, (name, paid)
 
 
+def check_power_iteration():
+    """In an ordinary training step, where nothing keeps a layer from writing its vector."""
+    vectors = []
+    for strategy in STRATEGIES.values():
+        with strategy.scope():
+            layer = tgs.networks.SpectralNormalization(layers.Dense(4), seed=1)
+            layer.layer.kernel_initializer = keras.initializers.RandomNormal(seed=2)
+            layer.build((None, 3))
+        step = tf.function(lambda layer=layer: layer(tf.ones([2, 3]), training=True))
+        strategy.run(step)
+        copies = strategy.experimental_local_results(layer.vector.value)
+        vectors += [copy.numpy() for copy in copies]
+    assert len(vectors) == 3 and np.any(vectors[0] != layer._initial_vector((4,), "float32"))
+    for vector in vectors:
+        np.testing.assert_array_equal(vector, vectors[0])
+
+
 for case in sys.argv[1:]:
     name, xla, penalty = case.split(":")
     compare(name, xla, penalty)
@@ -144,4 +160,5 @@ for case in sys.argv[1:]:
     if name == "simultaneous":
         train(SCHEMES[name][0], [], 2, False, normalized=True)
         check_uneven()
+        check_power_iteration()
     print(f"{case} agrees")

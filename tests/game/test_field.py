@@ -9,6 +9,7 @@ from tfgan_stab.game import losses
 from tfgan_stab.game.batch import Batch
 from tfgan_stab.game.field import AdversarialField
 from tfgan_stab.game.players import Players
+from tfgan_stab.networks import SpectralNormalization
 
 layers = keras.layers
 
@@ -133,12 +134,12 @@ def test_batch_statistics_of_the_discriminator_advance_by_the_mean_of_reals_and_
 
 def test_the_power_iteration_is_taken_once_in_an_evaluation():
     generator = keras.Sequential([keras.Input((2,)), layers.Dense(3)])
-    normalized = layers.SpectralNormalization(layers.Dense(4, use_bias=False))
+    normalized = SpectralNormalization(layers.Dense(4, use_bias=False))
     discriminator = keras.Sequential([keras.Input((3,)), normalized, layers.Dense(1)])
     field, params, state, batch = game_of(generator, discriminator)
     after = field(params, state, batch).state.discriminator
     kernel = params.discriminator[0].numpy()  # [3, 4]
-    vector = np.asarray(state.discriminator[0])  # [1, 4]
+    vector = np.asarray(state.discriminator[0])  # [4]
     inner = vector @ kernel.T
     inner /= np.linalg.norm(inner)
     once = inner @ kernel

@@ -1,6 +1,16 @@
-"""The two players' bodies: plain Keras models with no losses inside."""
+"""The two players' bodies: plain Keras models with no losses inside, and layers for them."""
 
 from tfgan_stab.networks.dcgan import dcgan_discriminator, dcgan_generator
 from tfgan_stab.networks.mlp import mlp_discriminator, mlp_generator
+from tfgan_stab.networks.resizing import Resizing, UpSampling2D
+from tfgan_stab.networks.spectral_normalization import SpectralNormalization
 
-__all__ = ["dcgan_discriminator", "dcgan_generator", "mlp_discriminator", "mlp_generator"]
+__all__ = [
+    "Resizing",
+    "SpectralNormalization",
+    "UpSampling2D",
+    "dcgan_discriminator",
+    "dcgan_generator",
+    "mlp_discriminator",
+    "mlp_generator",
+]

@@ -4,6 +4,8 @@ from typing import Any
 
 import keras
 
+from tfgan_stab.networks.spectral_normalization import SpectralNormalization
+
 layers = keras.layers
 
 # Radford et al. 2016, arXiv 1511.06434, section 4: weights from N(0, 0.02^2), leak 0.2.
@@ -111,7 +113,7 @@ def dcgan_discriminator(
         )
 
     def weighted(layer: keras.layers.Layer) -> keras.layers.Layer:
-        return layers.SpectralNormalization(layer) if normalization == "spectral" else layer
+        return SpectralNormalization(layer) if normalization == "spectral" else layer
 
     images = keras.Input((image_size, image_size, channels), name="images")
     x = images

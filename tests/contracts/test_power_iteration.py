@@ -1,0 +1,66 @@
+"""The power iteration of spectral normalization is taken once a round, whatever the scheme."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from schemes import SCHEMES
+
+import tfgan_stab as tgs
+from tfgan_stab.game.field import AdversarialField, Batch
+
+layers = keras.layers
+
+
+def networks():
+    first = tgs.networks.SpectralNormalization(layers.Dense(4, "tanh"))
+    generator = keras.Sequential([keras.Input((3,)), first, layers.Dense(2)])
+    second = tgs.networks.SpectralNormalization(layers.Dense(5, "tanh"))
+    discriminator = keras.Sequential([keras.Input((2,)), second, layers.Dense(1)])
+    return generator, discriminator
+
+
+def normalized(gan):
+    """Each player's kernel as output channels x inputs, and u."""
+    wrappers = [network.layers[0] for network in (gan.generator, gan.discriminator)]
+    return [(w.layer.kernel.numpy().T, w.vector.numpy()) for w in wrappers]
+
+
+def iterated(matrix, u):
+    v = matrix.T @ u
+    u = matrix @ (v / np.linalg.norm(v))
+    return u / np.linalg.norm(u)
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_u_advances_by_one_iteration_at_the_weights_that_start_the_round(name):
+    scheme, _ = SCHEMES[name]
+    gan = tgs.GAN(*networks(), latents=3)
+    gan.compile("sgd", "sgd", scheme=scheme, jit_compile=False, run_eagerly=True, seed=0)
+    for optimizer in gan.optimizers:
+        optimizer.learning_rate = 1.0  # Weights at trial points are far from where they start.
+    random = np.random.RandomState(0)
+    for _ in range(2):
+        for network in (gan.generator, gan.discriminator):
+            vector = network.layers[0].vector
+            vector.assign(random.normal(size=vector.shape))  # Far from where iterations end.
+        before = normalized(gan)
+        gan.train_step(tf.constant(random.normal(size=[4 * scheme.parts, 2]), "float32"))
+        for (matrix, u), (moved, after) in zip(before, normalized(gan), strict=True):
+            np.testing.assert_allclose(after, iterated(matrix, u), rtol=1e-4, atol=1e-5)
+            # No other number of iterations and no other weights would do.
+            assert np.abs(after - iterated(matrix, iterated(matrix, u))).max() > 1e-4
+            assert np.abs(after - iterated(moved, u)).max() > 1e-4
+
+
+def test_reals_and_fakes_see_one_sigma():
+    pair = tgs.Players(*networks())
+    params = tgs.Players(*([tf.identity(w) for w in n.trainable_variables] for n in pair))
+    state = tgs.Players(*([tf.identity(w) for w in n.non_trainable_variables] for n in pair))
+    noise = tf.random.stateless_normal([6, 3], [0, 0])
+    field = AdversarialField(pair, tgs.game.losses.get("wasserstein"))
+    with keras.StatelessScope():
+        fakes = pair.generator(noise, training=True)
+    # Fakes that pass for reals: the critic's mean difference is exactly nothing.
+    assert float(field(params, state, Batch(fakes, None, noise)).losses.discriminator) == 0.0
+    assert float(field(params, state, Batch(fakes + 1, None, noise)).losses.discriminator) != 0.0
