@@ -6,9 +6,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgan_stab import batching, compilation, distribution, facts
+from tfgan_stab import batching, compilation, distribution, facts, kept_averages
 from tfgan_stab.arguments import checked_optimizers, checked_seed, copied
-from tfgan_stab.averaging import Average, AveragedWeights, check_averages, update_period
+from tfgan_stab.averaging import AveragedWeights, WeightsRule, check_averages
 from tfgan_stab.clock import Clock
 from tfgan_stab.data.latents import as_sampler
 from tfgan_stab.game import losses, noise
@@ -33,7 +33,6 @@ from tfgan_stab.updates.scheme import (
     check_scheme,
     first_weight,
     separate_looks,
-    shortest_period,
 )
 from tfgan_stab.workflows import KerasWorkflows
 
@@ -103,7 +102,7 @@ class GAN(KerasWorkflows, Sampling):
         # Keras tracks what is put into these two, and what is taken out no more.
         self._averages: dict[str, AveragedWeights] = {}
         self._scheme_memory: dict[str, StoredTensors] = {}
-        self.weights_in_use = WeightsInUse(generator, self._averages)
+        self.weights_in_use = WeightsInUse(self._networks, self._averages)
         self.generate = tf.function(self._generated, autograph=False)
         self.built = True
 
@@ -116,7 +115,7 @@ class GAN(KerasWorkflows, Sampling):
         loss: Any = "non_saturating",
         scheme: Scheme | None = None,
         penalties: Sequence[SlopePenalty] | None = None,
-        averages: dict[str, Average] | None = None,
+        averages: dict[str, WeightsRule] | None = None,
         jit_compile: bool | str = "auto",
         seed: int = 0,
         run_eagerly: bool = False,
@@ -132,8 +131,8 @@ class GAN(KerasWorkflows, Sampling):
             scheme: How the players move; `tgs.Alternating()` unless given.
             penalties: What they pay beside their losses, such as
                 `[tgs.GeneratorGradientNorm(0.02)]`. Logs show what each comes to, weight included.
-            averages: Averages of the generator's weights by name, such as
-                `{"ema": tgs.ExponentialAverage(0.999)}`.
+            averages: Averages of the weights by name, such as
+                `{"ema": tgs.ExponentialAverage(0.999), "mean": tgs.UniformAverage(start=1000)}`.
             jit_compile: `True`, `False`, or "auto" to use XLA where the networks allow it.
                 `gan.compilation` says what was chosen and why.
             seed: Decides all noise, an integer. The data have a seed of their own.
@@ -165,16 +164,13 @@ class GAN(KerasWorkflows, Sampling):
                     distribution.adopt(optimizer)
                     count_rounds(optimizer, self._round_counter)
             self._averages.clear()
-            for name, rule in rules.items():
-                period = update_period(rule, shortest_period(self.scheme))
-                average = AveragedWeights(rule, self.generator.variables, name, period)
-                self._averages[name] = average
+            self._averages.update(kept_averages.built(self, rules))
             params = Players(*map(distribution.read, self._variables))
             self._scheme_memory.clear()
             remembered = self.scheme.init(params)
             if tf.nest.flatten(remembered):
                 self._scheme_memory["state"] = StoredTensors(remembered, "scheme_state")
-        self.weights_in_use = WeightsInUse(self.generator, self._averages)
+        self.weights_in_use = WeightsInUse(self._networks, self._averages)
         self.loss_means = Players(*(keras.metrics.Mean(f"{player}_loss") for player in BOTH))
         self.penalty_means = [keras.metrics.Mean(name) for name in names_of(self.penalties)]
         self._choose_compilation(jit_compile, run_eagerly)
@@ -200,9 +196,7 @@ class GAN(KerasWorkflows, Sampling):
 
     def start_over(self) -> None:
         """Sets the rounds to 0; averages and scheme start from the weights as they are."""
-        weights = distribution.read(self.generator.variables)
-        for average in self._averages.values():
-            distribution.write(average.weights, weights)
+        kept_averages.start(self._averages, self._networks)
         params = Players(*map(distribution.read, self._variables))
         self._remember(self.scheme.init(params))
         distribution.write([self._round_counter, self._image_counter], [0, 0])
@@ -228,7 +222,7 @@ class GAN(KerasWorkflows, Sampling):
         return sorted({network.dtype_policy.name for network in self._networks})
 
     @property
-    def averages(self) -> dict[str, Average]:
+    def averages(self) -> dict[str, WeightsRule]:
         """The rules of the averages, by name."""
         return {name: average.average for name, average in self._averages.items()}
 
@@ -290,9 +284,8 @@ class GAN(KerasWorkflows, Sampling):
         self._remember(scheme_state)
         rounds = tf.convert_to_tensor(self._round_counter.value) + 1
         distribution.write([self._round_counter], [rounds])
-        weights = distribution.read(self.generator.variables)
-        for average in self._averages.values():
-            distribution.write(average.weights, average.updated(weights, rounds))
+        compiled = self.compilation.scope == "field"
+        kept_averages.follow(self._averages, self._networks, rounds, game.rows, compiled)
 
     def _remembered(self, params: Players) -> Any:
         """Returns what the scheme remembers; what has no tensors in it is not kept but made."""

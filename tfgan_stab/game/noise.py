@@ -11,7 +11,7 @@ import tensorflow as tf
 ALGORITHM = "philox"
 
 # What noise is drawn for; each purpose has a stream of its own.
-TRAINING, TESTING, SAMPLING = range(3)
+TRAINING, TESTING, SAMPLING, RECALIBRATING = range(4)
 
 
 def key(seed: int, *counters: Any) -> tf.Tensor:
