@@ -132,6 +132,9 @@ class AveragedWeights(keras.layers.Layer):
                 for own, value, copied in zip(old, new, self._copied, strict=True)
             ]
 
+        known = tf.get_static_value(share)
+        if known is not None and known < 1.0:
+            return mixed()
         # A share of 1 replaces bit for bit, whatever the average held.
         return tf.cond(share >= 1.0, lambda: new, mixed)
 

@@ -146,13 +146,15 @@ class ExponentialAverage(CommonSettings):
 
     def weight_of_point(self, point: Point) -> tf.Tensor:
         """Returns `1 - beta`; in an unbiased average divided by one minus the product of betas."""
-        share = self._forgotten(self._of(tf.ones([], tf.int64), point.rounds, point.images))
+        share = self._forgotten(self._of(1, point.rounds, point.images))
         if self.warmup == "copy":
             return share
         total = self._of(point.number, point.all_rounds, point.all_images)
         return share / self._forgotten(total)
 
-    def _forgotten(self, amount: tf.Tensor) -> tf.Tensor:
+    def _forgotten(self, amount: Any) -> tf.Tensor:
+        if not tf.is_tensor(amount):
+            return tf.constant(-math.expm1(-self._rate * amount), tf.float64)
         return -tf.math.expm1(-self._rate * tf.cast(amount, tf.float64))
 
 

@@ -34,8 +34,8 @@ class UniformAverage(CommonSettings):
         1000
 
     Precision: float64, which takes twice the memory of the weights. A mean in float32 stands still
-        where weights differ from it by less than 6e-8 n of it: after a million rounds it had missed
-        a drift of 1 % by 0.3 % of the weight, while float64 was right to 1e-13.
+        where weights differ from it by less than 6e-8 n of it: of a million rounds whose weights
+        shift by 1 % on the way it was 0.6 % off, where float64 was right to 1e-13.
     Source: Yazici et al. 2019, arXiv 1806.04498, their moving average and its code, where it starts
         at iteration 50,000 of 500,000.
     Departures: float64; spectral-norm vectors, seeds and whatever else is neither trained nor a
