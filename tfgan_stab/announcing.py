@@ -51,8 +51,8 @@ def images_per_round(x: Any, parts: int, batch_size: int | None) -> int | None:
     if hasattr(x, "starting_at"):
         return x.batch_size * parts
     if isinstance(x, tf.data.Dataset):
-        spec = tf.nest.flatten(x.element_spec)[0]
-        return spec.shape[0] if getattr(spec, "shape", None) else None
+        shape = getattr(tf.nest.flatten(x.element_spec)[0], "shape", None)
+        return shape[0] if shape is not None and shape.rank else None
     return (batch_size or 32) if isinstance(x, np.ndarray) else None
 
 
