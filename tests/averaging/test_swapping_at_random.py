@@ -40,7 +40,8 @@ def compiled(request, tiny):
         discriminator = keras.Sequential(
             [
                 keras.Input((2,)),
-                layers.SpectralNormalization(layers.Dense(4)),
+                # Keras' own cannot do it in float16.
+                layers.SpectralNormalization(layers.Dense(4, dtype="float32"), dtype="float32"),
                 layers.BatchNormalization(),
                 layers.Dense(1, dtype="float32"),
             ]
@@ -116,13 +117,12 @@ class Workflows:
         getattr(self, str(self.random.choice(names)))()
 
 
-@pytest.mark.parametrize("seed", range(3))
 def test_every_way_out_leaves_the_weights_of_a_model_that_was_never_swapped(
-    tiny, compiled, tmp_path, seed
+    tiny, compiled, tmp_path
 ):
     gan, new = compiled
     tiny.put_back(gan, new)
-    random = np.random.RandomState(seed)
+    random = np.random.RandomState(len(gan.precision[0]))  # Another one for each policy.
     workflows, seen, fails = Workflows(tiny, gan, random, tmp_path), {}, 0
     for _ in range(14):
         before, rounds = tiny.everything(gan), gan.rounds
