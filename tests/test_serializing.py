@@ -49,7 +49,10 @@ def test_classes_are_known_to_keras_by_this_packages_name():
     name = keras.saving.get_registered_name(tgs.ExponentialAverage)
     assert name == "tfgan_stab>ExponentialAverage"
     found = keras.saving.get_registered_object(name)
-    assert (found.__module__, found.__name__) == ("tfgan_stab.averaging", "ExponentialAverage")
+    assert (found.__module__, found.__name__) == (
+        "tfgan_stab.averaging.exponential",
+        "ExponentialAverage",
+    )
 
 
 def test_values_are_checked_when_they_are_read_back():

@@ -24,6 +24,8 @@ ORDER = [
     "distribution",
     "stored",
     "swapping",
+    "recalibrating",
+    "kept_averages",
     "compilation",
     "equipping",
     "penalizing",

@@ -59,7 +59,7 @@ def test_an_exception_inside_brings_the_trained_weights_back(tiny, trained, erro
 
 
 def test_infinities_and_nan_in_an_average_do_not_touch_the_trained_weights(tiny, trained):
-    for variable, value in zip(trained._averages["ema"].weights, (np.inf, np.nan), strict=False):
+    for variable, value in zip(trained._averages["ema"].averages, (np.inf, np.nan), strict=False):
         variable.assign(np.full(variable.shape, value))
     live = tiny.network(trained)
     with trained.using("ema"):

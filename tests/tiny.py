@@ -126,7 +126,7 @@ def network(gan):
 
 def average(gan, name="ema"):
     """An average's numbers."""
-    return [v.numpy() for v in gan._averages[name].weights]
+    return [v.numpy() for v in gan._averages[name].averages]
 
 
 class MeanScore:

@@ -37,7 +37,8 @@ _HOMES: dict[str, str] = {
     "Extragradient": "tfgan_stab.updates.extragradient",
     "OptimisticGradient": "tfgan_stab.updates.optimistic",
     "Lookahead": "tfgan_stab.updates.lookahead",
-    "ExponentialAverage": "tfgan_stab.averaging",
+    "ExponentialAverage": "tfgan_stab.averaging.exponential",
+    "UniformAverage": "tfgan_stab.averaging.uniform",
     "FID": "tfgan_stab.evaluation.scores",
 }
 _SUBPACKAGES = ("callbacks", "cli", "data", "evaluation", "game", "games", "networks", "updates")

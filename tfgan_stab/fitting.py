@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgan_stab.announcing import headline, young_averages
+from tfgan_stab.announcing import headline, images_per_round, young_averages
 from tfgan_stab.batching import check_divides
 from tfgan_stab.data.pixels import check_range
 from tfgan_stab.derivatives import check_once
@@ -104,7 +104,8 @@ def _fit(
     if verbose:
         print(headline(gan))
         if steps is not None:
-            for note in young_averages(gan, epochs * steps):
+            images = images_per_round(x, gan.scheme.parts, kwargs.get("batch_size"))
+            for note in young_averages(gan, epochs * steps, images):
                 print(note)
     arguments = {"y": y, "callbacks": callbacks, "verbose": verbose, **kwargs}
     if isinstance(x, tf.data.Dataset):

@@ -6,10 +6,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgan_stab import batching, distribution, facts
+from tfgan_stab import batching, distribution, facts, kept_averages
 from tfgan_stab.arguments import checked_optimizers, checked_seed, copied
 from tfgan_stab.assembling import assembled
-from tfgan_stab.averaging import Average, AveragedWeights, check_averages, update_period
+from tfgan_stab.averaging import AveragedWeights, WeightsRule, check_averages
 from tfgan_stab.clock import Clock
 from tfgan_stab.data.latents import as_sampler
 from tfgan_stab.equipping import Equipment, own_rows
@@ -39,7 +39,6 @@ from tfgan_stab.updates.scheme import (
     check_scheme,
     first_weight,
     separate_looks,
-    shortest_period,
 )
 from tfgan_stab.workflows import KerasWorkflows
 
@@ -112,7 +111,7 @@ class GAN(KerasWorkflows, Sampling):
         # Keras tracks what is put into these two, and what is taken out no more.
         self._averages: dict[str, AveragedWeights] = {}
         self._scheme_memory: dict[str, StoredTensors] = {}
-        self.weights_in_use = WeightsInUse(generator, self._averages)
+        self.weights_in_use = WeightsInUse(self.networks, self._averages)
         self.generate = tf.function(self._generated, autograph=False)
         self.built = True
 
@@ -126,7 +125,7 @@ class GAN(KerasWorkflows, Sampling):
         scheme: Scheme | None = None,
         penalties: Sequence[LossPenalty | SlopePenalty] | None = None,
         top_k: TopK | None = None,
-        averages: dict[str, Average] | None = None,
+        averages: dict[str, WeightsRule] | None = None,
         jit_compile: bool | str = "auto",
         seed: int = 0,
         check_derivatives: bool = True,
@@ -145,8 +144,8 @@ class GAN(KerasWorkflows, Sampling):
                 each comes to, weight included.
             top_k: Lets the generator learn from the most real of its fakes only, such as
                 `tgs.TopK(decay=0.99, every=2000, floor=0.75)`. Logs show k.
-            averages: Averages of the generator's weights by name, such as
-                `{"ema": tgs.ExponentialAverage(0.999)}`.
+            averages: Averages of the weights by name, such as
+                `{"ema": tgs.ExponentialAverage(0.999), "mean": tgs.UniformAverage(start=1000)}`.
             jit_compile: `True`, `False`, or "auto" to use XLA where the networks allow it.
                 `gan.compilation` says what was chosen and why.
             seed: Decides all noise, an integer. The data have a seed of their own.
@@ -183,16 +182,13 @@ class GAN(KerasWorkflows, Sampling):
                     distribution.adopt(optimizer)
                     count_rounds(optimizer, self._round_counter)
             self._averages.clear()
-            for name, rule in rules.items():
-                period = update_period(rule, shortest_period(self.scheme))
-                average = AveragedWeights(rule, self.generator.variables, name, period)
-                self._averages[name] = average
+            self._averages.update(kept_averages.built(self, rules))
             params = Players(*map(distribution.read, self._variables))
             self._scheme_memory.clear()
             remembered = self.scheme.init(params)
             if tf.nest.flatten(remembered):
                 self._scheme_memory["state"] = StoredTensors(remembered, "scheme_state")
-        self.weights_in_use = WeightsInUse(self.generator, self._averages)
+        self.weights_in_use = WeightsInUse(self.networks, self._averages)
         self.loss_means = Players(*(keras.metrics.Mean(f"{player}_loss") for player in BOTH))
         self.equipment = Equipment(loss_penalties(self.penalties), self.top_k, self.seed)
         paid = [*loss_penalties(self.penalties), *slope_penalties(self.penalties)]
@@ -225,9 +221,7 @@ class GAN(KerasWorkflows, Sampling):
 
     def start_over(self) -> None:
         """Sets the rounds to 0; averages and scheme start from the weights as they are."""
-        weights = distribution.read(self.generator.variables)
-        for average in self._averages.values():
-            distribution.write(average.weights, weights)
+        kept_averages.start(self._averages, self.networks)
         params = Players(*map(distribution.read, self._variables))
         self._remember(self.scheme.init(params))
         counters = [self._round_counter, self._image_counter, self._epoch_counter]
@@ -264,7 +258,7 @@ class GAN(KerasWorkflows, Sampling):
         return sorted({network.dtype_policy.name for network in self.networks})
 
     @property
-    def averages(self) -> dict[str, Average]:
+    def averages(self) -> dict[str, WeightsRule]:
         """The rules of the averages, by name."""
         return {name: average.average for name, average in self._averages.items()}
 
@@ -336,9 +330,8 @@ class GAN(KerasWorkflows, Sampling):
         self._remember(scheme_state)
         rounds = tf.convert_to_tensor(self._round_counter.value) + 1
         distribution.write([self._round_counter], [rounds])
-        weights = distribution.read(self.generator.variables)
-        for average in self._averages.values():
-            distribution.write(average.weights, average.updated(weights, rounds))
+        compiled = self.compilation.scope == "field"
+        kept_averages.follow(self._averages, self.networks, rounds, game.rows, compiled)
 
     def _remembered(self, params: Players) -> Any:
         """Returns what the scheme remembers; what has no tensors in it is not kept but made."""

@@ -5,7 +5,7 @@ bit, whatever the averages hold.
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import keras
 import tensorflow as tf
@@ -18,15 +18,16 @@ LIVE = "live"
 
 
 class WeightsInUse:
-    """Puts averages into a network and the trained weights back.
+    """Puts averages into networks and the trained weights back.
 
     Args:
-        network: Whose weights are swapped.
-        averages: The averages of its variables, by name.
+        networks: The generator and the discriminator. The latter's weights are swapped too where
+            there are averages of them.
+        averages: The averages by name, each of the generator's variables or of both networks'.
     """
 
-    def __init__(self, network: keras.Model, averages: Mapping[str, AveragedWeights]):
-        self._network = network
+    def __init__(self, networks: Sequence[keras.Model], averages: Mapping[str, AveragedWeights]):
+        self._networks = networks
         self._averages = averages
         self._live: list[tf.Tensor] = []
         self.current = LIVE
@@ -46,10 +47,29 @@ class WeightsInUse:
         return name
 
     def values(self, name: str) -> list[tf.Tensor]:
-        """Returns the values of the weights called `name`, in the network's order."""
-        if self.check(name) != LIVE:
-            return distribution.read(self._averages[name].weights)
-        return self._live if self.current != LIVE else distribution.read(self._network.variables)
+        """Returns the values of the weights called `name`, in the order of the networks' variables.
+
+        They are the generator's, followed by the discriminator's where there are averages of them;
+        an average of the generator alone leaves the discriminator its trained weights.
+        """
+        self.check(name)
+        live = self._live if self.current != LIVE else distribution.read(self._variables)
+        if name == LIVE:
+            return live
+        average = self._averages[name]
+        values = distribution.read(average.averages)
+        if average.finish is not None:
+            values = average.finish(values)
+        return [*values, *live[len(values) :]]
+
+    @property
+    def _variables(self) -> list[keras.Variable]:
+        """All variables that are ever swapped."""
+        variables = self._networks[0].variables
+        largest = max((len(a.averages) for a in self._averages.values()), default=0)
+        return (
+            variables if largest <= len(variables) else [*variables, *self._networks[1].variables]
+        )
 
     def switch(self, name: str) -> None:
         """Makes the network hold the weights called `name` until told otherwise."""
@@ -57,7 +77,7 @@ class WeightsInUse:
             return
         values = self.values(name)
         if name == LIVE:
-            distribution.write(self._network.variables, values)
+            distribution.write(self._variables, values)
             self.current, self._live = LIVE, []
             return
         # Noted before the first write: should Ctrl-C come between two writes, switching back to the
@@ -65,7 +85,7 @@ class WeightsInUse:
         if self.current == LIVE:
             self._live = self.values(LIVE)
         self.current = name
-        distribution.write(self._network.variables, values)
+        distribution.write(self._variables, values)
 
     @contextlib.contextmanager
     def using(self, name: str) -> Iterator[None]:

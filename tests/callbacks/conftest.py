@@ -7,4 +7,5 @@ def quick_disk(monkeypatch):
     flushed = []
     monkeypatch.setattr("tfgan_stab.files.flush", flushed.append)
     monkeypatch.setattr("tfgan_stab.callbacks.checkpointing.flush", flushed.append)
+    monkeypatch.setattr("tfgan_stab.callbacks.best.flush", flushed.append)
     return flushed

@@ -5,6 +5,7 @@ import re
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import tfgan_stab as tgs
 
@@ -114,6 +115,53 @@ def test_scoring_leaves_training_alone(tiny, image_gan):
     tiny.put_back(image_gan, start)
     run(tiny, image_gan, Evaluate(tiny.MeanScore(), every=1))
     assert tiny.same(tiny.everything(image_gan), expected)
+
+
+def test_real_statistics_are_taken_once_and_all_weights_are_scored_on_the_same_noise(
+    tiny, image_gan, tmp_path, monkeypatch
+):
+    real = np.concatenate(list(tiny.images().examples(limit=100).as_numpy_iterator()))
+    extracted, noise = [], []
+    draw = image_gan.latents
+
+    class Halves:
+        name, content_hash, feature_size = "halves", "1a2b3c4d", 2
+
+        def __call__(self, images):
+            extracted.append(np.asarray(images))
+            return extracted[-1].reshape(len(images), 2, 32).mean(axis=2)
+
+    def drawn(count, key):
+        latents = draw(count, key)
+        noise.extend([latents.numpy()] if tf.executing_eagerly() else [])
+        return latents
+
+    monkeypatch.setattr(image_gan, "latents", drawn)
+    fid = tgs.FID(Halves(), real, samples=40, batch_size=16, seed=1)
+    run(tiny, image_gan, Evaluate(fid), tgs.callbacks.RunLog(tmp_path), epochs=2)
+    fakes = 2 * 3 * 40
+    assert sum(map(len, extracted)) == len(real) + fakes
+    reals = [images for images in extracted if np.isin(images, real).all()]
+    assert sum(map(len, reals)) == len(real)
+    # Two epochs, three weights each; training's own noise is of batches of 8.
+    shown = [latents for latents in noise if len(latents) == 40]
+    assert len(shown) == 6
+    for latents in shown[1:]:
+        np.testing.assert_array_equal(latents, shown[0])
+    rows = [(line["step"], line["weights"]) for line in tiny.lines(tmp_path / "metrics.jsonl")]
+    assert rows == [(step, weights) for step in (3, 6) for weights in ("live", "ema", "late")]
+
+
+def test_what_is_published_says_which_way_is_better(tiny, image_gan):
+    heard = []
+    image_gan.listeners.append(heard.append)
+    larger = tiny.MeanScore("larger")
+    larger.larger_is_better = True
+    run(tiny, image_gan, Evaluate([larger, tiny.MeanScore()], weights="ema"), epochs=1)
+    assert [(m.result.name, m.larger_is_better) for m in heard] == [
+        ("larger", True),
+        ("mean", False),
+    ]
 
 
 @pytest.mark.slow

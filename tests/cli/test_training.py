@@ -50,10 +50,29 @@ def test_a_run_leaves_settings_facts_scores_pictures_checkpoints_and_the_generat
     workdir, _ = finished
     names = set(contents(workdir))
     assert {"config.gin", "run.json", "metrics.jsonl", "generator.keras"} <= names
+    assert {f"best/{label}/{best}" for label, best in best_files(workdir)} <= names
     assert {"samples/round-00000003.png", "samples/round-00000006.png"} <= names
     assert any(name.startswith("checkpoints/") for name in names)
     assert any("tfevents" in name for name in names)
     assert json.loads((workdir / "run.json").read_text())["field_evaluations_per_round"] == 2
+
+
+def best_files(workdir):
+    """The files that should be there for each weights, by the scores in the log."""
+    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    for label, weights in (("fid", "live"), ("fid_ema", "ema")):
+        values = {line["step"]: line["value"] for line in lines if line["weights"] == weights}
+        folder = f"round-{min(values, key=values.get):010d}"
+        yield from ((label, f"{folder}/{n}") for n in ("generator.keras", "progress.json"))
+
+
+def test_the_last_lines_name_the_best_of_each_weights(finished):
+    workdir, printed = finished
+    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    for weights in ("live", "ema"):
+        best = min((each for each in lines if each["weights"] == weights), key=lambda e: e["value"])
+        told = f"{best['value']:.3f} after {best['step']} rounds, {workdir}/best/"
+        assert re.search(rf"best fid {weights}: +{re.escape(told)}\S+generator.keras", printed)
 
 
 def test_scores_of_both_weights_are_logged_with_their_protocol(finished):

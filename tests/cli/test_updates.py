@@ -1,5 +1,6 @@
 """Each gin file of updates swaps how the players move, and nothing else."""
 
+import dataclasses
 import pathlib
 import re
 
@@ -39,6 +40,21 @@ EXPECTED = {
     "sgd": (tgs.Alternating(), ()),
     "ttur": (tgs.Alternating(), ()),
     "linear_decay": (tgs.Alternating(), ()),
+    "uniform_average": (tgs.Alternating(), ()),
+    "several_averages": (tgs.Alternating(), ()),
+    "recalibrated_average": (tgs.Alternating(), ()),
+}
+EMA = tgs.ExponentialAverage(0.995)
+UNBIASED = {"unit": "images", "warmup": "unbiased"}
+# Those that swap the averages, and what they are then.
+AVERAGES = {
+    "uniform_average": {"mean": tgs.UniformAverage(start=400)},
+    "several_averages": {
+        "ema": tgs.ExponentialAverage(half_life=10_000, **UNBIASED),
+        "ema_slow": tgs.ExponentialAverage(half_life=100_000, **UNBIASED),
+        "mean": tgs.UniformAverage(start=400),
+    },
+    "recalibrated_average": {"ema": dataclasses.replace(EMA, batch_statistics="recalibrate")},
 }
 
 
@@ -65,6 +81,7 @@ def test_a_further_file_swaps_how_the_players_move(command, tmp_path, monkeypatc
     gan = swapped(command, tmp_path / "run", name)
     scheme, penalties = EXPECTED[name]
     assert (gan.scheme, gan.penalties) == (scheme, penalties)
+    assert gan.averages == AVERAGES.get(name, {"ema": EMA})
 
 
 # Files after one another, and what is left in force.
@@ -128,7 +145,7 @@ def test_ode_gan_follows_its_step_sizes(command, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["ode_gan", "lookahead_extragradient", "consensus"])
+@pytest.mark.parametrize("name", ["ode_gan", "lookahead_extragradient", "consensus", *AVERAGES])
 def test_a_swapped_file_trains(command, tmp_path, name):
     gan = swapped(command, tmp_path / "run", name)
     assert gan.rounds > 0

@@ -10,6 +10,7 @@ _HOMES = {
     "SampleGrid": "sample_grid",
     "RunLog": "run_log",
     "Checkpoint": "checkpointing",
+    "BestCheckpoint": "best",
 }
 
 __all__ = list(_HOMES)

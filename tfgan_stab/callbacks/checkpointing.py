@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgan_stab.callbacks.periodic import Periodic, usable_directory
+from tfgan_stab.callbacks.periodic import Periodic, Saved, usable_directory
 from tfgan_stab.files import flush, write_atomically
 from tfgan_stab.fitting import Progress
 from tfgan_stab.swapping import LIVE
@@ -113,6 +113,7 @@ class Checkpoint(Periodic):
         self._due = False
         if self._saved is None:
             self._saved = self.gan.rounds  # Nothing trained, nothing to save.
+        self.gan.publish(Saved(self._saved, self._step_at_start))
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Notes where the epoch began."""
@@ -153,43 +154,55 @@ class Checkpoint(Periodic):
             # Saved already; or another callback has set former weights, and with them the count of
             # rounds, to which neither the optimizers nor the epoch belong.
             return
-        target = self.directory / f"round-{rounds:010d}"
-        draft = target.with_name(target.name + UNFINISHED)
-        try:
-            self._write(draft, progress)
-            if target.exists():  # It was found damaged, and training came by again.
-                shutil.rmtree(target)
-            os.replace(draft, target)
-            flush(self.directory)
-        except (OSError, tf.errors.OpError) as error:
-            shutil.rmtree(draft, ignore_errors=True)
-            raise OSError(
-                f"Expected to save a checkpoint in {self.directory}. Received: {error} The "
-                "checkpoints before it are intact: free some space and run the same command again."
-            ) from error
+        target = save(self.gan, self.directory, progress)
         self._saved = rounds
+        self.gan.publish(Saved(rounds))
         # Later ones were found damaged; they must not count.
         done = [path for path in checkpoints(self.directory) if path.name <= target.name]
         for old in done[self.keep :]:
             shutil.rmtree(old)
 
-    def _write(self, draft: pathlib.Path, progress: Progress) -> None:
+
+def save(gan: Any, directory: pathlib.Path, progress: Progress) -> pathlib.Path:
+    """Writes a checkpoint of a model that stands between two rounds; returns its folder.
+
+    Raises:
+        OSError: If it cannot be written; those before are intact.
+    """
+    target = directory / f"round-{gan.rounds:010d}"
+    draft = target.with_name(target.name + UNFINISHED)
+    try:
+        _write(gan, draft, progress)
+        if target.exists():  # It was found damaged, and training came by again.
+            shutil.rmtree(target)
+        os.replace(draft, target)
+        flush(directory)
+    except (OSError, tf.errors.OpError) as error:
         shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir()
-        with self.gan.using(LIVE):
-            _trackable(self.gan).write(str(draft / "state"))
-        files = sorted(draft.iterdir())
-        for path in files:
-            flush(path)
-        facts = {
-            "round": self.gan.rounds,
-            "epoch": progress.epoch,
-            "step": progress.step,
-            "seconds": self.gan.clock.seconds,
-            "variables": _inventory(self.gan),
-            "files": {path.name: _hash(path) for path in files},
-        }
-        write_atomically(draft / PROGRESS, json.dumps(facts, indent=1) + "\n")
+        raise OSError(
+            f"Expected to save a checkpoint in {directory}. Received: {error} The checkpoints "
+            "before it are intact: free some space and run the same command again."
+        ) from error
+    return target
+
+
+def _write(gan: Any, draft: pathlib.Path, progress: Progress) -> None:
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    with gan.using(LIVE):
+        _trackable(gan).write(str(draft / "state"))
+    files = sorted(draft.iterdir())
+    for path in files:
+        flush(path)
+    facts = {
+        "round": gan.rounds,
+        "epoch": progress.epoch,
+        "step": progress.step,
+        "seconds": gan.clock.seconds,
+        "variables": _inventory(gan),
+        "files": {path.name: _hash(path) for path in files},
+    }
+    write_atomically(draft / PROGRESS, json.dumps(facts, indent=1) + "\n")
 
 
 def checkpoints(directory: str | os.PathLike[str]) -> list[pathlib.Path]:
@@ -204,11 +217,11 @@ def _newest_whole(found: Sequence[pathlib.Path]) -> tuple[pathlib.Path, dict[str
     *newer, oldest = found
     for path, before in zip(newer, found[1:], strict=True):
         try:
-            return path, _checked(path)
+            return path, checked(path)
         except DamagedCheckpointError as damage:
             warnings.warn(f"{damage} Falling back to {before}.", stacklevel=3)
     try:
-        return oldest, _checked(oldest)
+        return oldest, checked(oldest)
     except DamagedCheckpointError as damage:
         raise DamagedCheckpointError(
             f"Expected a whole checkpoint in {oldest.parent}. Received: none among {len(found)}. "
@@ -216,7 +229,7 @@ def _newest_whole(found: Sequence[pathlib.Path]) -> tuple[pathlib.Path, dict[str
         ) from damage
 
 
-def _checked(path: pathlib.Path) -> dict[str, Any]:
+def checked(path: pathlib.Path) -> dict[str, Any]:
     """Returns a checkpoint's facts after comparing its files with them."""
     try:
         facts = json.loads((path / PROGRESS).read_text(encoding="utf-8"))

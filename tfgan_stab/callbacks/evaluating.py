@@ -104,6 +104,7 @@ class Evaluate(Periodic):
             self.gan.clock.seconds,
             weights,
             result,
+            getattr(score, "larger_is_better", False),
         )
 
     def _show(self, logs: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ class Measurement(NamedTuple):
         seconds: Seconds of training so far, evaluation included, interruptions left out.
         weights: "live" or the name of an average.
         result: The number and its protocol.
+        larger_is_better: Whether the best generators have the largest numbers.
     """
 
     round: int
@@ -26,11 +27,25 @@ class Measurement(NamedTuple):
     seconds: float
     weights: str
     result: ScoreResult
+    larger_is_better: bool = False
 
     @property
     def label(self) -> str:
         """What the score is called in a progress bar, such as "fid" or "fid_ema"."""
         return self.result.name if self.weights == "live" else f"{self.result.name}_{self.weights}"
+
+
+class Saved(NamedTuple):
+    """A checkpoint that the run can go on from, or has gone on from.
+
+    Attributes:
+        round: Rounds done.
+        step: How many of them belong to an epoch that is not finished, where the run has just gone
+            on from there.
+    """
+
+    round: int
+    step: int = 0
 
 
 class Picture(NamedTuple):

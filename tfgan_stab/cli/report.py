@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from tfgan_stab.callbacks.best import best_of
 from tfgan_stab.cli.workdir import Workdir
 
 __all__ = ["report"]
@@ -56,4 +57,8 @@ def _places(workdir: Workdir, weights: str) -> list[str]:
         ("settings", workdir.config),
     ]
     lines = [f"  {what + ':':<30}{path}" for what, path in places if path.exists()]
+    for best in best_of(workdir.best):
+        what = f"best {best.result.name} {best.weights}:"
+        value = f"{best.result.value:.3f} after {best.round} rounds"
+        lines.append(f"  {what:<30}{value}, {best.generator}")
     return ["Look at:", *lines, f"  curves: tensorboard --logdir={workdir.path}"]

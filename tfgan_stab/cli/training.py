@@ -105,6 +105,7 @@ def train(
     measures = [make(real=data) for make in scores]
     followers: list[keras.callbacks.Callback] = [_Begun(begun), callbacks.RunLog(workdir.path)]
     if measures:
+        followers.append(callbacks.BestCheckpoint(workdir.best))
         followers.append(callbacks.Evaluate(measures, at_start=True))
     if sample_rows:
         followers.append(

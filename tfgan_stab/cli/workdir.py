@@ -45,6 +45,7 @@ class Workdir:
         self.path = pathlib.Path(path)
         self.config = self.path / "config.gin"
         self.checkpoints = self.path / "checkpoints"
+        self.best = self.path / "best"
         self.samples = self.path / "samples"
         self.metrics = self.path / "metrics.jsonl"
         self.generator = self.path / "generator.keras"

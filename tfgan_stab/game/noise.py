@@ -11,7 +11,7 @@ import tensorflow as tf
 ALGORITHM = "philox"
 
 # What noise is drawn for; each purpose has a stream of its own.
-TRAINING, TESTING, SAMPLING, PENALTIES = range(4)
+TRAINING, TESTING, SAMPLING, PENALTIES, RECALIBRATING = range(5)
 
 
 def key(seed: int, *counters: Any) -> tf.Tensor:
