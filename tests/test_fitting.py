@@ -32,9 +32,15 @@ class Recorder(keras.Model):
         self.averages = {}
         self.penalties = ()
         self.average_periods = {}
+        self.monitor = None
+        self.rounds_lost = 0
         self.weights_in_use = types.SimpleNamespace(switch=self.switches.append)
         self.built = True
         self.compile(run_eagerly=True)
+
+    @property
+    def rounds_played(self):
+        return self.rounds + self.rounds_lost
 
     def start_over(self):
         self.starts += 1

@@ -14,6 +14,7 @@ import tensorflow as tf
 from tfgan_stab.announcing import headline, young_averages
 from tfgan_stab.batching import check_divides
 from tfgan_stab.data.pixels import check_range
+from tfgan_stab.monitoring import Watcher, attend
 from tfgan_stab.swapping import LIVE
 
 
@@ -72,7 +73,7 @@ def _fit(
     verbose: Any = "auto",
     **kwargs: Any,
 ) -> keras.callbacks.History:
-    callbacks = _resumers_last(callbacks)
+    callbacks = _in_order(callbacks)
     _refuse_rate_setters(callbacks)
     _check_arrays(gan, x, y, kwargs.get("batch_size"))
     steps = _epoch_length(gan, x, steps_per_epoch)
@@ -87,6 +88,7 @@ def _fit(
             f"Expected the epochs of the run that is resumed, longer than {progress.step} rounds. "
             f"Received: steps_per_epoch={steps}. Resume with the former value."
         )
+    attend(gan, callbacks, progress, ordered)
     gan.data_facts = x.description() if _is_ours(x) else None
     if _is_ours(x):
         _check_classes(gan, x)
@@ -119,9 +121,12 @@ def _fit(
     )
 
 
-def _resumers_last(callbacks: Any) -> list[keras.callbacks.Callback]:
-    """Puts checkpoints last, so that what they save includes what the others did."""
-    return sorted(listed(callbacks), key=lambda callback: isinstance(callback, Resumer))
+def _in_order(callbacks: Any) -> list[keras.callbacks.Callback]:
+    """Puts the guard first, so that all others find weights that are sound, and checkpoints last.
+
+    What checkpoints save must include what the others did.
+    """
+    return sorted(listed(callbacks), key=lambda c: isinstance(c, Resumer) - isinstance(c, Watcher))
 
 
 def listed(callbacks: Any) -> list[keras.callbacks.Callback]:
@@ -219,7 +224,7 @@ def _cardinality(x: Any) -> int | None:
 
 def _from_now_on(gan: Any, x: Any, steps_per_epoch: int | None, step: int = 0) -> Any:
     """Returns the data from the round that comes next, `step` rounds into its epoch."""
-    rounds = gan.rounds
+    rounds = gan.rounds_played
     if _is_ours(x):
         return x.starting_at(rounds, gan.scheme.parts)
     if not rounds or not isinstance(x, tf.data.Dataset):

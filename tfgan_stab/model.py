@@ -25,6 +25,7 @@ from tfgan_stab.penalizing import RoundPenalties, pulls_of
 from tfgan_stab.round import Round
 from tfgan_stab.sampling import Sampling
 from tfgan_stab.schedules import count_rounds
+from tfgan_stab.setbacks import Setbacks
 from tfgan_stab.stored import StoredTensors
 from tfgan_stab.swapping import LIVE, WeightsInUse
 from tfgan_stab.updates.alternating import Alternating
@@ -177,6 +178,7 @@ class GAN(KerasWorkflows, Sampling):
         self.weights_in_use = WeightsInUse(self.generator, self._averages)
         self.loss_means = Players(*(keras.metrics.Mean(f"{player}_loss") for player in BOTH))
         self.penalty_means = [keras.metrics.Mean(name) for name in names_of(self.penalties)]
+        self.monitor: Any = None
         self._choose_compilation(jit_compile, run_eagerly)
         super().compile(
             optimizer=None,
@@ -206,16 +208,23 @@ class GAN(KerasWorkflows, Sampling):
         params = Players(*map(distribution.read, self._variables))
         self._remember(self.scheme.init(params))
         distribution.write([self._round_counter, self._image_counter], [0, 0])
+        self.setbacks = Setbacks()
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         """The means over an epoch of both players' losses, and of what they paid beside them."""
-        return [*self.loss_means, *self.penalty_means] if self.compiled else []
+        watched = [] if not self.compiled or self.monitor is None else self.monitor.means.values()
+        return [*self.loss_means, *self.penalty_means, *watched] if self.compiled else []
 
     @property
     def rounds(self) -> int:
         """Rounds done since `compile`."""
         return distribution.number(self._round_counter)
+
+    @property
+    def rounds_played(self) -> int:
+        """Rounds played since `compile`, those that rollbacks have undone included."""
+        return self.rounds + self.setbacks.rounds_lost
 
     @property
     def images_seen(self) -> int:
@@ -270,6 +279,7 @@ class GAN(KerasWorkflows, Sampling):
             self.look_optimizers,
             parts,
             self._state,
+            self.monitor,
         )
         params = game.start()
         params, scheme_state = self.scheme.step(game, params, self._remembered(params))

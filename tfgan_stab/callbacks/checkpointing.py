@@ -16,6 +16,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfgan_stab import setbacks
 from tfgan_stab.callbacks.periodic import Periodic, usable_directory
 from tfgan_stab.files import flush, write_atomically
 from tfgan_stab.fitting import Progress
@@ -117,7 +118,7 @@ class Checkpoint(Periodic):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Notes where the epoch began."""
         self._epoch = epoch
-        self._epoch_began = self.gan.rounds - self._step_at_start
+        self._epoch_began = self.gan.rounds_played - self._step_at_start
         self._step_at_start = 0
 
     def act(self, logs: dict[str, Any]) -> None:
@@ -140,7 +141,7 @@ class Checkpoint(Periodic):
 
     @property
     def _step(self) -> int:
-        return self.gan.rounds - self._epoch_began
+        return self.gan.rounds_played - self._epoch_began
 
     def _progress(self) -> Progress:
         if self._ordered and self.gan.stop_training and self._step < self.params["steps"]:
@@ -153,43 +154,55 @@ class Checkpoint(Periodic):
             # Saved already; or another callback has set former weights, and with them the count of
             # rounds, to which neither the optimizers nor the epoch belong.
             return
-        target = self.directory / f"round-{rounds:010d}"
-        draft = target.with_name(target.name + UNFINISHED)
-        try:
-            self._write(draft, progress)
-            if target.exists():  # It was found damaged, and training came by again.
-                shutil.rmtree(target)
-            os.replace(draft, target)
-            flush(self.directory)
-        except (OSError, tf.errors.OpError) as error:
-            shutil.rmtree(draft, ignore_errors=True)
-            raise OSError(
-                f"Expected to save a checkpoint in {self.directory}. Received: {error} The "
-                "checkpoints before it are intact: free some space and run the same command again."
-            ) from error
-        self._saved = rounds
+        target = save(self.gan, self.directory, progress)
+        self._saved = self.gan.setbacks.saved_round = rounds
         # Later ones were found damaged; they must not count.
         done = [path for path in checkpoints(self.directory) if path.name <= target.name]
         for old in done[self.keep :]:
             shutil.rmtree(old)
 
-    def _write(self, draft: pathlib.Path, progress: Progress) -> None:
+
+def save(gan: Any, directory: pathlib.Path, progress: Progress) -> pathlib.Path:
+    """Writes a checkpoint of a model that stands between two rounds; returns its folder.
+
+    Raises:
+        OSError: If it cannot be written; those before are intact.
+    """
+    target = directory / f"round-{gan.rounds:010d}"
+    draft = target.with_name(target.name + UNFINISHED)
+    try:
+        _write(gan, draft, progress)
+        if target.exists():  # It was found damaged, and training came by again.
+            shutil.rmtree(target)
+        os.replace(draft, target)
+        flush(directory)
+    except (OSError, tf.errors.OpError) as error:
         shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir()
-        with self.gan.using(LIVE):
-            _trackable(self.gan).write(str(draft / "state"))
-        files = sorted(draft.iterdir())
-        for path in files:
-            flush(path)
-        facts = {
-            "round": self.gan.rounds,
-            "epoch": progress.epoch,
-            "step": progress.step,
-            "seconds": self.gan.clock.seconds,
-            "variables": _inventory(self.gan),
-            "files": {path.name: _hash(path) for path in files},
-        }
-        write_atomically(draft / PROGRESS, json.dumps(facts, indent=1) + "\n")
+        raise OSError(
+            f"Expected to save a checkpoint in {directory}. Received: {error} The checkpoints "
+            "before it are intact: free some space and run the same command again."
+        ) from error
+    return target
+
+
+def _write(gan: Any, draft: pathlib.Path, progress: Progress) -> None:
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    with gan.using(LIVE):
+        _trackable(gan).write(str(draft / "state"))
+    files = sorted(draft.iterdir())
+    for path in files:
+        flush(path)
+    facts = {
+        "round": gan.rounds,
+        "epoch": progress.epoch,
+        "step": progress.step,
+        "seconds": gan.clock.seconds,
+        "setbacks": setbacks.facts(gan),
+        "variables": _inventory(gan),
+        "files": {path.name: _hash(path) for path in files},
+    }
+    write_atomically(draft / PROGRESS, json.dumps(facts, indent=1) + "\n")
 
 
 def checkpoints(directory: str | os.PathLike[str]) -> list[pathlib.Path]:
@@ -246,9 +259,11 @@ def _restore(gan: Any, path: pathlib.Path, facts: dict[str, Any]) -> None:
     with gan.using(LIVE):
         _trackable(gan).read(str(path / "state")).assert_consumed()
     gan.clock.set(facts["seconds"])
+    setbacks.restore(gan, facts.get("setbacks", {}))
 
 
-def _variables(gan: Any) -> dict[str, list[keras.Variable]]:
+def owned_variables(gan: Any) -> dict[str, list[keras.Variable]]:
+    """Returns all variables that training needs to go on, by owner; metrics are not among them."""
     metrics = {id(variable) for metric in gan.metrics for variable in metric.variables}
     owned = {"model": [v for v in gan.variables if id(v) not in metrics]}
     for player, optimizer in gan.optimizers._asdict().items():
@@ -261,7 +276,7 @@ def _variables(gan: Any) -> dict[str, list[keras.Variable]]:
 
 def _trackable(gan: Any) -> tf.train.Checkpoint:
     return tf.train.Checkpoint(
-        **{name: [v.value for v in variables] for name, variables in _variables(gan).items()}
+        **{name: [v.value for v in variables] for name, variables in owned_variables(gan).items()}
     )
 
 
@@ -269,7 +284,7 @@ def _inventory(gan: Any) -> list[str]:
     # Names carry counters that depend on what else the process has built; shapes do not.
     return [
         f"{owner} {number}: {v.dtype} {list(v.shape)}"
-        for owner, variables in _variables(gan).items()
+        for owner, variables in owned_variables(gan).items()
         for number, v in enumerate(variables)
     ]
 

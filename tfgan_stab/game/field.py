@@ -30,6 +30,20 @@ class Batch(NamedTuple):
     latents: tf.Tensor
 
 
+class Outputs(NamedTuple):
+    """What the networks said on the way to the losses.
+
+    Attributes:
+        fakes: float `[batch, ...]`, the generator's examples.
+        fake_logits: What the discriminator says to them.
+        real_logits: What it says to the reals; `None` where no loss needed it.
+    """
+
+    fakes: tf.Tensor
+    fake_logits: tf.Tensor
+    real_logits: tf.Tensor | None
+
+
 class Evaluation(NamedTuple):
     """What one evaluation of the field gives.
 
@@ -39,11 +53,13 @@ class Evaluation(NamedTuple):
         losses: `Players` of scalars; `None` for a player that was left out.
         state: `Players` of lists: the networks' non-trainable variables (batch statistics,
             spectral-norm vectors, seeds) after this evaluation.
+        outputs: The networks' outputs.
     """
 
     slopes: Players
     losses: Players
     state: Players
+    outputs: Outputs
 
 
 class AdversarialField:
@@ -82,14 +98,16 @@ class AdversarialField:
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch([params.generator if move_generator else []])
             tape.watch([params.discriminator if move_discriminator else []])
-            losses, state = self._losses(params, state, batch, move_generator, move_discriminator)
+            losses, state, outputs = self._losses(
+                params, state, batch, move_generator, move_discriminator
+            )
         slopes = Players(
             *(
                 None if loss is None else _downhill(tape, loss, weights)
                 for loss, weights in zip(losses, params, strict=True)
             )
         )
-        return Evaluation(slopes, losses, state)
+        return Evaluation(slopes, losses, state, outputs)
 
     def pulled_back(
         self, params: Players, state: Players, batch: Batch, cotangents: Players, payers: Sequence
@@ -136,7 +154,7 @@ class AdversarialField:
         batch: Batch,
         move_generator: bool,
         move_discriminator: bool,
-    ) -> tuple[Players, Players]:
+    ) -> tuple[Players, Players, Outputs]:
         # Both losses share the fakes' logits: one pass through the discriminator serves both.
         fakes, generator_state, generator_extra = self._call(
             "generator", params, state, batch.latents, batch.labels, True
@@ -165,7 +183,8 @@ class AdversarialField:
             if move_discriminator
             else None,
         )
-        return losses, Players(generator_state, discriminator_state)
+        outputs = Outputs(fakes, fake_logits, real_logits)
+        return losses, Players(generator_state, discriminator_state), outputs
 
     def _call(
         self,
