@@ -237,7 +237,7 @@ class DivergenceGuard(keras.callbacks.Callback):
             restored=good.round,
             rounds_lost=lost,
             learning_rates=rates,
-            **_facts(fault),
+            fault=_facts(fault),
         )
 
     def _stop(self, fault: Any) -> None:
@@ -253,7 +253,7 @@ class DivergenceGuard(keras.callbacks.Callback):
             f"round {good.round}{place}. {ADVICE}"
         )
         saved = None if path is None else str(path)
-        self._tell("stop", message, restored=good.round, path=saved, **_facts(fault))
+        self._tell("stop", message, restored=good.round, path=saved, fault=_facts(fault))
         raise DivergenceError(message, fault, good.round, path)
 
     def _tell(self, kind: str, text: str, **facts: Any) -> None:
@@ -264,8 +264,8 @@ class DivergenceGuard(keras.callbacks.Callback):
 def _facts(fault: Any) -> dict[str, Any]:
     """Returns a fault in values that JSON can hold."""
     if isinstance(fault, str):
-        return {"fault": fault}
-    return {"fault": str(fault), **fault.point._asdict(), "fault_round": fault.round}
+        return {"text": fault}
+    return {"text": str(fault), "round": fault.round, **fault.point._asdict()}
 
 
 def _count(name: str, value: Any, unit: str, example: int) -> int:

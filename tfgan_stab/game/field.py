@@ -107,7 +107,7 @@ class AdversarialField:
                 for loss, weights in zip(losses, params, strict=True)
             )
         )
-        return Evaluation(slopes, losses, state, outputs)
+        return Evaluation(_bound(slopes, losses), losses, state, outputs)
 
     def pulled_back(
         self, params: Players, state: Players, batch: Batch, cotangents: Players, payers: Sequence
@@ -208,6 +208,16 @@ class AdversarialField:
             regularization = sum(network.losses)
         state_after = [scope.get_current_value(v) for v in network.non_trainable_variables]
         return outputs, state_after, regularization
+
+
+def _bound(slopes: Players, losses: Players) -> Players:
+    """Returns slopes that are computed together with the losses.
+
+    A loss that nobody looks at is left out of a graph, and then TensorFlow rounds the rest of it
+    otherwise. Bound, slopes are the same to the last bit whether a monitor looks at losses or not.
+    """
+    with tf.control_dependencies([loss for loss in losses if loss is not None]):
+        return Players(*(None if own is None else list(map(tf.identity, own)) for own in slopes))
 
 
 def _downhill(tape: tf.GradientTape, loss: tf.Tensor, weights: list) -> list[tf.Tensor]:
