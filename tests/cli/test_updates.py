@@ -9,6 +9,7 @@ import pytest
 
 import tfgan_stab as tgs
 from tfgan_stab import configuring
+from tfgan_stab.callbacks.divergence_guard import DivergenceError
 from tfgan_stab.cli import flags, training
 from tfgan_stab.cli.workdir import Workdir
 
@@ -39,6 +40,7 @@ EXPECTED = {
     "sgd": (tgs.Alternating(), ()),
     "ttur": (tgs.Alternating(), ()),
     "linear_decay": (tgs.Alternating(), ()),
+    "guard": (tgs.Alternating(), ()),
 }
 
 
@@ -133,3 +135,20 @@ def test_a_swapped_file_trains(command, tmp_path, name):
     gan = swapped(command, tmp_path / "run", name)
     assert gan.rounds > 0
     assert all(np.isfinite(values).all() for values in gan.generator.get_weights())
+
+
+def test_the_guard_is_one_and_saves_with_the_checkpoints(command, tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(training.GAN, "fit", lambda *_, callbacks, **__: given.extend(callbacks))
+    swapped(command, tmp_path / "run", "guard", "copy_every = 7")
+    (guard,) = [each for each in given if isinstance(each, tgs.callbacks.DivergenceGuard)]
+    assert (guard.policy, guard.every, guard.rate_factor) == ("rollback", 7, 0.5)
+    assert guard.directory == tmp_path / "run" / "checkpoints"
+
+
+def test_a_run_that_diverges_stops_with_a_name_and_its_last_good_state(command, tmp_path):
+    settings = ['guard_policy = "stop"', "generator_learning_rate = 1e38"]
+    with pytest.raises(DivergenceError, match="the discriminator's|the generator's"):
+        swapped(command, tmp_path / "run", "guard", *settings)
+    assert list((tmp_path / "run" / "checkpoints").glob("round-*"))
+    assert '"event": "stop"' in (tmp_path / "run" / "events.jsonl").read_text()
