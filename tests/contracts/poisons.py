@@ -1,11 +1,15 @@
 """GANs whose numbers stop being finite where a test says."""
 
+import functools
+
 import keras
 import numpy as np
 import tensorflow as tf
 from schemes import SCHEMES
 
 import tfgan_stab as tgs
+from tfgan_stab.callbacks.checkpointing import owned_variables
+from tfgan_stab.schedules import set_rate_scale
 
 layers = keras.layers
 
@@ -102,11 +106,39 @@ def train(gan, *callbacks, epochs=2, steps=5, **settings):
     return news, history.history
 
 
-def numbers(gan):
+def variables(gan):
     """Everything that a checkpoint would hold."""
-    from tfgan_stab.callbacks.checkpointing import owned_variables
+    return [variable for owned in owned_variables(gan).values() for variable in owned]
 
-    return [np.array(v.numpy()) for owned in owned_variables(gan).values() for v in owned]
+
+def numbers(gan):
+    """The numbers in it."""
+    return [np.array(variable.numpy()) for variable in variables(gan)]
+
+
+@functools.cache
+def _known(name, averages, **settings):
+    rules = {"ema": tgs.ExponentialAverage(0.5)} if averages else None
+    gan, poison = make(name, averages=rules, **settings)
+    return gan, poison, numbers(gan)
+
+
+def renewed(name, call=0, what="output", value=np.nan, averages=False, **settings):
+    """A GAN as it was when new: tracing another one takes seconds."""
+    gan, poison, start = _known(name, averages, **settings)
+    for variable, number in zip(variables(gan), start, strict=True):
+        variable.assign(number)
+    gan.start_over()
+    for optimizer in gan.optimizers:
+        set_rate_scale(optimizer, 1.0)
+    gan.stop_training = False
+    poison.spoil(call, what, value)
+    return gan
+
+
+def same(gan, expected):
+    """Whether all of it is this, to the last bit."""
+    return all(np.array_equal(a, b) for a, b in zip(numbers(gan), expected, strict=True))
 
 
 def finite(gan):

@@ -1,53 +1,36 @@
 """A guard among the other callbacks: checkpoints, logs, scores, averages, interruptions."""
 
+import functools
 import json
 
 import keras
 import numpy as np
 import pytest
-from poisons import finite, make, numbers, train
+from poisons import finite, numbers, renewed, same, train, variables
 
 import tfgan_stab as tgs
-from tfgan_stab.callbacks.checkpointing import checkpoints, owned_variables
-from tfgan_stab.callbacks.divergence_guard import DivergenceError
-from tfgan_stab.schedules import set_rate_scale
+from tfgan_stab.callbacks.checkpointing import checkpoints
+from tfgan_stab.callbacks.divergence_error import DivergenceError
 
 Guard, Checkpoint = tgs.callbacks.DivergenceGuard, tgs.callbacks.Checkpoint
 
 
-@pytest.fixture(scope="module")
-def one():
-    gan, poison = make("simultaneous", averages={"ema": tgs.ExponentialAverage(0.5)})
-    return gan, poison, numbers(gan)
+@pytest.fixture(autouse=True)
+def quick_disk(monkeypatch):
+    """Waits for no disk: no test here pulls the plug."""
+    for module in ("files", "callbacks.checkpointing"):
+        monkeypatch.setattr(f"tfgan_stab.{module}.flush", lambda path: None)
 
 
 @pytest.fixture
-def new(one):
-    """A function that makes the GAN what it was when new; tracing one takes seconds."""
-    gan, poison, start = one
-
-    def again(call=0, what="output"):
-        put(gan, start)
-        gan.start_over()
-        for optimizer in gan.optimizers:
-            set_rate_scale(optimizer, 1.0)
-        gan.stop_training = False
-        poison.spoil(call, what)
-        return gan
-
-    return again
-
-
-def put(gan, values):
-    variables = [v for owned in owned_variables(gan).values() for v in owned]
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
+def new():
+    """A function that makes the GAN what it was when new."""
+    return functools.partial(renewed, "simultaneous", averages=True)
 
 
 def disturb(gan):
-    for owned in owned_variables(gan).values():
-        for variable in owned:
-            variable.assign(variable.numpy() + variable.numpy() * 0 + 3)
+    for variable in variables(gan):
+        variable.assign(variable.numpy() + 3)
 
 
 def contents(directory):
@@ -103,7 +86,7 @@ def test_a_run_killed_after_a_rollback_ends_as_if_it_had_not_been(
     train(gan, Checkpoint(tmp_path / "killed", every), Guard("rollback", every=2))
     assert spoiled == gan.setbacks.rollbacks == 1
     assert gan.rounds_played == 10
-    assert all(np.array_equal(a, b) for a, b in zip(numbers(gan), whole, strict=True))
+    assert same(gan, whole)
     assert [float(o.learning_rate) for o in gan.optimizers] == rates
 
 
@@ -129,7 +112,7 @@ def test_stopping_saves_the_last_good_state_so_that_a_run_goes_on_from_it(new, t
     new()
     disturb(gan)
     train(gan, Checkpoint(tmp_path))
-    assert all(np.array_equal(a, b) for a, b in zip(numbers(gan), whole, strict=True))
+    assert same(gan, whole)
 
 
 def test_the_guard_may_share_the_directory_of_the_checkpoints(new, tmp_path):
@@ -237,7 +220,7 @@ def test_an_average_in_use_at_an_epochs_end_is_not_taken_for_the_weights(new, tm
     assert gan.weights_in_use.current == "live"
     disturb(gan)
     Checkpoint(tmp_path).resume(gan)
-    assert all(np.array_equal(a, b) for a, b in zip(numbers(gan), state, strict=True))
+    assert same(gan, state)
     live, ema = gan.sample(3), gan.sample(3, weights="ema")
     assert np.isfinite(ema).all() and not np.array_equal(live, ema)
 

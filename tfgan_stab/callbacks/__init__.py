@@ -10,7 +10,7 @@ _HOMES = {
     "SampleGrid": "sample_grid",
     "RunLog": "run_log",
     "DivergenceGuard": "divergence_guard",
-    "DivergenceError": "divergence_guard",
+    "DivergenceError": "divergence_error",
     "Checkpoint": "checkpointing",
 }
 

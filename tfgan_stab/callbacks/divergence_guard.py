@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfgan_stab.callbacks.checkpointing import save
+from tfgan_stab.callbacks.divergence_error import DivergenceError
 from tfgan_stab.callbacks.good_state import GoodState
 from tfgan_stab.callbacks.periodic import Event, usable_directory
 from tfgan_stab.fitting import Progress
@@ -19,20 +20,6 @@ ADVICE = (
     "Use smaller learning rates, a penalty such as tgs.GeneratorGradientNorm(0.02), or clipnorm "
     "in the optimizers."
 )
-
-
-class DivergenceError(RuntimeError):
-    """A run that has diverged. The model holds its last good state.
-
-    Attributes:
-        fault: What was not finite, and where.
-        round: Rounds done in the state that the model holds.
-        path: The checkpoint that was written of it; `None` without a directory.
-    """
-
-    def __init__(self, message: str, fault: Any, round: int, path: pathlib.Path | None):
-        super().__init__(message)
-        self.fault, self.round, self.path = fault, round, path
 
 
 class DivergenceGuard(keras.callbacks.Callback):
