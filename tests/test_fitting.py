@@ -36,9 +36,15 @@ class Recorder(keras.Model):
         self.averages = {}
         self.penalties = ()
         self.average_periods = {}
+        self.monitor = None
+        self.rounds_lost = 0
         self.weights_in_use = types.SimpleNamespace(switch=self.switches.append)
         self.built = True
         self.compile(run_eagerly=True)
+
+    @property
+    def rounds_played(self):
+        return self.rounds + self.rounds_lost
 
     def start_over(self):
         self.starts += 1
@@ -205,6 +211,30 @@ def test_checkpoints_are_called_last_wherever_they_stand():
         order.clear()
         Recorder().fit(numbered(3), callbacks=[First(progress), Other("a"), Other("b")])
         assert order == ["a", "b", "checkpoint"]
+
+
+def test_a_guard_is_called_first_wherever_it_stands():
+    order = []
+
+    class Guard(keras.callbacks.Callback):
+        def watched(self, gan, progress, ordered):
+            order.append((progress, ordered))
+
+        def on_epoch_end(self, epoch, logs=None):
+            order.append("guard")
+
+    other = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: order.append("other"))
+    Recorder().fit(numbered(3), callbacks=[Resumed(Progress(0, 1)), other, Guard()])
+    assert order == [(Progress(0, 1), True), "guard", "other"]
+
+
+def test_after_a_rollback_the_data_go_on_where_they_were():
+    data = tgs.data.digits(batch_size=4)
+    whole, rest = Recorder(), Recorder()
+    whole.fit(data, epochs=2, steps_per_epoch=4)
+    rest.rounds_lost = 2
+    rest.fit(data, epochs=2, steps_per_epoch=4, callbacks=[Resumed(Progress(1, 1), 3)])
+    assert rest.batches == whole.batches[5:]
 
 
 def test_a_single_callback_needs_no_list():

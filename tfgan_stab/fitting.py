@@ -15,6 +15,7 @@ from tfgan_stab.announcing import headline, images_per_round, young_averages
 from tfgan_stab.batching import check_divides
 from tfgan_stab.data.pixels import check_range
 from tfgan_stab.derivatives import check_once
+from tfgan_stab.monitoring import Watcher, attend
 from tfgan_stab.swapping import LIVE
 
 
@@ -81,7 +82,7 @@ def _fit(
     verbose: Any = "auto",
     **kwargs: Any,
 ) -> keras.callbacks.History:
-    callbacks = [_CountEpochs(), *_resumers_last(callbacks)]
+    callbacks = [_CountEpochs(), *_in_order(callbacks)]
     _refuse_rate_setters(callbacks)
     _check_arrays(gan, x, y, kwargs.get("batch_size"))
     steps = _epoch_length(gan, x, steps_per_epoch)
@@ -97,6 +98,7 @@ def _fit(
             f"Received: steps_per_epoch={steps}. Resume with the former value."
         )
     check_once(gan)
+    attend(gan, callbacks, progress, ordered)
     gan.data_facts = x.description() if _is_ours(x) else None
     if _is_ours(x):
         _check_classes(gan, x)
@@ -130,9 +132,12 @@ def _fit(
     )
 
 
-def _resumers_last(callbacks: Any) -> list[keras.callbacks.Callback]:
-    """Puts checkpoints last, so that what they save includes what the others did."""
-    return sorted(listed(callbacks), key=lambda callback: isinstance(callback, Resumer))
+def _in_order(callbacks: Any) -> list[keras.callbacks.Callback]:
+    """Puts the guard first, so that all others find weights that are sound, and checkpoints last.
+
+    What checkpoints save must include what the others did.
+    """
+    return sorted(listed(callbacks), key=lambda c: isinstance(c, Resumer) - isinstance(c, Watcher))
 
 
 def listed(callbacks: Any) -> list[keras.callbacks.Callback]:
@@ -230,7 +235,7 @@ def _cardinality(x: Any) -> int | None:
 
 def _from_now_on(gan: Any, x: Any, steps_per_epoch: int | None, step: int = 0) -> Any:
     """Returns the data from the round that comes next, `step` rounds into its epoch."""
-    rounds = gan.rounds
+    rounds = gan.rounds_played
     if _is_ours(x):
         return x.starting_at(rounds, gan.scheme.parts)
     if not rounds or not isinstance(x, tf.data.Dataset):

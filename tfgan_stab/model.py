@@ -31,6 +31,7 @@ from tfgan_stab.penalizing import RoundPenalties
 from tfgan_stab.round import Round
 from tfgan_stab.sampling import Sampling
 from tfgan_stab.schedules import count_rounds
+from tfgan_stab.setbacks import Setbacks
 from tfgan_stab.stored import StoredTensors
 from tfgan_stab.swapping import LIVE, WeightsInUse
 from tfgan_stab.updates.alternating import Alternating
@@ -194,6 +195,7 @@ class GAN(KerasWorkflows, Sampling):
         paid = [*loss_penalties(self.penalties), *slope_penalties(self.penalties)]
         self.penalty_means = [keras.metrics.Mean(name) for name in names_of(paid)]
         self.top_k_means = [keras.metrics.Mean("top_k")] if self.top_k else []
+        self.monitor: Any = None
         self.adversarial, self.compilation, self._functions = assembled(
             self, jit_compile, run_eagerly
         )
@@ -226,12 +228,15 @@ class GAN(KerasWorkflows, Sampling):
         self._remember(self.scheme.init(params))
         counters = [self._round_counter, self._image_counter, self._epoch_counter]
         distribution.write(counters, [0, 0, 0])
+        self.setbacks = Setbacks()
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """The means over an epoch of both players' losses, what they paid beside them, and k."""
-        means = (*self.loss_means, *self.penalty_means, *self.top_k_means) if self.compiled else ()
-        return list(means)
+        """The means over an epoch: losses, what is paid beside them, k, and what is watched."""
+        if not self.compiled:
+            return []
+        watched = [] if self.monitor is None else self.monitor.means.values()
+        return [*self.loss_means, *self.penalty_means, *self.top_k_means, *watched]
 
     @property
     def rounds(self) -> int:
@@ -246,6 +251,11 @@ class GAN(KerasWorkflows, Sampling):
     def count_epoch(self) -> None:
         """Notes that an epoch is done; `fit` does so by itself, loops of your own call it."""
         distribution.write([self._epoch_counter], [self.epochs + 1])
+
+    @property
+    def rounds_played(self) -> int:
+        """Rounds played since `compile`, those that rollbacks have undone included."""
+        return self.rounds + self.setbacks.rounds_lost
 
     @property
     def images_seen(self) -> int:
@@ -307,6 +317,7 @@ class GAN(KerasWorkflows, Sampling):
             parts,
             self._state,
             self.top_k is not None and self.top_k.scope == "global",
+            self.monitor,
         )
         params = game.start()
         params, scheme_state = self.scheme.step(game, params, self._remembered(params))

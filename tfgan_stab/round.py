@@ -5,6 +5,7 @@ tensors to the networks' variables where an optimizer needs them there, and read
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -31,6 +32,7 @@ class Round:
         state: `Players` of lists of tensors: batch statistics, spectral-norm vectors and seeds at
             the start of the round. Every evaluation starts from them.
         chooses_globally: Whether replicas choose together which fakes the generator learns from.
+        monitor: The `Monitor` that watches the round; `None` if none does.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Round:
         parts: Sequence[Batch],
         state: Players,
         chooses_globally: bool = False,
+        monitor: Any = None,
     ):
         self._share, self._rows = distribution.rows_of(parts[0].reals)
         self._functions = functions
@@ -57,6 +60,7 @@ class Round:
         self._losses: dict[str, tf.Tensor] = {}
         self._paid: tuple = ()
         self._held = Players(None, None)
+        self._watch = None if monitor is None else monitor.of_round(self._share)
 
     @property
     def step_sizes(self) -> Players:
@@ -101,11 +105,17 @@ class Round:
             if loss is not None and name in players:
                 self._losses.setdefault(name, loss)
         slopes = self._averaged(evaluation)
-        return self._penalties.evaluated(params, self._parts[part], slopes, players)
+        paid = self._penalties.evaluated(params, self._parts[part], slopes, players)
+        if self._watch:
+            self._watch.evaluated(part, self._parts[part].reals, evaluation, slopes, paid)
+        return paid
 
     def move(self, params: Players, slopes: Players) -> Players:
         """Returns where the players' optimizers take them from `params`."""
-        return self._applied(self._optimizers, params, self._penalties.moved(slopes))
+        paid = self._penalties.moved(slopes)
+        if self._watch:
+            self._watch.paid(slopes, paid)
+        return self._applied(self._optimizers, params, paid)
 
     def look(self, params: Players, slopes: Players) -> Players:
         """Returns the trial point that the players' optimizers for trial steps reach."""
@@ -130,6 +140,8 @@ class Round:
         """Makes the networks' variables hold the scheme's answer, and checks that all was paid."""
         self._penalties.check_paid()
         self.write(params)
+        if self._watch:
+            self._watch.finished(params, self.state_after)
 
     def write(self, params: Players) -> None:
         """Makes the networks' variables hold `params`, where they do not hold them already."""
@@ -165,4 +177,6 @@ class Round:
                 variables = getattr(self._variables, name)
                 distribution.apply(optimizer, variables, own)
                 self._held = self._held._replace(**{name: distribution.read(variables)})
+                if self._watch:
+                    self._watch.moved(name, getattr(self._held, name))
         return self._held

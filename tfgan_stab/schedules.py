@@ -10,6 +10,8 @@ import keras
 import tensorflow as tf
 from keras.optimizers import schedules
 
+from tfgan_stab import distribution
+
 
 @keras.saving.register_keras_serializable("tfgan_stab")
 class ByRound(schedules.LearningRateSchedule):
@@ -20,16 +22,22 @@ class ByRound(schedules.LearningRateSchedule):
     Args:
         schedule: The user's schedule.
         rounds: int64 variable, the rounds done.
+
+    Attributes:
+        scale: float32 variable, what the schedule is multiplied by: 1 until a rollback makes it
+            smaller.
     """
 
     def __init__(self, schedule: Any, rounds: keras.Variable):
         self.schedule = schedule
         self._rounds = rounds
+        self.scale = keras.Variable(1.0, trainable=False, dtype="float32", name="rate_scale")
 
     def __call__(self, step: Any) -> tf.Tensor:
         """Returns the learning rate of this round, whatever the step."""
         del step
-        return self.schedule(tf.convert_to_tensor(self._rounds.value))
+        rate = tf.convert_to_tensor(self.schedule(tf.convert_to_tensor(self._rounds.value)))
+        return rate * tf.cast(tf.convert_to_tensor(self.scale.value), rate.dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the plain schedule's description."""
@@ -48,11 +56,46 @@ def count_rounds(optimizer: keras.optimizers.Optimizer, rounds: keras.Variable) 
         optimizer: Any Keras optimizer.
         rounds: int64 variable, the rounds done.
     """
-    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        count_rounds(optimizer.inner_optimizer, rounds)
-        return
+    optimizer = _plain(optimizer)
     schedule = getattr(optimizer, "_learning_rate", None)
     if isinstance(schedule, ByRound):
         schedule = schedule.schedule
     if isinstance(schedule, schedules.LearningRateSchedule):
         optimizer.learning_rate = ByRound(schedule, rounds)
+
+
+def rate_scale(optimizer: keras.optimizers.Optimizer) -> float:
+    """Returns what an optimizer's schedule is multiplied by; 1 for a constant learning rate."""
+    schedule = getattr(_plain(optimizer), "_learning_rate", None)
+    return (
+        float(tf.convert_to_tensor(schedule.scale.value)) if isinstance(schedule, ByRound) else 1.0
+    )
+
+
+def set_rate_scale(optimizer: keras.optimizers.Optimizer, scale: float) -> None:
+    """Multiplies an optimizer's schedule, from the next round on; a constant rate stays."""
+    schedule = getattr(_plain(optimizer), "_learning_rate", None)
+    if isinstance(schedule, ByRound):
+        distribution.write([schedule.scale], [scale])
+
+
+def slow_down(optimizer: keras.optimizers.Optimizer, factor: float) -> None:
+    """Multiplies an optimizer's learning rate, be it constant or a schedule.
+
+    Args:
+        optimizer: One that `count_rounds` has seen.
+        factor: A number > 0.
+    """
+    optimizer = _plain(optimizer)
+    if isinstance(optimizer._learning_rate, ByRound):
+        set_rate_scale(optimizer, rate_scale(optimizer) * factor)
+    else:
+        rate = optimizer._learning_rate
+        distribution.write([rate], [tf.convert_to_tensor(rate.value) * factor])
+
+
+def _plain(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """Returns the optimizer that has the learning rate, inside one that scales losses."""
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return _plain(optimizer.inner_optimizer)
+    return optimizer

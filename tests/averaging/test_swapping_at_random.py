@@ -1,4 +1,4 @@
-"""Whatever is done in whatever order, and wherever it fails: training goes on as if never swapped."""
+"""Whatever is done in whatever order, and wherever it fails: training is as if never swapped."""
 
 import keras
 import numpy as np

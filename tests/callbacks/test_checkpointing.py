@@ -309,7 +309,7 @@ def test_each_variable_is_saved_once_and_those_for_trial_steps_where_there_are_a
     from tfgan_stab.callbacks import checkpointing
 
     gan = tiny.image_gan(scheme=scheme)
-    owned = checkpointing._variables(gan)
+    owned = checkpointing.owned_variables(gan)
     assert len([name for name in owned if "look" in name]) == len(looks)
     saved = [id(variable) for variables in owned.values() for variable in variables]
     assert len(saved) == len(set(saved))

@@ -10,7 +10,7 @@ import pytest
 
 import tfgan_stab as tgs
 from tfgan_stab import configuring
-from tfgan_stab.cli import flags, training
+from tfgan_stab.cli import flags, train, training
 from tfgan_stab.cli.workdir import Workdir
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "gin_configs" / "updates"
@@ -43,6 +43,7 @@ EXPECTED = {
     "uniform_average": (tgs.Alternating(), ()),
     "several_averages": (tgs.Alternating(), ()),
     "recalibrated_average": (tgs.Alternating(), ()),
+    "guard": (tgs.Alternating(), ()),
 }
 EMA = tgs.ExponentialAverage(0.995)
 UNBIASED = {"unit": "images", "warmup": "unbiased"}
@@ -62,8 +63,8 @@ def run(arguments):
     settings = flags.parse(arguments)
     configuring.parse(settings.gin_files, settings.gin_params)
     with Workdir(settings.workdir) as workdir:
-        train = configuring.configured(training.train, ("workdir", "ready", "begun"))
-        return train(workdir, lambda: None, lambda: None)
+        configured = configuring.configured(training.train, ("workdir", "ready", "begun"))
+        return configured(workdir, lambda: None, lambda: None)
 
 
 def swapped(command, workdir, name, *settings):
@@ -150,3 +151,26 @@ def test_a_swapped_file_trains(command, tmp_path, name):
     gan = swapped(command, tmp_path / "run", name)
     assert gan.rounds > 0
     assert all(np.isfinite(values).all() for values in gan.generator.get_weights())
+
+
+def test_the_guard_is_one_and_saves_with_the_checkpoints(command, tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(training.GAN, "fit", lambda *_, callbacks, **__: given.extend(callbacks))
+    swapped(command, tmp_path / "run", "guard", "copy_every = 7")
+    (guard,) = [each for each in given if isinstance(each, tgs.callbacks.DivergenceGuard)]
+    assert (guard.policy, guard.every, guard.rate_factor) == ("rollback", 7, 0.5)
+    assert guard.directory == tmp_path / "run" / "checkpoints"
+
+
+def test_a_run_that_diverges_stops_with_a_name_and_its_last_good_state(command, tmp_path, capsys):
+    settings = ['guard_policy = "stop"', "generator_learning_rate = 1e38"]
+    arguments = command(
+        tmp_path / "run", *settings, flags=["--gin_file=gin_configs/updates/guard.gin"]
+    )
+    assert train.run(arguments) == 1
+    message = capsys.readouterr().err
+    assert re.search(
+        "^error: Expected losses.*Received: the (generator|discr.*)'s .*saved", message
+    )
+    assert list((tmp_path / "run" / "checkpoints").glob("round-*"))
+    assert '"event": "stop"' in (tmp_path / "run" / "events.jsonl").read_text()

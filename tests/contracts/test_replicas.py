@@ -33,3 +33,20 @@ def test_two_replicas_with_half_batches_train_as_one(cases):
     assert done.returncode == 0, done.stderr[-3000:]
     for case in cases:
         assert f"{case} agrees" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.multi_device
+def test_what_spoils_one_replica_is_named_and_undone_on_both():
+    program = PROGRAM.with_name("two_guarded_replicas.py")
+    cases = ["simultaneous:off", "alternating_3:off", "rk4:auto"]
+    done = subprocess.run(
+        [sys.executable, str(program), *cases],
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    for case in cases:
+        assert f"{case} is guarded" in done.stdout

@@ -1,4 +1,4 @@
-"""What happens around `fit`: swap weights, evaluate, draw samples, checkpoint, keep a log."""
+"""What happens around `fit`: swap weights, evaluate, draw samples, guard, checkpoint, log."""
 
 import importlib
 from typing import Any
@@ -9,6 +9,8 @@ _HOMES = {
     "Evaluate": "evaluating",
     "SampleGrid": "sample_grid",
     "RunLog": "run_log",
+    "DivergenceGuard": "divergence_guard",
+    "DivergenceError": "divergence_error",
     "Checkpoint": "checkpointing",
     "BestCheckpoint": "best",
 }

@@ -16,6 +16,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfgan_stab import setbacks
 from tfgan_stab.callbacks.periodic import Periodic, Saved, usable_directory
 from tfgan_stab.files import flush, write_atomically
 from tfgan_stab.fitting import Progress
@@ -118,7 +119,7 @@ class Checkpoint(Periodic):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Notes where the epoch began."""
         self._epoch = epoch
-        self._epoch_began = self.gan.rounds - self._step_at_start
+        self._epoch_began = self.gan.rounds_played - self._step_at_start
         self._step_at_start = 0
 
     def act(self, logs: dict[str, Any]) -> None:
@@ -141,7 +142,7 @@ class Checkpoint(Periodic):
 
     @property
     def _step(self) -> int:
-        return self.gan.rounds - self._epoch_began
+        return self.gan.rounds_played - self._epoch_began
 
     def _progress(self) -> Progress:
         if self._ordered and self.gan.stop_training and self._step < self.params["steps"]:
@@ -155,7 +156,7 @@ class Checkpoint(Periodic):
             # rounds, to which neither the optimizers nor the epoch belong.
             return
         target = save(self.gan, self.directory, progress)
-        self._saved = rounds
+        self._saved = self.gan.setbacks.saved_round = rounds
         self.gan.publish(Saved(rounds))
         # Later ones were found damaged; they must not count.
         done = [path for path in checkpoints(self.directory) if path.name <= target.name]
@@ -199,6 +200,7 @@ def _write(gan: Any, draft: pathlib.Path, progress: Progress) -> None:
         "epoch": progress.epoch,
         "step": progress.step,
         "seconds": gan.clock.seconds,
+        "setbacks": setbacks.facts(gan),
         "variables": _inventory(gan),
         "files": {path.name: _hash(path) for path in files},
     }
@@ -259,9 +261,11 @@ def _restore(gan: Any, path: pathlib.Path, facts: dict[str, Any]) -> None:
     with gan.using(LIVE):
         _trackable(gan).read(str(path / "state")).assert_consumed()
     gan.clock.set(facts["seconds"])
+    setbacks.restore(gan, facts.get("setbacks", {}))
 
 
-def _variables(gan: Any) -> dict[str, list[keras.Variable]]:
+def owned_variables(gan: Any) -> dict[str, list[keras.Variable]]:
+    """Returns all variables that training needs to go on, by owner; metrics are not among them."""
     metrics = {id(variable) for metric in gan.metrics for variable in metric.variables}
     owned = {"model": [v for v in gan.variables if id(v) not in metrics]}
     for player, optimizer in gan.optimizers._asdict().items():
@@ -274,7 +278,7 @@ def _variables(gan: Any) -> dict[str, list[keras.Variable]]:
 
 def _trackable(gan: Any) -> tf.train.Checkpoint:
     return tf.train.Checkpoint(
-        **{name: [v.value for v in variables] for name, variables in _variables(gan).items()}
+        **{name: [v.value for v in variables] for name, variables in owned_variables(gan).items()}
     )
 
 
@@ -282,7 +286,7 @@ def _inventory(gan: Any) -> list[str]:
     # Names carry counters that depend on what else the process has built; shapes do not.
     return [
         f"{owner} {number}: {v.dtype} {list(v.shape)}"
-        for owner, variables in _variables(gan).items()
+        for owner, variables in owned_variables(gan).items()
         for number, v in enumerate(variables)
     ]
 

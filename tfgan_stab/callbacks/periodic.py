@@ -62,6 +62,24 @@ class Picture(NamedTuple):
     pixels: np.ndarray
 
 
+class Event(NamedTuple):
+    """Something that happened to a run and that its log should tell.
+
+    Attributes:
+        round: Rounds done in the state that the model has afterwards.
+        seconds: Seconds of training so far, interruptions left out.
+        kind: What it was, such as "rollback".
+        text: The same for a person, in a sentence or two.
+        facts: Details, in values that JSON can hold.
+    """
+
+    round: int
+    seconds: float
+    kind: str
+    text: str
+    facts: dict[str, Any]
+
+
 def usable_directory(directory: pathlib.Path) -> pathlib.Path:
     """Returns a directory after making it, if it is not there.
 

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgan_stab.callbacks.periodic import Measurement, Picture, usable_directory
+from tfgan_stab.callbacks.periodic import Event, Measurement, Picture, usable_directory
 from tfgan_stab.files import write_atomically
 
 PACKAGES = ("tfgan_stab", "tensorflow", "keras", "numpy", "tensorflow-gan", "tensorflow-datasets")
@@ -26,9 +26,10 @@ class RunLog(keras.callbacks.Callback):
 
     `run.json` says what decides the run: versions, devices, XLA and why, precision, replicas,
     seeds, field evaluations per round. `metrics.jsonl` has a line per score: step (rounds done),
-    images seen, seconds, weights, value and protocol. A resumed run drops the lines that it will
-    write again. A run that begins where another one has left scores keeps those: their file becomes
-    `metrics.former-1.jsonl`.
+    images seen, seconds, weights, value and protocol. A resumed run, or one that a guard rolls
+    back, drops the lines that it will write again. `events.jsonl` has a line for each event, such
+    as a `DivergenceGuard`'s rollback. A run that begins where another one has left scores or events
+    keeps those: their files become `metrics.former-1.jsonl` and `events.former-1.jsonl`.
 
     Args:
         workdir: Where to write; made if it is not there.
@@ -53,6 +54,10 @@ class RunLog(keras.callbacks.Callback):
     def _metrics_file(self) -> pathlib.Path:
         return self.workdir / "metrics.jsonl"
 
+    @property
+    def _history_file(self) -> pathlib.Path:
+        return self.workdir / "events.jsonl"
+
     def on_train_begin(self, logs: Any = None) -> None:
         """Writes `run.json`, and listens to what the model publishes."""
         usable_directory(self.workdir)
@@ -62,6 +67,8 @@ class RunLog(keras.callbacks.Callback):
             self._drop_lines_after(self.model.rounds)
         else:
             self._make_way()
+            if self._history_file.exists():
+                _renamed(self._history_file)
         self._close()  # An exception may have left it open.
         with self._adding("events", self._events_folder):
             self._events = tf.summary.create_file_writer(str(self._events_folder))
@@ -69,15 +76,16 @@ class RunLog(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Starts the epoch's clock."""
-        self._epoch_began = (self.model.rounds, time.perf_counter())
+        self._epoch_began = (self.model.rounds_played, time.perf_counter())
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes the epoch's means to TensorBoard."""
         rounds = self.model.rounds
         first, began = self._epoch_began
+        played = self.model.rounds_played
         scalars = dict(logs or {})
-        scalars["seconds_per_round"] = (time.perf_counter() - began) / max(1, rounds - first)
-        scalars["field_evaluations"] = rounds * self.model.scheme.evaluations
+        scalars["seconds_per_round"] = (time.perf_counter() - began) / max(1, played - first)
+        scalars["field_evaluations"] = played * self.model.scheme.evaluations
         with self._showing():
             for name, value in scalars.items():
                 tf.summary.scalar(f"epoch/{name}", value, step=rounds)
@@ -89,19 +97,38 @@ class RunLog(keras.callbacks.Callback):
         self._close()
 
     def hear(self, news: Any) -> None:
-        """Writes down a score or a picture that the model publishes."""
+        """Writes down a score, a picture or an event that the model publishes."""
         if isinstance(news, Measurement):
             self._write_score(news)
         elif isinstance(news, Picture):
             with self._showing():
                 tf.summary.image(news.name, news.pixels[None], step=news.round)
+        elif isinstance(news, Event):
+            self._write_event(news)
+
+    def _write_event(self, event: Event) -> None:
+        line = {
+            "event": event.kind,
+            "step": event.round,
+            "seconds": round(event.seconds, 3),
+            "text": event.text,
+            **event.facts,
+        }
+        with self._adding("an event", self._history_file):
+            with self._history_file.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        self._drop_lines_after(event.round)
+        with self._showing():
+            tf.summary.text(event.kind, event.text, step=event.round)
+            self._events.flush()
 
     def _write_score(self, measurement: Measurement) -> None:
         result = measurement.result
         line = {
             "step": measurement.round,
             "images": measurement.images,
-            "field_evaluations": measurement.round * self.model.scheme.evaluations,
+            "field_evaluations": (measurement.round + self.model.setbacks.rounds_lost)
+            * self.model.scheme.evaluations,
             "seconds": round(measurement.seconds, 3),
             "score": result.name,
             "weights": measurement.weights,
@@ -144,12 +171,7 @@ class RunLog(keras.callbacks.Callback):
     def _make_way(self) -> None:
         """Keeps another run's scores under another name; those of a mere start come again."""
         if any(self._step(line) for line in self._lines() if line.endswith("\n")):
-            numbered = (self._metrics_file.with_suffix(f".former-{n}.jsonl") for n in count(1))
-            former = next(path for path in numbered if not path.exists())
-            self._metrics_file.rename(former)
-            print(
-                f"{self._metrics_file} held the scores of an earlier run. They are in {former} now."
-            )
+            _renamed(self._metrics_file)
         else:
             self._metrics_file.unlink(missing_ok=True)
 
@@ -174,6 +196,15 @@ class RunLog(keras.callbacks.Callback):
                 f"Expected a score with its step in each line of {self._metrics_file}. Received: "
                 f"{line[:80]!r}. Mend or remove that line."
             ) from error
+
+
+def _renamed(path: pathlib.Path) -> None:
+    """Gives what an earlier run has written another name."""
+    numbered = (path.with_suffix(f".former-{n}.jsonl") for n in count(1))
+    former = next(other for other in numbered if not other.exists())
+    path.rename(former)
+    what = "scores" if path.stem == "metrics" else path.stem
+    print(f"{path} held the {what} of an earlier run. They are in {former} now.")
 
 
 def run_facts(gan: Any) -> dict[str, Any]:

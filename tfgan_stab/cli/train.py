@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from absl import flags as absl_flags
 
 from tfgan_stab import configuring
+from tfgan_stab.callbacks.divergence_error import DivergenceError
 from tfgan_stab.cli import flags
 from tfgan_stab.cli.workdir import Workdir, WorkdirError
 
@@ -35,7 +36,8 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         The exit code: 0, 2 for bad flags, 1 for anything else that the user can mend, 130 when
         interrupted. What the user can mend is printed in one message: what goes wrong before the
-        first round is done, with files at any time. Other errors are raised.
+        first round is done, with files at any time, and that a guard stopped the run. Other errors
+        are raised.
     """
     try:
         settings = flags.parse(arguments)
@@ -50,7 +52,7 @@ def run(arguments: Sequence[str]) -> int:
         return _complain(
             "Interrupted. The same command continues from the last checkpoint.", _INTERRUPTED
         )
-    except (configuring.ConfigError, WorkdirError, OSError) as error:
+    except (configuring.ConfigError, WorkdirError, DivergenceError, OSError) as error:
         if settings.traceback:
             raise
         return _complain(configuring.plain_message(error), code=1)

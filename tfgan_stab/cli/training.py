@@ -46,6 +46,7 @@ def train(
     sample_columns: int = 8,
     checkpoint_every: str | int = "epoch",
     keep_checkpoints: int = 3,
+    guard: callbacks.DivergenceGuard | None = None,
 ) -> GAN:
     """Trains a GAN in a workdir, from where it stopped if it has begun there.
 
@@ -76,6 +77,8 @@ def train(
         sample_columns: Columns of the grids of samples, an integer >= 1.
         checkpoint_every: "epoch", or a number of rounds, an integer >= 1.
         keep_checkpoints: How many checkpoints stay, an integer >= 1.
+        guard: Watches for numbers that are not finite; saves with the checkpoints, unless it has a
+            directory of its own.
 
     Returns:
         The trained model.
@@ -84,6 +87,7 @@ def train(
         TypeError: If `data` is no data set of `tgs.data`.
         ValueError: If an argument is out of range, or the data do not fit the networks; nothing has
             been written then.
+        DivergenceError: If the guard stopped the run.
     """
     for name, value in (("epochs", epochs), ("rounds_per_epoch", rounds_per_epoch)):
         if value is not None and (not isinstance(value, int) or value < 1):
@@ -104,6 +108,9 @@ def train(
     _check_data(data, gan.pair)
     measures = [make(real=data) for make in scores]
     followers: list[keras.callbacks.Callback] = [_Begun(begun), callbacks.RunLog(workdir.path)]
+    if guard is not None:
+        guard.directory = guard.directory or workdir.checkpoints
+        followers.append(guard)
     if measures:
         followers.append(callbacks.BestCheckpoint(workdir.best))
         followers.append(callbacks.Evaluate(measures, at_start=True))

@@ -20,6 +20,20 @@ from tfgan_stab.game.penalties.scene import Scene
 from tfgan_stab.game.players import BOTH, Players
 
 
+class Outputs(NamedTuple):
+    """What the networks said on the way to the losses.
+
+    Attributes:
+        fakes: float `[batch, ...]`, the generator's examples.
+        fake_logits: What the discriminator says to them.
+        real_logits: What it says to the reals; `None` where no loss needed it.
+    """
+
+    fakes: tf.Tensor
+    fake_logits: tf.Tensor
+    real_logits: tf.Tensor | None
+
+
 class Evaluation(NamedTuple):
     """What one evaluation of the field gives.
 
@@ -31,12 +45,14 @@ class Evaluation(NamedTuple):
             spectral-norm vectors, seeds) after this evaluation.
         paid: What each loss penalty came to, in order, scalars; `None` for one whose payers were
             left out.
+        outputs: The networks' outputs.
     """
 
     slopes: Players
     losses: Players
     state: Players
     paid: tuple
+    outputs: Outputs
 
 
 class AdversarialField:
@@ -97,7 +113,8 @@ class AdversarialField:
         ]
         if self._selects and "generator" in players:
             losses, slopes[0] = self._from_kept(params, state, batch, scene, losses)
-        return Evaluation(Players(*slopes), losses, state, paid)
+        outputs = Outputs(scene.fakes, scene.fake_logits, scene.real_logits)
+        return Evaluation(_bound(slopes, losses), losses, state, paid, outputs)
 
     def pulled_back(
         self, params: Players, state: Players, batch: Batch, cotangents: Players, payers: Sequence
@@ -216,6 +233,16 @@ def _looked_at(networks: NetworksAt, examples: tf.Tensor, with_slopes: bool) -> 
         tape.watch(examples)
         seen = networks.discriminate(examples)
     return seen, tape.gradient(seen.values, examples, unconnected_gradients="zero")
+
+
+def _bound(slopes: Sequence, losses: Players) -> Players:
+    """Returns slopes that are computed together with the losses.
+
+    A loss that nobody looks at is left out of a graph, and then TensorFlow rounds the rest of it
+    otherwise. Bound, slopes are the same to the last bit whether a monitor looks at losses or not.
+    """
+    with tf.control_dependencies([loss for loss in losses if loss is not None]):
+        return Players(*(None if own is None else list(map(tf.identity, own)) for own in slopes))
 
 
 def _downhill(tape: tf.GradientTape, loss: tf.Tensor, weights: list) -> list[tf.Tensor]:

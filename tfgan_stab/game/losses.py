@@ -36,6 +36,8 @@ class AdversarialLoss(Serializable):
             not, they are not computed for a generator's update alone and `None` is passed.
         larger_is_real: Whether a larger logit means "more real", as for all losses here. Only top-k
             needs to know.
+        boundary: The logit above which the discriminator takes an example for real, for its
+            accuracy; `None` if the loss draws no such line.
 
     Example:
         >>> import tensorflow as tf
@@ -49,6 +51,7 @@ class AdversarialLoss(Serializable):
     discriminator: LossFunction
     generator_sees_reals: bool = False
     larger_is_real: bool = True
+    boundary: float | None = None
 
     def __call__(self, real_logits: tf.Tensor, fake_logits: tf.Tensor) -> Players:
         """Returns both players' losses, each a scalar."""
@@ -178,15 +181,23 @@ def relativistic_average_generator_loss(
 
 
 non_saturating = AdversarialLoss(
-    "non_saturating", non_saturating_generator_loss, non_saturating_discriminator_loss
+    "non_saturating",
+    non_saturating_generator_loss,
+    non_saturating_discriminator_loss,
+    boundary=0.0,
 )
-minimax = AdversarialLoss("minimax", minimax_generator_loss, minimax_discriminator_loss)
-hinge = AdversarialLoss("hinge", hinge_generator_loss, hinge_discriminator_loss)
+minimax = AdversarialLoss(
+    "minimax", minimax_generator_loss, minimax_discriminator_loss, boundary=0.0
+)
+hinge = AdversarialLoss("hinge", hinge_generator_loss, hinge_discriminator_loss, boundary=0.0)
 wasserstein = AdversarialLoss(
     "wasserstein", wasserstein_generator_loss, wasserstein_discriminator_loss
 )
 least_squares = AdversarialLoss(
-    "least_squares", least_squares_generator_loss, least_squares_discriminator_loss
+    "least_squares",
+    least_squares_generator_loss,
+    least_squares_discriminator_loss,
+    boundary=0.5,  # Half-way between its targets, 0 and 1.
 )
 relativistic_average = AdversarialLoss(
     "relativistic_average",

@@ -1,0 +1,261 @@
+"""A number that is not finite is named in the round it appears, and undone, in every scheme."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from poisons import PoisonedSGD, finite, make, numbers, renewed, same, train
+from schemes import SCHEMES
+
+import tfgan_stab as tgs
+from tfgan_stab.callbacks.divergence_error import DivergenceError
+from tfgan_stab.watching import Point
+
+Guard = tgs.callbacks.DivergenceGuard
+
+QUICK = {"simultaneous", "alternating_3", "rk4_fresh"}
+scheme_names = pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in SCHEMES],
+)
+ROUND = 4
+
+
+def expected_point(name, kind, evaluation):
+    """What a spoiled call of the generator's first layer is to be called."""
+    scheme = SCHEMES[name][0]
+    turns = "alternating" in repr(scheme).lower()
+    last = scheme.evaluations
+    own = "discriminator" if turns and evaluation < last else "generator"
+    part = min(evaluation, scheme.parts) if scheme.parts > 1 else 1
+    variable = {"loss": None, "slope": "maker/poisoned/kernel"}[kind]
+    return Point(own, kind, variable, evaluation, part)
+
+
+@scheme_names
+def test_a_spoiled_evaluation_is_named_rolled_back_and_the_run_ends_well(name):
+    evaluations = SCHEMES[name][0].evaluations
+    cases = {("loss", 1), ("loss", evaluations), ("slope", evaluations)}
+    for kind, evaluation in sorted(cases):
+        call = (ROUND - 1) * evaluations + evaluation
+        gan = renewed(name, call, {"loss": "output", "slope": "kernel"}[kind])
+        (event,), history = train(gan, Guard("rollback", every=2))
+        point = expected_point(name, kind, evaluation)
+        assert event.kind == "rollback"
+        assert {key: event.facts["fault"][key] for key in Point._fields} == point._asdict()
+        assert event.facts["fault"]["round"] == ROUND
+        assert (event.round, event.facts["rounds_lost"]) == (2, 2)
+        assert f"evaluation {evaluation} of {evaluations}" in event.text
+        assert (gan.rounds, gan.rounds_played) == (8, 10)
+        assert finite(gan)
+        assert all(np.isfinite(values).all() for values in history.values())
+
+
+ALL = [(name, {}) for name in SCHEMES]
+ALL += [("alternating_3", {"run_eagerly": True}), ("simultaneous", {"jit_compile": True})]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        pytest.param(*each, marks=[] if each == ("simultaneous", {}) else pytest.mark.slow)
+        for each in ALL
+    ],
+)
+def test_a_guard_that_never_acts_changes_nothing(name, settings):
+    gan = renewed(name, **settings)
+    news, plain = train(gan)
+    expected = numbers(gan)
+    renewed(name, **settings)
+    watched_news, watched = train(gan, Guard("rollback", every=2))
+    assert not news and not watched_news
+    assert same(gan, expected)
+    assert {name: watched[name] for name in plain} == plain
+    assert set(watched) - set(plain) == {
+        "accuracy_on_fakes",
+        "accuracy_on_reals",
+        "discriminator_slope_norm",
+        "field_angle",
+        "generator_slope_norm",
+        "spread_ratio",
+    }
+
+
+@pytest.mark.parametrize("settings", [{"jit_compile": True}, {"run_eagerly": True}], ids=str)
+@pytest.mark.parametrize(
+    ("name", "kind"), [("simultaneous", "slope"), ("alternating", "loss"), ("rk4", "slope")]
+)
+@pytest.mark.slow
+def test_it_is_seen_under_xla_and_without_graphs(name, kind, settings):
+    gan, poison = make(name, **settings)
+    evaluations = SCHEMES[name][0].evaluations
+    poison.spoil(ROUND * evaluations, {"loss": "output", "slope": "kernel"}[kind])
+    (event,), _ = train(gan, Guard("rollback", every=2))
+    point = expected_point(name, kind, evaluations)
+    assert {key: event.facts["fault"][key] for key in Point._fields} == point._asdict()
+    assert event.facts["fault"]["round"] == ROUND
+    assert (gan.rounds, finite(gan)) == (8, True)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(
+    ("what", "kind", "variable"),
+    [
+        ("kernel", "slope", "maker/poisoned/kernel"),
+        ("bias", "slope", "maker/poisoned/bias"),
+        ("seen", "state", "maker/poisoned/seen"),
+    ],
+)
+def test_infinite_is_not_finite_either(what, kind, variable, value):
+    gan = renewed("simultaneous", 3, what, value)
+    with pytest.raises(DivergenceError, match="Received: the generator's") as caught:
+        train(gan, Guard(every=1))
+    assert caught.value.fault.point[:3] == ("generator", kind, variable)
+    assert caught.value.fault.round == 3
+    assert (caught.value.round, gan.rounds, finite(gan)) == (2, 2, True)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("player", [0, 1])
+def test_a_loss_is_named_though_its_slopes_are_finite(player, value):
+    calls = tf.Variable(0)
+
+    def spoiled(real_logits, fake_logits):
+        number = calls.assign_add(1)
+        return tf.where(number == 3, value, 0.0) + tf.reduce_mean(fake_logits)
+
+    def sound(real_logits, fake_logits):
+        return -tf.reduce_mean(fake_logits)
+
+    loss = (spoiled, sound) if player == 0 else (sound, spoiled)
+    gan, _ = make("simultaneous", loss=loss)
+    calls.assign(0)
+    with pytest.raises(DivergenceError, match="loss in round 3") as caught:
+        train(gan, Guard())
+    assert caught.value.fault.point[:3] == (("generator", "discriminator")[player], "loss", None)
+    assert caught.value.round == 0
+
+
+@pytest.mark.parametrize("player", [0, 1])
+@pytest.mark.parametrize("place", [0, 2])
+def test_weights_that_an_optimizer_spoils_are_named(player, place):
+    optimizers = [PoisonedSGD(0.01), PoisonedSGD(0.01)]
+    optimizers[player].at, optimizers[player].place = 3, place
+    gan, _ = make("simultaneous", optimizers)
+    network = (gan.generator, gan.discriminator)[player]
+    with pytest.raises(DivergenceError, match="weight of .*round 3, evaluation 1 of 1") as caught:
+        train(gan, Guard(every=1))
+    point = caught.value.fault.point
+    assert point[:2] == (("generator", "discriminator")[player], "weight")
+    assert point.variable == network.trainable_variables[place].path
+    assert finite(gan)
+
+
+def test_weights_that_a_scheme_spoils_are_named():
+    class Overshoot(tgs.Simultaneous):
+        def step(self, game, params, state):
+            params, state = super().step(game, params, state)
+            spoiled = [*params.discriminator[:1], params.discriminator[1] * np.inf]
+            return params._replace(discriminator=spoiled + params.discriminator[2:]), state
+
+    gan, _ = make("simultaneous")
+    gan.compile("sgd", "sgd", scheme=Overshoot(), jit_compile=False)
+    with pytest.raises(DivergenceError, match="discriminator's weight of 'judge/first/bias'"):
+        train(gan, Guard())
+
+
+@pytest.mark.slow
+def test_a_trial_point_that_is_not_finite_is_named_before_the_slopes_there():
+    optimizers = [PoisonedSGD(0.01), PoisonedSGD(0.01)]
+    optimizers[1].at = 5  # Two updates a round: the first of round 3.
+    gan, _ = make("extragradient", optimizers)
+    with pytest.raises(DivergenceError, match="round 3, evaluation 1 of 2") as caught:
+        train(gan, Guard(every=1))
+    assert caught.value.fault.point[:3] == ("discriminator", "weight", "judge/first/kernel")
+
+
+@pytest.mark.parametrize("steps", [3, 5])
+def test_later_rounds_of_the_same_call_do_not_hide_the_first(steps):
+    gan, poison = make("simultaneous", steps_per_execution=steps)
+    poison.spoil(8, "kernel")
+    (event,), _ = train(gan, Guard("rollback", every=1), epochs=1, steps=15)
+    assert event.facts["fault"]["round"] == 8
+    before = 7 // steps * steps
+    assert event.facts["restored"] == before
+    assert event.facts["rounds_lost"] == steps
+    assert (gan.rounds, gan.rounds_played, finite(gan)) == (15 - steps, 15, True)
+
+
+@pytest.mark.parametrize("name", ["alternating", "lookahead"])
+@pytest.mark.slow
+def test_a_rollback_restores_all_that_a_checkpoint_holds_except_the_rates(name):
+    averages = {"ema": tgs.ExponentialAverage(0.5)}
+    gan, poison = make(name, averages=averages)
+    evaluations = SCHEMES[name][0].evaluations
+    poison.spoil((ROUND - 1) * evaluations + 1, "output")
+    seen = []
+
+    class Note(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append((gan.rounds, numbers(gan), logs))
+
+    train(gan, Note(), Guard("rollback", every=3, rate_factor=0.25))
+    before, after = seen[2], seen[3]
+    assert (before[0], after[0]) == (3, 3)
+    rates = [float(v.numpy()) for v in gan.discriminator_optimizer.variables[1:2]]
+    assert rates == [pytest.approx(0.02 * 0.25)]
+    differing = [
+        (a, b) for a, b in zip(before[1], after[1], strict=True) if not np.array_equal(a, b)
+    ]
+    assert len(differing) == 1  # The constant learning rate.
+    np.testing.assert_allclose(differing, [(0.02, 0.005)], rtol=1e-6)
+    assert before[2] == after[2]  # The means over the epoch too.
+    scheduled = 0.05 - (0.05 - 0.01) * gan.rounds / 100
+    rate = float(gan.generator_optimizer.learning_rate)
+    assert rate == pytest.approx(scheduled * 0.25, rel=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["stop", "rollback"])
+def test_the_number_of_rollbacks_is_limited(policy):
+    gan = renewed("simultaneous", 3)
+    poison = gan.generator.layers[0]
+    fires = []
+
+    class Again(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            fires.append(gan.rounds)
+            poison.spoil(1 if gan.rounds == 3 else 0, "output")
+
+    rollbacks = 2 if policy == "rollback" else 0
+    guard = Guard(policy, every=2, max_rollbacks=2)
+    with pytest.raises(DivergenceError, match=f"after {rollbacks} rollback.s.*that of round 2"):
+        train(gan, Again(), guard)
+    assert fires == [0, 1, 2, 3] + [2, 3] * rollbacks
+    rate = float(gan.discriminator_optimizer.learning_rate)
+    assert rate == pytest.approx(0.02 * 0.5**rollbacks)
+    assert (gan.rounds, gan.rounds_played) == (2, 2 + 2 * rollbacks)
+
+
+@pytest.mark.parametrize("penalty", ["consensus", "outside", "first_stage"])
+@pytest.mark.slow
+def test_slopes_that_a_penalty_spoils_are_called_penalized(penalty):
+    def spoiled(cotangents):
+        return tf.nest.map_structure(lambda c: None if c is None else c * np.inf, cotangents)
+
+    class Spoiled(tgs.GeneratorGradientNorm):
+        def cotangents(self, slopes):
+            return spoiled(super().cotangents(slopes))
+
+    class SpoiledConsensus(tgs.Consensus):
+        def cotangents(self, slopes):
+            return spoiled(super().cotangents(slopes))
+
+    kind = {"consensus": lambda: SpoiledConsensus(0.1)}.get(
+        penalty, lambda: Spoiled(0.1, placement=penalty)
+    )
+    gan, _ = make("simultaneous", penalties=[kind()])
+    with pytest.raises(DivergenceError, match="'s penalized slope of") as caught:
+        train(gan, Guard())
+    point = caught.value.fault.point
+    assert point.player == ("generator" if penalty == "consensus" else "discriminator")
+    assert caught.value.fault.round == 1

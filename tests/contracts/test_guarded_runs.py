@@ -1,0 +1,307 @@
+"""A guard among the other callbacks: checkpoints, logs, scores, averages, interruptions."""
+
+import functools
+import json
+
+import keras
+import numpy as np
+import pytest
+from poisons import finite, numbers, renewed, same, train, variables
+
+import tfgan_stab as tgs
+from tfgan_stab.callbacks.checkpointing import checkpoints
+from tfgan_stab.callbacks.divergence_error import DivergenceError
+
+Guard, Checkpoint = tgs.callbacks.DivergenceGuard, tgs.callbacks.Checkpoint
+
+
+@pytest.fixture(autouse=True)
+def quick_disk(monkeypatch):
+    """Waits for no disk: no test here pulls the plug."""
+    for module in ("files", "callbacks.checkpointing"):
+        monkeypatch.setattr(f"tfgan_stab.{module}.flush", lambda path: None)
+
+
+@pytest.fixture
+def new():
+    """A function that makes the GAN what it was when new."""
+    return functools.partial(renewed, "simultaneous", averages=True)
+
+
+def disturb(gan):
+    for variable in variables(gan):
+        variable.assign(variable.numpy() + 3)
+
+
+def contents(directory):
+    return [json.loads((p / "progress.json").read_text()) for p in checkpoints(directory)]
+
+
+def steps_of(directory):
+    return {facts["round"]: (facts["epoch"], facts["step"]) for facts in contents(directory)}
+
+
+@pytest.mark.parametrize("every", [1, 4, "epoch"])
+def test_no_checkpoint_holds_what_is_not_finite(new, tmp_path, every):
+    gan = new(5)
+    # Both are due in the round that is spoiled; the guard stands last in the list.
+    with pytest.raises(DivergenceError, match="round 5"):
+        train(gan, Checkpoint(tmp_path, every, keep=9), Guard(every=1))
+    expected = {1: [4, 3, 2, 1], 4: [4], "epoch": []}[every]
+    assert [facts["round"] for facts in contents(tmp_path)] == expected
+    for path in checkpoints(tmp_path):
+        disturb(gan)
+        Checkpoint(path.parent).resume(gan)
+        assert finite(gan)
+
+
+def test_no_rollback_goes_behind_a_checkpoint(new, tmp_path):
+    gan = new(5)
+    (event,), _ = train(gan, Checkpoint(tmp_path, 3, keep=9), Guard("rollback", every=100))
+    assert event.facts["restored"] == 3
+    # Nine rounds were played when eight had come to stay; the data are at the ninth.
+    assert steps_of(tmp_path) == {3: (0, 3), 6: (1, 3), 8: (2, 0)}
+    assert (gan.rounds, gan.rounds_played) == (8, 10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("every", [1, 3, "epoch"])
+@pytest.mark.parametrize("killed", [6, 7])
+def test_a_run_killed_after_a_rollback_ends_as_if_it_had_not_been(
+    tiny, new, tmp_path, every, killed
+):
+    gan = new(4)
+    (event,), _ = train(gan, Checkpoint(tmp_path / "whole", every), Guard("rollback", every=2))
+    assert event.facts["restored"] in (2, 3)
+    whole = numbers(gan)
+    rates = [float(o.learning_rate) for o in gan.optimizers]
+    assert gan.setbacks.rollbacks == 1
+    new(4)
+    with pytest.raises(tiny.Stop, match="after round"):
+        callbacks = [Checkpoint(tmp_path / "killed", every), Guard("rollback", every=2)]
+        train(gan, *callbacks, tiny.kill(gan, killed))
+    spoiled = gan.setbacks.rollbacks
+    new(0)
+    disturb(gan)
+    train(gan, Checkpoint(tmp_path / "killed", every), Guard("rollback", every=2))
+    assert spoiled == gan.setbacks.rollbacks == 1
+    assert gan.rounds_played == 10
+    assert same(gan, whole)
+    assert [float(o.learning_rate) for o in gan.optimizers] == rates
+
+
+def test_a_resumed_run_has_no_more_rollbacks_than_an_uninterrupted_one(new, tmp_path):
+    gan = new(3)
+    train(gan, Checkpoint(tmp_path), Guard("rollback", max_rollbacks=1), epochs=1)
+    assert gan.setbacks.rollbacks == 1
+    new(2)
+    assert gan.setbacks.rollbacks == 0
+    with pytest.raises(DivergenceError, match="after 1 rollback"):
+        train(gan, Checkpoint(tmp_path), Guard("rollback", max_rollbacks=1))
+
+
+def test_stopping_saves_the_last_good_state_so_that_a_run_goes_on_from_it(new, tmp_path):
+    gan = new()
+    train(gan)
+    whole = numbers(gan)
+    new(9)
+    with pytest.raises(DivergenceError, match=f"saved as {tmp_path}/round-0000000007") as caught:
+        train(gan, Guard(every=7, directory=tmp_path))
+    assert caught.value.path == tmp_path / "round-0000000007"
+    assert steps_of(tmp_path) == {7: (1, 2)}
+    new()
+    disturb(gan)
+    train(gan, Checkpoint(tmp_path))
+    assert same(gan, whole)
+
+
+def test_the_guard_may_share_the_directory_of_the_checkpoints(new, tmp_path):
+    gan = new(9)
+    with pytest.raises(DivergenceError, match="round-0000000005"):
+        train(gan, Checkpoint(tmp_path), Guard(directory=tmp_path))
+    assert steps_of(tmp_path) == {5: (1, 0)}
+
+
+def test_data_in_no_order_begin_their_epoch_again(new, tmp_path):
+    gan = new(7)
+    pixels = np.random.RandomState(0).normal(size=[40, 2]).astype("float32")
+    with pytest.raises(DivergenceError, match="of round 6"):
+        gan.fit(
+            pixels,
+            batch_size=8,
+            epochs=2,
+            verbose=0,
+            callbacks=[Guard(every=3, directory=tmp_path)],
+        )
+    assert steps_of(tmp_path) == {6: (1, 0)}
+
+
+def test_a_checkpoint_without_a_guards_facts_is_of_a_run_without_rollbacks(new, tmp_path):
+    gan = new()
+    train(gan, Checkpoint(tmp_path), epochs=1)
+    (path,) = checkpoints(tmp_path)
+    facts = json.loads((path / "progress.json").read_text())
+    assert facts.pop("setbacks") == {"rollbacks": 0, "rounds_lost": 0, "rate_scales": [1.0, 1.0]}
+    (path / "progress.json").write_text(json.dumps(facts))
+    train(gan, Checkpoint(tmp_path))
+    assert (gan.rounds, gan.setbacks.rollbacks) == (10, 0)
+
+
+def test_checkpoints_are_the_same_with_and_without_a_guard(new, tmp_path):
+    gan = new()
+    train(gan, Checkpoint(tmp_path / "without"), epochs=1)
+    assert gan.monitor is None
+    new()
+    train(gan, Checkpoint(tmp_path / "with"), Guard(), epochs=1)
+    assert gan.monitor is not None
+    (without,), (guarded,) = (contents(tmp_path / name) for name in ("without", "with"))
+    assert without["variables"] == guarded["variables"]
+    train(gan, Checkpoint(tmp_path / "with"))  # Resumes without one.
+    assert gan.monitor is None
+    assert gan.rounds == 10
+
+
+def test_events_have_a_line_each_and_scores_none_that_were_undone(tiny, new, tmp_path):
+    gan = new(6)
+    log = tgs.callbacks.RunLog(tmp_path)
+    score = tgs.callbacks.Evaluate(tiny.MeanScore(), every=1, weights="live")
+    news, _ = train(gan, log, score, Guard("rollback", every=3, rate_factor=0.5))
+    (line,) = tiny.lines(tmp_path / "events.jsonl")
+    assert line.pop("seconds") > 0
+    text = line.pop("text")
+    assert "round 6, evaluation 1 of 1" in text and "Back to round 3, rollback 1 of 3" in text
+    rates = line.pop("learning_rates")
+    np.testing.assert_allclose(rates, [(0.05 - 0.04 * 3 / 100) / 2, 0.01], rtol=1e-6)
+    assert line.pop("fault")["player"] == "generator"
+    assert line == {"event": "rollback", "step": 3, "restored": 3, "rounds_lost": 3}
+    scores = tiny.lines(tmp_path / "metrics.jsonl")
+    assert [each["step"] for each in scores] == [1, 2, 3, 4, 5, 6, 7]
+    assert all(np.isfinite(each["value"]) for each in scores)
+    # What the undone rounds cost is counted.
+    assert [each["field_evaluations"] for each in scores] == [1, 2, 3, 7, 8, 9, 10]
+    shown = tiny.events(tmp_path / "tensorboard")
+    assert ("epoch/field_angle", 7) in shown
+    assert shown["epoch/field_evaluations", 7] == 10
+    # Another run keeps them under another name.
+    train(new(), tgs.callbacks.RunLog(tmp_path), epochs=1)
+    assert not (tmp_path / "events.jsonl").exists()
+    assert len(tiny.lines(tmp_path / "events.former-1.jsonl")) == 1
+
+
+def test_a_stop_is_logged_and_printed(tiny, new, tmp_path, capsys):
+    gan = new(2)
+    with pytest.raises(DivergenceError, match="generator's loss in round 2"):
+        train(gan, tgs.callbacks.RunLog(tmp_path), Guard())
+    (line,) = tiny.lines(tmp_path / "events.jsonl")
+    assert (line["event"], line["step"], line["fault"]["kind"]) == ("stop", 0, "loss")
+    assert line["text"] in capsys.readouterr().out
+
+
+def test_other_callbacks_see_finite_numbers_only(new):
+    gan = new(5)
+    seen = []
+
+    class Look(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(finite(gan) and all(map(np.isfinite, logs.values())))
+
+    terminate = keras.callbacks.TerminateOnNaN(raise_error=True)
+    _, history = train(gan, Look(), terminate, Guard("rollback", every=2))
+    assert seen == [True] * 10
+    assert all(np.isfinite(values).all() for values in history.values())
+
+
+def test_an_average_in_use_at_an_epochs_end_is_not_taken_for_the_weights(new, tmp_path):
+    gan = new(6)
+    swap = tgs.callbacks.SwapWeights("ema", swap_on_epoch=True)
+    with pytest.raises(DivergenceError, match="of round 5"):
+        train(gan, swap, Checkpoint(tmp_path), Guard())
+    state = numbers(gan)
+    assert gan.weights_in_use.current == "live"
+    disturb(gan)
+    Checkpoint(tmp_path).resume(gan)
+    assert same(gan, state)
+    live, ema = gan.sample(3), gan.sample(3, weights="ema")
+    assert np.isfinite(ema).all() and not np.array_equal(live, ema)
+
+
+def test_an_interrupted_restoration_is_finished_first(new, monkeypatch):
+    from tfgan_stab.callbacks.good_state import GoodState
+
+    gan = new(3)
+    write, calls = GoodState._write, []
+
+    def interrupted(self):
+        calls.append(self.round)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        write(self)
+
+    monkeypatch.setattr(GoodState, "_write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(gan, Guard("rollback", every=1))
+    assert calls == [2, 2]
+    assert (gan.rounds, finite(gan)) == (2, True)
+
+
+def test_what_no_round_shows_is_found_when_a_copy_is_taken(new):
+    gan = new()
+
+    class Spoil(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if gan.rounds == 3:
+                average.assign(np.full(average.shape, np.inf))
+
+    average = gan._averages["ema"].weights[0]
+    with pytest.raises(
+        DivergenceError, match=f"Received: '{average.path}' after round 4.*of round 2"
+    ):
+        train(gan, Spoil(), Guard(every=2))
+    assert finite(gan)
+
+
+def test_a_model_that_is_not_finite_is_refused_before_it_trains(new):
+    gan = new()
+    gan.discriminator.trainable_variables[0].assign(np.full([2, 5], np.nan))
+    with pytest.raises(ValueError, match="finite to begin with. Received: 'judge/first/kernel'"):
+        train(gan, Guard())
+
+
+def test_several_guards_are_refused(new):
+    with pytest.raises(ValueError, match="One guard watches a run. Received: 2"):
+        train(new(), Guard(), Guard())
+
+
+def test_a_model_that_cannot_be_watched_is_refused():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(TypeError, match="expects a tgs.GAN. Received: Sequential"):
+        model.fit(np.ones([2, 1]), np.ones([2, 1]), callbacks=[Guard()], verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        ("policy", "restart", "`policy` must be \"stop\".*Received: 'restart'"),
+        *(
+            ("every", v, "`every` must be a number of rounds.*>= 1.*Use 100")
+            for v in (0, 1.5, "epoch", True)
+        ),
+        *(
+            ("max_rollbacks", v, "`max_rollbacks` must be.*integer >= 1.*Use 3")
+            for v in (0, -1, None)
+        ),
+        *(("collapse_rounds", v, "`collapse_rounds` must be.*>= 1.*Use 200") for v in (0, 2.0)),
+        *(
+            ("rate_factor", v, r"`rate_factor` must be a number in \(0, 1\]")
+            for v in (0, 1.1, "half", np.nan)
+        ),
+        *(
+            ("collapse_ratio", v, r"`collapse_ratio` must be.*in \(0, 1\)\.")
+            for v in (0.0, 1.0, -1, None, True)
+        ),
+    ],
+)
+def test_settings_out_of_range_are_refused(setting, value, message):
+    with pytest.raises(ValueError, match=message):
+        Guard(**{setting: value})

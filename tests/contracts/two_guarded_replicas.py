@@ -1,0 +1,112 @@
+"""Spoils one of two replicas and looks what a guard does; run by `test_replicas.py`."""
+
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+
+from schemes import SCHEMES  # noqa: E402
+
+import tfgan_stab as tgs  # noqa: E402
+from tfgan_stab.callbacks.divergence_error import DivergenceError  # noqa: E402
+
+STRATEGY = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+ROWS, ROUNDS = 8, 6
+layers = keras.layers
+
+
+def networks():
+    generator = keras.Sequential(
+        [keras.Input((3,)), layers.Dense(6), layers.BatchNormalization(), layers.Dense(2)]
+    )
+    discriminator = keras.Sequential(
+        [keras.Input((2,)), layers.SpectralNormalization(layers.Dense(6, "tanh")), layers.Dense(1)]
+    )
+    return generator, discriminator
+
+
+def make(name, jit_compile=False):
+    with STRATEGY.scope():
+        keras.utils.set_random_seed(1)
+        gan = tgs.GAN(*networks(), latents=3)
+        schedule = keras.optimizers.schedules.PolynomialDecay(0.05, 100, 0.01)
+        gan.compile(
+            keras.optimizers.Adam(schedule),
+            keras.optimizers.Adam(0.02),
+            scheme=SCHEMES[name][0],
+            averages={"ema": tgs.ExponentialAverage(0.5)},
+            jit_compile=jit_compile,
+            seed=2,
+        )
+    return gan
+
+
+def data(name, spoiled=None):
+    """Batches; of the spoiled round's, a row of the second replica is not a number."""
+    found = np.random.RandomState(0).normal(size=[ROUNDS, ROWS * SCHEMES[name][0].parts, 2])
+    if spoiled is not None:
+        found[spoiled - 1, -1, 0] = np.nan
+    return tf.data.Dataset.from_tensor_slices(found.astype("float32"))
+
+
+def check_copies(gan):
+    for variable in [*gan.variables, *gan.monitor._record.weights, *gan.monitor._former.weights]:
+        copies = [v.numpy() for v in STRATEGY.experimental_local_results(variable.value)]
+        synced = variable.value.synchronization != tf.VariableSynchronization.ON_READ
+        if synced and any(np.any(copy != copies[0]) for copy in copies):
+            sys.exit(f"copies of {variable.path} differ")
+
+
+def check(name, jit_compile):
+    gan = make(name, jit_compile)
+    news = []
+    gan.listeners = [news.append]
+    guard = tgs.callbacks.DivergenceGuard("rollback", every=2)
+    history = gan.fit(data(name, 4), verbose=0, callbacks=[guard]).history
+    (event,) = news
+    fault = event.facts["fault"]
+    # Only the second replica's loss is spoiled, and it is what is named.
+    assert (fault["player"], fault["kind"], fault["round"]) == ("discriminator", "loss", 4), fault
+    assert fault["evaluation"] == (SCHEMES[name][0].parts if "alternating" in name else 1), fault
+    assert (event.round, gan.rounds) == (2, 4), event
+    assert all(np.isfinite(v.numpy()).all() for v in gan.variables)
+    assert all(np.isfinite(values).all() for values in history.values()), history
+    rates = [float(tf.convert_to_tensor(o.learning_rate)) for o in gan.optimizers]
+    np.testing.assert_allclose(rates, [(0.05 - 0.04 * 4 / 100) / 2, 0.01], rtol=1e-5)
+    check_copies(gan)
+
+
+def check_equality(name):
+    """A guard that never acts changes nothing; one that stops leaves what it found."""
+    found = []
+    for guards in ([], [tgs.callbacks.DivergenceGuard(every=2)]):
+        gan = make(name)
+        history = gan.fit(data(name), verbose=0, callbacks=guards).history
+        metrics = {id(v) for m in gan.metrics for v in m.variables}
+        found.append([v.numpy() for v in gan.variables if id(v) not in metrics])
+    assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))
+    assert 0 <= history["accuracy_on_reals"][0] <= 1
+    assert 0 < history["spread_ratio"][0] < 100
+    try:
+        gan.fit(data(name, 1), verbose=0, callbacks=[tgs.callbacks.DivergenceGuard()])
+    except DivergenceError as error:
+        assert error.round == ROUNDS, error
+    else:
+        sys.exit("not stopped")
+    assert all(
+        np.array_equal(v.numpy(), w)
+        for v, w in zip([v for v in gan.variables if id(v) not in metrics], found[1], strict=True)
+    )
+
+
+for case in sys.argv[1:]:
+    name, xla = case.split(":")
+    check(name, {"auto": "auto", "off": False}[xla])
+    if name == "simultaneous":
+        check_equality(name)
+    print(f"{case} is guarded")

@@ -1,0 +1,18 @@
+"""What a run ends with that has diverged; imports nothing, so that programs can catch it early."""
+
+import pathlib
+from typing import Any
+
+
+class DivergenceError(RuntimeError):
+    """A run that has diverged. The model holds its last good state.
+
+    Attributes:
+        fault: What was not finite, and where.
+        round: Rounds done in the state that the model holds.
+        path: The checkpoint that was written of it; `None` without a directory.
+    """
+
+    def __init__(self, message: str, fault: Any, round: int, path: pathlib.Path | None):
+        super().__init__(message)
+        self.fault, self.round, self.path = fault, round, path

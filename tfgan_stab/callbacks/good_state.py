@@ -1,0 +1,54 @@
+"""A copy in memory of everything a run needs to go on from a round."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgan_stab import distribution, setbacks
+from tfgan_stab.callbacks.checkpointing import owned_variables
+from tfgan_stab.fitting import Progress
+from tfgan_stab.swapping import LIVE
+
+
+class GoodState:
+    """What a checkpoint would hold of a round, and the means of the epoch so far.
+
+    Args:
+        gan: The model, between two rounds.
+        progress: How far the run is.
+    """
+
+    def __init__(self, gan: Any, progress: Progress):
+        self._gan = gan
+        self._variables = [v for owned in owned_variables(gan).values() for v in owned]
+        self._metrics = [v for metric in gan.metrics for v in metric.variables]
+        self._rate_scales = setbacks.rate_scales(gan)
+        self.progress = progress
+        self.round = gan.rounds
+        with gan.using(LIVE):
+            self._values = distribution.read(self._variables)
+        self._means = distribution.read(self._metrics)
+
+    @property
+    def unsound(self) -> keras.Variable | None:
+        """The first variable that is not finite; `None` if all are."""
+        places = [i for i, value in enumerate(self._values) if value.dtype.is_floating]
+        finite = [tf.reduce_all(tf.math.is_finite(self._values[i])) for i in places]
+        wrong = np.flatnonzero(~tf.stack(finite).numpy())
+        return self._variables[places[wrong[0]]] if len(wrong) else None
+
+    def restore(self) -> None:
+        """Makes the model, its optimizers and its means what they were."""
+        self._gan.weights_in_use.switch(LIVE)
+        try:
+            self._write()
+        except KeyboardInterrupt:
+            self._write()  # Half a state is no state: all of it first.
+            raise
+
+    def _write(self) -> None:
+        distribution.write(self._variables, self._values)
+        distribution.write(self._metrics, self._means)
+        setbacks.set_rate_scales(self._gan, self._rate_scales)
