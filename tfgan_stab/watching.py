@@ -14,6 +14,7 @@ from tfgan_stab.game.field import Evaluation
 from tfgan_stab.game.players import BOTH, Players
 
 LOSS, SLOPE, PENALIZED, WEIGHT, STATE = "loss", "slope", "penalized slope", "weight", "state"
+PENALTY = "penalty"
 
 
 class Point(NamedTuple):
@@ -21,9 +22,10 @@ class Point(NamedTuple):
 
     Attributes:
         player: "generator" or "discriminator".
-        kind: "loss"; "slope" (of the loss); "penalized slope" (after a penalty is paid); "weight"
-            (at trial points too); or "state" (batch statistics and the like).
-        variable: The Keras path of the variable; `None` for a loss.
+        kind: "loss" (without penalties); "penalty" (on a loss); "slope" (of both); "penalized slope"
+            (after a penalty on slopes is paid); "weight" (at trial points too); or "state" (batch
+            statistics and the like).
+        variable: The Keras path of the variable, or the penalty's name; `None` for a loss.
         evaluation: The round's evaluation of the field that it belongs to or follows, from 1.
         part: The minibatch of that evaluation, from 1.
     """
@@ -94,6 +96,10 @@ class WatchedRound:
             if loss is not None:
                 own = distribution.weighted(loss, self._share)
                 self._add(name, LOSS, [None], tf.math.is_finite(own)[None])
+        for name, player, value in zip(*self._monitor.penalties, evaluation.paid, strict=True):
+            if value is not None:
+                own = distribution.weighted(value, self._share)
+                self._add(player, PENALTY, [name], tf.math.is_finite(own)[None])
         squares = {n: self._watch(n, SLOPE, own) for n, own in zip(BOTH, slopes, strict=True)}
         squares.update(self.paid(slopes, paid))
         for name, own in zip(BOTH, paid, strict=True):
@@ -153,10 +159,11 @@ class WatchedRound:
             slopes, squares = zip(*(self._slopes[name] for name in BOTH), strict=True)
             self._monitor.measure_angle(Players(*slopes), tf.reduce_sum(tf.concat(squares, 0)))
         if self._outputs is not None and self._monitor.boundary is not None:
-            outputs, boundary = self._outputs[1], self._monitor.boundary
+            outputs, sign = self._outputs[1], self._monitor.sign_of_real
+            boundary = sign * self._monitor.boundary
             for name, right in (
-                ("reals", outputs.real_logits > boundary),
-                ("fakes", outputs.fake_logits < boundary),
+                ("reals", sign * outputs.real_logits > boundary),
+                ("fakes", sign * outputs.fake_logits < boundary),
             ):
                 found = distribution.weighted(health.share(right), self._share)
                 means[f"accuracy_on_{name}"].update_state(found)

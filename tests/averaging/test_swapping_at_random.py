@@ -1,4 +1,4 @@
-"""Whatever is done in whatever order, and wherever it fails: training is as if never swapped."""
+"""In whatever order users swap, and wherever it fails: training goes on as if they never had."""
 
 import keras
 import numpy as np

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 import tfgan_stab as tgs
 from tfgan_stab.callbacks.checkpointing import checkpoints
+from tfgan_stab.callbacks.periodic import Measurement
 
 Checkpoint = tgs.callbacks.Checkpoint
 EPOCHS, STEPS = 3, 4
@@ -52,7 +53,11 @@ def test_killed_twice_and_resumed_a_run_ends_bit_for_bit_as_if_it_had_not_been(
     for kill in (5, 10, None):
         tiny.put_back(image_gan, start)
         image_gan.listeners.append(
-            lambda news: scores.update({(news.round, news.weights): news._replace(seconds=0)})
+            lambda news: (
+                scores.update({(news.round, news.weights): news._replace(seconds=0)})
+                if isinstance(news, Measurement)
+                else None
+            )
         )
         callbacks = [
             Checkpoint(tmp_path, every),

@@ -125,8 +125,7 @@ class AveragedWeights(keras.layers.Layer):
         new = self._cast(new)
 
         def mixed() -> list[tf.Tensor]:
-            # Not (1 - share) old + share new: rounded, the two would not add up to one, and the
-            # average of weights that stand still would be off by 6e-8 / share of them.
+            # Exactly `own` where a weight stands still: (1 - share) own + share new would not be.
             return [
                 value if copied else own + tf.cast(share, own.dtype) * (value - own)
                 for own, value, copied in zip(old, new, self._copied, strict=True)

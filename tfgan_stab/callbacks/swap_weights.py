@@ -11,7 +11,8 @@ class SwapWeights(keras.callbacks.Callback):
     """Evaluates and predicts with an average of the generator's weights instead of the live ones.
 
     The average is in use from begin to end of `evaluate` (validation inside `fit` included) and
-    `predict`. Afterwards the trained weights are back bit for bit, also after an exception.
+    `predict`. Afterwards the trained weights are back bit for bit, also after an exception. Where
+    the average is of the discriminator's weights too, both networks are swapped.
 
     Args:
         average: Name of the average, as given to `compile(averages={...})`.
