@@ -259,3 +259,27 @@ def test_slopes_that_a_penalty_spoils_are_called_penalized(penalty):
     point = caught.value.fault.point
     assert point.player == ("generator" if penalty == "consensus" else "discriminator")
     assert caught.value.fault.round == 1
+
+
+class SpoiledPenalty:
+    """A penalty on the discriminator's outputs that is no number when the data are far away."""
+
+    payers, interval, looks_at = ("discriminator",), 1, ()
+
+    def draw(self, count, example_shape, latent_shape, key):
+        return ()
+
+    def terms(self, scene, draws):
+        far = tf.reduce_max(scene.reals) > 50.0
+        value = tf.reduce_mean(scene.real_logits**2)
+        return tgs.Players(None, tf.where(far, np.nan, value))
+
+
+def test_a_penalty_on_a_loss_is_named():
+    gan, _ = make("simultaneous", penalties=[SpoiledPenalty()])
+    rows = np.random.RandomState(0).normal(size=[6, 8, 2]).astype("float32")
+    rows[3] += 100.0
+    data = tf.data.Dataset.from_tensor_slices(rows)
+    with pytest.raises(DivergenceError, match="discriminator's penalty of 'spoiled_penalty' in"):
+        gan.fit(data, verbose=0, callbacks=[Guard(every=1)])
+    assert gan.rounds == 3

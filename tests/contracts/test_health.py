@@ -1,5 +1,7 @@
 """What the logs say of a game's health is what a plain NumPy program finds."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -94,10 +96,13 @@ def test_every_number_is_that_of_a_naive_program(name):
     assert expected[1]["field_angle"] > 1
 
 
+LOWER_IS_REAL = dataclasses.replace(losses.get("least_squares"), larger_is_real=False)
+
+
 @pytest.mark.parametrize(
     ("loss", "line"),
     [("hinge", 0.0), ("minimax", 0.0), ("least_squares", 0.5), ("wasserstein", None)]
-    + [("relativistic_average", None)],
+    + [("relativistic_average", None), (LOWER_IS_REAL, 0.5)],
 )
 def test_accuracy_counts_from_the_line_that_the_loss_draws(loss, line):
     assert losses.get(loss).boundary == line
@@ -116,8 +121,9 @@ def test_accuracy_counts_from_the_line_that_the_loss_draws(loss, line):
     if line is None:
         assert not any("accuracy" in name for name in logs)
         return
-    assert logs["accuracy_on_reals"] == [np.mean(data > line)]
-    assert logs["accuracy_on_fakes"] == [float(0.2 < line)]
+    lower = loss is LOWER_IS_REAL
+    assert logs["accuracy_on_reals"] == [np.mean(data < line if lower else data > line)]
+    assert logs["accuracy_on_fakes"] == [float(0.2 > line if lower else 0.2 < line)]
 
 
 @pytest.mark.parametrize("shape", [(7, 3), (5, 4, 2, 1), (2, 6)])
