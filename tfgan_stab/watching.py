@@ -22,9 +22,9 @@ class Point(NamedTuple):
 
     Attributes:
         player: "generator" or "discriminator".
-        kind: "loss" (without penalties); "penalty" (on a loss); "slope" (of both); "penalized slope"
-            (after a penalty on slopes is paid); "weight" (at trial points too); or "state" (batch
-            statistics and the like).
+        kind: "loss" (without penalties); "penalty" (on a loss); "slope" (of both); "penalized
+            slope" (after a penalty on slopes is paid); "weight" (at trial points too); or "state"
+            (batch statistics and the like).
         variable: The Keras path of the variable, or the penalty's name; `None` for a loss.
         evaluation: The round's evaluation of the field that it belongs to or follows, from 1.
         part: The minibatch of that evaluation, from 1.

@@ -100,13 +100,13 @@ class BestCheckpoint(keras.callbacks.Callback):
             self._make_way()
         self._kept = {folder: self._found(folder) for folder in _folders(self.directory)}
         self._saved, self._step_at_start = None, 0
-        self._epoch, self._epoch_began = 0, self.model.rounds
+        self._epoch, self._epoch_began = 0, self.model.rounds_played
         self.model.listeners.append(self.hear)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Notes where the epoch began."""
         self._epoch = epoch
-        self._epoch_began = self.model.rounds - self._step_at_start
+        self._epoch_began = self.model.rounds_played - self._step_at_start
         self._step_at_start = 0
 
     def on_train_end(self, logs: Any = None) -> None:
@@ -172,7 +172,7 @@ class BestCheckpoint(keras.callbacks.Callback):
             shutil.rmtree(draft, ignore_errors=True)
 
     def _progress(self) -> Progress:
-        step, steps = self.model.rounds - self._epoch_began, self.params["steps"]
+        step, steps = self.model.rounds_played - self._epoch_began, self.params["steps"]
         finished = step and (steps is None or step >= steps)
         return Progress(self._epoch + 1, 0) if finished else Progress(self._epoch, step)
 
