@@ -29,7 +29,7 @@ ORDER = [
     "penalizing",
     "round",
     "batching",
-    "batching",
+    "floor_check",
     "exactness",
     "layer_check",
     "derivatives",

@@ -324,7 +324,8 @@ class GAN(KerasWorkflows, Sampling):
             if value is not None:
                 mean.update_state(value)
         for mean in self.top_k_means:
-            mean.update_state(self.equipment.k(parts[0], rounds, epochs))
+            times = self.top_k.times_shrunk(rounds, epochs)  # type: ignore[union-attr]
+            mean.update_state(self.top_k.k(game.rows // self.scheme.parts, times))
         return self.get_metrics_result()
 
     def _commit(self, game: Round, params: Players, scheme_state: Any) -> None:
