@@ -55,12 +55,12 @@ class Equipment(NamedTuple):
         return top_k.rounded(own / replicas)
 
     def _drawn(self, penalty: LossPenalty, batch: Batch) -> Callable[..., Any]:
-        shapes = [
+        example, latent = (
             [size if size is not None else tf.shape(values)[axis] for axis, size in sizes]
             for values in (batch.reals, batch.latents)
             for sizes in [list(enumerate(values.shape))[1:]]
-        ]
-        return lambda count, key: penalty.draw(count, *shapes, key)
+        )
+        return lambda count, key: penalty.draw(count, example, latent, key)
 
 
 def own_rows(sampler: Callable[..., Any], count: Any, key: tf.Tensor) -> Any:

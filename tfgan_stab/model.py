@@ -323,9 +323,10 @@ class GAN(KerasWorkflows, Sampling):
         for mean, value in zip(self.penalty_means, game.penalty_values, strict=True):
             if value is not None:
                 mean.update_state(value)
-        for mean in self.top_k_means:
-            times = self.top_k.times_shrunk(rounds, epochs)  # type: ignore[union-attr]
-            mean.update_state(self.top_k.k(game.rows // self.scheme.parts, times))
+        if self.top_k is not None:
+            times = self.top_k.times_shrunk(rounds, epochs)
+            k = self.top_k.k(game.rows // self.scheme.parts, times)
+            self.top_k_means[0].update_state(k)
         return self.get_metrics_result()
 
     def _commit(self, game: Round, params: Players, scheme_state: Any) -> None:

@@ -33,3 +33,18 @@ def test_two_replicas_with_half_batches_train_as_one(cases):
     assert done.returncode == 0, done.stderr[-3000:]
     for case in cases:
         assert f"{case} agrees" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.multi_device
+def test_replicas_choose_their_most_real_fakes_each_for_itself_or_all_together():
+    done = subprocess.run(
+        [sys.executable, str(PROGRAM.with_name("two_replicas_top_k.py"))],
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    said = ["replica agrees", "global agrees", "all is plain", "uneven rows are fine"]
+    assert done.stdout.splitlines() == said

@@ -209,6 +209,20 @@ def test_the_generators_slope_is_the_plain_one_of_the_kept_fakes(loss, compute):
     assert_close(found.losses.discriminator, whole.losses.discriminator, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
+@pytest.mark.parametrize("name", sorted(losses.LOSSES))
+def test_keeping_all_is_the_plain_field_bit_for_bit(name, jit_compile):
+    networks = pair(layers.BatchNormalization())
+    params, state, batch = stage(networks)
+    plain, kept = (
+        tf.function(field_of(networks, name, rule), jit_compile=jit_compile, autograph=False)
+        for rule in (None, tgs.TopK())
+    )
+    expected = plain(params, state, batch)
+    found = kept(params, state, batch._replace(kept=tf.constant(8)))
+    assert_close(found, expected, rtol=0, atol=0)
+
+
 def test_dropped_fakes_have_no_slope_at_all_along_their_latents():
     networks = pair()
     params, state, batch = stage(networks)
@@ -436,7 +450,10 @@ def test_a_floor_above_the_batch_is_refused(kind, scheme):
         "known": (tf.data.Dataset.from_tensor_slices(points.reshape(2, rows, 2)), {}),
         "unknown": (tf.data.Dataset.from_tensor_slices(points).batch(rows), {}),
         "ours": (tgs.data.mixture(batch_size=8), {"steps_per_epoch": 2}),
-        "generator": ((points[:rows] for _ in range(2)), {"steps_per_epoch": 2, "shuffle": False}),
+        "generator": (
+            ((points[:rows],) for _ in range(2)),
+            {"steps_per_epoch": 2, "shuffle": False},
+        ),
         "one batch": (points[:rows], {"batch_size": 100}),
     }[kind]
     gan = compiled(rule, scheme=scheme)
