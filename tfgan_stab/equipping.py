@@ -44,6 +44,12 @@ class Equipment(NamedTuple):
             draws=tuple(draws), due=tuple(due), kept=self._kept(batch, rounds, epochs)
         )
 
+    def k(self, rows: tf.Tensor, rounds: tf.Tensor, epochs: tf.Tensor) -> list[tf.Tensor]:
+        """Returns top-k's k for so many fakes of all replicas, float64; nothing without top-k."""
+        if self.selection is None:
+            return []
+        return [self.selection.k(rows, self.selection.times_shrunk(rounds, epochs))]
+
     def _kept(self, batch: Batch, rounds: tf.Tensor, epochs: tf.Tensor) -> tf.Tensor | None:
         if self.selection is None:
             return None

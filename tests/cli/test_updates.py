@@ -94,7 +94,10 @@ def test_wgan_gp_brings_its_loss(command, tmp_path, monkeypatch):
         ("training.train.top_k = 0.5", "`top_k` must be a tgs.TopK"),
     ],
 )
-def test_wrong_settings_of_top_k_are_refused(command, tmp_path, setting, message):
+def test_wrong_settings_of_top_k_are_refused_before_training(
+    command, tmp_path, monkeypatch, setting, message
+):
+    monkeypatch.setattr(training.GAN, "fit", lambda *_, **__: None)
     with pytest.raises((ValueError, TypeError), match=message):
         swapped(command, tmp_path / "run", "top_k", setting)
 

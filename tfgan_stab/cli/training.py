@@ -12,6 +12,7 @@ from tfgan_stab.cli.report import report
 from tfgan_stab.cli.workdir import Workdir
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.files import replacing
+from tfgan_stab.floor_check import check_floor
 from tfgan_stab.game.pair import Pair
 from tfgan_stab.game.penalties.contract import LossPenalty, SlopePenalty
 from tfgan_stab.game.top_k import TopK
@@ -106,6 +107,7 @@ def train(
     )
     gan.weights_in_use.check(weights)
     _check_data(data, gan.pair)
+    check_floor(gan, data)
     measures = [make(real=data) for make in scores]
     followers: list[keras.callbacks.Callback] = [_Begun(begun), callbacks.RunLog(workdir.path)]
     if measures:
