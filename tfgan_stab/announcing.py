@@ -62,6 +62,8 @@ def headline(gan: Any) -> str:
     cost = f"{gan.scheme.evaluations} field evaluation(s)"
     if gan.penalties:
         cost += f" and the derivatives of {gan.penalties}"
+    if gan.top_k:
+        cost += f" with {gan.top_k}"
     return (
         f"GAN: {gan.scheme!r}, {cost} a round; XLA: {gan.compilation.scope} "
         f"({gan.compilation.reason}) {replicas} replica(s), {', '.join(gan.precision)}."

@@ -33,9 +33,6 @@ class Equipment(NamedTuple):
             part: The minibatch's number in its round.
             rounds: int64 scalar, rounds done before this one.
             epochs: int64 scalar, epochs done.
-
-        Raises:
-            ValueError: If the batch is smaller than top-k's floor.
         """
         draws, due = [], []
         for number, penalty in enumerate(self.penalties):
@@ -47,24 +44,19 @@ class Equipment(NamedTuple):
             draws=tuple(draws), due=tuple(due), kept=self._kept(batch, rounds, epochs)
         )
 
-    def k(self, batch: Batch, rounds: tf.Tensor, epochs: tf.Tensor) -> tf.Tensor:
-        """Returns top-k's k for all replicas together, a float64 scalar."""
-        total = distribution.rows_of(batch.reals).total
-        return self._rule.k(total, self._rule.times_shrunk(rounds, epochs))
-
-    @property
-    def _rule(self) -> top_k.TopK:
-        return self.selection or top_k.TopK(decay=1.0)
+    def k(self, rows: tf.Tensor, rounds: tf.Tensor, epochs: tf.Tensor) -> list[tf.Tensor]:
+        """Returns top-k's k for so many fakes of all replicas, float64; nothing without top-k."""
+        if self.selection is None:
+            return []
+        return [self.selection.k(rows, self.selection.times_shrunk(rounds, epochs))]
 
     def _kept(self, batch: Batch, rounds: tf.Tensor, epochs: tf.Tensor) -> tf.Tensor | None:
         if self.selection is None:
             return None
-        rows, replicas = batch.reals.shape[0], distribution.num_replicas()
-        if rows is not None:
-            self.selection.check_batch(rows * replicas)
-        if self.selection.scope == "global":
-            return top_k.rounded(self.k(batch, rounds, epochs))
         times = self.selection.times_shrunk(rounds, epochs)
+        if self.selection.scope == "global":
+            return top_k.rounded(self.selection.k(distribution.rows_of(batch.reals).total, times))
+        replicas = distribution.num_replicas()
         own = self.selection.k(tf.shape(batch.reals)[0] * replicas, times)
         return top_k.rounded(own / replicas)
 

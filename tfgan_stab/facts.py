@@ -15,6 +15,7 @@ def of(gan: Any) -> dict[str, Any]:
     return {
         "scheme": repr(gan.scheme),
         "penalties": [repr(penalty) for penalty in gan.penalties],
+        "top_k": repr(gan.top_k) if gan.top_k else None,
         "field_evaluations_per_round": gan.scheme.evaluations,
         "parts_per_round": gan.scheme.parts,
         "loss": gan.loss_pair.name,

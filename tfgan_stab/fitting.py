@@ -15,6 +15,7 @@ from tfgan_stab.announcing import headline, images_per_round, young_averages
 from tfgan_stab.batching import check_divides
 from tfgan_stab.data.pixels import check_range
 from tfgan_stab.derivatives import check_once
+from tfgan_stab.floor_check import CheckFloor, check_floor
 from tfgan_stab.monitoring import Watcher, attend
 from tfgan_stab.swapping import LIVE
 
@@ -82,9 +83,10 @@ def _fit(
     verbose: Any = "auto",
     **kwargs: Any,
 ) -> keras.callbacks.History:
-    callbacks = [_CountEpochs(), *_in_order(callbacks)]
+    callbacks = [_CountEpochs(), CheckFloor(), *_in_order(callbacks)]
     _refuse_rate_setters(callbacks)
     _check_arrays(gan, x, y, kwargs.get("batch_size"))
+    check_floor(gan, x, kwargs.get("batch_size"))
     steps = _epoch_length(gan, x, steps_per_epoch)
     ordered = steps is not None and isinstance(x, tf.data.Dataset)
     resumed = _resumed(gan, callbacks, ordered)

@@ -327,11 +327,11 @@ class GAN(KerasWorkflows, Sampling):
         for mean, loss in zip(self.loss_means, game.losses, strict=True):
             if loss is not None:
                 mean.update_state(loss)
-        for mean, value in zip(self.penalty_means, game.penalty_values, strict=True):
+        k = self.equipment.k(game.rows // self.scheme.parts, rounds, epochs)
+        others = zip(self.penalty_means + self.top_k_means, game.penalty_values + k, strict=True)
+        for mean, value in others:
             if value is not None:
                 mean.update_state(value)
-        for mean in self.top_k_means:
-            mean.update_state(self.equipment.k(parts[0], rounds, epochs))
         return self.get_metrics_result()
 
     def _commit(self, game: Round, params: Players, scheme_state: Any) -> None:

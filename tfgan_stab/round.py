@@ -56,7 +56,7 @@ class Round:
         self._parts = parts
         self._state = state
         self._state_after: Players | None = None
-        self._chooses_globally = chooses_globally
+        self._chooses_globally = chooses_globally and distribution.num_replicas() > 1
         self._losses: dict[str, tf.Tensor] = {}
         self._paid: tuple = ()
         self._held = Players(None, None)

@@ -37,6 +37,9 @@ EXPECTED = {
         tgs.RungeKutta(tgs.RK4, batches="fresh"),
         (tgs.GeneratorGradientNorm(0.02),),
     ),
+    "r1": (tgs.Alternating(), (tgs.R1(10.0, interval=16),)),
+    "wgan_gp": (tgs.Alternating(), (tgs.GradientPenalty(10.0),)),
+    "top_k": (tgs.Alternating(), ()),
     "sgd": (tgs.Alternating(), ()),
     "ttur": (tgs.Alternating(), ()),
     "linear_decay": (tgs.Alternating(), ()),
@@ -83,6 +86,38 @@ def test_a_further_file_swaps_how_the_players_move(command, tmp_path, monkeypatc
     scheme, penalties = EXPECTED[name]
     assert (gan.scheme, gan.penalties) == (scheme, penalties)
     assert gan.averages == AVERAGES.get(name, {"ema": EMA})
+
+
+def test_top_k_goes_with_a_scheme_and_its_penalties(command, tmp_path, monkeypatch):
+    monkeypatch.setattr(training.GAN, "fit", lambda *_, **__: None)
+    files = [f"--gin_file=gin_configs/updates/{name}.gin" for name in ("ode_gan", "top_k")]
+    gan = run(command(tmp_path / "run", "top_k_every = 2000", "top_k_floor = 8", flags=files))
+    assert gan.top_k == tgs.TopK(decay=0.99, every=2000, floor=8)
+    assert (gan.scheme, gan.penalties) == EXPECTED["ode_gan"]
+
+
+def test_wgan_gp_brings_its_loss(command, tmp_path, monkeypatch):
+    monkeypatch.setattr(training.GAN, "fit", lambda *_, **__: None)
+    gan = swapped(command, tmp_path / "run", "wgan_gp")
+    assert gan.loss_pair is tgs.game.losses.wasserstein and gan.top_k is None
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("top_k_floor = 1.5", "`floor` must be a part of the batch"),
+        ("top_k_floor = 9", "`floor` must be at most the batch, 8 fakes.*Received: 9"),
+        ("top_k_decay = 2.0", "`decay` must be in"),
+        ("top_k_every = 'round'", '`every` must be "epoch" or a number of rounds'),
+        ("training.train.top_k = 0.5", "`top_k` must be a tgs.TopK"),
+    ],
+)
+def test_wrong_settings_of_top_k_are_refused_before_training(
+    command, tmp_path, monkeypatch, setting, message
+):
+    monkeypatch.setattr(training.GAN, "fit", lambda *_, **__: None)
+    with pytest.raises((ValueError, TypeError), match=message):
+        swapped(command, tmp_path / "run", "top_k", setting)
 
 
 # Files after one another, and what is left in force.
@@ -146,7 +181,10 @@ def test_ode_gan_follows_its_step_sizes(command, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["ode_gan", "lookahead_extragradient", "consensus", *AVERAGES])
+@pytest.mark.parametrize(
+    "name",
+    ["ode_gan", "lookahead_extragradient", "consensus", "r1", "wgan_gp", "top_k", *AVERAGES],
+)
 def test_a_swapped_file_trains(command, tmp_path, name):
     gan = swapped(command, tmp_path / "run", name)
     assert gan.rounds > 0

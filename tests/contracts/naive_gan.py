@@ -75,6 +75,38 @@ class NaiveGan:
         return [-(f + r) for f, r in zip(from_fakes, from_reals, strict=True)]
 
 
+class NaiveTopK(NaiveGan):
+    """The same game, in which the generator learns from `kept` fakes.
+
+    Args:
+        optimizers: The generator's and the discriminator's.
+        look_optimizers: Those for trial steps.
+        replicas: How many share the batch.
+    """
+
+    def __init__(self, optimizers, look_optimizers=None, replicas=1):
+        super().__init__(optimizers, look_optimizers)
+        self.kept = None
+        self.chosen = []
+        self.replicas = replicas
+
+    def slope(self, player, params, part):
+        if player == 0:
+            reals, latents = part
+            fakes, _ = forward(params[0], latents)
+            logits, _ = forward(params[1], fakes)
+            rows = self.best(logits[:, 0])
+            self.chosen.append(sorted(rows))
+            part = reals, latents[rows]
+        return super().slope(player, params, part)
+
+    def best(self, logits):
+        """Returns the rows of the most real fakes; each replica chooses among its own."""
+        replicas = np.split(np.arange(len(logits)), self.replicas)
+        own = self.kept // self.replicas
+        return np.concatenate([r[np.argsort(-logits[r], kind="stable")[:own]] for r in replicas])
+
+
 def forward(weights, inputs):
     a, bias_a, b, bias_b = weights
     hidden = np.tanh(inputs @ a + bias_a)

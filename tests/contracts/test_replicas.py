@@ -19,34 +19,39 @@ CASES.append("rk4_fresh:auto:first_stage")
 GROUPS = [CASES[first::4] for first in range(4)]
 
 
-@pytest.mark.slow
-@pytest.mark.multi_device
-@pytest.mark.parametrize("cases", GROUPS, ids="+".join)
-def test_two_replicas_with_half_batches_train_as_one(cases):
+def run(program, *cases):
+    """Runs a program of this folder in a process of its own, with two replicas on this CPU."""
     done = subprocess.run(
-        [sys.executable, str(PROGRAM), *cases],
+        [sys.executable, str(PROGRAM.with_name(program)), *cases],
         capture_output=True,
         text=True,
         timeout=500,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.multi_device
+@pytest.mark.parametrize("cases", GROUPS, ids="+".join)
+def test_two_replicas_with_half_batches_train_as_one(cases):
+    said = run(PROGRAM.name, *cases)
     for case in cases:
-        assert f"{case} agrees" in done.stdout
+        assert f"{case} agrees" in said
 
 
 @pytest.mark.slow
 @pytest.mark.multi_device
 def test_what_spoils_one_replica_is_named_and_undone_on_both():
-    program = PROGRAM.with_name("two_guarded_replicas.py")
     cases = ["simultaneous:off", "alternating_3:off", "rk4:auto"]
-    done = subprocess.run(
-        [sys.executable, str(program), *cases],
-        capture_output=True,
-        text=True,
-        timeout=500,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    said = run("two_guarded_replicas.py", *cases)
     for case in cases:
-        assert f"{case} is guarded" in done.stdout
+        assert f"{case} is guarded" in said
+
+
+@pytest.mark.slow
+@pytest.mark.multi_device
+def test_replicas_choose_their_most_real_fakes_each_for_itself_or_all_together():
+    said = ["replica agrees", "global agrees", "all is plain", "uneven rows are fine"]
+    assert run("two_replicas_top_k.py").splitlines() == said

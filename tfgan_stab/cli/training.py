@@ -12,8 +12,10 @@ from tfgan_stab.cli.report import report
 from tfgan_stab.cli.workdir import Workdir
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.files import replacing
+from tfgan_stab.floor_check import check_floor
 from tfgan_stab.game.pair import Pair
-from tfgan_stab.game.penalties.contract import SlopePenalty
+from tfgan_stab.game.penalties.contract import LossPenalty, SlopePenalty
+from tfgan_stab.game.top_k import TopK
 from tfgan_stab.model import GAN
 from tfgan_stab.swapping import LIVE
 from tfgan_stab.updates.scheme import Scheme
@@ -34,7 +36,8 @@ def train(
     latents: Any = 128,
     loss: Any = "non_saturating",
     scheme: Scheme | None = None,
-    penalties: Sequence[SlopePenalty] = (),
+    penalties: Sequence[LossPenalty | SlopePenalty] = (),
+    top_k: TopK | None = None,
     averages: Mapping[str, Average] | None = None,
     jit_compile: bool | str = "auto",
     seed: int = 0,
@@ -65,6 +68,7 @@ def train(
         loss: As in `GAN.compile`.
         scheme: As in `GAN.compile`.
         penalties: As in `GAN.compile`.
+        top_k: As in `GAN.compile`.
         averages: As in `GAN.compile`.
         jit_compile: As in `GAN.compile`.
         seed: Decides initial weights and noise, an integer. The data have a seed of their own.
@@ -100,12 +104,14 @@ def train(
         loss=loss,
         scheme=scheme,
         penalties=list(penalties),
+        top_k=top_k,
         averages=dict(averages or {}),
         jit_compile=jit_compile,
         seed=seed,
     )
     gan.weights_in_use.check(weights)
     _check_data(data, gan.pair)
+    check_floor(gan, data)
     measures = [make(real=data) for make in scores]
     followers: list[keras.callbacks.Callback] = [_Begun(begun), callbacks.RunLog(workdir.path)]
     if guard is not None:

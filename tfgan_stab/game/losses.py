@@ -7,7 +7,8 @@ over all logits, sums over the real and the fake term, and are minimised by thei
 
 A generator's loss takes `fake_weights` too, float `[batch]` with the mean 1 or `None`: what each
 fake counts for. With weights `batch / k` for k fakes and 0 for the others it is the mean over the k
-(top-k training); with ones it is the plain mean bit for bit.
+(top-k training); with ones it is the plain mean bit for bit. Where replicas choose the k together,
+it is over all of them that the weights have the mean 1.
 """
 
 import dataclasses
@@ -173,8 +174,14 @@ def relativistic_average_discriminator_loss(
 def relativistic_average_generator_loss(
     real_logits: tf.Tensor, fake_logits: tf.Tensor, fake_weights: tf.Tensor | None = None
 ) -> tf.Tensor:
-    """Returns the discriminator's loss with reals and fakes exchanged; both means are weighted."""
+    """Returns the discriminator's loss with reals and fakes exchanged; both means are weighted.
+
+    Departures: as the discriminator's. A replica that keeps no fake compares its reals with 0.
+    """
     fake_mean = _mean(fake_logits, fake_weights)
+    if fake_weights is not None:  # Their mean is 1 over all replicas; the inner mean is of one.
+        own = tf.cast(tf.reduce_mean(fake_weights), fake_mean.dtype)
+        fake_mean = tf.math.divide_no_nan(fake_mean, own)
     return _mean_softplus(tf.reduce_mean(real_logits) - fake_logits, fake_weights) + _mean_softplus(
         real_logits - fake_mean
     )

@@ -27,8 +27,11 @@ class TopK(Serializable):
 
     The discriminator learns from all. Nothing is differentiated through the choice. The choice is
     made anew at each evaluation of the generator's slope, from the outputs of that evaluation:
-    they are there already, and belong to the weights and the noise that are differentiated. k is a
-    real number, rounded down where it is used; logs show it.
+    they are there already, and belong to the weights and the noise that are differentiated. Where
+    D has several outputs for an example, their mean ranks it; where a loss says that lower ones
+    are more real (`larger_is_real`), the lowest are kept. k is a real number, rounded down where it
+    is used; logs show its mean over an epoch. It follows from the rounds or epochs done, which
+    checkpoints hold.
 
     Args:
         decay: What is kept of k at a time, in (0, 1]. The paper's gamma.
@@ -40,7 +43,8 @@ class TopK(Serializable):
         compute: "full" is the paper's method: all fakes go through both networks, and those that
             are left out have the weight 0. "selected" finds the k in a pass without derivatives,
             then passes them alone through both networks: fewer operations where k is small. It has
-            shapes that change with k, so XLA is out.
+            shapes that change with k, so XLA is out. Dropout draws other masks in that second pass,
+            and losses that depend on a layer's outputs are those of the k.
         with_batch_norm: Whether "selected" is wanted even where a network has batch normalization:
             the k then have other statistics than the whole batch, which is not the paper's method.
 
@@ -151,7 +155,7 @@ def check_selection(
             f"`top_k` must be a tgs.TopK(...) or None. Received: {rule!r}. Use "
             "tgs.TopK(decay=0.99, every='epoch', floor=0.5)."
         )
-    if not loss.takes_weights:
+    if rule.compute == "full" and not loss.takes_weights:
         raise ValueError(
             "Top-k needs a generator's loss that takes `fake_weights`, float [batch] with the mean "
             f"1. Received: {loss.generator!r}, which does not. Write def generator_loss(real_logits"
@@ -200,7 +204,7 @@ def weights(scores: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
 
     Args:
         scores: float `[batch]`, larger for more real. Of equal ones the first are kept.
-        kept: int32 scalar, k.
+        kept: int32 scalar, k >= 1; more than the batch keeps all.
 
     Returns:
         float `[batch]` of the scores' type, with the mean 1.
@@ -213,7 +217,8 @@ def weights(scores: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
     # Sorting all keeps shapes still while k shrinks. The rank is the place in the sorted order.
     order = tf.math.top_k(scores, k=count).indices
     ranks = tf.math.top_k(-order, k=count).indices
-    each = tf.cast(count, scores.dtype) / tf.cast(tf.maximum(kept, 1), scores.dtype)
+    kept = tf.maximum(tf.minimum(kept, count), 1)
+    each = tf.cast(count, scores.dtype) / tf.cast(kept, scores.dtype)
     return tf.where(ranks < kept, each, tf.zeros([], scores.dtype))
 
 

@@ -1,0 +1,203 @@
+"""Top-k with every scheme, against plain NumPy programs that choose by their own logits."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from naive_gan import Adam, NaiveTopK, Sgd
+from schemes import SCHEMES
+from test_penalties import finite_differences as naive_differences
+from test_scheme_contracts import (
+    BATCH,
+    RATES,
+    SEED,
+    assert_close,
+    make,
+    reals,
+    scheme_names,
+    train,
+    weights,
+)
+from test_scheme_contracts import float64 as float64
+
+import tfgan_stab as tgs
+from tfgan_stab.game import noise
+from tfgan_stab.updates.scheme import separate_looks
+
+ROUNDS = 4
+# 8, 4.8, 2.88, 2.4: kept are 8, 4, 2, 2.
+RULE = {"decay": 0.6, "every": 1, "floor": 0.3}
+KEPT = [8, 4, 2, 2]
+
+
+def played(name, params, data, sampler, kind=Sgd, rates=RATES):
+    """Both players' weights after the rounds of the naive program, and what it chose."""
+    scheme, make_play = SCHEMES[name]
+    looks = [kind(rate) for rate in rates] if separate_looks(scheme) else None
+    game = NaiveTopK([kind(rate) for rate in rates], looks)
+    play = make_play()
+    for number, (rows, kept) in enumerate(zip(data, KEPT, strict=True)):
+        game.kept = kept
+        parts = []
+        for part, own in enumerate(np.split(rows, scheme.parts)):
+            key = noise.key(SEED, noise.TRAINING, number, part)
+            parts.append((own, sampler(BATCH, key).numpy().astype("float64")))
+        params = play(game, params, parts)
+    return params, game.chosen
+
+
+@pytest.mark.parametrize(("optimizer", "compute"), [("sgd", "full"), ("adam", "selected")])
+@scheme_names
+def test_rounds_are_those_of_a_naive_program_that_chooses_at_each_evaluation_and_traced_once(
+    name, optimizer, compute
+):
+    gan = make(name, optimizer, top_k=tgs.TopK(**RULE, compute=compute))
+    traces = []
+    step = gan.train_step
+
+    def counted(data):
+        traces.append(1)
+        return step(data)
+
+    gan.train_step = counted
+    data = reals(name, ROUNDS)
+    kind = {"sgd": Sgd, "adam": Adam}[optimizer]
+    expected, _ = played(name, weights(gan), data, gan.latents, kind)
+    history = gan.fit(tf.data.Dataset.from_tensor_slices(data), verbose=0).history
+    tolerance = {"sgd": {"rtol": 1e-6, "atol": 1e-8}, "adam": {"rtol": 1e-4, "atol": 1e-5}}
+    assert_close(weights(gan), expected, **tolerance[optimizer])
+    np.testing.assert_allclose(history["top_k"], [np.mean([8, 4.8, 2.88, 2.4])], rtol=1e-6)
+    choices = 2 if "alternating" in repr(SCHEMES[name][0]).lower() else 1
+    assert gan._functions.field.experimental_get_tracing_count() == choices
+    assert len(traces) == 1
+
+
+def test_trial_points_choose_for_themselves():
+    rates = (2.0, 4.0)  # Large, so that the choice at a trial point is not that at the start.
+    gan = make("rk4", rates=rates, top_k=tgs.TopK(**RULE))
+    data = reals("rk4", ROUNDS)
+    expected, chosen = played("rk4", weights(gan), data, gan.latents, rates=rates)
+    rounds = [chosen[first : first + 4] for first in range(4, 16, 4)]
+    assert any(own[0] != other for own in rounds for other in own[1:])
+    assert_close(train(gan, data), expected, rtol=1e-6, atol=1e-8)
+
+
+# In a graph TensorFlow may reorder the sums of a larger round, as it does in that of `rk4_fresh`.
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("simultaneous", {"jit_compile": False}),
+        ("alternating_3", {"jit_compile": False}),
+        ("rk4", {"jit_compile": False}),
+        ("extragradient_separate", {"jit_compile": False}),
+        ("rk4_fresh", {"run_eagerly": True}),
+        pytest.param("alternating", {"jit_compile": True}, marks=pytest.mark.slow),
+        pytest.param("rk4", {"jit_compile": True}, marks=pytest.mark.slow),
+    ],
+)
+def test_keeping_all_is_the_plain_run_bit_for_bit(name, settings):
+    data = reals(name, 3)
+    plain, kept = (
+        train(make(name, "adam", top_k=rule, **settings), data)
+        for rule in (None, tgs.TopK(floor=1.0, every=1))
+    )
+    assert_close(plain, kept, rtol=0, atol=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["alternating_3", "rk4"])
+def test_eager_graph_and_xla_agree(name):
+    data = reals(name, ROUNDS)
+    rule = tgs.TopK(**RULE)
+    graph = train(make(name, "adam", top_k=rule), data)
+    eager = train(make(name, "adam", top_k=rule, run_eagerly=True), data)
+    gan = make(name, "adam", top_k=rule, jit_compile=True)
+    assert gan.compilation.scope in ("round", "field")
+    assert_close(eager, graph, rtol=1e-12)
+    assert_close(train(gan, data), graph, rtol=1e-4, atol=1e-5)
+
+
+# -- Together with penalties and averages ----------------------------------------------------------
+
+NAIVE = NaiveTopK((None, None))
+
+
+def one_round(**settings):
+    """The weights before and after a round that keeps 3 of 8, and its batch."""
+    rule = tgs.TopK(decay=0.1, every=1, floor=3, compute=settings.pop("compute", "full"))
+    gan = make("simultaneous", top_k=rule, **settings)
+    gan._round_counter.assign(1)  # Round 0 would keep all.
+    before, data = weights(gan), reals("simultaneous", 1)
+    latents = gan.latents(BATCH, noise.key(SEED, noise.TRAINING, 1, 0)).numpy().astype("float64")
+    return before, train(gan, data), (data[0], latents), gan
+
+
+def slope_of_kept(params, part, kept):
+    NAIVE.kept = kept
+    return NAIVE.slope(0, params, part)
+
+
+def squared_norm(params, part):
+    return sum(np.sum(g**2) for g in slope_of_kept(params, part, 3))
+
+
+def product_of_halves(params, part):
+    halves = [[values[first::2] for values in part] for first in (0, 1)]
+    even, odd = (slope_of_kept(params, half, 2) for half in halves)  # Half of 3, rounded up.
+    return sum(np.sum(a * b) for a, b in zip(even, odd, strict=True))
+
+
+def finite_differences(function, params, player, part):
+    return naive_differences(lambda moved: function(moved, part), params, player)
+
+
+@pytest.mark.parametrize("compute", ["full", "selected"])
+@pytest.mark.parametrize(
+    ("unbiased", "value"),
+    [(False, squared_norm), (True, product_of_halves)],
+    ids=["norm", "halves"],
+)
+def test_the_generators_gradient_norm_is_that_of_the_kept_fakes(unbiased, value, compute):
+    weight = 0.3
+    penalties = [tgs.GeneratorGradientNorm(weight, unbiased=unbiased)]
+    before, without, part, _ = one_round(compute=compute)
+    _, after, _, _ = one_round(compute=compute, penalties=penalties)
+    gradients = finite_differences(value, before, 1, part)
+    assert max(np.abs(g).max() for g in gradients) > 1e-3
+    for new, old, gradient in zip(after[1], without[1], gradients, strict=True):
+        np.testing.assert_allclose(new - old, -RATES[1] * weight * gradient, rtol=1e-5, atol=1e-9)
+    assert_close(after[:1], without[:1], rtol=0, atol=0)
+
+
+def test_consensus_is_of_the_kept_fakes():
+    weight = 0.2
+    before, without, part, _ = one_round()
+    _, after, _, _ = one_round(penalties=[tgs.Consensus(weight)])
+
+    def half_squared_field(params, part):
+        discriminator = NAIVE.slope(1, params, part)
+        return (squared_norm(params, part) + sum(np.sum(g**2) for g in discriminator)) / 2
+
+    for player, rate in enumerate(RATES):
+        gradients = finite_differences(half_squared_field, before, player, part)
+        for new, old, gradient in zip(after[player], without[player], gradients, strict=True):
+            np.testing.assert_allclose(new - old, -rate * weight * gradient, rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize("compute", ["full", "selected"])
+def test_penalties_on_the_discriminator_and_averages_are_those_of_a_run_without_top_k(compute):
+    settings = {
+        "penalties": [tgs.R1(2.0), tgs.R2(1.0), tgs.GradientPenalty(1.0)],
+        "averages": {"ema": tgs.ExponentialAverage(0.75)},
+    }
+    before, kept, _, gan = one_round(compute=compute, **settings)
+    plain = make("simultaneous", **settings)
+    plain._round_counter.assign(1)
+    everything = train(plain, reals("simultaneous", 1))
+    # The discriminator learns from all fakes, and pays for all.
+    assert_close(kept[1:], everything[1:], rtol=0, atol=0)
+    _, unpaid, _, _ = one_round(compute=compute)
+    assert_close(kept[:1], unpaid[:1], rtol=0, atol=0)
+    assert any(np.any(a != b) for a, b in zip(kept[1], unpaid[1], strict=True))
+    averages = [v.numpy() for v in gan._averages["ema"].weights]
+    expected = [0.75 * a + 0.25 * b for a, b in zip(before[0], kept[0], strict=True)]
+    assert_close([averages], [expected], rtol=1e-5)

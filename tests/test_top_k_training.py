@@ -1,0 +1,105 @@
+"""Top-k as a Keras user meets it: logs, checkpoints, files and reports."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfgan_stab as tgs
+
+layers = keras.layers
+POINTS = np.random.RandomState(0).normal(size=[20, 2]).astype("float32")
+
+
+def make(rule, **settings):
+    keras.utils.set_random_seed(0)
+    generator = keras.Sequential([keras.Input((3,)), layers.Dense(4, "tanh"), layers.Dense(2)])
+    discriminator = keras.Sequential([keras.Input((2,)), layers.Dense(4, "tanh"), layers.Dense(1)])
+    gan = tgs.GAN(generator, discriminator, latents=3)
+    adam = [keras.optimizers.Adam(1e-2, beta_1=0.5) for _ in range(2)]
+    gan.compile(*adam, top_k=rule, **{"jit_compile": False, **settings})
+    return gan
+
+
+def weights(gan):
+    return [v.numpy() for v in gan.generator.variables + gan.discriminator.variables]
+
+
+@pytest.mark.parametrize(
+    ("every", "expected"),
+    [
+        ("epoch", [(8 + 8 + 4) / 3 * part for part in (1, 0.8, 0.64, 0.6, 0.6)]),
+        # Rounds 0 1 | 2 3 | 4 5 | ...: the epoch's third batch is a smaller one.
+        (2, [(8 + 8 + 4 * 0.8) / 3, (8 * 0.8 + 8 * 0.64 + 4 * 0.64) / 3, (8 + 8 + 4) / 3 * 0.6]),
+    ],
+    ids=str,
+)
+def test_logs_show_k_by_epochs_or_rounds_and_a_smaller_batch_keeps_its_part(every, expected):
+    gan = make(tgs.TopK(decay=0.8, every=every, floor=0.6))
+    history = gan.fit(POINTS, batch_size=8, epochs=len(expected), verbose=0).history
+    np.testing.assert_allclose(history["top_k"], expected, rtol=1e-6)
+    assert set(history) == {"generator_loss", "discriminator_loss", "top_k"}
+
+
+def test_k_goes_on_in_a_second_fit_and_begins_anew_after_compile():
+    gan = make(tgs.TopK(decay=0.8, floor=1))
+    expected = [8, 6.4, 5.12]
+    ks = [gan.fit(POINTS[:8], batch_size=8, verbose=0).history["top_k"][0] for _ in range(3)]
+    np.testing.assert_allclose(ks, expected, rtol=1e-6)
+    gan.compile("sgd", "sgd", top_k=tgs.TopK(decay=0.8), jit_compile=False)
+    again = gan.fit(POINTS[:8], batch_size=8, verbose=0).history["top_k"]
+    np.testing.assert_allclose(again, [8], rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_a_run_killed_inside_an_epoch_goes_on_with_its_k(tiny, tmp_path):
+    data = tf.data.Dataset.from_tensor_slices(POINTS[:16].reshape(4, 4, 2))
+    rule = tgs.TopK(decay=0.7, floor=1)
+
+    def run(directory, *callbacks):
+        gan = make(rule)
+        saving = tgs.callbacks.Checkpoint(tmp_path / directory, every=2)
+        listed = [saving, *(make_one(gan) for make_one in callbacks)]
+        return gan, gan.fit(data, epochs=4, verbose=0, callbacks=listed).history
+
+    whole, history = run("whole")
+    np.testing.assert_allclose(history["top_k"], [4 * 0.7**n for n in range(4)], rtol=1e-6)
+    for killed in (7, 12):  # Inside the second epoch, and at the end of the third.
+        with pytest.raises(tiny.Stop, match="after round"):
+            run("killed", lambda gan, killed=killed: tiny.kill(gan, killed))
+    resumed, rest = run("killed")
+    assert tiny.same(weights(resumed), weights(whole))
+    assert (resumed.rounds, resumed.epochs) == (16, 4)
+    np.testing.assert_allclose(rest["top_k"][-1], history["top_k"][-1], rtol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "rule",
+    [
+        tgs.TopK(decay=0.9, every=2, floor=3),
+        tgs.TopK(floor=0.75, scope="global"),
+        tgs.TopK(compute="selected", with_batch_norm=True),
+    ],
+    ids=repr,
+)
+def test_a_saved_model_comes_back_with_its_rule_and_its_k(rule, tmp_path):
+    gan = make(rule)
+    gan.fit(POINTS[:8], batch_size=8, epochs=3, verbose=0)
+    gan.save(tmp_path / "gan.keras")
+    loaded = keras.models.load_model(tmp_path / "gan.keras")
+    assert loaded.top_k == rule
+    found = [own.fit(POINTS[:8], batch_size=8, verbose=0).history["top_k"] for own in (gan, loaded)]
+    assert found[0] == found[1]
+    for one, other in zip(weights(gan), weights(loaded), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+
+
+def test_reports_and_the_first_line_name_the_rule(capsys):
+    rule = tgs.TopK(floor=0.75)
+    gan = make(rule)
+    assert gan.run_facts()["top_k"] == repr(rule)
+    assert make(None).run_facts()["top_k"] is None
+    gan.fit(POINTS[:8], batch_size=8, verbose=2)
+    printed = capsys.readouterr().out
+    assert repr(rule) in printed and "top_k: 8.0" in printed
