@@ -24,6 +24,9 @@ INSTEAD = {
     "UpSampling2D": "tgs.networks.UpSampling2D",
     "Resizing": "tgs.networks.Resizing",
     "SpectralNormalization": "tgs.networks.SpectralNormalization",
+    "BatchNormalization": "tgs.networks.BatchNormalization",
+    "LayerNormalization": "tgs.networks.LayerNormalization",
+    "GroupNormalization": "tgs.networks.GroupNormalization",
 }
 
 
@@ -84,7 +87,8 @@ def _trying(
         if args and floats and layer.path not in found:
             error, fault = _fault(lambda x: call(x, *args[1:], **kwargs), args[0])
             kind = type(layer).__name__
-            use = f" (use {INSTEAD[kind]} instead)" if kind in INSTEAD else ""
+            ours = type(layer).__module__.startswith("tfgan_stab.")
+            use = f" (use {INSTEAD[kind]} instead)" if kind in INSTEAD and not ours else ""
             phrase = f"layer {layer.name!r}, {kind}, of the {player} {fault}{use}"
             found[layer.path] = Fault(error, phrase)
         return outputs
