@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
+from tfgan_stab import derivatives
 from tfgan_stab.derivatives import WrongDerivativeError, check_once
 
 layers = keras.layers
@@ -70,8 +71,33 @@ def test_right_derivatives_pass_in_half_precision_and_policies_are_put_back(name
     assert keras.config.floatx() == "float32"
 
 
-def test_batch_normalizations_small_error_passes():
-    fit(SLOPE, other=discriminator(layers.BatchNormalization()))
+def rough(normalization):
+    """A discriminator of points, where a normalization's second derivative weighs much."""
+    body = [layers.Dense(16, activation="tanh"), normalization, layers.Dense(16, activation="tanh")]
+    return keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), *body, layers.Dense(1)])
+
+
+NORMALIZATIONS = {
+    "BatchNormalization": {},
+    "LayerNormalization": {},
+    "GroupNormalization": {"groups": 4},
+}
+
+
+@pytest.mark.parametrize("kind", ["GroupNormalization"])
+def test_normalizations_of_keras_are_stopped_and_ours_named(kind):
+    theirs = getattr(layers, kind)(**NORMALIZATIONS[kind], name="mine")
+    with pytest.raises(
+        WrongDerivativeError,
+        match=f"'mine', {kind}, of the discriminator has a wrong second derivative .*"
+        f"use tgs.networks.{kind} instead",
+    ):
+        fit(SLOPE, other=rough(theirs))
+
+
+@pytest.mark.parametrize("kind", NORMALIZATIONS)
+def test_normalizations_of_this_package_pass(kind):
+    fit(SLOPE, other=rough(getattr(tgs.networks, kind)(**NORMALIZATIONS[kind])))
 
 
 @pytest.mark.parametrize("name", ["r1", "gradient_penalty", "generator_gradient_norm"])
@@ -138,6 +164,26 @@ def test_networks_that_insist_on_float32_are_checked_in_it():
     up = layers.UpSampling2D(interpolation="bilinear", name="enlarge")
     with pytest.raises(WrongDerivativeError, match="'enlarge', UpSampling2D"):
         fit(SLOPE, other=discriminator(Float32Only(), up))
+
+
+def test_in_double_precision_nothing_rounds_to_single(monkeypatch):
+    # Derivatives and differences must agree far better than single precision could: then kinks
+    # can be kept apart from errors.
+    monkeypatch.setattr(derivatives, "FINE", ((1e-7, 1e-8), 1e-5))
+    monkeypatch.setattr(derivatives, "COARSE", ((), 0.0))
+    seen = []
+    compared = derivatives.compared
+
+    def noted(*args):
+        seen.append(compared(*args))
+        return seen[-1]
+
+    monkeypatch.setattr(derivatives, "compared", noted)
+    sequential = discriminator()
+    other = keras.Model(sequential.inputs, sequential.outputs)
+    fit(SLOPE, other=other)
+    assert seen == [None, None]
+    assert other.inputs[0].dtype == "float32"
 
 
 class Penalty:

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfgan_stab.game.networks_at import NetworksAt
 from tfgan_stab.game.players import Players
+from tfgan_stab.networks.spectral_normalization import SpectralNormalization
 
 
 @contextlib.contextmanager
@@ -22,11 +23,20 @@ def exact(setting: Any) -> Iterator[tuple[bool, Any]]:
     """
     layers = [layer for network in setting.networks for layer in network._flatten_layers()]
     policies = [layer.dtype_policy for layer in layers]
+    doors = _symbolic_inputs(layers)
+    types = [door.dtype for door in doors]
+    # Vectors of power iterations count as constants: differences must not move them.
+    iterating = [layer for layer in layers if isinstance(layer, SpectralNormalization)]
+    iterations = [layer.power_iterations for layer in iterating]
     floatx = keras.config.floatx()
 
     def restore() -> None:
         for layer, policy in zip(layers, policies, strict=True):
             layer.dtype_policy = policy
+        for door, dtype in zip(doors, types, strict=True):
+            door._dtype = dtype
+        for layer, count in zip(iterating, iterations, strict=True):
+            layer.power_iterations = count
         keras.config.set_floatx(floatx)
 
     double = setting._replace(
@@ -36,6 +46,10 @@ def exact(setting: Any) -> Iterator[tuple[bool, Any]]:
         keras.config.set_floatx("float64")
         for layer in layers:
             layer.dtype_policy = "float64"
+        for door in doors:
+            door._dtype = "float64"
+        for layer in iterating:
+            layer.power_iterations = 0
         if _works(double):
             yield True, double
         else:
@@ -43,6 +57,13 @@ def exact(setting: Any) -> Iterator[tuple[bool, Any]]:
             yield False, setting
     finally:
         restore()
+
+
+def _symbolic_inputs(layers: list[keras.layers.Layer]) -> list[Any]:
+    """Returns models' real inputs, to whose types they round what they are called with."""
+    models = [layer for layer in layers if isinstance(layer, keras.Model)]
+    inputs = [tensor for model in models for tensor in getattr(model, "inputs", None) or ()]
+    return [tensor for tensor in inputs if "float" in tensor.dtype]
 
 
 def _works(setting: Any) -> bool:

@@ -2,10 +2,18 @@
 
 from tfgan_stab.networks.dcgan import dcgan_discriminator, dcgan_generator
 from tfgan_stab.networks.mlp import mlp_discriminator, mlp_generator
+from tfgan_stab.networks.normalization import (
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+)
 from tfgan_stab.networks.resizing import Resizing, UpSampling2D
 from tfgan_stab.networks.spectral_normalization import SpectralNormalization
 
 __all__ = [
+    "BatchNormalization",
+    "GroupNormalization",
+    "LayerNormalization",
     "Resizing",
     "SpectralNormalization",
     "UpSampling2D",

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from tfgan_stab.networks.normalization import BatchNormalization
 from tfgan_stab.networks.spectral_normalization import SpectralNormalization
 
 layers = keras.layers
@@ -58,12 +59,12 @@ def dcgan_generator(
     filters = width * 2 ** (doublings - 1)
     x = layers.Dense(base_size * base_size * filters, use_bias=False, **_initial())(noise)
     x = layers.Reshape((base_size, base_size, filters))(x)
-    x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+    x = layers.ReLU()(BatchNormalization(momentum=0.9)(x))
     for step in range(1, doublings):
         x = layers.Conv2DTranspose(
             filters // 2**step, 4, strides=2, padding="same", use_bias=False, **_initial()
         )(x)
-        x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+        x = layers.ReLU()(BatchNormalization(momentum=0.9)(x))
     images = layers.Conv2DTranspose(
         channels, 4, strides=2, padding="same", activation="tanh", dtype="float32", **_initial()
     )(x)
@@ -124,7 +125,7 @@ def dcgan_discriminator(
         )
         x = weighted(convolution)(x)
         if normalized:
-            x = layers.BatchNormalization(momentum=0.9)(x)
+            x = BatchNormalization(momentum=0.9)(x)
         x = layers.LeakyReLU(LEAK)(x)
     features = layers.Flatten()(x)
     logits = weighted(layers.Dense(1, **_initial()))(features)
