@@ -60,10 +60,14 @@ def exact(setting: Any) -> Iterator[tuple[bool, Any]]:
 
 
 def _symbolic_inputs(layers: list[keras.layers.Layer]) -> list[Any]:
-    """Returns models' real inputs, to whose types they round what they are called with."""
+    """Returns models' real inputs, to whose types they round what they are called with.
+
+    A functional model asks its symbolic inputs for the type, a sequential one its input layer too.
+    """
     models = [layer for layer in layers if isinstance(layer, keras.Model)]
     inputs = [tensor for model in models for tensor in getattr(model, "inputs", None) or ()]
-    return [tensor for tensor in inputs if "float" in tensor.dtype]
+    inputs += [layer for layer in layers if isinstance(layer, keras.layers.InputLayer)]
+    return [door for door in inputs if "float" in door.dtype]
 
 
 def _works(setting: Any) -> bool:
