@@ -48,6 +48,7 @@ def assembled(gan: Any, jit_compile: bool | str, run_eagerly: bool) -> Assembled
         zero = tf.constant(0, tf.int64)
         batch = batch._replace(latents=gan.draw(2, noise.TRAINING, 0, 0))
         batch = gan.equipment.given_to(batch, 0, zero, zero)
+        batch = batch._replace(due=(True,) * len(batch.due))
         evaluation = field(params, state, batch, BOTH)
         pulls = pulls_of(slope_penalties(gan.penalties), evaluation.slopes)
         return evaluation, [field.pulled_back(params, state, batch, *each) for each in pulls]
@@ -61,6 +62,7 @@ def assembled(gan: Any, jit_compile: bool | str, run_eagerly: bool) -> Assembled
         gan.scheme.evaluations,
         run_eagerly,
         gan.top_k,
+        any(penalty.interval > 1 for penalty in loss_penalties(gan.penalties)),
     )
     return Assembled(field, chosen, compilation.functions(field, chosen.scope, run_eagerly))
 

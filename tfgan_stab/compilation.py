@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+from tfgan_stab.game.batch import Batch
 from tfgan_stab.game.field import AdversarialField
+from tfgan_stab.game.players import Players
 from tfgan_stab.game.top_k import TopK
 
 # XLA copies the field into a round for each evaluation, and compiles as much longer.
@@ -54,12 +56,36 @@ def functions(field: AdversarialField, scope: str, run_eagerly: bool) -> FieldFu
         run_eagerly: Whether the user asked for eager execution.
     """
     plain = FieldFunctions(field, field.pulled_back, field.realness)
-    if run_eagerly:
-        return plain
-    compiled = True if scope == "field" else None
-    return FieldFunctions(
-        *(tf.function(each, autograph=False, jit_compile=compiled) for each in plain)
-    )
+    if not run_eagerly:
+        compiled = True if scope == "field" else None
+        plain = FieldFunctions(
+            *(tf.function(each, autograph=False, jit_compile=compiled) for each in plain)
+        )
+    return FieldFunctions(_settled(plain.field), _settled(plain.pulled_back), plain.realness)
+
+
+def _settled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns a function that is called with what is due now as Python booleans.
+
+    So a round in which a lazy penalty rests is a round without it, with a graph of its own.
+    """
+
+    def call(params: Players, state: Players, batch: Batch, *rest: Any) -> Any:
+        open_ends = [due for due in batch.due if tf.is_tensor(due)]
+        if not open_ends:
+            return function(params, state, batch, *rest)
+        structures: list[Any] = []
+
+        def branch(now: bool) -> list[tf.Tensor]:
+            due = tuple(now if each is open_ends[0] else each for each in batch.due)
+            result = call(params, state, batch._replace(due=due), *rest)
+            structures.append(result)
+            return [each for each in tf.nest.flatten(result) if each is not None]
+
+        found = iter(tf.cond(open_ends[0], lambda: branch(True), lambda: branch(False)))
+        return tf.nest.map_structure(lambda e: None if e is None else next(found), structures[0])
+
+    return call
 
 
 def choose(
@@ -71,6 +97,7 @@ def choose(
     evaluations: int,
     run_eagerly: bool,
     selection: TopK | None = None,
+    lazy: bool = False,
 ) -> Compilation:
     """Returns what to compile.
 
@@ -83,6 +110,7 @@ def choose(
         evaluations: How often the scheme evaluates the field in a round.
         run_eagerly: Whether the user asked for eager execution.
         selection: Which fakes the generator learns from.
+        lazy: Whether some penalties rest in most rounds.
 
     Raises:
         ValueError: If `requested` is something else, or is `True` where XLA cannot be used.
@@ -111,6 +139,10 @@ def choose(
         return Compilation(
             "field",
             f"{evaluations} evaluations a round: XLA compiles the field once, not a copy for each.",
+        )
+    if lazy:
+        return Compilation(
+            "field", "lazy penalties: XLA compiles the field with and without them, not the choice."
         )
     return Compilation("round", "every operation of both networks has a compiled form.")
 

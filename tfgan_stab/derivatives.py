@@ -77,6 +77,7 @@ def check_once(gan: Any) -> None:
     batch = Batch(2.0 * uniform([ROWS, *shape], key) - 1.0, labels, gan.latents(ROWS, key))
     zero = tf.constant(0, tf.int64)
     batch = gan.equipment._replace(selection=None).given_to(batch, 0, zero, zero)
+    batch = batch._replace(due=(True,) * len(batch.due))
     if gan.top_k is not None:
         batch = batch._replace(kept=tf.constant(ROWS))
     networks = gan.networks

@@ -34,14 +34,17 @@ class Equipment(NamedTuple):
             rounds: int64 scalar, rounds done before this one.
             epochs: int64 scalar, epochs done.
         """
-        draws, due = [], []
+        draws = []
         for number, penalty in enumerate(self.penalties):
             key = noise.key(self.seed, noise.PENALTIES, rounds, part, number)
             draws.append(own_rows(self._drawn(penalty, batch), tf.shape(batch.reals)[0], key))
-            every_round = penalty.interval == 1
-            due.append(None if every_round else tf.equal(rounds % penalty.interval, 0))
+        intervals = [penalty.interval for penalty in self.penalties]
+        # One and the same tensor for penalties that are due together.
+        due = {i: i == 1 or tf.equal(rounds % i, 0) for i in intervals}
         return batch._replace(
-            draws=tuple(draws), due=tuple(due), kept=self._kept(batch, rounds, epochs)
+            draws=tuple(draws),
+            due=tuple(due[i] for i in intervals),
+            kept=self._kept(batch, rounds, epochs),
         )
 
     def k(self, rows: tf.Tensor, rounds: tf.Tensor, epochs: tf.Tensor) -> list[tf.Tensor]:

@@ -46,7 +46,7 @@ def game_of(networks, penalties, seed=0, loss="non_saturating"):
         None,
         tf.constant(random.normal(size=[ROWS, *latent]), dtype),
         tf.nest.map_structure(lambda d: tf.cast(d, dtype), tuple(draws)),
-        (None,) * len(penalties),
+        (True,) * len(penalties),
     )
     field = AdversarialField(Players(*networks), losses.get(loss), penalties)
     return field, params, state, batch

@@ -149,7 +149,7 @@ class AdversarialField:
         """Returns what one loss penalty costs one player where it is due, a scalar."""
         networks = NetworksAt(self._networks, params, state, batch.labels)
         scene, _, _ = self._seen(networks, batch, BOTH)
-        terms = terms_of(self._penalties[number], scene, batch.draws[number], None, [payer])
+        terms = terms_of(self._penalties[number], scene, batch.draws[number], True, [payer])
         return terms[0]
 
     def losses(self, params: Players, state: Players, batch: Batch) -> Players:
@@ -170,7 +170,7 @@ class AdversarialField:
         self, networks: NetworksAt, batch: Batch, players: Sequence[str]
     ) -> tuple[Scene, Players, Players]:
         """Returns the scene, both networks' states after it, and their layers' own losses."""
-        looks = looks_of(self._penalties, players)
+        looks = looks_of(self._penalties, players, batch.due)
         made = networks.generate(batch.latents)
         # Both losses share the fakes' logits: one pass through the discriminator serves both.
         seen, slopes = _looked_at(networks, made.values, "fakes" in looks)

@@ -11,12 +11,14 @@ from tfgan_stab.game.penalties.scene import Scene
 from tfgan_stab.game.players import BOTH, Players
 
 
-def looks_of(penalties: Sequence[LossPenalty], players: Sequence[str]) -> set[str]:
-    """Returns which examples' slopes are needed for sure when these players move."""
+def looks_of(
+    penalties: Sequence[LossPenalty], players: Sequence[str], due: Sequence[bool]
+) -> set[str]:
+    """Returns which examples' slopes are needed when these players move."""
     return {
         which
-        for penalty in penalties
-        if penalty.interval == 1 and any(name in players for name in penalty.payers)
+        for penalty, now in zip(penalties, due, strict=True)
+        if now and any(name in players for name in penalty.payers)
         for which in penalty.looks_at
     }
 
@@ -51,7 +53,7 @@ def with_penalties(
 
 
 def terms_of(
-    penalty: LossPenalty, scene: Scene, draws: Any, due: tf.Tensor | None, payers: Sequence[str]
+    penalty: LossPenalty, scene: Scene, draws: Any, due: bool, payers: Sequence[str]
 ) -> list[tf.Tensor]:
     """Returns what each of the payers pays now: nothing in the rounds between lazy payments.
 
@@ -59,23 +61,15 @@ def terms_of(
         penalty: Whose terms.
         scene: The evaluation.
         draws: The penalty's noise.
-        due: Whether it is paid now, a boolean scalar; `None` if it always is.
+        due: Whether it is paid now.
         payers: Names of players, each of whom gets a scalar.
     """
     dtype = scene.fake_logits.dtype
-
-    def all_terms(seen: Scene) -> list[tf.Tensor]:
-        found = penalty.terms(seen, draws)._asdict()
-        return [
-            tf.zeros([], dtype) if found[name] is None else tf.cast(found[name], dtype)
-            for name in payers
-        ]
-
-    if due is None:
-        return all_terms(scene)
-    inside = scene.without_slopes()
-    return tf.cond(
-        due,
-        lambda: [penalty.interval * term for term in all_terms(inside)],
-        lambda: [tf.zeros([], dtype) for _ in payers],
-    )
+    nothing = tf.zeros([], dtype)
+    if not due:
+        return [nothing for _ in payers]
+    found = penalty.terms(scene, draws)._asdict()
+    return [
+        nothing if found[name] is None else tf.cast(penalty.interval * found[name], dtype)
+        for name in payers
+    ]

@@ -40,12 +40,6 @@ class Scene:
         self.reals, self.fakes, self.latents = batch.reals, fakes, batch.latents
         self.real_logits, self.fake_logits = logits.get("reals"), logits["fakes"]
 
-    def without_slopes(self) -> "Scene":
-        """Returns the same scene, for a branch of the graph that cannot look back from outside."""
-        other = object.__new__(Scene)
-        vars(other).update(vars(self), _known={})
-        return other
-
     def logits(self, examples: tf.Tensor) -> tf.Tensor:
         """Returns the discriminator's outputs for other examples of the same classes."""
         return self._networks.discriminate(examples).values
