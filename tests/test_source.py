@@ -29,6 +29,7 @@ ORDER = [
     "compilation",
     "equipping",
     "penalizing",
+    "selecting",
     "health",
     "watching",
     "monitoring",

@@ -41,7 +41,7 @@ def assembled(gan: Any, jit_compile: bool | str, run_eagerly: bool) -> Assembled
     Raises:
         ValueError: If XLA is asked for where it cannot be used.
     """
-    field = AdversarialField(gan.networks, gan.loss_pair, loss_penalties(gan.penalties), gan.top_k)
+    field = AdversarialField(gan.networks, gan.loss_pair, loss_penalties(gan.penalties))
 
     def drawn_and_evaluated(params: Players, state: Players, batch: Batch) -> Any:
         """Does what a round does before the scheme's own arithmetic, for XLA to be tried on."""

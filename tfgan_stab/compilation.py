@@ -5,6 +5,7 @@ elsewhere. Here the field is lowered to XLA's language once, which takes a fract
 shows whether every operation has a compiled form, those in penalties' derivatives included.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -70,6 +71,7 @@ def _settled(function: Callable[..., Any]) -> Callable[..., Any]:
     So a round in which a lazy penalty rests is a round without it, with a graph of its own.
     """
 
+    @functools.wraps(function)
     def call(params: Players, state: Players, batch: Batch, *rest: Any) -> Any:
         open_ends = [due for due in batch.due if tf.is_tensor(due)]
         if not open_ends:

@@ -31,6 +31,7 @@ from tfgan_stab.penalizing import RoundPenalties
 from tfgan_stab.round import Round
 from tfgan_stab.sampling import Sampling
 from tfgan_stab.schedules import count_rounds
+from tfgan_stab.selecting import RoundSelection
 from tfgan_stab.setbacks import Setbacks
 from tfgan_stab.stored import StoredTensors
 from tfgan_stab.swapping import LIVE, WeightsInUse
@@ -316,7 +317,7 @@ class GAN(KerasWorkflows, Sampling):
             self.look_optimizers,
             parts,
             self._state,
-            self.top_k is not None and self.top_k.scope == "global",
+            RoundSelection(self.top_k, self.loss_pair.larger_is_real, self._functions, self._state),
             self.monitor,
         )
         params = game.start()

@@ -11,11 +11,11 @@ import tensorflow as tf
 
 from tfgan_stab import distribution
 from tfgan_stab.compilation import FieldFunctions
-from tfgan_stab.game import top_k
 from tfgan_stab.game.batch import Batch
 from tfgan_stab.game.field import Evaluation
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.penalizing import RoundPenalties
+from tfgan_stab.selecting import RoundSelection
 
 
 class Round:
@@ -31,7 +31,7 @@ class Round:
         parts: The minibatches of this round, with all that penalties and top-k need.
         state: `Players` of lists of tensors: batch statistics, spectral-norm vectors and seeds at
             the start of the round. Every evaluation starts from them.
-        chooses_globally: Whether replicas choose together which fakes the generator learns from.
+        selection: Which fakes the generator learns from.
         monitor: The `Monitor` that watches the round; `None` if none does.
     """
 
@@ -44,7 +44,7 @@ class Round:
         look_optimizers: Players,
         parts: Sequence[Batch],
         state: Players,
-        chooses_globally: bool = False,
+        selection: RoundSelection,
         monitor: Any = None,
     ):
         self._share, self._rows = distribution.rows_of(parts[0].reals)
@@ -56,7 +56,7 @@ class Round:
         self._parts = parts
         self._state = state
         self._state_after: Players | None = None
-        self._chooses_globally = chooses_globally and distribution.num_replicas() > 1
+        self._selection = selection
         self._losses: dict[str, tf.Tensor] = {}
         self._paid: tuple = ()
         self._held = Players(None, None)
@@ -99,8 +99,7 @@ class Round:
     def field(self, params: Players, part: int = 0, players: Sequence[str] = BOTH) -> Players:
         """Returns the downhill slopes at `params` on a minibatch, averaged over replicas."""
         measured = self._penalties.measured(tuple(players))
-        batch = self._chosen(params, self._parts[part], measured)
-        evaluation = self._functions.field(params, self._state, batch, measured)
+        evaluation = self._evaluation(params, self._parts[part], measured)
         for name, loss in zip(BOTH, evaluation.losses, strict=True):
             if loss is not None and name in players:
                 self._losses.setdefault(name, loss)
@@ -123,17 +122,14 @@ class Round:
 
     def slopes(self, params: Players, batch: Batch, players: Sequence[str]) -> Players:
         """Returns the slopes of the bare losses, averaged over replicas; for penalties."""
-        batch = self._chosen(params, batch, players)
-        found = self._functions.field(params, self._state, batch, tuple(players)).slopes
+        found = self._evaluation(params, batch, tuple(players)).slopes
         return distribution.average(found, self._share)
 
     def pulled_back(
         self, params: Players, batch: Batch, cotangents: Players, payers: Sequence[str]
     ) -> Players:
         """Returns cotangents pulled back through the field, averaged over replicas."""
-        pull = self._functions.pulled_back
-        batch = self._chosen(params, batch, BOTH)
-        pulled = pull(params, self._state, batch, cotangents, tuple(payers))
+        pulled = self._pull(params, batch, cotangents, tuple(payers))
         return distribution.average(pulled, self._share)
 
     def finish(self, params: Players) -> None:
@@ -161,14 +157,43 @@ class Round:
             self._state_after = state
         return slopes
 
-    def _chosen(self, params: Players, batch: Batch, players: Sequence[str]) -> Batch:
-        """Returns the batch with what each fake counts for, where replicas choose together."""
-        if not self._chooses_globally or "generator" not in players:
-            return batch
-        own = self._functions.realness(params, self._state, batch)
-        scores, first = distribution.gathered(own)
-        chosen = top_k.weights(scores, batch.kept)
-        return batch._replace(fake_weights=chosen[first : first + tf.shape(own)[0]])
+    def _evaluation(self, params: Players, batch: Batch, players: tuple[str, ...]) -> Evaluation:
+        """Returns the field's evaluation; of each player's own fakes where they differ."""
+        field = self._functions.field
+        if "generator" not in players or not self._selection.alone:
+            evaluation = field(params, self._state, self._weighed(params, batch, players), players)
+            self._selection.note(batch, evaluation)
+            return evaluation
+        whole = None
+        if "discriminator" in players:
+            whole = field(params, self._state, batch._replace(kept=None), ("discriminator",))
+            self._selection.note(batch, whole)
+        own = field(params, self._state, self._selection.kept(params, batch), ("generator",))
+        if whole is None:
+            return own
+        return whole._replace(
+            slopes=whole.slopes._replace(generator=own.slopes.generator),
+            losses=whole.losses._replace(generator=own.losses.generator),
+        )
+
+    def _pull(
+        self, params: Players, batch: Batch, cotangents: Players, payers: tuple[str, ...]
+    ) -> Players:
+        """Returns cotangents pulled back; each player's through its own fakes where they differ."""
+        pull = self._functions.pulled_back
+        if cotangents.generator is None or not self._selection.alone:
+            batch = self._weighed(params, batch, BOTH)
+            return pull(params, self._state, batch, cotangents, payers)
+        own = self._selection.kept(params, batch)
+        pulled = pull(params, self._state, own, cotangents._replace(discriminator=None), payers)
+        if cotangents.discriminator is None:
+            return pulled
+        others = cotangents._replace(generator=None)
+        rest = pull(params, self._state, batch._replace(kept=None), others, payers)
+        return tf.nest.map_structure(lambda a, b: None if a is None else a + b, pulled, rest)
+
+    def _weighed(self, params: Players, batch: Batch, players: Sequence[str]) -> Batch:
+        return self._selection.weighed(params, batch) if "generator" in players else batch
 
     def _applied(self, optimizers: Players, params: Players, slopes: Players) -> Players:
         self.write(params)

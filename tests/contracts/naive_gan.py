@@ -82,20 +82,26 @@ class NaiveTopK(NaiveGan):
         optimizers: The generator's and the discriminator's.
         look_optimizers: Those for trial steps.
         replicas: How many share the batch.
+        once: Whether a minibatch's fakes are ranked when it is first looked at, for good; else by
+            each evaluation of the generator's slope anew.
     """
 
-    def __init__(self, optimizers, look_optimizers=None, replicas=1):
+    def __init__(self, optimizers, look_optimizers=None, replicas=1, once=False):
         super().__init__(optimizers, look_optimizers)
+        self.once, self.ranked = once, {}
         self.kept = None
         self.chosen = []
         self.replicas = replicas
 
     def slope(self, player, params, part):
+        reals, latents = part
+        fakes, _ = forward(params[0], latents)
+        logits, _ = forward(params[1], fakes)
+        rows = self.best(logits[:, 0])
+        if self.once:
+            # With the minibatch itself, so that no other one can get its identity.
+            _, rows = self.ranked.setdefault(id(part), (part, rows))
         if player == 0:
-            reals, latents = part
-            fakes, _ = forward(params[0], latents)
-            logits, _ = forward(params[1], fakes)
-            rows = self.best(logits[:, 0])
             self.chosen.append(sorted(rows))
             part = reals, latents[rows]
         return super().slope(player, params, part)

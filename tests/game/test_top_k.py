@@ -6,10 +6,13 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
+from tfgan_stab.compilation import FieldFunctions
 from tfgan_stab.game import losses, top_k
 from tfgan_stab.game.batch import Batch
 from tfgan_stab.game.field import AdversarialField
 from tfgan_stab.game.players import BOTH, Players
+from tfgan_stab.round import Round
+from tfgan_stab.selecting import RoundSelection
 
 layers = keras.layers
 
@@ -161,7 +164,21 @@ def stage(networks, rows=8, seed=1):
 
 
 def field_of(networks, loss="non_saturating", rule=None, penalties=()):
-    return AdversarialField(networks, losses.get(loss), penalties, rule)
+    """A field; where it takes one for each player, what a round makes of them."""
+    pair_of_losses = losses.get(loss)
+    field = AdversarialField(networks, pair_of_losses, penalties)
+    if rule is None or rule.compute == "full":
+        return field
+    functions = FieldFunctions(field, field.pulled_back, field.realness)
+
+    def of_round(params, state, batch, players=BOTH):
+        game = object.__new__(Round)
+        game._functions, game._state = functions, state
+        larger = pair_of_losses.larger_is_real
+        game._selection = RoundSelection(rule, larger, functions, state)
+        return game._evaluation(params, batch, players)
+
+    return of_round
 
 
 def assert_close(one, other, **tolerance):

@@ -65,7 +65,6 @@ class AdversarialField:
         networks: `Players` of built Keras models.
         loss: What they minimise.
         penalties: Terms added to their losses.
-        selection: Which fakes the generator learns from; all unless given.
 
     Source: Qin et al. 2020 (ODE-GAN), arXiv 2010.15040: the field of their flow.
     Departures: regularization losses that layers declare are added to their own player's loss.
@@ -76,12 +75,10 @@ class AdversarialField:
         networks: Players,
         loss: AdversarialLoss,
         penalties: Sequence[LossPenalty] = (),
-        selection: top_k.TopK | None = None,
     ):
         self._networks = networks
         self._loss = loss
         self._penalties = penalties
-        self._selects = selection is not None and selection.compute == "selected"
 
     def __call__(
         self, params: Players, state: Players, batch: Batch, players: Sequence[str] = BOTH
@@ -99,8 +96,6 @@ class AdversarialField:
             An `Evaluation`.
         """
         watched = [w if name in players else [] for name, w in zip(BOTH, params, strict=True)]
-        if self._selects:
-            watched[0] = []  # The generator's slope is taken from the kept fakes alone.
         networks = NetworksAt(self._networks, params, state, batch.labels)
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(watched)
@@ -111,8 +106,6 @@ class AdversarialField:
             None if total is None else _downhill(tape, total, weights)
             for total, weights in zip(totals, params, strict=True)
         ]
-        if self._selects and "generator" in players:
-            losses, slopes[0] = self._from_kept(params, state, batch, scene, losses)
         outputs = Outputs(scene.fakes, scene.fake_logits, scene.real_logits)
         return Evaluation(_bound(slopes, losses), losses, state, paid, outputs)
 
@@ -191,7 +184,7 @@ class AdversarialField:
     ) -> Players:
         """Returns the players' losses, those that layers declare included."""
         generator = discriminator = None
-        if "generator" in players and not self._selects:
+        if "generator" in players:
             chosen = {}
             if batch.kept is not None:
                 chosen["fake_weights"] = self._weights(scene, batch)
@@ -207,22 +200,6 @@ class AdversarialField:
             return batch.fake_weights
         scores = top_k.realness(scene.fake_logits, self._loss.larger_is_real)
         return top_k.weights(scores, batch.kept)
-
-    def _from_kept(
-        self, params: Players, state: Players, batch: Batch, scene: Scene, losses: Players
-    ) -> tuple[Players, list[tf.Tensor]]:
-        """Returns the losses and the generator's slope, made from the kept fakes alone."""
-        scores = top_k.realness(scene.fake_logits, self._loss.larger_is_real)
-        rows = top_k.most_real(scores, batch.kept)
-        labels = None if batch.labels is None else tf.gather(batch.labels, rows)
-        networks = NetworksAt(self._networks, params, state, labels)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(params.generator)
-            made = networks.generate(tf.gather(batch.latents, rows))
-            logits = networks.discriminate(made.values).values
-            loss = _scalar("generator", self._loss.generator(scene.real_logits, logits))
-            loss += made.regularization
-        return losses._replace(generator=loss), _downhill(tape, loss, params.generator)
 
 
 def _looked_at(networks: NetworksAt, examples: tf.Tensor, with_slopes: bool) -> tuple:

@@ -41,10 +41,12 @@ class TopK(Serializable):
         scope: Where replicas share a batch, "replica" to keep k / replicas on each, "global" to
             keep the k best of all, which costs a pass through both networks and a communication.
         compute: "full" is the paper's method: all fakes go through both networks, and those that
-            are left out have the weight 0. "selected" finds the k in a pass without derivatives,
-            then passes them alone through both networks: fewer operations where k is small. It has
-            shapes that change with k, so XLA is out. Dropout draws other masks in that second pass,
-            and losses that depend on a layer's outputs are those of the k.
+            are left out have the weight 0. "selected" passes the k alone through both networks:
+            fewer operations where k is small. They are chosen once a round, by the first outputs of
+            the discriminator for their minibatch, which are there without a pass of their own: when
+            the players take turns, before the discriminator has moved. It has shapes that change
+            with k, so XLA is out. Dropout draws other masks for the k, and losses that depend on a
+            layer's outputs are those of the k.
         with_batch_norm: Whether "selected" is wanted even where a network has batch normalization:
             the k then have other statistics than the whole batch, which is not the paper's method.
 
