@@ -24,6 +24,7 @@ class Recorder(keras.Model):
         self.rounds = 0
         self.epochs = 0
         self.check_derivatives = False
+        self.top_k = None
         self.clock = Clock()
         self.listeners = []
         self.num_classes = None
@@ -48,9 +49,6 @@ class Recorder(keras.Model):
 
     def start_over(self):
         self.starts += 1
-
-    def count_epoch(self):
-        self.epochs += 1
 
     def train_step(self, data):
         images = data[0] if isinstance(data, (tuple, list)) else data

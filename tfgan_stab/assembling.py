@@ -53,6 +53,7 @@ def assembled(gan: Any, jit_compile: bool | str, run_eagerly: bool) -> Assembled
         pulls = pulls_of(slope_penalties(gan.penalties), evaluation.slopes)
         return evaluation, [field.pulled_back(params, state, batch, *each) for each in pulls]
 
+    lazy = any(penalty.interval > 1 for penalty in loss_penalties(gan.penalties))
     chosen = compilation.choose(
         jit_compile,
         drawn_and_evaluated,
@@ -62,9 +63,10 @@ def assembled(gan: Any, jit_compile: bool | str, run_eagerly: bool) -> Assembled
         gan.scheme.evaluations,
         run_eagerly,
         gan.top_k,
-        any(penalty.interval > 1 for penalty in loss_penalties(gan.penalties)),
+        lazy,
     )
-    return Assembled(field, chosen, compilation.functions(field, chosen.scope, run_eagerly))
+    compiled = compilation.functions(field, chosen.scope, run_eagerly, lazy)
+    return Assembled(field, chosen, compiled)
 
 
 def _example(gan: Any) -> tuple[Players, Players, Batch]:

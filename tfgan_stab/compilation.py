@@ -5,7 +5,6 @@ elsewhere. Here the field is lowered to XLA's language once, which takes a fract
 shows whether every operation has a compiled form, those in penalties' derivatives included.
 """
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -48,13 +47,16 @@ class FieldFunctions(NamedTuple):
     realness: Callable[..., Any]
 
 
-def functions(field: AdversarialField, scope: str, run_eagerly: bool) -> FieldFunctions:
+def functions(
+    field: AdversarialField, scope: str, run_eagerly: bool, lazy: bool = False
+) -> FieldFunctions:
     """Returns the field's functions, as graphs unless the user wants none.
 
     Args:
         field: The vector field.
         scope: What XLA compiles; it compiles these functions only where not the whole round.
         run_eagerly: Whether the user asked for eager execution.
+        lazy: Whether some penalties rest in most rounds.
     """
     plain = FieldFunctions(field, field.pulled_back, field.realness)
     if not run_eagerly:
@@ -62,6 +64,8 @@ def functions(field: AdversarialField, scope: str, run_eagerly: bool) -> FieldFu
         plain = FieldFunctions(
             *(tf.function(each, autograph=False, jit_compile=compiled) for each in plain)
         )
+    if not lazy:
+        return plain
     return FieldFunctions(_settled(plain.field), _settled(plain.pulled_back), plain.realness)
 
 
@@ -71,7 +75,6 @@ def _settled(function: Callable[..., Any]) -> Callable[..., Any]:
     So a round in which a lazy penalty rests is a round without it, with a graph of its own.
     """
 
-    @functools.wraps(function)
     def call(params: Players, state: Players, batch: Batch, *rest: Any) -> Any:
         open_ends = [due for due in batch.due if tf.is_tensor(due)]
         if not open_ends:

@@ -25,7 +25,7 @@ from tfgan_stab.game.penalties.contract import LossPenalty, SlopePenalty
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.layer_check import UNKNOWN, compared, faulty_layers
 
-DIRECTIONS, MAJORITY = 4, 2
+DIRECTIONS, ENOUGH_RIGHT, ENOUGH_WRONG = 4, 3, 2
 ROWS = 4
 SIDE = 32  # Of images, in pixels, for networks that take any.
 # Steps, relative to the weights, and how much derivative and difference may differ, relative to the
@@ -69,7 +69,7 @@ def check_once(gan: Any) -> None:
     Raises:
         WrongDerivativeError: If a penalty's derivative is wrong.
     """
-    if not gan.check_derivatives or gan.derivatives_checked:
+    if not gan.penalties or not gan.check_derivatives or gan.derivatives_checked:
         return
     shape = [side or SIDE for side in gan.pair.example_shape]
     key = noise.key(gan.seed, noise.TESTING)
@@ -119,7 +119,7 @@ def check(setting: Setting, penalties: Sequence[Any]) -> None:
 
     Args:
         setting: Where to look.
-        penalties: All that `compile` got; those with the weight 0 are passed over.
+        penalties: All that `compile` got.
 
     Raises:
         WrongDerivativeError: With the name of the layer to blame, and what to use instead.
@@ -205,9 +205,9 @@ def _disagreement(
         found = compared(claimed, measure, (FINE, COARSE) if precise else (COARSE,))
         right += found is None
         wrong += [] if found is None or found is UNKNOWN else [(claimed, found)]
-        if max(right, len(wrong)) == MAJORITY:
+        if right == ENOUGH_RIGHT or len(wrong) == ENOUGH_WRONG:
             break
-    return wrong[0] if len(wrong) == MAJORITY else None
+    return wrong[0] if len(wrong) == ENOUGH_WRONG else None
 
 
 def _directions(weights: list) -> Iterator[list]:

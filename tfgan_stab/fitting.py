@@ -48,7 +48,7 @@ class _CountEpochs(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if not self.model.stop_training:
-            self.model.count_epoch()
+            self.model.epochs += 1
 
 
 def fit(gan: Any, *args: Any, **kwargs: Any) -> keras.callbacks.History:

@@ -165,7 +165,9 @@ class GAN(KerasWorkflows, Sampling):
         self.scheme = check_scheme(Alternating() if scheme is None else scheme)
         self.penalties = check_penalties(penalties)
         check_placements(slope_penalties(self.penalties), first_weight(self.scheme))
-        self.top_k = check_selection(top_k, self.loss_pair, self.penalties, self.networks)
+        self.top_k = check_selection(
+            top_k, self.loss_pair, self.penalties, self.networks, self.pair.conditional
+        )
         self.check_derivatives = check_derivatives
         self.derivatives_checked = False
         rules = check_averages(averages)
@@ -249,9 +251,10 @@ class GAN(KerasWorkflows, Sampling):
         """Whole epochs of `fit` done since `compile`."""
         return distribution.number(self._epoch_counter)
 
-    def count_epoch(self) -> None:
-        """Notes that an epoch is done; `fit` does so by itself, loops of your own call it."""
-        distribution.write([self._epoch_counter], [self.epochs + 1])
+    @epochs.setter
+    def epochs(self, count: int) -> None:
+        """Notes how many are done; `fit` does so by itself, loops of your own must."""
+        distribution.write([self._epoch_counter], [count])
 
     @property
     def rounds_played(self) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_stab import fitting
+from tfgan_stab.derivatives import check_once
 from tfgan_stab.saving import SavableGAN
 from tfgan_stab.swapping import LIVE
 
@@ -87,6 +88,7 @@ class KerasWorkflows(SavableGAN):
             )
         if self.compiled and not self.rounds:
             self.start_over()  # From weights that may have been set since `compile`.
+            check_once(self)
         return super().train_on_batch(*args, **kwargs)
 
     def predict(self, x: Any, **kwargs: Any) -> np.ndarray:

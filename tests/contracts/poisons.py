@@ -9,6 +9,7 @@ from schemes import SCHEMES
 
 import tfgan_stab as tgs
 from tfgan_stab.callbacks.checkpointing import owned_variables
+from tfgan_stab.callbacks.periodic import Event
 from tfgan_stab.schedules import set_rate_scale
 
 layers = keras.layers
@@ -95,7 +96,7 @@ def make(name="alternating", optimizers=None, latents=3, **settings):
 
 
 def train(gan, *callbacks, epochs=2, steps=5, **settings):
-    """Trains on points, ten rounds unless told otherwise; returns what was published."""
+    """Trains on points, ten rounds unless told otherwise; returns the events and the history."""
     news = []
     gan.listeners = [news.append]
     data = tgs.data.mixture(batch_size=8)
@@ -103,7 +104,7 @@ def train(gan, *callbacks, epochs=2, steps=5, **settings):
     history = gan.fit(
         data, epochs=epochs, steps_per_epoch=steps, callbacks=list(callbacks), **settings
     )
-    return news, history.history
+    return [each for each in news if isinstance(each, Event)], history.history
 
 
 def variables(gan):

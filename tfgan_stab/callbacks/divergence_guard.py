@@ -208,7 +208,9 @@ class DivergenceGuard(keras.callbacks.Callback):
     def _roll_back(self, fault: Any) -> None:
         gan, good = self.gan, self._good
         lost = gan.rounds - good.round
+        epochs = gan.epochs  # Those go on, as Keras' own count does.
         good.restore()
+        gan.epochs = epochs
         gan.setbacks.rounds_lost += lost
         gan.setbacks.rollbacks += 1
         for optimizer in {id(o): o for o in (*gan.optimizers, *gan.look_optimizers)}.values():

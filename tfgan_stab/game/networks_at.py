@@ -48,10 +48,6 @@ class NetworksAt:
         self._labels = labels
         self._training = training
 
-    def with_labels(self, labels: tf.Tensor | None) -> "NetworksAt":
-        """Returns the same networks for other classes."""
-        return NetworksAt(self._networks, self._params, self._state, labels, self._training)
-
     def generate(self, latents: tf.Tensor) -> Output:
         """Returns examples for latents."""
         return self._call("generator", latents)

@@ -35,7 +35,8 @@ class TopK(Serializable):
 
     Args:
         decay: What is kept of k at a time, in (0, 1]. The paper's gamma.
-        every: "epoch", or after how many rounds k shrinks, an integer >= 1.
+        every: "epoch" (of `fit`; loops of your own count `gan.epochs += 1`), or after how many
+            rounds k shrinks, an integer >= 1.
         floor: The smallest k: a part of the batch, a float in (0, 1], or a number of fakes, an
             integer >= 1. The paper's nu.
         scope: Where replicas share a batch, "replica" to keep k / replicas on each, "global" to
@@ -46,7 +47,7 @@ class TopK(Serializable):
             the discriminator for their minibatch, which are there without a pass of their own: when
             the players take turns, before the discriminator has moved. It has shapes that change
             with k, so XLA is out. Dropout draws other masks for the k, and losses that depend on a
-            layer's outputs are those of the k.
+            layer's outputs are those of the k. A loss of your own must not pair fakes with reals.
         with_batch_norm: Whether "selected" is wanted even where a network has batch normalization:
             the k then have other statistics than the whole batch, which is not the paper's method.
 
@@ -135,7 +136,11 @@ class TopK(Serializable):
 
 
 def check_selection(
-    rule: Any, loss: AdversarialLoss, penalties: Sequence[Any], networks: Players
+    rule: Any,
+    loss: AdversarialLoss,
+    penalties: Sequence[Any],
+    networks: Players,
+    conditional: bool,
 ) -> TopK | None:
     """Returns the rule if it fits the rest of the game.
 
@@ -144,6 +149,7 @@ def check_selection(
         loss: What the players minimise.
         penalties: What they pay beside it.
         networks: `Players` of Keras models.
+        conditional: Whether they take class labels.
 
     Raises:
         TypeError: If it is no rule.
@@ -164,6 +170,12 @@ def check_selection(
             ", fake_logits, fake_weights=None) and weigh the mean over fakes with it."
         )
     if rule.compute == "selected":
+        if conditional and loss.generator_sees_reals:
+            raise ValueError(
+                'TopK(compute="selected") passes the kept fakes alone, with their labels. Received:'
+                " networks with class labels and a generator's loss that looks at the reals too. "
+                'Use compute="full".'
+            )
         _check_selected(rule, penalties, networks)
     return rule
 
