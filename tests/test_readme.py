@@ -32,7 +32,7 @@ def shell(command):
 @pytest.mark.slow
 def test_the_example_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (example,) = blocks("python")
+    example, guarded = blocks("python")
     quick = example.replace("steps_per_epoch=200", "steps_per_epoch=2")
     assert quick != example
     names = {}
@@ -40,6 +40,8 @@ def test_the_example_runs(tmp_path, monkeypatch):
     assert names["images"].shape == (64, 8, 8, 1)
     written = {path.name for path in (tmp_path / "runs" / "example").iterdir()}
     assert written == {"run.json", "metrics.jsonl", "tensorboard", "samples", "checkpoints"}
+    exec(guarded.replace("steps_per_epoch=200", "steps_per_epoch=5"), names)
+    assert names["gan"].rounds == 5 and names["gan"].top_k is not None
 
 
 @pytest.mark.slow

@@ -4,6 +4,8 @@ A new scheme takes one line in `SCHEMES`: its name, itself, and what makes a pla
 that plays it, a function `(game, params, parts) -> params` (`naive_gan.py` has the game).
 """
 
+import pytest
+
 from tfgan_stab.updates.alternating import Alternating
 from tfgan_stab.updates.extragradient import Extragradient
 from tfgan_stab.updates.lookahead import Lookahead
@@ -145,3 +147,28 @@ SCHEMES = {
         lambda: lookahead(lookahead(simultaneous, 1, 0.5), 2, 0.25),
     ),
 }
+
+# Relatives of these are left to the exhaustive run, where a test is about something else than the
+# scheme itself.
+USUAL = {
+    "simultaneous",
+    "alternating",
+    "alternating_3",
+    "midpoint",
+    "rk4",
+    "rk4_fresh",
+    "extragradient_separate",
+    "optimistic",
+    "lookahead",
+    "lookahead_of_extragradient",
+}
+
+
+def chosen(quick):
+    """Marks a test's schemes: quick ones for every run, usual ones slow, relatives exhaustive."""
+
+    def marks(name):
+        more = [] if name in USUAL else [pytest.mark.exhaustive]
+        return [] if name in quick else [pytest.mark.slow, *more]
+
+    return pytest.mark.parametrize("name", [pytest.param(n, marks=marks(n)) for n in SCHEMES])

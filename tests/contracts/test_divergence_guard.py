@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from poisons import PoisonedSGD, finite, make, numbers, renewed, same, train
-from schemes import SCHEMES
+from schemes import SCHEMES, USUAL, chosen
 
 import tfgan_stab as tgs
 from tfgan_stab.callbacks.divergence_error import DivergenceError
@@ -14,10 +14,6 @@ from tfgan_stab.watching import Point
 Guard = tgs.callbacks.DivergenceGuard
 
 QUICK = {"simultaneous", "alternating_3", "rk4_fresh"}
-scheme_names = pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in SCHEMES],
-)
 ROUND = 4
 
 
@@ -32,7 +28,7 @@ def expected_point(name, kind, evaluation):
     return Point(own, kind, variable, evaluation, part)
 
 
-@scheme_names
+@chosen(quick=QUICK)
 def test_a_spoiled_evaluation_is_named_rolled_back_and_the_run_ends_well(name):
     evaluations = SCHEMES[name][0].evaluations
     cases = {("loss", 1), ("loss", evaluations), ("slope", evaluations)}
@@ -51,7 +47,7 @@ def test_a_spoiled_evaluation_is_named_rolled_back_and_the_run_ends_well(name):
         assert all(np.isfinite(values).all() for values in history.values())
 
 
-ALL = [(name, {}) for name in SCHEMES]
+ALL = [(name, {}) for name in SCHEMES if name in USUAL]
 ALL += [("alternating_3", {"run_eagerly": True}), ("simultaneous", {"jit_compile": True})]
 
 

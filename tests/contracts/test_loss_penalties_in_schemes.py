@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from naive_gan import NaiveGan, Sgd, forward
-from schemes import SCHEMES
+from schemes import SCHEMES, chosen
 from test_scheme_contracts import (
     BATCH,
     RATES,
@@ -66,13 +66,7 @@ class PaidGan(NaiveGan):
         return slope
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[] if name in ("alternating_3", "heun") else pytest.mark.slow)
-        for name in SCHEMES
-    ],
-)
+@chosen(quick={"alternating_3", "heun"})
 def test_three_rounds_with_penalties_are_those_of_a_naive_program(name):
     scheme = SCHEMES[name][0]
     gan = make(name, penalties=PENALTIES)

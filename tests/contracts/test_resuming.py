@@ -2,7 +2,7 @@
 
 import keras
 import pytest
-from schemes import SCHEMES
+from schemes import SCHEMES, chosen
 
 import tfgan_stab as tgs
 
@@ -38,8 +38,7 @@ def fit(gan, directory, *callbacks):
     gan.fit(data, epochs=2, steps_per_epoch=10, verbose=0, callbacks=[saving, *callbacks])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SCHEMES)
+@chosen(quick=())
 def test_a_run_killed_in_mid_period_ends_as_if_it_had_not_been(tiny, name, tmp_path):
     synced = name.startswith("lookahead")
     averages = {"slow": tgs.ExponentialAverage(0.5, at="sync")} if synced else None

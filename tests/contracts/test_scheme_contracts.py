@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from naive_gan import Adam, NaiveGan, Sgd
-from schemes import SCHEMES
+from schemes import SCHEMES, chosen
 
 from tfgan_stab.game import noise
 from tfgan_stab.model import GAN
@@ -101,8 +101,7 @@ def test_three_rounds_are_those_of_a_naive_program(name, optimizer):
     assert_close(train(gan, data), params, **tolerance[optimizer])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SCHEMES)
+@chosen(quick=())
 def test_eager_graph_and_xla_agree(name):
     data = reals(name, 3)
     graph = train(make(name, "adam"), data)

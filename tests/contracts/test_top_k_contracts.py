@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from naive_gan import Adam, NaiveTopK, Sgd
-from schemes import SCHEMES
+from schemes import SCHEMES, chosen
 from test_penalties import finite_differences as naive_differences
 from test_scheme_contracts import (
     BATCH,
+    QUICK,
     RATES,
     SEED,
     assert_close,
     make,
     reals,
-    scheme_names,
     train,
     weights,
 )
@@ -46,7 +46,7 @@ def played(name, params, data, sampler, kind=Sgd, rates=RATES, once=False):
 
 
 @pytest.mark.parametrize(("optimizer", "compute"), [("sgd", "full"), ("adam", "selected")])
-@scheme_names
+@chosen(quick=QUICK)
 def test_rounds_are_those_of_a_naive_program_and_traced_once(name, optimizer, compute):
     gan = make(name, optimizer, top_k=tgs.TopK(**RULE, compute=compute))
     traces = []
