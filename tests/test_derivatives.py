@@ -221,3 +221,11 @@ def test_weights_states_and_layers_are_as_they_were():
     assert all(np.array_equal(a, v.numpy()) for a, v in zip(before, gan.variables, strict=True))
     assert all("call" not in vars(layer) for layer in other.layers)
     assert gan.derivatives_checked
+
+
+def test_loops_of_ones_own_are_checked_too():
+    up = layers.UpSampling2D(interpolation="bilinear", name="enlarge")
+    gan = tgs.GAN(generator(), discriminator(up), latents=3)
+    gan.compile("sgd", "sgd", penalties=SLOPE, jit_compile=False)
+    with pytest.raises(WrongDerivativeError, match="'enlarge', UpSampling2D"):
+        gan.train_on_batch(np.zeros([4, 8, 8, 1], "float32"))

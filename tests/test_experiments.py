@@ -98,3 +98,12 @@ def test_the_schemes_benchmark_prints_a_ratio_for_each_scheme():
     printed = run("benchmarks/schemes.py", *small)
     for name in ("simultaneous", "heun", "rk4", "extragradient", "rk4 over euler, medians of 3"):
         assert name in printed
+
+
+@pytest.mark.slow
+def test_the_methods_benchmark_prints_what_each_costs():
+    small = ("--image_size=8", "--width=4", "--batch_size=4", "--turns=3", "--rounds=2")
+    printed = run("benchmarks/methods.py", *small, "--only=plain,three averages,R1")
+    lines = [line for line in printed.splitlines() if line.startswith(("plain", "three", "R1"))]
+    assert len(lines) == 3
+    assert lines[1].split()[-1] == "1.05" and lines[2].split()[-1] == "2.2"

@@ -305,3 +305,10 @@ def test_a_model_that_cannot_be_watched_is_refused():
 def test_settings_out_of_range_are_refused(setting, value, message):
     with pytest.raises(ValueError, match=message):
         Guard(**{setting: value})
+
+
+def test_epochs_go_on_over_a_rollback(new):
+    gan = new(6)  # The first round of the second epoch: back to the fourth round of the first.
+    (event,), _ = train(gan, Guard("rollback", every=4))
+    assert (event.facts["restored"], event.facts["rounds_lost"]) == (4, 2)
+    assert (gan.rounds, gan.epochs) == (8, 2)

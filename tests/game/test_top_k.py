@@ -528,3 +528,14 @@ def test_a_floor_above_a_last_smaller_batch_is_none_above_the_batch(kind, calls)
 def test_a_floor_in_numbers_leaves_xla_alone(jit_compile):
     gan = compiled(tgs.TopK(floor=192), jit_compile=jit_compile)
     assert gan.compilation.scope == "round"
+
+
+def test_selected_is_refused_where_labels_would_belong_to_fakes_and_reals():
+    networks = (
+        conditional(2, (3,), lambda hidden: layers.Dense(2)(hidden)),
+        conditional(2, (2,), lambda hidden: layers.Dense(1)(hidden)),
+    )
+    with pytest.raises(ValueError, match="generator's loss that looks at the reals too"):
+        tgs.GAN(*networks, latents=3, num_classes=3).compile(
+            "sgd", "sgd", "relativistic_average", top_k=tgs.TopK(compute="selected")
+        )
