@@ -93,6 +93,7 @@ def test_what_counts_as_of_high_quality_and_as_recovered(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_schemes_benchmark_prints_a_ratio_for_each_scheme():
     small = ("--image_size=8", "--width=4", "--batch_size=4", "--turns=3", "--xla=off")
     printed = run("benchmarks/schemes.py", *small)

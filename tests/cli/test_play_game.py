@@ -61,6 +61,7 @@ def test_the_script_prints_a_table_and_draws_a_picture(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_an_animation_is_put_beside_the_picture(tmp_path):
     done = script("--schemes=euler", "--rounds=20", f"--output={tmp_path}", "--animate")
     assert done.returncode == 0, done.stderr

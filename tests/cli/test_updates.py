@@ -183,7 +183,11 @@ def test_ode_gan_follows_its_step_sizes(command, tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
-    ["ode_gan", "lookahead_extragradient", "consensus", "r1", "wgan_gp", "top_k", *AVERAGES],
+    [
+        *("ode_gan", "consensus", "r1", "top_k"),
+        *(pytest.param(n, marks=pytest.mark.exhaustive) for n in ("wgan_gp", *AVERAGES)),
+        pytest.param("lookahead_extragradient", marks=pytest.mark.exhaustive),
+    ],
 )
 def test_a_swapped_file_trains(command, tmp_path, name):
     gan = swapped(command, tmp_path / "run", name)

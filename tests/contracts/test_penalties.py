@@ -94,7 +94,13 @@ def difference(one, other, player):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=[] if n in ("euler", "rk4_fresh") else [pytest.mark.exhaustive])
+        for n in SOLVERS
+    ],
+)
 def test_the_generators_gradient_norm_moves_the_discriminator_by_rate_times_weight_times_gradient(
     name,
 ):

@@ -7,16 +7,20 @@ import sys
 
 import pytest
 from penalties import PENALTIES
-from schemes import SCHEMES
+from schemes import SCHEMES, USUAL
 
 PROGRAM = pathlib.Path(__file__).with_name("two_replicas.py")
 # Every scheme; with XLA and with the penalties that go with all of them in turn.
 GENERAL = itertools.cycle([name for name in PENALTIES if name != "first_stage"])
 COMPILED = itertools.cycle(["off", "off", "auto"])
-CASES = [f"{name}:{next(COMPILED)}:{next(GENERAL)}" for name in SCHEMES]
-CASES.append("rk4_fresh:auto:first_stage")
+CASES = {name: f"{name}:{next(COMPILED)}:{next(GENERAL)}" for name in SCHEMES}
+OF_USUAL = [*(CASES[name] for name in CASES if name in USUAL), "rk4_fresh:auto:first_stage"]
+OF_OTHERS = [CASES[name] for name in CASES if name not in USUAL]
 # A process that starts TensorFlow for each case would take longer than the cases.
-GROUPS = [CASES[first::4] for first in range(4)]
+GROUPS = [
+    *(OF_USUAL[first::3] for first in range(3)),
+    *(pytest.param(OF_OTHERS[first::2], marks=pytest.mark.exhaustive) for first in range(2)),
+]
 
 
 def run(program, *cases):

@@ -75,7 +75,8 @@ def each_for_itself(name, compute):
     """Half of k on each replica is what a plain program with half of k for each half does."""
     gan = made(2, tgs.TopK(**RULE, compute=compute), name)
     params = weights(gan)
-    game = NaiveTopK([Sgd(rate) for rate in RATES], replicas=2)
+    once = compute == "selected"
+    game = NaiveTopK([Sgd(rate) for rate in RATES], replicas=2, once=once)
     play = SCHEMES[name][1]()
     for number, (rows, game.kept) in enumerate(zip(np.split(points(32), 4), KEPT, strict=True)):
         key = noise.key(SEED, noise.TRAINING, number, 0)
