@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfgan_stab.batching import is_ours
+
 
 def young_averages(gan: Any, rounds: int, images_per_round: int | None = None) -> Iterator[str]:
     """Yields a sentence for each average that a training is too short for.
@@ -48,7 +50,7 @@ def images_per_round(x: Any, parts: int, batch_size: int | None) -> int | None:
         parts: Minibatches of a round.
         batch_size: The argument of `fit`, for arrays.
     """
-    if hasattr(x, "starting_at"):
+    if is_ours(x):
         return x.batch_size * parts
     if isinstance(x, tf.data.Dataset):
         shape = getattr(tf.nest.flatten(x.element_spec)[0], "shape", None)

@@ -13,6 +13,11 @@ from tfgan_stab.game.pair import Pair
 from tfgan_stab.updates.scheme import Scheme
 
 
+def is_ours(x: Any) -> bool:
+    """Returns whether data are a set of `tgs.data`, which starts at any round."""
+    return hasattr(x, "starting_at")
+
+
 def unpacked(data: Any, pair: Pair) -> tuple[tf.Tensor, tf.Tensor | None]:
     """Returns a batch's examples and labels, as the networks expect them.
 

@@ -78,8 +78,6 @@ def check_once(gan: Any) -> None:
     zero = tf.constant(0, tf.int64)
     batch = gan.equipment._replace(selection=None).given_to(batch, 0, zero, zero)
     batch = batch._replace(due=(True,) * len(batch.due))
-    if gan.top_k is not None and gan.top_k.compute == "full":
-        batch = batch._replace(kept=tf.constant(ROWS))
     networks = gan.networks
     params = Players(*(distribution.read(n.trainable_variables) for n in networks))
     state = Players(*(distribution.read(n.non_trainable_variables) for n in networks))

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_stab.announcing import headline, images_per_round, young_averages
-from tfgan_stab.batching import check_divides
+from tfgan_stab.batching import check_divides, is_ours
 from tfgan_stab.data.pixels import check_range
 from tfgan_stab.derivatives import check_once
 from tfgan_stab.floor_check import CheckFloor, check_floor
@@ -101,8 +101,8 @@ def _fit(
         )
     check_once(gan)
     attend(gan, callbacks, progress, ordered)
-    gan.data_facts = x.description() if _is_ours(x) else None
-    if _is_ours(x):
+    gan.data_facts = x.description() if is_ours(x) else None
+    if is_ours(x):
         _check_classes(gan, x)
         gan.num_classes = gan.num_classes or x.num_classes
     if verbose:
@@ -126,10 +126,10 @@ def _fit(
             calls.on_train_end()
             return gan.history
     return keras_fit(
-        x=_from_now_on(gan, x, steps_per_epoch) if resumed or _is_ours(x) else x,
+        x=_from_now_on(gan, x, steps_per_epoch) if resumed or is_ours(x) else x,
         initial_epoch=progress.epoch,
         epochs=epochs,
-        steps_per_epoch=steps if _is_ours(x) else steps_per_epoch,
+        steps_per_epoch=steps if is_ours(x) else steps_per_epoch,
         **arguments,
     )
 
@@ -196,12 +196,8 @@ def _check_classes(gan: Any, x: Any) -> None:
         )
 
 
-def _is_ours(x: Any) -> bool:
-    return hasattr(x, "starting_at")
-
-
 def _epoch_length(gan: Any, x: Any, steps_per_epoch: int | None) -> int | None:
-    if steps_per_epoch is not None or not _is_ours(x):
+    if steps_per_epoch is not None or not is_ours(x):
         return steps_per_epoch or _cardinality(x)
     return _one_pass(x, "steps_per_epoch", gan.scheme.parts)
 
@@ -216,7 +212,7 @@ def evaluation_steps(x: Any, name: str) -> dict[str, int]:
     Raises:
         ValueError: If the data set makes up examples, so that there is no pass.
     """
-    return {name: _one_pass(x, name, 1)} if _is_ours(x) else {}
+    return {name: _one_pass(x, name, 1)} if is_ours(x) else {}
 
 
 def _one_pass(x: Any, name: str, parts: int) -> int:
@@ -238,7 +234,7 @@ def _cardinality(x: Any) -> int | None:
 def _from_now_on(gan: Any, x: Any, steps_per_epoch: int | None, step: int = 0) -> Any:
     """Returns the data from the round that comes next, `step` rounds into its epoch."""
     rounds = gan.rounds_played
-    if _is_ours(x):
+    if is_ours(x):
         return x.starting_at(rounds, gan.scheme.parts)
     if not rounds or not isinstance(x, tf.data.Dataset):
         return x

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfgan_stab.batching import is_ours
+
 
 def check_floor(gan: Any, x: Any, batch_size: int | None = None) -> None:
     """Raises ValueError if data are known to come in minibatches smaller than top-k's floor.
@@ -17,7 +19,7 @@ def check_floor(gan: Any, x: Any, batch_size: int | None = None) -> None:
     rows = _rows(x, batch_size)
     if gan.top_k is not None and rows is not None:
         # A data set of tgs.data gives each part of a round a batch; others are split.
-        gan.top_k.check_batch(rows if _is_ours(x) else rows // gan.scheme.parts)
+        gan.top_k.check_batch(rows if is_ours(x) else rows // gan.scheme.parts)
 
 
 class CheckFloor(keras.callbacks.Callback):
@@ -42,7 +44,7 @@ class CheckFloor(keras.callbacks.Callback):
 
 def _rows(x: Any, batch_size: int | None) -> int | None:
     """Returns the rows of a batch, the first of them where they differ; `None` if not known."""
-    if _is_ours(x):
+    if is_ours(x):
         return x.batch_size
     if isinstance(x, tf.data.Dataset):
         first = tf.nest.flatten(x.element_spec)[0]
@@ -50,7 +52,3 @@ def _rows(x: Any, batch_size: int | None) -> int | None:
         return shape[0] if shape is not None and shape.rank else None
     shape = getattr(x, "shape", None)
     return min(batch_size or 32, shape[0]) if shape else None
-
-
-def _is_ours(x: Any) -> bool:
-    return hasattr(x, "starting_at")

@@ -121,7 +121,7 @@ class Round:
         return self._applied(self._look_optimizers, params, slopes)
 
     def slopes(self, params: Players, batch: Batch, players: Sequence[str]) -> Players:
-        """Returns the slopes of the bare losses, averaged over replicas; for penalties."""
+        """Returns the slopes that a penalty on slopes measures, averaged over replicas."""
         found = self._evaluation(params, batch, tuple(players)).slopes
         return distribution.average(found, self._share)
 
@@ -166,7 +166,7 @@ class Round:
             return evaluation
         whole = None
         if "discriminator" in players:
-            whole = field(params, self._state, batch._replace(kept=None), ("discriminator",))
+            whole = field(params, self._state, batch, ("discriminator",))
             self._selection.note(batch, whole)
         own = field(params, self._state, self._selection.kept(params, batch), ("generator",))
         if whole is None:
@@ -189,7 +189,7 @@ class Round:
         if cotangents.discriminator is None:
             return pulled
         others = cotangents._replace(generator=None)
-        rest = pull(params, self._state, batch._replace(kept=None), others, payers)
+        rest = pull(params, self._state, batch, others, payers)
         return tf.nest.map_structure(lambda a, b: None if a is None else a + b, pulled, rest)
 
     def _weighed(self, params: Players, batch: Batch, players: Sequence[str]) -> Batch:

@@ -87,7 +87,7 @@ class _Separable(keras.Layer):
 
     def target(self, height: int, width: int) -> tuple[int, int]:
         """Returns the outputs' height and width, in pixels."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} must define `target(height, width)`.")
 
     def call(self, inputs: Any) -> Any:
         """Resizes images `[batch, height, width, channels]`."""

@@ -8,17 +8,16 @@ import tensorflow as tf
 
 from tfgan_stab.data.randomness import uniform
 from tfgan_stab.game.penalties.contract import checked_interval, checked_weight
+from tfgan_stab.game.penalties.of_discriminator import OfDiscriminator, OnTheWay, between
 from tfgan_stab.game.penalties.scene import Scene, per_example, squared_norms
-from tfgan_stab.game.penalties.zero_centered import between
 from tfgan_stab.game.players import Players
-from tfgan_stab.serializing import Serializable
 
 # The square root has no derivative at 0; TF-GAN adds as much.
 EPSILON = 1e-10
 
 
 @dataclasses.dataclass(frozen=True)
-class GradientPenalty(Serializable):
+class GradientPenalty(OnTheWay):
     """WGAN-GP: the discriminator's slope between data and fakes is to have the length 1.
 
     With the discriminator's output D, u uniform in [0, 1] and p = x + u (y - x) on the way from a
@@ -53,20 +52,6 @@ class GradientPenalty(Serializable):
     def __post_init__(self) -> None:
         _check(self.weight, self.target, self.one_sided, self.interval)
 
-    @property
-    def payers(self) -> tuple[str, ...]:
-        """The discriminator."""
-        return ("discriminator",)
-
-    @property
-    def looks_at(self) -> tuple[str, ...]:
-        """Neither reals nor fakes themselves."""
-        return ()
-
-    def draw(self, count: Any, example_shape: Any, latent_shape: Any, key: tf.Tensor) -> tf.Tensor:
-        """Draws how far each example lies on its way, float `[count]`."""
-        return uniform([count], key)
-
     def terms(self, scene: Scene, draws: tf.Tensor) -> Players:
         """Returns what the discriminator pays."""
         slopes = scene.slopes(between(scene.reals, scene.fakes, draws))
@@ -74,7 +59,7 @@ class GradientPenalty(Serializable):
 
 
 @dataclasses.dataclass(frozen=True)
-class Dragan(Serializable):
+class Dragan(OfDiscriminator):
     """The discriminator's slope near the data is to have the length 1.
 
     With the discriminator's output D, the standard deviation s of the reals' entries, u and each
@@ -110,16 +95,6 @@ class Dragan(Serializable):
     def __post_init__(self) -> None:
         _check(self.weight, 1.0, self.one_sided, self.interval)
         _check_positive("spread", self.spread)
-
-    @property
-    def payers(self) -> tuple[str, ...]:
-        """The discriminator."""
-        return ("discriminator",)
-
-    @property
-    def looks_at(self) -> tuple[str, ...]:
-        """Neither reals nor fakes themselves."""
-        return ()
 
     def draw(self, count: Any, example_shape: Any, latent_shape: Any, key: tf.Tensor) -> tuple:
         """Draws how far and in which direction, float `[count]` and `[count, *example_shape]`."""

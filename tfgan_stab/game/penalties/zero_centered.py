@@ -5,15 +5,14 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfgan_stab.data.randomness import uniform
 from tfgan_stab.game.penalties.contract import checked_interval, checked_weight
-from tfgan_stab.game.penalties.scene import Scene, per_example, squared_norms
+from tfgan_stab.game.penalties.of_discriminator import OfDiscriminator, OnTheWay, between
+from tfgan_stab.game.penalties.scene import Scene, squared_norms
 from tfgan_stab.game.players import Players
-from tfgan_stab.serializing import Serializable
 
 
 @dataclasses.dataclass(frozen=True)
-class R1(Serializable):
+class R1(OfDiscriminator):
     """The discriminator pays for its slope at the data, so that it is flat where they are.
 
     With the discriminator's output D, added to its own loss at every evaluation of the field::
@@ -49,11 +48,6 @@ class R1(Serializable):
     def __post_init__(self) -> None:
         checked_weight(self.weight)
         checked_interval(self.interval)
-
-    @property
-    def payers(self) -> tuple[str, ...]:
-        """The discriminator."""
-        return ("discriminator",)
 
     @property
     def looks_at(self) -> tuple[str, ...]:
@@ -98,7 +92,7 @@ class R2(R1):
 
 
 @dataclasses.dataclass(frozen=True)
-class ZeroCenteredGradientPenalty(Serializable):
+class ZeroCenteredGradientPenalty(OnTheWay):
     """The discriminator pays for its slope between data and fakes.
 
     With the discriminator's output D, u uniform in [0, 1] and x + u (y - x) on the way from a real
@@ -129,33 +123,7 @@ class ZeroCenteredGradientPenalty(Serializable):
         checked_weight(self.weight)
         checked_interval(self.interval)
 
-    @property
-    def payers(self) -> tuple[str, ...]:
-        """The discriminator."""
-        return ("discriminator",)
-
-    @property
-    def looks_at(self) -> tuple[str, ...]:
-        """Neither reals nor fakes themselves."""
-        return ()
-
-    def draw(self, count: Any, example_shape: Any, latent_shape: Any, key: tf.Tensor) -> tf.Tensor:
-        """Draws how far each example lies on its way, float `[count]`."""
-        return uniform([count], key)
-
     def terms(self, scene: Scene, draws: tf.Tensor) -> Players:
         """Returns what the discriminator pays."""
         norms = squared_norms(scene.slopes(between(scene.reals, scene.fakes, draws)))
         return Players(None, self.weight * tf.reduce_mean(norms))
-
-
-def between(reals: tf.Tensor, fakes: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
-    """Returns points on the way from each real to its fake, float `[batch, ...]`.
-
-    Args:
-        reals: float `[batch, ...]`.
-        fakes: The same shape.
-        shares: float `[batch]` in [0, 1], how far they lie.
-    """
-    fakes = tf.cast(fakes, reals.dtype)
-    return reals + per_example(shares, reals) * (fakes - reals)
