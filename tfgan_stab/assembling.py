@@ -51,7 +51,8 @@ def assembled(gan: Any, jit_compile: bool | str, run_eagerly: bool) -> Assembled
         batch = batch._replace(due=(True,) * len(batch.due))
         evaluation = field(params, state, batch, BOTH)
         pulls = pulls_of(slope_penalties(gan.penalties), evaluation.slopes)
-        return evaluation, [field.pulled_back(params, state, batch, *each) for each in pulls]
+        bare = batch.without_penalties()
+        return evaluation, [field.pulled_back(params, state, bare, *each) for each in pulls]
 
     lazy = any(penalty.interval > 1 for penalty in loss_penalties(gan.penalties))
     chosen = compilation.choose(

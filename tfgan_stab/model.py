@@ -314,7 +314,7 @@ class GAN(KerasWorkflows, Sampling):
         ]
         game = Round(
             self._functions,
-            RoundPenalties(slope_penalties(self.penalties), first_weight(self.scheme)),
+            RoundPenalties(self.penalties, first_weight(self.scheme)),
             self._variables,
             self.optimizers,
             self.look_optimizers,

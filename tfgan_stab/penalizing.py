@@ -1,16 +1,27 @@
-"""When in a round the players pay their penalties, and from which slopes.
+"""When in a round the players pay their penalties on slopes, and from which slopes.
+
+The slopes are those of the losses alone, without the penalties on losses: a lazy one, `interval`
+times as large in the rounds that pay it, would be `interval**2` times as large in a square.
 
 The pull of a penalty is computed from slopes that are means over all replicas, so that several
 replicas with a share of the batch each pay what one with the whole batch would.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from tfgan_stab.game.batch import Batch
-from tfgan_stab.game.penalties.contract import EVALUATION, FIRST_STAGE, OUTSIDE, SlopePenalty
+from tfgan_stab.game.penalties.contract import (
+    EVALUATION,
+    FIRST_STAGE,
+    OUTSIDE,
+    LossPenalty,
+    SlopePenalty,
+    loss_penalties,
+    slope_penalties,
+)
 from tfgan_stab.game.players import BOTH, Players
 
 
@@ -18,16 +29,19 @@ class RoundPenalties:
     """What the players pay beside their losses in one round.
 
     Args:
-        penalties: The penalties of the game.
+        penalties: The penalties of the game, those on losses too.
         first_weight: The part of the scheme's step that the slope of its first evaluation makes.
     """
 
-    def __init__(self, penalties: Sequence[SlopePenalty], first_weight: float | None):
-        self._penalties = penalties
+    def __init__(self, penalties: Sequence[SlopePenalty | LossPenalty], first_weight: float | None):
+        self._penalties = slope_penalties(penalties)
         self._values: dict[int, tf.Tensor] = {}
-        self._always = [each for each in penalties if each.placement == EVALUATION]
+        self._always = [each for each in self._penalties if each.placement == EVALUATION]
+        self._always_measured = _in_order(name for each in self._always for name in each.measures)
         # Penalties that are paid once per round, each with those who have yet to pay.
-        self._pending = [(p, set(p.payers)) for p in penalties if p.placement != EVALUATION]
+        self._pending = [(p, set(p.payers)) for p in self._penalties if p.placement != EVALUATION]
+        # Those whose slopes an evaluation gives with penalties on losses.
+        self._taxed = {name for each in loss_penalties(penalties) for name in each.payers}
         self._first_weight = first_weight
         self._known: dict[str, Any] = {}
 
@@ -43,8 +57,7 @@ class RoundPenalties:
 
     def measured(self, players: tuple[str, ...]) -> tuple[str, ...]:
         """Returns whose slopes an evaluation must compute when those of `players` are wanted."""
-        needed = {*players, *(name for each in self._always for name in each.measures)}
-        return tuple(name for name in BOTH if name in needed)
+        return players if self._apart else _in_order({*players, *self._always_measured})
 
     def evaluated(
         self, params: Players, batch: Batch, slopes: Players, players: Sequence[str]
@@ -54,13 +67,17 @@ class RoundPenalties:
         Args:
             params: Where it was made.
             batch: The minibatch it was made on.
-            slopes: Slopes of the bare losses of all measured players, means over replicas.
+            slopes: Slopes of all measured players, penalties on losses included, means over
+                replicas.
             players: Whose slopes are wanted.
         """
         if params is self._start and batch is self._batch:
             named = zip(BOTH, slopes, strict=True)
-            self._known.update({name: own for name, own in named if own is not None})
+            bare = {n: own for n, own in named if own is not None and n not in self._taxed}
+            self._known.update(bare)
         wanted = _only(slopes, players)
+        if self._apart:
+            slopes = self._game.slopes(params, batch, self._always_measured)
         for penalty in self._always:
             payers = [name for name in penalty.payers if name in players]
             cotangents = self._noted(penalty, slopes, slopes)
@@ -70,6 +87,11 @@ class RoundPenalties:
     def moved(self, slopes: Players) -> Players:
         """Returns the slopes of a move with what is paid once per round."""
         return self._paid(slopes, OUTSIDE)
+
+    @property
+    def _apart(self) -> bool:
+        """Whether slopes of the losses alone take an evaluation of their own."""
+        return not self._taxed.isdisjoint(self._always_measured)
 
     @property
     def values(self) -> list[tf.Tensor]:
@@ -135,6 +157,12 @@ class RoundPenalties:
 def pulls_of(penalties: Sequence[SlopePenalty], slopes: Players) -> list[tuple]:
     """Returns, for each penalty, its cotangents at these slopes and who pays."""
     return [(each.cotangents(_only(slopes, each.measures)), each.payers) for each in penalties]
+
+
+def _in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Returns the players named, each once, the generator first."""
+    named = set(names)
+    return tuple(name for name in BOTH if name in named)
 
 
 def _halves(batch: Batch) -> tuple[Batch, Batch]:

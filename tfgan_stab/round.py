@@ -121,15 +121,15 @@ class Round:
         return self._applied(self._look_optimizers, params, slopes)
 
     def slopes(self, params: Players, batch: Batch, players: Sequence[str]) -> Players:
-        """Returns the slopes that a penalty on slopes measures, averaged over replicas."""
-        found = self._evaluation(params, batch, tuple(players)).slopes
+        """Returns slopes of the losses alone, for slope penalties, averaged over replicas."""
+        found = self._evaluation(params, batch.without_penalties(), tuple(players)).slopes
         return distribution.average(found, self._share)
 
     def pulled_back(
         self, params: Players, batch: Batch, cotangents: Players, payers: Sequence[str]
     ) -> Players:
-        """Returns cotangents pulled back through the field, averaged over replicas."""
-        pulled = self._pull(params, batch, cotangents, tuple(payers))
+        """Returns cotangents pulled back through the losses' field, averaged over replicas."""
+        pulled = self._pull(params, batch.without_penalties(), cotangents, tuple(payers))
         return distribution.average(pulled, self._share)
 
     def finish(self, params: Players) -> None:

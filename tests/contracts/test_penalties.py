@@ -246,6 +246,38 @@ def test_a_penalty_that_both_pay_is_paid_by_each_in_its_own_move():
     assert_close(after[:1], [expected], rtol=1e-5, atol=1e-8)
 
 
+def moved_noise(weight):
+    """A penalty on the loss of the generator, which is rewarded for fakes that move."""
+    return tgs.ConsistencyRegularization(
+        0.0, generator_weight=weight, spread=0.5, augment=lambda examples, draws: examples
+    )
+
+
+@pytest.mark.parametrize(
+    ("slope_penalty", "loss_penalty", "measure"),
+    [
+        (tgs.Consensus(WEIGHT), tgs.R1(0.8, interval=4), half_squared_field),
+        (tgs.Consensus(WEIGHT), tgs.GradientPenalty(0.8), half_squared_field),
+        (tgs.GeneratorGradientNorm(WEIGHT), moved_noise(0.7), squared_gradient),
+        (tgs.GeneratorGradientNorm(WEIGHT, unbiased=True), moved_noise(0.7), product_of_halves),
+        (BothOutside(WEIGHT), tgs.R1(0.8, interval=4), half_squared_field),
+    ],
+    ids=["consensus_lazy", "consensus", "norm", "norm_of_halves", "outside_lazy"],
+)
+def test_penalties_on_slopes_are_of_the_losses_alone(slope_penalty, loss_penalty, measure):
+    before, without, part = trained(tgs.Simultaneous(), [loss_penalty])
+    _, bare, _ = trained(tgs.Simultaneous())
+    _, after, _ = trained(tgs.Simultaneous(), [loss_penalty, slope_penalty])
+    payer = ("generator", "discriminator").index(loss_penalty.payers[0])
+    assert max(np.abs(d).max() for d in difference(without, bare, payer)) > 1e-4
+    for player, name in enumerate(("generator", "discriminator")):
+        paid = name in slope_penalty.payers
+        gradient = finite_differences(lambda w: measure(w, part), before, player)
+        for mine, theirs in zip(difference(after, without, player), gradient, strict=True):
+            expected = -RATES[player] * WEIGHT * theirs * paid
+            np.testing.assert_allclose(mine, expected, rtol=1e-5, atol=1e-8)
+
+
 class Unmoved(tgs.Simultaneous):
     """A scheme that moves the players itself."""
 

@@ -29,6 +29,10 @@ class Batch(NamedTuple):
     kept: tf.Tensor | None = None
     fake_weights: tf.Tensor | None = None
 
+    def without_penalties(self) -> "Batch":
+        """Returns the batch as it is for the losses alone: no loss penalty is due."""
+        return self._replace(due=(False,) * len(self.due))
+
     def every_second(self, first: int) -> "Batch":
         """Returns the even (first 0) or odd (first 1) rows."""
 

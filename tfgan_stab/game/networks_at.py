@@ -57,7 +57,9 @@ class NetworksAt:
         output = self._call("discriminator", examples)
         logits = output.values
         exact = tf.cast(logits, tf.float32) if logits.dtype.size < 4 else logits
-        return output._replace(values=exact)
+        # An operation that TensorFlow moves no arithmetic across: it would merge a loss with the
+        # last layer, and round otherwise, where nobody else looks at the logits.
+        return output._replace(values=tf.ensure_shape(exact, exact.shape))
 
     def _call(self, player: str, inputs: tf.Tensor) -> Output:
         network = getattr(self._networks, player)

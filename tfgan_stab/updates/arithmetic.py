@@ -58,5 +58,8 @@ def _as(step_size: Any, dtype: tf.DType) -> tf.Tensor:
 
 
 def _sum(factors: Sequence[float], values: Sequence[tf.Tensor]) -> tf.Tensor:
-    terms = [v if f == 1.0 else f * v for f, v in zip(factors, values, strict=True)]
-    return terms[0] if len(terms) == 1 else tf.add_n(terms)
+    # TensorFlow sorts the terms of a sum in a graph by their names. In a scope of their own their
+    # order, and so the rounding, does not depend on how many names were taken before.
+    with tf.name_scope("weighted_sum"):
+        terms = [v if f == 1.0 else f * v for f, v in zip(factors, values, strict=True)]
+        return terms[0] if len(terms) == 1 else tf.add_n(terms)

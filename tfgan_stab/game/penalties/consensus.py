@@ -18,8 +18,9 @@ class Consensus(Serializable):
         L = 1/2 |v(w)|^2
         v(w)  <-  v(w) - weight * d L / d w
 
-    It is part of every evaluation of the field, trial points included, and costs a second
-    derivative in each.
+    v is that of the losses alone: penalties on losses such as `tgs.R1` are paid beside, and do not
+    enter L. It is part of every evaluation of the field, trial points included, and costs a second
+    derivative in each; beside penalties on losses of the same player one more evaluation, too.
 
     Args:
         weight: How much, a number >= 0. The paper's gamma; they use 10 with RMSProp at 1e-4

@@ -18,7 +18,8 @@ class GeneratorGradientNorm(Serializable):
         R = sum over all weights of the generator of v_G^2
         slope of the discriminator  <-  its slope - weight * d R / d theta
 
-    Nothing is added to the generator's slope. R is evaluated once per round, at the starting
+    v_G is of the generator's loss alone, without penalties on it. Nothing is added to the
+    generator's slope. R is evaluated once per round, at the starting
     weights, on the first minibatch, whatever the scheme.
 
     Args:
