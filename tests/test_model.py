@@ -1,11 +1,14 @@
 """The model as a Keras user meets it."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
+from tfgan_stab.game import losses
 
 layers = keras.layers
 
@@ -532,3 +535,20 @@ def test_run_facts_say_what_decides_the_run(trained):
     assert facts["field_evaluations_per_round"] == 2
     assert facts["xla"] == {"scope": "off", "reason": "jit_compile=False was asked for."}
     assert (facts["replicas"], facts["precision"], facts["noise_seed"]) == (1, ["float32"], 0)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        losses.hinge,
+        dataclasses.replace(losses.hinge, larger_is_real=False),
+        dataclasses.replace(losses.relativistic_average, name="mine", boundary=0.0),
+    ],
+    ids=["ours", "flipped", "renamed"],
+)
+def test_a_saved_model_comes_back_with_its_loss_and_not_one_of_that_name(loss, tmp_path):
+    gan = tgs.GAN(*points_pair(), latents=3)
+    gan.compile("sgd", "sgd", loss=loss, top_k=tgs.TopK(), jit_compile=False)
+    gan.save(tmp_path / "gan.keras")
+    loaded = keras.models.load_model(tmp_path / "gan.keras")
+    assert loaded.loss_pair == loss

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 
 import tfgan_stab as tgs
@@ -43,6 +44,35 @@ def test_what_is_read_back_equals_what_was_written(settings):
     found = through_json(settings)
     assert type(found) is type(settings)
     assert found == settings
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (lambda: tgs.R1(np.float32(0.5), interval=np.int64(4)), tgs.R1(0.5, interval=4)),
+        (lambda: tgs.GradientPenalty(np.float64(3), np.int32(2)), tgs.GradientPenalty(3.0, 2)),
+        (lambda: tgs.Consensus(np.float16(0.5)), tgs.Consensus(0.5)),
+        (lambda: tgs.GeneratorGradientNorm(1), tgs.GeneratorGradientNorm(1.0)),
+        (
+            lambda: tgs.TopK(decay=np.float32(0.5), every=np.int64(3), floor=np.float32(0.25)),
+            tgs.TopK(decay=0.5, every=3, floor=0.25),
+        ),
+        (lambda: tgs.TopK(floor=np.int64(3)), tgs.TopK(floor=3)),
+        (lambda: tgs.ExponentialAverage(np.float32(0.75)), tgs.ExponentialAverage(0.75)),
+        (
+            lambda: tgs.Lookahead(tgs.Simultaneous(), np.int64(5), np.float32(0.5)),
+            tgs.Lookahead(tgs.Simultaneous(), 5, 0.5),
+        ),
+    ],
+    ids=["r1", "gp", "consensus", "norm", "top_k", "count", "average", "lookahead"],
+)
+def test_numpys_numbers_are_as_good_as_pythons(given, expected):
+    found = given()
+    assert found == expected
+    for field in dataclasses.fields(found):
+        value = getattr(found, field.name)
+        assert type(value) in (int, float, bool, str, type(None), tgs.Simultaneous)
+    assert through_json(found) == expected
 
 
 def test_classes_are_known_to_keras_by_this_packages_name():

@@ -16,6 +16,7 @@ from tfgan_stab.batching import check_divides, is_ours
 from tfgan_stab.data.pixels import check_range
 from tfgan_stab.derivatives import check_once
 from tfgan_stab.floor_check import CheckFloor, check_floor
+from tfgan_stab.kept_averages import check_classes
 from tfgan_stab.monitoring import Watcher, attend
 from tfgan_stab.swapping import LIVE
 
@@ -105,6 +106,7 @@ def _fit(
     if is_ours(x):
         _check_classes(gan, x)
         gan.num_classes = gan.num_classes or x.num_classes
+    check_classes(gan)
     if verbose:
         print(headline(gan))
         if steps is not None:

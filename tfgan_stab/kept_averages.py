@@ -6,10 +6,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgan_stab import distribution
+from tfgan_stab import distribution, recalibrating
 from tfgan_stab.averaging import AveragedWeights, WeightsRule, update_period
 from tfgan_stab.averaging.batch_statistics import copied, measurable
-from tfgan_stab.recalibrating import Recalibration
 from tfgan_stab.updates.scheme import shortest_period
 
 
@@ -61,7 +60,16 @@ def _recalibration(
             'discriminator with batch normalization. Use batch_statistics="average", or leave out '
             "discriminator=True."
         )
-    return Recalibration(gan, rule.recalibration_batches, rule.recalibration_batch_size)
+    return recalibrating.Recalibration(
+        gan, rule.recalibration_batches, rule.recalibration_batch_size
+    )
+
+
+def check_classes(gan: Any) -> None:
+    """Raises ValueError if an average could not be used for lack of a number of classes."""
+    for rule in gan.averages.values():
+        if getattr(rule, "batch_statistics", "average") == "recalibrate":
+            recalibrating.check_classes(gan)
 
 
 def start(averages: Mapping[str, AveragedWeights], networks: Sequence[keras.Model]) -> None:

@@ -163,7 +163,7 @@ class GAN(KerasWorkflows, Sampling):
         self.weights_in_use.switch(LIVE)
         self.loss_pair = losses.get(loss)
         self.scheme = check_scheme(Alternating() if scheme is None else scheme)
-        self.penalties = check_penalties(penalties)
+        self.penalties = check_penalties(penalties, self.pair.example_shape)
         check_placements(slope_penalties(self.penalties), first_weight(self.scheme))
         self.top_k = check_selection(
             top_k, self.loss_pair, self.penalties, self.networks, self.pair.conditional
@@ -211,7 +211,7 @@ class GAN(KerasWorkflows, Sampling):
         self._compile_settings = {
             "generator_optimizer": self.generator_optimizer,
             "discriminator_optimizer": self.discriminator_optimizer,
-            "loss": self.loss_pair.name if self.loss_pair.name in losses.LOSSES else loss,
+            "loss": losses.name_or_pair(loss),
             "scheme": self.scheme,
             "penalties": list(self.penalties),
             "top_k": self.top_k,

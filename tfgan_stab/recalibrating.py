@@ -88,11 +88,7 @@ class Recalibration:
         """Returns labels, all classes in turn, where the generator takes them."""
         if not self._gan.pair.conditional:
             return None
-        if self._gan.num_classes is None:
-            raise ValueError(
-                "Recalibrating a class-conditional generator needs to know its classes. Received: "
-                "num_classes=None. Write GAN(..., num_classes=10)."
-            )
+        check_classes(self._gan)
         first = number * self._batch_size
         return tf.range(first, first + self._batch_size) % self._gan.num_classes
 
@@ -125,6 +121,15 @@ class Recalibration:
             for variable, value in zip(self._variables, state, strict=True)
         ]
         return found, seeds
+
+
+def check_classes(gan: Any) -> None:
+    """Raises ValueError if a conditional generator's classes, which recalibration needs, lack."""
+    if gan.pair.conditional and gan.num_classes is None:
+        raise ValueError(
+            "Recalibrating a class-conditional generator needs to know its classes. Received: "
+            "num_classes=None. Write GAN(..., num_classes=10)."
+        )
 
 
 def _same(one: Sequence[tf.Tensor], other: Sequence[tf.Tensor]) -> bool:

@@ -1,20 +1,27 @@
 """Settings objects that Keras can save: schemes, averages, latent samplers."""
 
 import dataclasses
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 
 
 class Serializable:
     """Lets Keras save and load a dataclass by its fields, nested ones included.
 
     Subclasses are registered with Keras when they are defined, so that a saved `GAN` finds them.
+    Fields that are given as NumPy's numbers, such as `np.float32(0.5)`, hold Python's when they are
+    checked: JSON knows no others.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         keras.saving.register_keras_serializable("tfgan_stab")(cls)
+        if "__post_init__" in vars(cls):
+            cls.__post_init__ = _with_plain_numbers(cls.__post_init__)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the fields by name."""
@@ -27,6 +34,18 @@ class Serializable:
     def from_config(cls, config: dict[str, Any]) -> Any:
         """Returns the object that a configuration describes."""
         return cls(**{name: _deserialized(value) for name, value in config.items()})
+
+
+def _with_plain_numbers(check: Callable[[Any], None]) -> Callable[[Any], None]:
+    @functools.wraps(check)
+    def checked(settings: Any) -> None:
+        for field in dataclasses.fields(settings):
+            value = getattr(settings, field.name)
+            if isinstance(value, np.generic):
+                object.__setattr__(settings, field.name, value.item())
+        check(settings)
+
+    return checked
 
 
 def _deserialized(value: Any) -> Any:

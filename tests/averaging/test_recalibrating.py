@@ -241,3 +241,14 @@ def test_a_discriminator_with_batch_statistics_is_refused():
     with pytest.raises(ValueError, match="'mean' recalibrates.*discriminator with batch normal"):
         gan_with({"mean": rule}, discriminator=keras.Sequential(critic))
     gan_with({"mean": rule})
+
+
+def test_unknown_classes_are_told_before_the_first_round(tiny):
+    gan = tiny.image_gan({"ema": RULE}, eager=True, num_classes=10)
+    gan.num_classes = None
+    data = tgs.data.digits(batch_size=8, labels=True)
+    with pytest.raises(ValueError, match="Recalibrating a class-conditional.*num_classes=10"):
+        gan.fit(data.take(2), verbose=0)
+    assert gan.rounds == 0
+    gan.fit(data, steps_per_epoch=1, verbose=0)  # These data say how many they have.
+    assert (gan.rounds, gan.num_classes) == (1, 10)

@@ -12,6 +12,7 @@ import tfgan_stab as tgs
 from tfgan_stab import configuring
 from tfgan_stab.cli import flags, train, training
 from tfgan_stab.cli.workdir import Workdir
+from tfgan_stab.game.penalties.augmenting import FlipAndShift
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "gin_configs" / "updates"
 RUNGE_KUTTA = tgs.RungeKutta(tgs.RK4)
@@ -38,6 +39,16 @@ EXPECTED = {
         (tgs.GeneratorGradientNorm(0.02),),
     ),
     "r1": (tgs.Alternating(), (tgs.R1(10.0, interval=16),)),
+    "r2": (tgs.Alternating(), (tgs.R2(10.0, interval=16),)),
+    "zero_centered_gradient_penalty": (
+        tgs.Alternating(),
+        (tgs.ZeroCenteredGradientPenalty(10.0),),
+    ),
+    "dragan": (tgs.Alternating(), (tgs.Dragan(10.0, spread=0.5),)),
+    "consistency_regularization": (
+        tgs.Alternating(),
+        (tgs.ConsistencyRegularization(10.0, 10.0, augment=FlipAndShift(flip=False)),),
+    ),
     "wgan_gp": (tgs.Alternating(), (tgs.GradientPenalty(10.0),)),
     "top_k": (tgs.Alternating(), ()),
     "sgd": (tgs.Alternating(), ()),

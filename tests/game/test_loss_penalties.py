@@ -321,7 +321,14 @@ BAD = [
     (lambda: tgs.Dragan(spread=-1), "`spread` must be a finite number > 0. Received: -1"),
     (lambda: tgs.ConsistencyRegularization(0.0), "needs a weight > 0. Received: 0 for all four"),
     (lambda: tgs.ConsistencyRegularization(spread=0), "`spread` must be a finite number > 0"),
-    (lambda: tgs.ConsistencyRegularization(fakes_weight=-1), "`weight` must be a finite number"),
+    (lambda: tgs.ConsistencyRegularization(spread=True), "`spread` must be a finite number > 0"),
+    (lambda: tgs.ConsistencyRegularization(latents_weight=True), "`latents_weight` must be a fin"),
+    (lambda: tgs.ConsistencyRegularization(generator_weight=np.inf), "`generator_weight` must be"),
+    (lambda: tgs.R1(True), "`weight` must be a finite number >= 0. Received: True"),
+    (lambda: tgs.R1(np.bool_(True)), "`weight` must be a finite number >= 0. Received: True"),
+    (lambda: tgs.R1(np.float32("inf")), "`weight` must be a finite number >= 0. Received: inf"),
+    (lambda: tgs.Dragan(np.float32("nan")), "`weight` must be a finite number >= 0. Received: nan"),
+    (lambda: tgs.ConsistencyRegularization(fakes_weight=-1), "`fakes_weight` must be a finite"),
     (lambda: FlipAndShift(reach=0.6), r"`reach` must be in \[0, 0.5\]"),
     (lambda: FlipAndShift()(tf.zeros([2, 3]), tf.zeros([2, 8])), "Flips and shifts need images"),
 ]
@@ -337,3 +344,28 @@ def test_settings_out_of_range_are_refused(make, message):
 def test_an_augmentation_must_be_a_function(augment):
     with pytest.raises(TypeError, match="`augment` must be a function"):
         tgs.ConsistencyRegularization(augment=augment)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True, "auto"])
+def test_shifting_examples_that_are_no_images_is_refused_when_compiled(jit_compile):
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+    gan = tgs.GAN(*linear_pair(), latents=2)
+    penalty = tgs.ConsistencyRegularization()
+    with pytest.raises(ValueError, match=r"need images.*Received: examples of shape \[3\]\. Give"):
+        gan.compile("sgd", "sgd", penalties=[penalty], jit_compile=jit_compile)
+
+
+@pytest.mark.parametrize(
+    "penalty",
+    [
+        tgs.ConsistencyRegularization(0.0, latents_weight=5.0),
+        tgs.ConsistencyRegularization(augment=lambda examples, draws: -examples),
+    ],
+    ids=["latents", "own"],
+)
+def test_points_can_be_consistent_in_other_ways(penalty):
+    gan = tgs.GAN(*linear_pair(), latents=2)
+    gan.compile("sgd", "sgd", penalties=[penalty], jit_compile=False, check_derivatives=False)
+    gan.fit(np.ones([4, 3]), batch_size=4, verbose=0)
+    assert gan.rounds == 1

@@ -17,6 +17,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from tfgan_stab.game.players import Players
@@ -225,6 +226,11 @@ LOSSES = {
     )
 }
 
+# So that saved models find the functions of a loss that was made from one of these.
+for _loss in LOSSES.values():
+    for _function in (_loss.generator, _loss.discriminator):
+        keras.saving.register_keras_serializable("tfgan_stab")(_function)
+
 
 def get(loss: Any) -> AdversarialLoss:
     """Returns the loss that a name, an `AdversarialLoss` or a pair of functions stands for.
@@ -264,3 +270,14 @@ def get(loss: Any) -> AdversarialLoss:
         "(generator_loss, discriminator_loss) of functions (real_logits, fake_logits) -> scalar. "
         f"Received: {loss!r}."
     )
+
+
+def name_or_pair(loss: Any) -> Any:
+    """Returns the name of a loss of ours, for files; what `get` takes as it is where it has none.
+
+    Example:
+        >>> name_or_pair(hinge)
+        'hinge'
+    """
+    pair = get(loss)
+    return pair.name if LOSSES.get(pair.name) is pair else loss

@@ -127,6 +127,7 @@ class LayerNormalization(keras.layers.LayerNormalization):
         [-1.0, 1.0]
 
     Source: Ba et al. 2016, arXiv 1607.06450; the values of Keras' layer.
+    Departures: With `rms_scaling`, where Keras has it, the layer is Keras' own.
     """
 
     def call(self, inputs: Any) -> Any:
@@ -154,6 +155,7 @@ class GroupNormalization(keras.layers.GroupNormalization):
         [-1.0, 1.0, -1.0, 1.0]
 
     Source: Wu and He 2018, arXiv 1803.08494; the values of Keras' layer.
+    Departures: None beyond rounding.
     """
 
     def call(self, inputs: Any) -> Any:

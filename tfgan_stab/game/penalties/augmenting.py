@@ -1,6 +1,7 @@
 """Small changes of an image that leave what it shows the same."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -40,6 +41,15 @@ class FlipAndShift(Serializable):
                 f"{self.reach!r}. Use 0.125."
             )
 
+    def check_examples(self, example_shape: Sequence) -> None:
+        """Raises ValueError if examples of such a shape are no images."""
+        if len(example_shape) != 3:
+            raise ValueError(
+                "Flips and shifts need images, [height, width, channels] each. Received: examples "
+                f"of shape {list(example_shape)}. Give ConsistencyRegularization(augment=...) a "
+                "function of your own, (examples, draws) -> examples."
+            )
+
     def __call__(self, images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
         """Returns changed images.
 
@@ -50,12 +60,7 @@ class FlipAndShift(Serializable):
         Raises:
             ValueError: If the examples are no images.
         """
-        if images.shape.rank != 4:
-            raise ValueError(
-                "Flips and shifts need images, [batch, height, width, channels]. Received: shape "
-                f"{images.shape}. Give ConsistencyRegularization(augment=...) a function of your "
-                "own, (examples, draws) -> examples."
-            )
+        self.check_examples(images.shape[1:])
         if self.flip:
             mirror = tf.reshape(draws[:, 0] < 0.5, [-1, 1, 1, 1])
             images = tf.where(mirror, tf.reverse(images, axis=[2]), images)

@@ -2,14 +2,18 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from tfgan_stab.data.randomness import normal, uniform
 from tfgan_stab.game.penalties.augmenting import DRAWS, FlipAndShift
-from tfgan_stab.game.penalties.contract import checked_interval, checked_weight
+from tfgan_stab.game.penalties.contract import (
+    checked_interval,
+    checked_positive,
+    checked_weight,
+)
 from tfgan_stab.game.penalties.scene import Scene
 from tfgan_stab.game.players import Players
 from tfgan_stab.serializing import Serializable
@@ -61,16 +65,15 @@ class ConsistencyRegularization(Serializable):
     interval: int = 1
 
     def __post_init__(self) -> None:
-        weights = (self.weight, self.fakes_weight, self.latents_weight, self.generator_weight)
-        for weight in weights:
-            checked_weight(weight)
-        if not any(weights):
+        names = ("weight", "fakes_weight", "latents_weight", "generator_weight")
+        for name in names:
+            checked_weight(getattr(self, name), name)
+        if not any(getattr(self, name) for name in names):
             raise ValueError(
                 "ConsistencyRegularization needs a weight > 0. Received: 0 for all four. Use "
                 "weight=10.0, or leave it out."
             )
-        if not isinstance(self.spread, (int, float)) or not 0.0 < self.spread < float("inf"):
-            raise ValueError(f"`spread` must be a finite number > 0. Received: {self.spread!r}.")
+        checked_positive("spread", self.spread)
         if not callable(self.augment) or isinstance(self.augment, type):
             raise TypeError(
                 "`augment` must be a function (examples, draws) -> examples. Received: "
@@ -89,6 +92,11 @@ class ConsistencyRegularization(Serializable):
     def looks_at(self) -> tuple[str, ...]:
         """No slopes at all."""
         return ()
+
+    def check_examples(self, example_shape: Sequence) -> None:
+        """Raises ValueError if the augmentation is ours and wants examples of another shape."""
+        if isinstance(self.augment, FlipAndShift) and (self.weight or self.fakes_weight):
+            self.augment.check_examples(example_shape)
 
     def draw(self, count: Any, example_shape: Any, latent_shape: Any, key: tf.Tensor) -> tuple:
         """Draws what both augmentations and the moved noise are made from."""

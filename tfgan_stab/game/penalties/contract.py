@@ -101,14 +101,23 @@ class LossPenalty(Protocol):
         """
 
 
-def checked_weight(weight: Any) -> None:
+def checked_weight(weight: Any, name: str = "weight") -> None:
     """Raises ValueError unless a penalty's weight is a finite number >= 0."""
-    number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
-    if not number or not math.isfinite(weight) or weight < 0:
+    if not _is_finite(weight) or weight < 0:
         raise ValueError(
-            "A penalty's `weight` must be a finite number >= 0. Received: "
+            f"A penalty's `{name}` must be a finite number >= 0. Received: "
             f"{weight!r}. Penalties are descended: a negative weight would reward what they punish."
         )
+
+
+def checked_positive(name: str, value: Any) -> None:
+    """Raises ValueError unless a setting is a finite number > 0."""
+    if not _is_finite(value) or value <= 0:
+        raise ValueError(f"`{name}` must be a finite number > 0. Received: {value!r}.")
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def checked_interval(interval: Any) -> None:
@@ -120,11 +129,17 @@ def checked_interval(interval: Any) -> None:
         )
 
 
-def check_penalties(penalties: Any) -> tuple[Any, ...]:
+def check_penalties(penalties: Any, example_shape: Sequence) -> tuple[Any, ...]:
     """Returns the penalties.
+
+    Args:
+        penalties: What `compile` got. One with a method `check_examples(example_shape)` is asked
+            whether it can look at such examples.
+        example_shape: Shape of one example.
 
     Raises:
         TypeError: If it is no sequence of penalties.
+        ValueError: If one of them cannot look at such examples.
     """
     if penalties is None:
         return ()
@@ -136,6 +151,9 @@ def check_penalties(penalties: Any) -> tuple[Any, ...]:
         raise TypeError(
             f"`penalties` must be a list such as [tgs.R1(10.0)]. Received: {penalties!r}."
         )
+    for each in listed:
+        if hasattr(each, "check_examples"):
+            each.check_examples(example_shape)
     return tuple(listed)
 
 

@@ -1,13 +1,16 @@
 """Penalties that keep the discriminator's slope near a given steepness."""
 
 import dataclasses
-import math
 from typing import Any
 
 import tensorflow as tf
 
 from tfgan_stab.data.randomness import uniform
-from tfgan_stab.game.penalties.contract import checked_interval, checked_weight
+from tfgan_stab.game.penalties.contract import (
+    checked_interval,
+    checked_positive,
+    checked_weight,
+)
 from tfgan_stab.game.penalties.of_discriminator import OfDiscriminator, OnTheWay, between
 from tfgan_stab.game.penalties.scene import Scene, per_example, squared_norms
 from tfgan_stab.game.players import Players
@@ -94,7 +97,7 @@ class Dragan(OfDiscriminator):
 
     def __post_init__(self) -> None:
         _check(self.weight, 1.0, self.one_sided, self.interval)
-        _check_positive("spread", self.spread)
+        checked_positive("spread", self.spread)
 
     def draw(self, count: Any, example_shape: Any, latent_shape: Any, key: tf.Tensor) -> tuple:
         """Draws how far and in which direction, float `[count]` and `[count, *example_shape]`."""
@@ -119,12 +122,6 @@ def _distance(slopes: tf.Tensor, target: float, one_sided: bool) -> tf.Tensor:
 def _check(weight: Any, target: Any, one_sided: Any, interval: Any) -> None:
     checked_weight(weight)
     checked_interval(interval)
-    _check_positive("target", target)
+    checked_positive("target", target)
     if not isinstance(one_sided, bool):
         raise ValueError(f"`one_sided` must be True or False. Received: {one_sided!r}.")
-
-
-def _check_positive(name: str, value: Any) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value <= 0:
-        raise ValueError(f"`{name}` must be a finite number > 0. Received: {value!r}.")
