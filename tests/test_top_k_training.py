@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
+from tfgan_stab.game import losses
 
 layers = keras.layers
 POINTS = np.random.RandomState(0).normal(size=[20, 2]).astype("float32")
@@ -23,6 +24,57 @@ def make(rule, **settings):
 
 def weights(gan):
     return [v.numpy() for v in gan.generator.variables + gan.discriminator.variables]
+
+
+SCHEMES = {
+    "simultaneous": tgs.Simultaneous(),
+    "alternating": tgs.Alternating(),
+    "rk4": tgs.RungeKutta(tgs.RK4),
+    "rk4_fresh": tgs.RungeKutta(tgs.RK4, batches="fresh"),
+}
+# One that the graph's optimizer, left to itself, would round otherwise; and one of a large graph.
+QUICK = {("least_squares", "alternating"), ("hinge", "rk4_fresh")}
+
+
+def all_kept_and_plain(loss, scheme, rows=8, **settings):
+    """The weights after runs that keep all fakes, by a rule and for lack of one."""
+    scheme = SCHEMES[scheme]
+    data = np.random.RandomState(5).normal(size=[4, scheme.parts * rows, 2]).astype("float32")
+    gans = [
+        make(rule, loss=loss, scheme=scheme, **settings)
+        for rule in (tgs.TopK(decay=0.9, every=100), None)
+    ]
+    for gan in gans:
+        gan.fit(tf.data.Dataset.from_tensor_slices(data), verbose=0)
+    return map(weights, gans)
+
+
+@pytest.mark.parametrize(
+    ("loss", "scheme"),
+    [
+        pytest.param(loss, scheme, marks=[] if (loss, scheme) in QUICK else pytest.mark.slow)
+        for loss in losses.LOSSES
+        for scheme in SCHEMES
+    ],
+)
+def test_keeping_all_fakes_is_the_plain_loss_bit_for_bit(tiny, loss, scheme):
+    kept, plain = all_kept_and_plain(loss, scheme)
+    assert tiny.same(kept, plain)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", losses.LOSSES)
+@pytest.mark.parametrize(
+    "scheme",
+    ["simultaneous", *(pytest.param(s, marks=pytest.mark.exhaustive) for s in ("alternating",))],
+)
+def test_xla_rounds_no_loss_otherwise_but_the_relativistic_one(tiny, loss, scheme):
+    kept, plain = all_kept_and_plain(loss, scheme, rows=7, jit_compile=True)
+    if loss != "relativistic_average":
+        assert tiny.same(kept, plain)
+        return
+    for one, other in zip(kept, plain, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(

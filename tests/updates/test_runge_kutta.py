@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tfgan_stab.game.players import BOTH, Players
+from tfgan_stab.updates.arithmetic import combined
 from tfgan_stab.updates.runge_kutta import RungeKutta
 from tfgan_stab.updates.tableaus import EULER, HEUN, MIDPOINT, RALSTON, RK4, Tableau
 
@@ -21,6 +22,24 @@ FACTORS = {
     "ralston": lambda h: math.sqrt(1 + h**4 / 4),
     "rk4": lambda h: math.sqrt(1 - h**6 / 72 + h**8 / 576),
 }
+
+
+def test_a_sum_over_stages_is_rounded_alike_whatever_else_the_graph_holds():
+    """TensorFlow would sort its terms by names, `mul_10` before `mul_9`."""
+    slopes = np.random.RandomState(0).normal(size=[4, 2, 200]).astype("float32")
+    sums = []
+    for others in range(12):
+
+        @tf.function
+        def total(slopes, others=others):
+            scaled = slopes
+            for _ in range(others):
+                scaled = scaled * 1.5
+            found = combined(RK4.b, [Players(*tf.unstack(each)) for each in tf.unstack(slopes)])
+            return found, scaled
+
+        sums.append(np.stack(total(tf.constant(slopes))[0]))
+    assert all(np.array_equal(sums[0], other) for other in sums[1:])
 
 
 class Linear:

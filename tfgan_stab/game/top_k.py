@@ -31,7 +31,8 @@ class TopK(Serializable):
     D has several outputs for an example, their mean ranks it; where a loss says that lower ones
     are more real (`larger_is_real`), the lowest are kept. k is a real number, rounded down where it
     is used; logs show its mean over an epoch. It follows from the rounds or epochs done, which
-    checkpoints hold.
+    checkpoints hold. While "full" keeps all, training is that without top-k: bit for bit without
+    XLA; with XLA up to rounding, which `relativistic_average` shows in the last digits.
 
     Args:
         decay: What is kept of k at a time, in (0, 1]. The paper's gamma.
