@@ -369,3 +369,25 @@ def test_points_can_be_consistent_in_other_ways(penalty):
     gan.compile("sgd", "sgd", penalties=[penalty], jit_compile=False, check_derivatives=False)
     gan.fit(np.ones([4, 3]), batch_size=4, verbose=0)
     assert gan.rounds == 1
+
+
+@pytest.mark.parametrize(
+    ("penalty", "value"),
+    [
+        (tgs.R1(2.0), 2.7e5),
+        (tgs.R2(2.0), 2.7e5),
+        (tgs.ZeroCenteredGradientPenalty(1.0), 2.7e5),
+        (tgs.GradientPenalty(1.0), (2.7e5**0.5 - 1) ** 2),
+        (tgs.Dragan(1.0), (2.7e5**0.5 - 1) ** 2),
+    ],
+    ids=lambda p: type(p).__name__,
+)
+def test_squares_beyond_half_precision_do_not_overflow(penalty, value):
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("mixed_float16")
+    networks = linear_pair()
+    field, params, state, batch = game_of(networks, [penalty])
+    steep = [tf.fill([3, 1], 300.0), tf.zeros([1])]
+    found = field(params._replace(discriminator=steep), state, batch)
+    np.testing.assert_allclose(float(found.paid[0]), value, rtol=1e-3)  # The largest half: 65504.
+    assert all(np.all(np.isfinite(s)) for s in found.slopes.discriminator)

@@ -36,8 +36,9 @@ class R1(OfDiscriminator):
     Source: Mescheder et al. 2018, arXiv 1801.04406, equation 9 (number from memory); lazy: Karras
         et al. 2020 (StyleGAN2), arXiv 1912.04958, appendix B (from memory).
     Departures: the slope is of the raw output, as in the authors' code. Lazy payment does not
-        change the optimizer's settings, as StyleGAN2 does. Where batch normalization makes outputs
-        depend on the other examples, their part is in the slope too.
+        change the optimizer's settings, as StyleGAN2 does. Under mixed precision the slope itself
+        has half precision, its square and all sums have float32. Where batch normalization makes
+        outputs depend on the other examples, their part is in the slope too.
     """
 
     weight: float = 10.0
