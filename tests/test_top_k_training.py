@@ -74,7 +74,7 @@ def test_xla_rounds_no_loss_otherwise_but_the_relativistic_one(tiny, loss, schem
         assert tiny.same(kept, plain)
         return
     for one, other in zip(kept, plain, strict=True):
-        np.testing.assert_allclose(one, other, rtol=0, atol=1e-6)
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-4)  # A step is 1e-2.
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ class Serializable:
         super().__init_subclass__(**kwargs)
         keras.saving.register_keras_serializable("tfgan_stab")(cls)
         if "__post_init__" in vars(cls):
-            cls.__post_init__ = _with_plain_numbers(cls.__post_init__)
+            checked = _with_plain_numbers(vars(cls)["__post_init__"])
+            cls.__post_init__ = checked  # type: ignore[attr-defined]
 
     def get_config(self) -> dict[str, Any]:
         """Returns the fields by name."""
