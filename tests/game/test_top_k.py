@@ -474,7 +474,9 @@ def test_selected_is_refused_under_batch_norm_unless_it_is_wanted():
 
 
 @pytest.mark.parametrize(
-    "penalty", [tgs.Consensus(0.1), tgs.ConsistencyRegularization(generator_weight=0.1)], ids=repr
+    "penalty",
+    [tgs.Consensus(0.1), tgs.ConsistencyRegularization(0.0, generator_weight=0.1)],
+    ids=repr,
 )
 def test_selected_is_refused_with_penalties_that_the_generator_pays(penalty):
     assert "generator" in penalty.payers
