@@ -128,6 +128,15 @@ def test_bilinear_upsampling_is_stopped_and_blamed(name):
         fit(PENALTIES[name], other=discriminator(up))
 
 
+@pytest.mark.parametrize("name", ["r1", "generator_gradient_norm", "consensus"])
+def test_vectors_of_spectral_normalization_may_be_constants(name):
+    wrap, up = tgs.networks.SpectralNormalization, layers.UpSampling2D
+    fit(PENALTIES[name], other=discriminator(wrap(layers.Conv2D(8, 3, activation="swish"))))
+    middle = up(interpolation="bilinear", name="enlarge"), wrap(layers.Conv2D(8, 3))
+    with pytest.raises(WrongDerivativeError, match="'enlarge', UpSampling2D"):
+        fit(PENALTIES[name], other=discriminator(*middle))
+
+
 def test_nearest_upsampling_passes():
     fit(SLOPE, other=discriminator(layers.UpSampling2D(interpolation="nearest")))
 

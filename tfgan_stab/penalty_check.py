@@ -25,6 +25,7 @@ from tfgan_stab.game.networks_at import NetworksAt
 from tfgan_stab.game.penalties.contract import LossPenalty, SlopePenalty
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.layer_check import faulty_layers, replaceable_layers
+from tfgan_stab.networks.spectral_normalization import SpectralNormalization
 
 DIRECTIONS, ENOUGH_RIGHT, ENOUGH_WRONG = 4, 3, 2
 OTHERWISE = "To train all the same, compile(..., check_derivatives=False)."
@@ -110,13 +111,26 @@ def _looked_at(
     """Returns a verdict, and the layers to blame if it is a bad one."""
     with exact(setting) as (precise, own):
         value, gradient = _functions(own, penalty, number, payer)
-        trials = (FINE, COARSE) if precise else (COARSE,)
+        trials = _trials(own.networks, penalty)[not precise :]
         try:
             verdict = _verdict(value, gradient, getattr(own.params, payer), trials)
         except LookupError:
             verdict = Verdict("missing")
         bad = verdict.outcome in ("missing", "wrong")
         return verdict, faulty_layers(own, twice) if bad else []
+
+
+def _trials(networks: Players, penalty: Any) -> Sequence[Trial]:
+    """Returns what to try: in double precision, and where something rounds to single.
+
+    Spectral normalization takes its vectors for constants, as its paper does: exact for the slope
+    of the norm, not for the slope of that slope.
+    """
+    layers = [layer for network in networks for layer in network._flatten_layers()]
+    constant = any(isinstance(layer, SpectralNormalization) for layer in layers)
+    if constant and isinstance(penalty, SlopePenalty):
+        return FINE._replace(same=FINE.loose, tolerance=COARSE.tolerance), COARSE
+    return FINE, COARSE
 
 
 def _functions(
