@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
-from tfgan_stab import derivatives
-from tfgan_stab.derivatives import WrongDerivativeError, check_once
+from tfgan_stab import WrongDerivativeError, penalty_check
+from tfgan_stab.derivatives import check_once
+from tfgan_stab.finite_differences import Trial
 
 layers = keras.layers
 
@@ -84,20 +85,36 @@ NORMALIZATIONS = {
 }
 
 
-@pytest.mark.parametrize("kind", ["GroupNormalization"])
-def test_normalizations_of_keras_are_stopped_and_ours_named(kind):
+@pytest.mark.parametrize("body", [rough, discriminator])
+@pytest.mark.parametrize("kind", NORMALIZATIONS)
+def test_normalizations_of_keras_are_stopped_and_ours_named(kind, body):
     theirs = getattr(layers, kind)(**NORMALIZATIONS[kind], name="mine")
     with pytest.raises(
         WrongDerivativeError,
         match=f"'mine', {kind}, of the discriminator has a wrong second derivative .*"
         f"use tgs.networks.{kind} instead",
     ):
-        fit(SLOPE, other=rough(theirs))
+        fit(SLOPE, other=body(theirs))
 
 
+def test_an_error_of_a_fraction_of_a_percent_is_seen():
+    # One batch normalization among the convolutions of a DCGAN's discriminator.
+    other = tgs.networks.dcgan_discriminator(8, 1, width=8, normalization="none")
+    body = [
+        layers.Conv2D(16, 4, strides=2, padding="same", activation="leaky_relu"),
+        layers.Conv2D(16, 3, padding="same"),
+        layers.BatchNormalization(name="mine"),
+        layers.LeakyReLU(0.2),
+    ]
+    other = keras.Sequential([keras.Input((8, 8, 1)), *body, layers.Flatten(), layers.Dense(1)])
+    with pytest.raises(WrongDerivativeError, match="'mine', BatchNormalization"):
+        fit(SLOPE, other=other)
+
+
+@pytest.mark.parametrize("body", [rough, discriminator])
 @pytest.mark.parametrize("kind", NORMALIZATIONS)
-def test_normalizations_of_this_package_pass(kind):
-    fit(SLOPE, other=rough(getattr(tgs.networks, kind)(**NORMALIZATIONS[kind])))
+def test_normalizations_of_this_package_pass(kind, body):
+    fit(SLOPE, other=body(getattr(tgs.networks, kind)(**NORMALIZATIONS[kind])))
 
 
 @pytest.mark.parametrize("name", ["r1", "gradient_penalty", "generator_gradient_norm"])
@@ -109,6 +126,15 @@ def test_bilinear_upsampling_is_stopped_and_blamed(name):
         r"use tgs.networks.UpSampling2D instead",
     ):
         fit(PENALTIES[name], other=discriminator(up))
+
+
+@pytest.mark.parametrize("name", ["r1", "generator_gradient_norm", "consensus"])
+def test_vectors_of_spectral_normalization_may_be_constants(name):
+    wrap, up = tgs.networks.SpectralNormalization, layers.UpSampling2D
+    fit(PENALTIES[name], other=discriminator(wrap(layers.Conv2D(8, 3, activation="swish"))))
+    middle = up(interpolation="bilinear", name="enlarge"), wrap(layers.Conv2D(8, 3))
+    with pytest.raises(WrongDerivativeError, match="'enlarge', UpSampling2D"):
+        fit(PENALTIES[name], other=discriminator(*middle))
 
 
 def test_nearest_upsampling_passes():
@@ -170,21 +196,21 @@ def test_networks_that_insist_on_float32_are_checked_in_it():
 def test_in_double_precision_nothing_rounds_to_single(monkeypatch, kind):
     # Derivatives and differences must agree far better than single precision could: then kinks
     # can be kept apart from errors.
-    monkeypatch.setattr(derivatives, "FINE", ((1e-7, 1e-8), 1e-5))
-    monkeypatch.setattr(derivatives, "COARSE", ((), 0.0))
+    monkeypatch.setattr(penalty_check, "FINE", Trial((1e-7, 1e-8), 1e-5, 1e-5, 1e-5))
+    monkeypatch.setattr(penalty_check, "COARSE", Trial((1e-7,), 0.0, 0.0, 0.0))
     seen = []
-    compared = derivatives.compared
+    compared = penalty_check.compared
 
     def noted(*args):
         seen.append(compared(*args))
         return seen[-1]
 
-    monkeypatch.setattr(derivatives, "compared", noted)
+    monkeypatch.setattr(penalty_check, "compared", noted)
     other = discriminator()
     if kind == "functional":
         other = keras.Model(other.inputs, other.outputs)
     fit(SLOPE, other=other)
-    assert seen == [None] * derivatives.ENOUGH_RIGHT
+    assert seen == [None] * penalty_check.ENOUGH_RIGHT
     assert other.inputs[0].dtype == "float32"
 
 
@@ -205,6 +231,68 @@ def test_a_penalty_without_a_derivative_is_stopped_though_no_layer_is_to_blame()
         fit([Penalty()])
 
 
+def starting_at_zero(*middle):
+    body = [layers.Flatten(), layers.Dense(1, kernel_initializer="zeros")]
+    return keras.Sequential([keras.Input((8, 8, 1)), *middle, layers.Conv2D(4, 3), *body])
+
+
+@pytest.mark.parametrize("name", ["r1", "gradient_penalty", "generator_gradient_norm", "consensus"])
+def test_a_last_layer_that_starts_at_zero_hides_nothing(name):
+    up = layers.UpSampling2D(interpolation="bilinear", name="enlarge")
+    with pytest.raises(WrongDerivativeError, match="'enlarge', UpSampling2D"):
+        fit(PENALTIES[name], other=starting_at_zero(up, layers.Conv2D(4, 3, activation="swish")))
+    fit(PENALTIES[name], other=starting_at_zero())
+
+
+def test_a_penalty_that_starts_at_zero_is_checked_where_it_is_not():
+    up = layers.UpSampling2D(interpolation="bilinear", name="enlarge")
+    one_sided = [tgs.GradientPenalty(one_sided=True)]
+    with pytest.raises(WrongDerivativeError, match="'enlarge', UpSampling2D"):
+        fit(one_sided, other=discriminator(up))
+    fit(one_sided)
+
+
+@keras.saving.register_keras_serializable("test_derivatives")
+class Rounding(layers.Layer):
+    """A layer that no slope passes."""
+
+    def call(self, inputs):
+        return tf.stop_gradient(inputs)
+
+
+@pytest.mark.parametrize("name", ["r1", "gradient_penalty"])
+def test_a_discriminator_that_no_slope_passes_is_stopped(name):
+    with pytest.raises(WrongDerivativeError, match="no slope passes through the discriminator at"):
+        fit(PENALTIES[name], other=discriminator(Rounding()))
+
+
+def test_a_penalty_that_contributes_nothing_is_said():
+    with pytest.raises(UserWarning, match=r"R1\(weight=0.* flat along the discriminator's weights"):
+        fit([tgs.R1(0.0)])
+
+
+@keras.saving.register_keras_serializable("test_derivatives")
+class Jagged(layers.Layer):
+    """A layer that goes up and down between any two steps."""
+
+    def call(self, inputs):
+        @tf.custom_gradient
+        def jagged(x):
+            return x + 10.0 * tf.sin(1e12 * x), lambda upstream: upstream
+
+        return jagged(inputs)
+
+
+def test_what_cannot_be_decided_is_said_with_the_layers_that_may_be_the_reason():
+    up = layers.UpSampling2D(name="enlarge")
+    with pytest.raises(
+        UserWarning,
+        match="could not be checked: finite differences of several steps do not agree .*"
+        "'enlarge', UpSampling2D, of the discriminator .use tgs.networks.UpSampling2D",
+    ):
+        fit(SLOPE, other=discriminator(up, Jagged()))
+
+
 def test_it_can_be_switched_off_and_is_done_once():
     up = layers.UpSampling2D(interpolation="bilinear")
     fit(SLOPE, other=discriminator(up), check_derivatives=False)
@@ -213,7 +301,8 @@ def test_it_can_be_switched_off_and_is_done_once():
 
 
 def test_weights_states_and_layers_are_as_they_were():
-    own, other = generator(layers.BatchNormalization()), discriminator(layers.BatchNormalization())
+    normalized = tgs.networks.BatchNormalization
+    own, other = generator(normalized()), discriminator(normalized())
     gan = tgs.GAN(own, other, latents=3)
     gan.compile("sgd", "sgd", penalties=SLOPE, jit_compile=False)
     before = [v.numpy() for v in gan.variables]

@@ -25,6 +25,7 @@ _HOMES: dict[str, str] = {
     "Dragan": "tfgan_stab.game.penalties.gradient_penalty",
     "ConsistencyRegularization": "tfgan_stab.game.penalties.consistency",
     "TopK": "tfgan_stab.game.top_k",
+    "WrongDerivativeError": "tfgan_stab.penalty_check",
     "Simultaneous": "tfgan_stab.updates.simultaneous",
     "Alternating": "tfgan_stab.updates.alternating",
     "RungeKutta": "tfgan_stab.updates.runge_kutta",

@@ -1,7 +1,6 @@
 """Finds the layers whose second derivatives are missing or wrong, each tried alone."""
 
 import contextlib
-import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -10,14 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgan_stab.finite_differences import COARSE, FINE, UNKNOWN, compared
 from tfgan_stab.game.networks_at import NetworksAt
 from tfgan_stab.game.players import BOTH
 
-# Steps of finite differences, and how much they may differ from derivatives. Small ones first: they
-# cross no kinks; where something rounds to float32, only coarse ones are above the rounding.
-TRIALS = (((1e-7, 1e-8, 1e-6, 1e-5), 1e-2), ((1e-2, 1e-1, 1e-3), 0.2))
 MOST_NAMED = 3
-UNKNOWN = object()
 
 # Layers of Keras for which there is another of the same values with right second derivatives.
 INSTEAD = {
@@ -59,6 +55,27 @@ def faulty_layers(setting: Any, players: Sequence[str]) -> list[str]:
     return [fault.phrase for fault in sorted(faults, key=lambda f: -f.error)][:MOST_NAMED]
 
 
+def replaceable_layers(networks: Any, players: Sequence[str]) -> list[str]:
+    """Returns a phrase for each layer for which there is another with right second derivatives."""
+    return [
+        f"{_named(layer, player)}{_instead_of(layer)}"
+        for player, network in zip(BOTH, networks, strict=True)
+        if player in players
+        for layer in network._flatten_layers(include_self=False)
+        if _instead_of(layer)
+    ][:MOST_NAMED]
+
+
+def _named(layer: keras.layers.Layer, player: str) -> str:
+    return f"layer {layer.name!r}, {type(layer).__name__}, of the {player}"
+
+
+def _instead_of(layer: keras.layers.Layer) -> str:
+    kind = type(layer).__name__
+    ours = type(layer).__module__.startswith("tfgan_stab.")
+    return f" (use {INSTEAD[kind]} instead)" if kind in INSTEAD and not ours else ""
+
+
 @contextlib.contextmanager
 def _watched(networks: Any, players: Sequence[str], found: dict[str, "Fault"]) -> Iterator[None]:
     """Tries each layer on what it is called with, inside."""
@@ -86,10 +103,7 @@ def _trying(
         floats = all(tf.is_tensor(t) and t.dtype.is_floating for t in (*args[:1], outputs))
         if args and floats and layer.path not in found:
             error, fault = _fault(lambda x: call(x, *args[1:], **kwargs), args[0])
-            kind = type(layer).__name__
-            ours = type(layer).__module__.startswith("tfgan_stab.")
-            use = f" (use {INSTEAD[kind]} instead)" if kind in INSTEAD and not ours else ""
-            phrase = f"layer {layer.name!r}, {kind}, of the {player} {fault}{use}"
+            phrase = f"{_named(layer, player)} {fault}{_instead_of(layer)}"
             found[layer.path] = Fault(error, phrase)
         return outputs
 
@@ -134,39 +148,9 @@ def _fault(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor) -> tuple[fl
 
     worst = (0.0, "")
     for own, measure in zip(claimed, (change_along_x, change_along_u), strict=True):
-        found = compared(own, measure, TRIALS)
+        found = compared(own, measure, (FINE, COARSE), float(s))
         if found is not None and found is not UNKNOWN:
             error = abs(found - own) / max(abs(found), abs(own))
             wrong = f"has a wrong second derivative ({own:.3g} instead of {found:.3g})"
             worst = max(worst, (error, wrong))
     return worst
-
-
-def compared(claimed: float, measure: Callable[[float], float], trials: Sequence) -> Any:
-    """Returns the finite difference if it contradicts a derivative, `None` if one confirms it.
-
-    Args:
-        claimed: The derivative.
-        measure: Function from a step to a finite difference.
-        trials: Pairs of steps to try and of the relative error allowed.
-
-    Returns:
-        `UNKNOWN` if no difference confirms it and no two agree with each other: kinks and rounding
-        are then larger than the derivative.
-    """
-    for steps, tolerance in trials:
-        measured: list[float] = []
-        for step in steps:
-            found = measure(step)
-            if _alike(found, claimed, tolerance):
-                return None
-            # A step that rounding swallows says nothing.
-            measured += [found] if found else []
-        for one, other in itertools.combinations(measured, 2):
-            if _alike(one, other, tolerance):
-                return one
-    return UNKNOWN
-
-
-def _alike(one: float, other: float, tolerance: float) -> bool:
-    return abs(one - other) <= tolerance * max(abs(one), abs(other)) + 1e-10

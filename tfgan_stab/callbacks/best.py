@@ -24,6 +24,7 @@ from tfgan_stab.callbacks.periodic import Measurement, Saved, usable_directory
 from tfgan_stab.evaluation.scores import ScoreResult
 from tfgan_stab.files import flush, write_atomically
 from tfgan_stab.fitting import Progress
+from tfgan_stab.networks.exporting import with_keras_layers
 
 SCORE = "score.json"
 GENERATOR = "generator.keras"
@@ -156,7 +157,7 @@ class BestCheckpoint(keras.callbacks.Callback):
         }
         try:
             with self.model.using(best.weights):
-                self.model.generator.save(path / GENERATOR)
+                with_keras_layers(self.model.generator).save(path / GENERATOR)
             flush(path / GENERATOR)
             write_atomically(path / SCORE, json.dumps(facts, indent=1) + "\n")
             if best.path.exists():  # Training came by again.

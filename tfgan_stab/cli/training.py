@@ -17,6 +17,7 @@ from tfgan_stab.game.pair import Pair
 from tfgan_stab.game.penalties.contract import LossPenalty, SlopePenalty
 from tfgan_stab.game.top_k import TopK
 from tfgan_stab.model import GAN
+from tfgan_stab.networks.exporting import with_keras_layers
 from tfgan_stab.swapping import LIVE
 from tfgan_stab.updates.scheme import Scheme
 
@@ -186,4 +187,4 @@ class _SaveGenerator(keras.callbacks.Callback):
 
 def _save_generator(gan: Any, workdir: Workdir) -> None:
     with replacing(workdir.generator) as draft:
-        gan.generator.save(draft)
+        with_keras_layers(gan.generator).save(draft)

@@ -1,6 +1,7 @@
 """The two players' bodies: plain Keras models with no losses inside, and layers for them."""
 
 from tfgan_stab.networks.dcgan import dcgan_discriminator, dcgan_generator
+from tfgan_stab.networks.exporting import with_keras_layers
 from tfgan_stab.networks.mlp import mlp_discriminator, mlp_generator
 from tfgan_stab.networks.normalization import (
     BatchNormalization,
@@ -21,4 +22,5 @@ __all__ = [
     "dcgan_generator",
     "mlp_discriminator",
     "mlp_generator",
+    "with_keras_layers",
 ]

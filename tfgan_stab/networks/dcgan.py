@@ -59,14 +59,12 @@ def dcgan_generator(
     filters = width * 2 ** (doublings - 1)
     x = layers.Dense(base_size * base_size * filters, use_bias=False, **_initial())(noise)
     x = layers.Reshape((base_size, base_size, filters))(x)
-    # Keras' own normalization, so that a saved generator loads without this package: penalties on
-    # losses do not differentiate twice through the generator.
-    x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+    x = layers.ReLU()(BatchNormalization(momentum=0.9)(x))
     for step in range(1, doublings):
         x = layers.Conv2DTranspose(
             filters // 2**step, 4, strides=2, padding="same", use_bias=False, **_initial()
         )(x)
-        x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+        x = layers.ReLU()(BatchNormalization(momentum=0.9)(x))
     images = layers.Conv2DTranspose(
         channels, 4, strides=2, padding="same", activation="tanh", dtype="float32", **_initial()
     )(x)
