@@ -155,8 +155,10 @@ def _functions(
 
         return value, gradient
 
+    bare = batch.without_penalties()
+
     def slopes(weights: list) -> Players:
-        found = field(at(weights), state, batch, penalty.measures).slopes
+        found = field(at(weights), state, bare, penalty.measures).slopes
         named = zip(BOTH, found, strict=True)
         return Players(*(s if name in penalty.measures else None for name, s in named))
 
@@ -168,7 +170,7 @@ def _functions(
 
     def pulled(weights: list) -> list:
         cotangents = penalty.cotangents(slopes(weights))
-        return getattr(field.pulled_back(at(weights), state, batch, cotangents, [payer]), payer)
+        return getattr(field.pulled_back(at(weights), state, bare, cotangents, [payer]), payer)
 
     return squared, pulled
 
