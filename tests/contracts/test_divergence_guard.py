@@ -43,6 +43,8 @@ def test_a_spoiled_evaluation_is_named_rolled_back_and_the_run_ends_well(name):
         assert (event.round, event.facts["rounds_lost"]) == (2, 2)
         assert f"evaluation {evaluation} of {evaluations}" in event.text
         assert (gan.rounds, gan.rounds_played) == (8, 10)
+        rates = [float(o.learning_rate) for o in (*gan.optimizers, *gan.look_optimizers)]
+        assert rates == pytest.approx([(0.05 - 0.04 * 8 / 100) / 2, 0.01] * 2)
         assert finite(gan)
         assert all(np.isfinite(values).all() for values in history.values())
 

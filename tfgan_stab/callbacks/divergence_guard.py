@@ -213,8 +213,7 @@ class DivergenceGuard(keras.callbacks.Callback):
         gan.epochs = epochs
         gan.setbacks.rounds_lost += lost
         gan.setbacks.rollbacks += 1
-        for optimizer in {id(o): o for o in (*gan.optimizers, *gan.look_optimizers)}.values():
-            slow_down(optimizer, self.rate_factor)
+        slow_down([*gan.optimizers, *gan.look_optimizers], self.rate_factor)
         gan.monitor.forget()
         self._falls = 0
         self._good = GoodState(gan, self._progress())  # With the smaller rates.
