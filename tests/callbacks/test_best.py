@@ -175,6 +175,17 @@ def test_a_score_measured_in_another_way_begins_anew(tiny, image_gan, tmp_path):
     assert [best.result.value for best in best_of(tmp_path)] == [8.0]
 
 
+def test_scores_of_one_name_are_refused_before_they_take_each_others_place(
+    tiny, image_gan, tmp_path
+):
+    other = Scripted(image_gan, {2: (1.0,)}, protocol="fid/b@2")
+    message = "Received: two for .*fid, measured as fid/a@1 and as fid/b@2. Rename one"
+    with pytest.raises(ValueError, match=message):
+        evaluate = tgs.callbacks.Evaluate(other, weights="live")
+        run(tiny, image_gan, tmp_path, {2: (5.0,)}, evaluate, epochs=1, weights="live")
+    assert found(tmp_path) == {"fid/round-0000000002": 5.0}
+
+
 def test_a_new_run_leaves_the_best_of_another_one_alone(tiny, image_gan, tmp_path, capsys):
     new = tiny.everything(image_gan)
     mine = tmp_path / "notes"
