@@ -259,3 +259,5 @@ def test_a_discriminator_with_batch_statistics_is_refused():
     with pytest.raises(ValueError, match="'mean' recalibrates.*discriminator with batch normal"):
         gan_with({"mean": rule}, discriminator=keras.Sequential(critic))
     gan_with({"mean": rule})
+    alone = dataclasses.replace(rule, discriminator=False)
+    gan_with({"mean": alone}, discriminator=keras.Sequential(critic))
