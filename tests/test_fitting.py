@@ -369,6 +369,12 @@ AGES = [
     (tgs.ExponentialAverage(half_life=1e6, warmup="unbiased"), 1, None),
     (tgs.ExponentialAverage(0.75, start=4), 1, "56% weights of round 4 after 2 updates"),
     (tgs.ExponentialAverage(0.5, start=4), 1, None),
+    (tgs.ExponentialAverage(half_life=2.5, start=4), 1, "57% weights of round 4"),
+    (
+        tgs.ExponentialAverage(half_life=4.5, unit="images", start=4),
+        1,
+        "54% weights of round 4 after 2 updates",
+    ),
     (tgs.ExponentialAverage(0.5, start=6), 1, "no average but the live weights.*after round 6"),
     (tgs.UniformAverage(start=5), 1, None),
     (tgs.UniformAverage(start=6), 1, "starts after round 6, and training ends with round 6"),

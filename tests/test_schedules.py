@@ -2,9 +2,10 @@
 
 import keras
 import pytest
+import tensorflow as tf
 
 import tfgan_stab as tgs
-from tfgan_stab.schedules import ByRound
+from tfgan_stab.schedules import ByRound, slow_down
 
 
 class Mine(keras.optimizers.schedules.LearningRateSchedule):
@@ -52,6 +53,22 @@ def test_a_rate_that_is_set_later_holds_for_trial_steps_too(tiny):
     gan = compiled(tiny, 0.1, tgs.Extragradient(state="separate"))
     gan.generator_optimizer.learning_rate = 0.5
     assert float(gan.look_optimizers.generator.learning_rate) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("state", ["shared", "separate"])
+@pytest.mark.parametrize("scales_losses", [False, True])
+def test_slowing_down_multiplies_each_rate_once(tiny, state, scales_losses):
+    def optimizer(rate):
+        plain = keras.optimizers.SGD(rate)
+        return keras.optimizers.LossScaleOptimizer(plain) if scales_losses else plain
+
+    decay = keras.optimizers.schedules.PolynomialDecay(0.1, 10, 0.0)
+    gan = compiled(tiny, decay, tgs.Extragradient(state=state), optimizer)
+    optimizers = [*gan.optimizers, *gan.look_optimizers]
+    for times in (1, 2):
+        slow_down(optimizers, 0.5)
+        rates = [float(tf.convert_to_tensor(each.learning_rate)) for each in optimizers]
+        assert rates == pytest.approx([0.1 * 0.5**times, 1e-3 * 0.5**times] * 2)
 
 
 @pytest.mark.slow

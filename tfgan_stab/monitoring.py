@@ -77,8 +77,8 @@ class Monitor:
         self.boundary = gan.loss_pair.boundary
         self.sign_of_real = 1.0 if gan.loss_pair.larger_is_real else -1.0
         paid = loss_penalties(gan.penalties)
-        # Their names as in logs, and who pays the part that is watched.
-        self.penalties = names_of(paid), [_payer(penalty) for penalty in paid]
+        # Their names as in logs, and who pays them.
+        self.penalties = names_of(paid), [tuple(penalty.payers) for penalty in paid]
         networks = Players(gan.generator, gan.discriminator)
         self._weights = Players(*([v.path for v in n.trainable_variables] for n in networks))
         self._states = Players(*([v.path for v in n.non_trainable_variables] for n in networks))
@@ -167,8 +167,3 @@ class Monitor:
     def _numbers(self) -> list[int]:
         (record,) = distribution.read(self._record.weights)
         return [int(number) for number in record.numpy()]
-
-
-def _payer(penalty: Any) -> str:
-    """Returns the player whose part of a penalty an evaluation tells."""
-    return "discriminator" if "discriminator" in penalty.payers else penalty.payers[0]

@@ -4,6 +4,7 @@ Keras' schedules count an optimizer's updates. A scheme may update a player seve
 trial steps included, and then two players would run through their schedules at different speeds.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -79,19 +80,18 @@ def set_rate_scale(optimizer: keras.optimizers.Optimizer, scale: float) -> None:
         distribution.write([schedule.scale], [scale])
 
 
-def slow_down(optimizer: keras.optimizers.Optimizer, factor: float) -> None:
-    """Multiplies an optimizer's learning rate, be it constant or a schedule.
+def slow_down(optimizers: Iterable[keras.optimizers.Optimizer], factor: float) -> None:
+    """Multiplies optimizers' learning rates, be they constants or schedules.
 
     Args:
-        optimizer: One that `count_rounds` has seen.
+        optimizers: Those that `count_rounds` has seen. A rate that several share, such as that of
+            an optimizer's copy for trial steps, is multiplied once.
         factor: A number > 0.
     """
-    optimizer = _plain(optimizer)
-    if isinstance(optimizer._learning_rate, ByRound):
-        set_rate_scale(optimizer, rate_scale(optimizer) * factor)
-    else:
-        rate = optimizer._learning_rate
-        distribution.write([rate], [tf.convert_to_tensor(rate.value) * factor])
+    rates = {id(rate): rate for rate in (_plain(each)._learning_rate for each in optimizers)}
+    for rate in rates.values():
+        variable = rate.scale if isinstance(rate, ByRound) else rate
+        distribution.write([variable], [tf.convert_to_tensor(variable.value) * factor])
 
 
 def _plain(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:

@@ -96,8 +96,10 @@ class WatchedRound:
             if loss is not None:
                 own = distribution.weighted(loss, self._share)
                 self._add(name, LOSS, [None], tf.math.is_finite(own)[None])
-        for name, player, value in zip(*self._monitor.penalties, evaluation.paid, strict=True):
+        for name, payers, value in zip(*self._monitor.penalties, evaluation.paid, strict=True):
             if value is not None:
+                # An evaluation tells the part of the last one of the payers who moves.
+                player = [p for p in BOTH if p in payers and getattr(slopes, p) is not None][-1]
                 own = distribution.weighted(value, self._share)
                 self._add(player, PENALTY, [name], tf.math.is_finite(own)[None])
         squares = {n: self._watch(n, SLOPE, own) for n, own in zip(BOTH, slopes, strict=True)}

@@ -135,6 +135,15 @@ def test_an_average_shrinks_a_rotation_as_its_transfer_function_says(decay, angl
     np.testing.assert_allclose(np.linalg.norm(last), expected, rtol=2e-5)
 
 
+@pytest.mark.parametrize("rule", [tgs.UniformAverage(), tgs.ExponentialAverage(0.0)])
+@pytest.mark.parametrize("held", [1e30, np.inf, np.nan])
+def test_a_share_of_one_replaces_the_copy_bit_for_bit_whatever_it_held(rule, held):
+    average = AveragedWeights(rule, [keras.Variable(np.zeros(2))], "mean")
+    average.averages[0].assign(np.full(2, held))
+    ((first,),) = followed(average, lambda number: [tf.constant([0.1, -3.0])], 1)
+    np.testing.assert_array_equal(first, np.float32([0.1, -3.0]))
+
+
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 def test_averages_are_kept_in_float32_or_better(dtype):
     weight = keras.Variable(np.ones(3), dtype=dtype)

@@ -1,5 +1,7 @@
 """Batch statistics measured anew are those of a NumPy rewrite, taken when needed and no oftener."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -218,15 +220,31 @@ def test_frozen_statistics_stay_as_they_are():
             keras.Input((3,)),
             layers.BatchNormalization(trainable=False),
             layers.BatchNormalization(),
+            layers.BatchNormalization(momentum=1.0),
             layers.Dense(2),
         ]
     )
     gan = gan_with({"ema": RULE}, generator)
     train(gan, 2)
-    frozen, measured = gan.generator.layers[:2]
+    frozen, measured, constant = gan.generator.layers[:3]
     with gan.using("ema"):
-        np.testing.assert_array_equal(frozen.moving_variance, np.ones(3))
+        for layer in (frozen, constant):
+            np.testing.assert_array_equal(layer.moving_mean, np.zeros(3))
+            np.testing.assert_array_equal(layer.moving_variance, np.ones(3))
         assert np.abs(measured.moving_mean.numpy()).min() > 1e-3
+
+
+def test_the_discriminators_average_is_put_in_beside_measured_statistics():
+    gan = gan_with({"both": dataclasses.replace(RULE, discriminator=True)})
+    train(gan, 2)
+    own = [v.numpy() for v in gan._averages["both"].averages]
+    expected = own[len(gan.generator.variables) :]
+    live = gan.discriminator.get_weights()
+    with gan.using("both"):
+        held = gan.discriminator.get_weights()
+    for mine, theirs, trained in zip(held, expected, live, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+        assert np.any(mine != trained)
 
 
 def test_a_generator_without_batch_statistics_is_refused():
@@ -241,6 +259,8 @@ def test_a_discriminator_with_batch_statistics_is_refused():
     with pytest.raises(ValueError, match="'mean' recalibrates.*discriminator with batch normal"):
         gan_with({"mean": rule}, discriminator=keras.Sequential(critic))
     gan_with({"mean": rule})
+    alone = dataclasses.replace(rule, discriminator=False)
+    gan_with({"mean": alone}, discriminator=keras.Sequential(critic))
 
 
 def test_unknown_classes_are_told_before_the_first_round(tiny):

@@ -20,6 +20,15 @@ class ThreeQuarters:
         return 0.25
 
 
+class SlowerEachRound:
+    """A user's rule that starts late and asks for the round."""
+
+    start = 3
+
+    def weight_of_new(self, round_number):
+        return 1 / round_number
+
+
 class SinceTheFourth:
     """A user's rule that asks for its points."""
 
@@ -36,9 +45,11 @@ RULES = {
     "unbiased": Exponential(0.75, warmup="unbiased"),
     "late_unbiased": Exponential(0.75, warmup="unbiased", start=4),
     "rounds": Exponential(half_life=3.0),
+    "rounds_unbiased": Exponential(half_life=3.0, warmup="unbiased"),
     "images": Exponential(half_life=20, unit="images"),
     "images_unbiased": Exponential(half_life=20, unit="images", warmup="unbiased", start=2),
     "sync": Exponential(0.75, at="sync"),
+    "sync_unbiased": Exponential(0.75, at="sync", warmup="unbiased"),
     "sync_late": Exponential(0.75, at="sync", start=3),
     "sync_rounds": Exponential(half_life=3.0, at="sync", start=3),
     "sync_images": Exponential(half_life=20, unit="images", at="sync", warmup="unbiased"),
@@ -51,6 +62,7 @@ RULES = {
     "both": Exponential(0.75, discriminator=True),
     "mean_both": Uniform(discriminator=True, batch_statistics="copy"),
     "users": ThreeQuarters(),
+    "users_late": SlowerEachRound(),
     "users_points": SinceTheFourth(),
 }
 
@@ -118,7 +130,9 @@ def shares(rule, rounds):
         return found
     kept = []
     for before, this in zip([start, *taken[:-1]], taken, strict=True):
-        if isinstance(rule, ThreeQuarters) or rule.half_life is None:
+        if isinstance(rule, SlowerEachRound):
+            kept.append(1 - 1 / this)
+        elif isinstance(rule, ThreeQuarters) or rule.half_life is None:
             kept.append(0.75 if isinstance(rule, ThreeQuarters) else rule.decay)
         else:
             age = this - before if rule.unit == "rounds" else sum(images[before:this])

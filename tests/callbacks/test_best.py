@@ -88,6 +88,10 @@ def test_the_score_says_which_way_is_better(tiny, image_gan, tmp_path, larger_is
     values = {2: (4.0,), 4: (9.0,), 6: (1.0,)}
     run(tiny, image_gan, tmp_path, values, weights="live", larger_is_better=larger_is_better)
     assert list(found(tmp_path).values()) == [best]
+    # Another training knows it from the file.
+    run(tiny, image_gan, tmp_path, {8: (5.0,)}, epochs=1, weights="live")
+    assert list(found(tmp_path).values()) == [best]
+    assert best_of(tmp_path)[0].larger_is_better == bool(larger_is_better)
 
 
 def test_what_is_no_finite_number_never_wins(tiny, image_gan, tmp_path):
@@ -143,20 +147,21 @@ def test_after_a_resume_the_best_is_known_and_later_rounds_are_forgotten(tiny, i
 
 
 @pytest.mark.slow
-def test_a_resume_inside_an_epoch_counts_its_rounds(tiny, image_gan, tmp_path):
+@pytest.mark.parametrize(("number", "place"), [(3, (0, 3)), (6, (1, 2))])
+def test_a_resume_inside_an_epoch_counts_its_rounds(tiny, image_gan, tmp_path, number, place):
     new = tiny.everything(image_gan)
     settings = {"epochs": 2, "steps_per_epoch": 4, "verbose": 0}
     with pytest.raises(tiny.Stop, match="after round 1"):
         callbacks = [tiny.kill(image_gan, 1), Checkpoint(tmp_path / "a", every=1)]
         image_gan.fit(tiny.images(), callbacks=callbacks, **settings)
-    score = Scripted(image_gan, dict.fromkeys(range(9), (5.0,)) | {3: (1.0,)})
+    score = Scripted(image_gan, dict.fromkeys(range(9), (5.0,)) | {number: (1.0,)})
     evaluate = tgs.callbacks.Evaluate(score, every=1, weights="live")
-    callbacks = [BestCheckpoint(tmp_path / "best"), evaluate, Checkpoint(tmp_path / "a", every=1)]
+    callbacks = [BestCheckpoint(tmp_path / "best"), evaluate, Checkpoint(tmp_path / "a", every=99)]
     image_gan.fit(tiny.images(), callbacks=callbacks, **settings)
     expected = tiny.everything(image_gan)
     (kept,) = best_of(tmp_path / "best")
     facts = json.loads((kept.path / "progress.json").read_text())
-    assert (facts["round"], facts["epoch"], facts["step"]) == (3, 0, 3)
+    assert (facts["round"], facts["epoch"], facts["step"]) == (number, *place)
     tiny.put_back(image_gan, new)
     shutil.copytree(kept.path, tmp_path / "b" / kept.path.name)
     image_gan.fit(tiny.images(), callbacks=[Checkpoint(tmp_path / "b")], **settings)
@@ -173,6 +178,50 @@ def test_a_score_measured_in_another_way_begins_anew(tiny, image_gan, tmp_path):
         "fid/round-0000000004": 8.0,
     }
     assert [best.result.value for best in best_of(tmp_path)] == [8.0]
+
+
+def test_scores_of_one_name_are_refused_before_they_take_each_others_place(
+    tiny, image_gan, tmp_path
+):
+    other = Scripted(image_gan, {2: (1.0,)}, protocol="fid/b@2")
+    message = "Received: two for .*fid, measured as fid/a@1 and as fid/b@2. Rename one"
+    with pytest.raises(ValueError, match=message):
+        evaluate = tgs.callbacks.Evaluate(other, weights="live")
+        run(tiny, image_gan, tmp_path, {2: (5.0,)}, evaluate, epochs=1, weights="live")
+    assert found(tmp_path) == {"fid/round-0000000002": 5.0}
+
+
+def test_the_same_callback_in_another_training_may_hear_of_another_way(tiny, image_gan, tmp_path):
+    best = BestCheckpoint(tmp_path)
+
+    def train(protocol):
+        score = Scripted(image_gan, {2: (5.0,), 4: (8.0,)}, protocol=protocol)
+        callbacks = [best, tgs.callbacks.Evaluate(score, weights="live")]
+        image_gan.fit(tiny.images(), callbacks=callbacks, steps_per_epoch=STEPS, verbose=0)
+
+    train("fid/a@1")
+    with pytest.warns(UserWarning, match="cannot be compared with fid/b@2"):
+        train("fid/b@2")
+    assert sorted(found(tmp_path).values()) == [5.0, 8.0]
+
+
+def test_a_training_without_checkpoints_keeps_the_best_alone(tiny, image_gan, tmp_path):
+    score = Scripted(image_gan, {2: (5.0,), 4: (3.0,)})
+    callbacks = [BestCheckpoint(tmp_path / "best"), tgs.callbacks.Evaluate(score, weights="live")]
+    for others in ([Checkpoint(tmp_path / "checkpoints")], []):
+        callbacks = [*callbacks[:2], *others]
+        image_gan.fit(tiny.images(), callbacks=callbacks, steps_per_epoch=STEPS, verbose=0)
+    assert found(tmp_path / "best") == {"fid/round-0000000004": 3.0}
+
+
+def test_the_score_of_a_mere_start_is_not_kept_for_another_run(tiny, image_gan, tmp_path):
+    for value in (3.0, 5.0):
+        score = Scripted(image_gan, {0: (value,)})
+        evaluate = tgs.callbacks.Evaluate(score, every=99, weights="live", at_start=True)
+        callbacks = [BestCheckpoint(tmp_path), evaluate, tiny.kill(image_gan, 0)]
+        with pytest.raises(tiny.Stop, match="after round 0"):
+            image_gan.fit(tiny.images(), callbacks=callbacks, steps_per_epoch=STEPS, verbose=0)
+    assert found(tmp_path) == {"fid/round-0000000000": 5.0}
 
 
 def test_a_new_run_leaves_the_best_of_another_one_alone(tiny, image_gan, tmp_path, capsys):

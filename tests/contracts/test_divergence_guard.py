@@ -43,6 +43,8 @@ def test_a_spoiled_evaluation_is_named_rolled_back_and_the_run_ends_well(name):
         assert (event.round, event.facts["rounds_lost"]) == (2, 2)
         assert f"evaluation {evaluation} of {evaluations}" in event.text
         assert (gan.rounds, gan.rounds_played) == (8, 10)
+        rates = [float(o.learning_rate) for o in (*gan.optimizers, *gan.look_optimizers)]
+        assert rates == pytest.approx([(0.05 - 0.04 * 8 / 100) / 2, 0.01] * 2)
         assert finite(gan)
         assert all(np.isfinite(values).all() for values in history.values())
 
@@ -156,7 +158,8 @@ def test_weights_that_a_scheme_spoils_are_named():
 
     gan, _ = make("simultaneous")
     gan.compile("sgd", "sgd", scheme=Overshoot(), jit_compile=False)
-    with pytest.raises(DivergenceError, match="discriminator's weight of 'judge/first/bias'"):
+    message = "discriminator's weight of 'judge/first/bias' in round 1,"
+    with pytest.raises(DivergenceError, match=message):
         train(gan, Guard())
 
 
@@ -269,6 +272,29 @@ class SpoiledPenalty:
         far = tf.reduce_max(scene.reals) > 50.0
         value = tf.reduce_mean(scene.real_logits**2)
         return tgs.Players(None, tf.where(far, np.nan, value))
+
+
+class SpoiledForOne(SpoiledPenalty):
+    """A penalty that both players pay, and that is no number for one of them."""
+
+    payers = ("generator", "discriminator")
+
+    def __init__(self, spoiled):
+        self.spoiled = spoiled
+
+    def terms(self, scene, draws):
+        sound = tf.reduce_mean(scene.fake_logits**2)
+        return tgs.Players(sound, sound)._replace(**{self.spoiled: np.nan * sound})
+
+
+@pytest.mark.parametrize(("player", "evaluation"), [("discriminator", 1), ("generator", 2)])
+def test_a_penalty_that_both_players_pay_is_named_with_the_one_it_spoils(player, evaluation):
+    penalties = [SpoiledForOne(player)]
+    gan, _ = make("alternating", penalties=penalties, check_derivatives=False)
+    with pytest.raises(DivergenceError, match="penalty of 'spoiled_for_one'") as caught:
+        train(gan, Guard(), epochs=1, steps=1)
+    point = caught.value.fault.point
+    assert (point.player, point.evaluation) == (player, evaluation)
 
 
 def test_a_penalty_on_a_loss_is_named():

@@ -100,19 +100,35 @@ def test_a_resumed_run_has_no_more_rollbacks_than_an_uninterrupted_one(new, tmp_
         train(gan, Checkpoint(tmp_path), Guard("rollback", max_rollbacks=1))
 
 
-def test_stopping_saves_the_last_good_state_so_that_a_run_goes_on_from_it(new, tmp_path):
+@pytest.mark.parametrize(
+    ("every", "spoiled", "place"), [(7, 9, (1, 2)), (5, 9, (1, 0)), (4, 7, (0, 4))]
+)
+def test_stopping_saves_the_last_good_state_so_that_a_run_goes_on_from_it(
+    new, tmp_path, every, spoiled, place
+):
     gan = new()
     train(gan)
     whole = numbers(gan)
-    new(9)
-    with pytest.raises(DivergenceError, match=f"saved as {tmp_path}/round-0000000007") as caught:
-        train(gan, Guard(every=7, directory=tmp_path))
-    assert caught.value.path == tmp_path / "round-0000000007"
-    assert steps_of(tmp_path) == {7: (1, 2)}
+    new(spoiled)
+    name = f"round-000000000{every}"
+    with pytest.raises(DivergenceError, match=f"saved as {tmp_path}/{name}") as caught:
+        train(gan, Guard(every=every, directory=tmp_path))
+    assert caught.value.path == tmp_path / name
+    assert steps_of(tmp_path) == {every: place}
     new()
     disturb(gan)
     train(gan, Checkpoint(tmp_path))
     assert same(gan, whole)
+
+
+def test_a_run_resumed_inside_an_epoch_says_where_in_it_it_stops(tiny, new, tmp_path):
+    gan = new()
+    with pytest.raises(tiny.Stop, match="after round 4"):
+        train(gan, Checkpoint(tmp_path / "own", 3), tiny.kill(gan, 4))
+    new(2)  # The first call is round 4 once more.
+    with pytest.raises(DivergenceError, match="round 5.*saved as"):
+        train(gan, Checkpoint(tmp_path / "own", 3), Guard(every=1, directory=tmp_path / "good"))
+    assert steps_of(tmp_path / "good") == {4: (0, 4)}
 
 
 def test_the_guard_may_share_the_directory_of_the_checkpoints(new, tmp_path):
@@ -209,6 +225,20 @@ def test_other_callbacks_see_finite_numbers_only(new):
     _, history = train(gan, Look(), terminate, Guard("rollback", every=2))
     assert seen == [True] * 10
     assert all(np.isfinite(values).all() for values in history.values())
+
+
+def test_a_rollback_to_the_start_brings_back_no_means_of_a_training_before(new):
+    gan = new()
+    train(gan, epochs=1, steps=3)
+    gan.generator.layers[0].spoil(1, "output")
+    counts = []
+
+    class Look(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            counts.append(float(gan.loss_means.generator.count))
+
+    train(gan, Look(), Guard("rollback"), epochs=1, steps=2)
+    assert counts == [0, 1]
 
 
 def test_an_average_in_use_at_an_epochs_end_is_not_taken_for_the_weights(new, tmp_path):

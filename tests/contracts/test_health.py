@@ -126,6 +126,58 @@ def test_accuracy_counts_from_the_line_that_the_loss_draws(loss, line):
     assert logs["accuracy_on_fakes"] == [float(0.2 > line if lower else 0.2 < line)]
 
 
+class NoNoise:
+    """Latents that are zero."""
+
+    shape = (1,)
+
+    def __call__(self, count, seed):
+        return tf.zeros([count, 1])
+
+
+def standing_gan(kernel, **settings):
+    """A GAN that stands still, and whose generator returns 0.2 always."""
+    gan = tgs.GAN(
+        keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]),
+        keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, "tanh")]),
+        latents=NoNoise(),
+    )
+    for network, weight, bias in ((gan.generator, 0.0, 0.2), (gan.discriminator, kernel, 0.0)):
+        network.variables[0].assign([[weight]])
+        network.variables[1].assign([bias])
+    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0), jit_compile=False, **settings)
+    return gan
+
+
+def test_what_lies_on_the_line_is_right_for_nobody():
+    gan = standing_gan(0.0)
+    logs = gan.fit(np.ones([4, 1]), batch_size=4, verbose=0, callbacks=[Guard()]).history
+    assert logs["accuracy_on_reals"] == logs["accuracy_on_fakes"] == [0.0]
+
+
+def test_the_field_that_a_penalty_changes_has_no_angle_to_itself():
+    gan = standing_gan(1.0, penalties=[tgs.Consensus(5.0)])
+    logs = gan.fit(np.ones([8, 1]), batch_size=4, verbose=0, callbacks=[Guard()]).history
+    assert logs["field_angle"][0] == pytest.approx(0.0, abs=0.1)
+
+
+def test_another_guard_watches_by_its_own_settings():
+    gan, _ = scaled_gan()
+    for settings in ((0.1, 5), (0.2, 5), (0.2, 7)):
+        ratio, rounds = settings
+        guard = Guard(collapse_ratio=ratio, collapse_rounds=rounds)
+        gan.fit(np.ones([8, 2]), batch_size=8, verbose=0, callbacks=[guard])
+        assert (gan.monitor.collapse_ratio, gan.monitor.collapse_rounds) == settings
+
+
+def test_the_first_round_of_a_training_has_no_angle_to_the_one_before():
+    gan, _ = scaled_gan()
+    data = np.random.RandomState(0).normal(size=[8, 2])
+    for _ in range(2):
+        logs = gan.fit(data, batch_size=8, verbose=0, callbacks=[Guard()]).history
+        assert logs["field_angle"] == [0.0]
+
+
 @pytest.mark.parametrize("shape", [(7, 3), (5, 4, 2, 1), (2, 6)])
 def test_the_spread_is_the_mean_over_all_pairs(shape):
     examples = np.random.RandomState(0).normal(size=shape, loc=3.0)

@@ -40,6 +40,7 @@ class Best(NamedTuple):
         round: Rounds done then.
         larger_is_better: Which way the score counts.
         path: The checkpoint's folder.
+        played: Rounds played then, those included that rollbacks had undone.
     """
 
     result: ScoreResult
@@ -47,6 +48,7 @@ class Best(NamedTuple):
     round: int
     larger_is_better: bool
     path: pathlib.Path
+    played: int
 
     @property
     def generator(self) -> pathlib.Path:
@@ -56,7 +58,7 @@ class Best(NamedTuple):
     @property
     def rank(self) -> tuple[float, int]:
         """What the best one has the smallest of; of equal scores the first."""
-        return (-self.result.value if self.larger_is_better else self.result.value), self.round
+        return (-self.result.value if self.larger_is_better else self.result.value), self.played
 
 
 class BestCheckpoint(keras.callbacks.Callback):
@@ -73,11 +75,16 @@ class BestCheckpoint(keras.callbacks.Callback):
     what another has left there aside, to `fid_ema.former-1` and so on; so does a score that is
     measured in another way than before.
 
+    A round that a `DivergenceGuard` undoes later may have been the best. It stays: its weights were
+    finite, and their score is what was measured, though `RunLog` no longer has a line of it.
+    Training on from there begins with the learning rates of before the rollback.
+
     Args:
         directory: Where the best lie; made if it is not there.
 
     Raises:
         OSError: If something cannot be written.
+        ValueError: In `fit`, if scores of the same name are measured in different ways.
 
     Example:
         >>> import tfgan_stab as tgs
@@ -89,6 +96,7 @@ class BestCheckpoint(keras.callbacks.Callback):
         super().__init__()
         self.directory = pathlib.Path(directory)
         self._kept: dict[pathlib.Path, list[Best]] = {}
+        self._protocols: dict[pathlib.Path, str] = {}
         self._epoch = 0
         self._epoch_began = 0
         self._step_at_start = 0
@@ -100,6 +108,7 @@ class BestCheckpoint(keras.callbacks.Callback):
         if not self.model.rounds:
             self._make_way()
         self._kept = {folder: self._found(folder) for folder in _folders(self.directory)}
+        self._protocols = {}
         self._saved, self._step_at_start = None, 0
         self._epoch, self._epoch_began = 0, self.model.rounds_played
         self.model.listeners.append(self.hear)
@@ -119,14 +128,22 @@ class BestCheckpoint(keras.callbacks.Callback):
         if isinstance(news, Measurement) and math.isfinite(news.result.value):
             self._consider(news)
         elif isinstance(news, Saved):
-            self._saved, self._step_at_start = news.round, news.step
+            self._saved, self._step_at_start = self.model.rounds_played, news.step
             for folder in self._kept:
                 self._drop_former(folder)
 
     def _consider(self, news: Measurement) -> None:
         folder = self.directory / news.label
         target = folder / f"round-{news.round:010d}"
-        this = Best(news.result, news.weights, news.round, news.larger_is_better, target)
+        this = Best(
+            news.result,
+            news.weights,
+            news.round,
+            news.larger_is_better,
+            target,
+            self.model.rounds_played,
+        )
+        self._check_name(folder, news.result)
         before = self._kept.get(folder, [])
         if before and before[0].result.protocol != news.result.protocol:
             warnings.warn(
@@ -139,6 +156,15 @@ class BestCheckpoint(keras.callbacks.Callback):
             self._write(this, news.images)
             self._kept[folder] = [this, *(other for other in before if other.path != target)]
             self._drop_former(folder)
+
+    def _check_name(self, folder: pathlib.Path, result: ScoreResult) -> None:
+        """Refuses to let two scores of one name take the folder from each other all the time."""
+        known = self._protocols.setdefault(folder, result.protocol)
+        if known != result.protocol:
+            raise ValueError(
+                f"The best of each score lie in a folder of its name. Received: two for {folder}, "
+                f"measured as {known} and as {result.protocol}. Rename one: score.name = ..."
+            )
 
     def _write(self, best: Best, images: int) -> None:
         """Writes the checkpoint and what lies beside it, then gives them their name."""
@@ -153,6 +179,7 @@ class BestCheckpoint(keras.callbacks.Callback):
             "larger_is_better": best.larger_is_better,
             "protocol": best.result.protocol,
             "round": best.round,
+            "rounds_played": best.played,
             "images": images,
         }
         try:
@@ -189,7 +216,7 @@ class BestCheckpoint(keras.callbacks.Callback):
                 aside = _moved_aside(path, folder / f"damaged-{path.name}")
                 warnings.warn(f"{damage} It no longer counts, and is {aside} now.", stacklevel=2)
                 continue
-            if best.round > self.model.rounds:
+            if best.played > self.model.rounds_played:
                 shutil.rmtree(path)
             else:
                 found.append(best)
@@ -198,7 +225,7 @@ class BestCheckpoint(keras.callbacks.Callback):
     def _drop_former(self, folder: pathlib.Path) -> None:
         """Drops what is not the best, unless it is that of the round which a run would resume."""
         kept = self._kept[folder]
-        settled = [best for best in kept if self._saved is None or best.round <= self._saved]
+        settled = [best for best in kept if self._saved is None or best.played <= self._saved]
         needed = [*kept[:1], *(settled[:1] if self._saved is not None else [])]
         for best in kept:
             if best not in needed:
@@ -239,8 +266,9 @@ def _read(path: pathlib.Path) -> Best:
     try:
         facts = json.loads((path / SCORE).read_text(encoding="utf-8"))
         result = ScoreResult(facts["score"], float(facts["value"]), facts["protocol"])
-        larger = bool(facts["larger_is_better"])
-        return Best(result, facts["weights"], int(facts["round"]), larger, path)
+        round_number, larger = int(facts["round"]), bool(facts["larger_is_better"])
+        played = int(facts.get("rounds_played", round_number))
+        return Best(result, facts["weights"], round_number, larger, path, played)
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise DamagedCheckpointError(f"Checkpoint {path} is damaged: {error!r}.") from error
 

@@ -177,6 +177,11 @@ class DivergenceGuard(keras.callbacks.Callback):
                 found = self.gan.get_metrics_result()
                 logs.update({name: float(value) for name, value in found.items()})
 
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Takes the copy of the epoch's last round again: now the epoch counts as done."""
+        if self._good.round == self.gan.rounds and self._progress().epoch > epoch:
+            self._copy()
+
     def _copy(self) -> Any:
         """Copies the state; returns what is wrong with it instead, if something is."""
         state = GoodState(self.gan, self._progress())
@@ -213,8 +218,7 @@ class DivergenceGuard(keras.callbacks.Callback):
         gan.epochs = epochs
         gan.setbacks.rounds_lost += lost
         gan.setbacks.rollbacks += 1
-        for optimizer in {id(o): o for o in (*gan.optimizers, *gan.look_optimizers)}.values():
-            slow_down(optimizer, self.rate_factor)
+        slow_down([*gan.optimizers, *gan.look_optimizers], self.rate_factor)
         gan.monitor.forget()
         self._falls = 0
         self._good = GoodState(gan, self._progress())  # With the smaller rates.

@@ -50,7 +50,7 @@ class Evaluate(Periodic):
         if len(set(names)) < len(names):
             raise ValueError(
                 f"Scores must have different names, which tell them apart in logs. Received: "
-                f"{names}. Give them to callbacks of their own, or rename one: score.name = ..."
+                f"{names}. Rename one: score.name = ..."
             )
         self.at_start = at_start
         self._weights = [weights] if isinstance(weights, str) else weights
