@@ -71,6 +71,7 @@ class PythonInside(layers.Layer):
         return tf.ensure_shape(outputs, inputs.shape)
 
 
+@pytest.mark.slow
 def test_auto_compiles_the_round_on_a_cpu_and_says_so():
     gan = compiled()
     assert gan.compilation.scope == "round" and gan.jit_compile
@@ -78,6 +79,7 @@ def test_auto_compiles_the_round_on_a_cpu_and_says_so():
     gan.fit(np.zeros([4, 2], "float32"), verbose=0)
 
 
+@pytest.mark.slow
 def test_auto_compiles_one_field_for_schemes_that_evaluate_it_often():
     gan = compiled(scheme=tgs.RungeKutta(tgs.RK4))
     assert gan.compilation.scope == "field" and not gan.jit_compile
@@ -117,6 +119,7 @@ def test_auto_falls_back_for_latents_that_have_no_compiled_form():
     gan.fit(np.zeros([4, 2], "float32"), verbose=0)
 
 
+@pytest.mark.slow
 def test_auto_falls_back_where_only_a_penaltys_derivative_has_no_compiled_form(double):
     # In double precision XLA has no second derivative of pooling.
     gan = convolutional(penalties=[tgs.GeneratorGradientNorm(0.1)])
@@ -139,6 +142,7 @@ def test_other_values_are_refused():
         compiled(jit_compile="yes")
 
 
+@pytest.mark.slow
 def test_what_was_chosen_is_shown_before_training(capsys):
     compiled().fit(np.zeros([4, 2], "float32"), verbose=2)
     assert "XLA: round (every operation" in capsys.readouterr().out

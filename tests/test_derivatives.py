@@ -54,6 +54,7 @@ def fit(penalties, own=None, other=None, images=None, **settings):
     return gan
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PENALTIES)
 def test_right_derivatives_pass(name):
     fit(PENALTIES[name])
@@ -111,6 +112,7 @@ def test_an_error_of_a_fraction_of_a_percent_is_seen():
         fit(SLOPE, other=other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", [rough, discriminator])
 @pytest.mark.parametrize("kind", NORMALIZATIONS)
 def test_normalizations_of_this_package_pass(kind, body):
@@ -128,7 +130,8 @@ def test_bilinear_upsampling_is_stopped_and_blamed(name):
         fit(PENALTIES[name], other=discriminator(up))
 
 
-@pytest.mark.parametrize("name", ["r1", "generator_gradient_norm", "consensus"])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["generator_gradient_norm", "consensus"])
 def test_vectors_of_spectral_normalization_may_be_constants(name):
     wrap, up = tgs.networks.SpectralNormalization, layers.UpSampling2D
     fit(PENALTIES[name], other=discriminator(wrap(layers.Conv2D(8, 3, activation="swish"))))
@@ -137,10 +140,12 @@ def test_vectors_of_spectral_normalization_may_be_constants(name):
         fit(PENALTIES[name], other=discriminator(*middle))
 
 
+@pytest.mark.slow
 def test_nearest_upsampling_passes():
     fit(SLOPE, other=discriminator(layers.UpSampling2D(interpolation="nearest")))
 
 
+@pytest.mark.slow
 def test_a_layer_of_the_generator_is_blamed_where_its_gradient_is_differentiated():
     up = layers.UpSampling2D(interpolation="bilinear", name="enlarge")
     small = keras.Sequential(
@@ -185,6 +190,7 @@ class Float32Only(layers.Layer):
         return tf.cast(inputs, tf.float32) * tf.constant(2.0)
 
 
+@pytest.mark.slow
 def test_networks_that_insist_on_float32_are_checked_in_it():
     fit(SLOPE, other=discriminator(Float32Only()))
     up = layers.UpSampling2D(interpolation="bilinear", name="enlarge")
@@ -236,6 +242,7 @@ def starting_at_zero(*middle):
     return keras.Sequential([keras.Input((8, 8, 1)), *middle, layers.Conv2D(4, 3), *body])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["r1", "gradient_penalty", "generator_gradient_norm", "consensus"])
 def test_a_last_layer_that_starts_at_zero_hides_nothing(name):
     up = layers.UpSampling2D(interpolation="bilinear", name="enlarge")
@@ -244,6 +251,7 @@ def test_a_last_layer_that_starts_at_zero_hides_nothing(name):
     fit(PENALTIES[name], other=starting_at_zero())
 
 
+@pytest.mark.slow
 def test_a_penalty_that_starts_at_zero_is_checked_where_it_is_not():
     up = layers.UpSampling2D(interpolation="bilinear", name="enlarge")
     one_sided = [tgs.GradientPenalty(one_sided=True)]
@@ -266,6 +274,19 @@ def test_a_discriminator_that_no_slope_passes_is_stopped(name):
         fit(PENALTIES[name], other=discriminator(Rounding()))
 
 
+@keras.saving.register_keras_serializable("test_derivatives")
+class Root(layers.Layer):
+    """A layer whose derivative at 0, where ReLU leaves many, is infinite."""
+
+    def call(self, inputs):
+        return tf.sqrt(tf.nn.relu(inputs))
+
+
+def test_a_derivative_that_is_not_finite_is_said():
+    with pytest.raises(UserWarning, match="could not be checked: it is not finite near the start"):
+        fit(SLOPE, other=discriminator(Root()))
+
+
 def test_a_penalty_that_contributes_nothing_is_said():
     with pytest.raises(UserWarning, match=r"R1\(weight=0.* flat along the discriminator's weights"):
         fit([tgs.R1(0.0)])
@@ -283,6 +304,7 @@ class Jagged(layers.Layer):
         return jagged(inputs)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_decided_is_said_with_the_layers_that_may_be_the_reason():
     up = layers.UpSampling2D(name="enlarge")
     with pytest.raises(
@@ -293,6 +315,7 @@ def test_what_cannot_be_decided_is_said_with_the_layers_that_may_be_the_reason()
         fit(SLOPE, other=discriminator(up, Jagged()))
 
 
+@pytest.mark.slow
 def test_it_can_be_switched_off_and_is_done_once():
     up = layers.UpSampling2D(interpolation="bilinear")
     fit(SLOPE, other=discriminator(up), check_derivatives=False)

@@ -102,6 +102,7 @@ def test_the_schemes_benchmark_prints_a_ratio_for_each_scheme():
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_methods_benchmark_prints_what_each_costs():
     small = ("--image_size=8", "--width=4", "--batch_size=4", "--turns=3", "--rounds=2")
     printed = run("benchmarks/methods.py", *small, "--only=plain,three averages,R1")

@@ -71,6 +71,7 @@ def test_evaluate_gives_both_losses_of_the_networks_in_inference_mode(trained):
     assert named["discriminator_loss"] > expected  # The fakes' half is positive.
 
 
+@pytest.mark.slow
 def test_evaluating_an_endless_data_set_takes_one_pass():
     shape = (1, 2, 1)
     gan = tgs.GAN(
@@ -174,6 +175,7 @@ def test_saved_weights_hold_optimizers_and_averages(trained, tmp_path):
     assert other.rounds == 8
 
 
+@pytest.mark.slow
 def test_a_saved_model_comes_back_compiled_and_trains_on(trained, tmp_path):
     path = tmp_path / "gan.keras"
     trained.save(path)
@@ -194,6 +196,7 @@ def test_the_configuration_rebuilds_the_same_networks(trained):
     assert copy.latents == trained.latents and copy.name == trained.name
 
 
+@pytest.mark.slow
 def test_compiling_again_starts_over_without_leftovers():
     gan = make()
     count = len(gan.variables)
@@ -222,6 +225,7 @@ def test_optimizers_of_every_kind_train():
         assert any(np.any(b != a.numpy()) for b, a in zip(before, after, strict=True)), name
 
 
+@pytest.mark.slow
 def test_an_optimizer_that_scales_losses_takes_the_steps_of_the_plain_one():
     plain, scaled = make(), make()
     for gan, wrap in ((plain, lambda o: o), (scaled, keras.optimizers.LossScaleOptimizer)):
@@ -256,6 +260,7 @@ def test_a_loss_per_example_is_refused():
         gan.fit(points(), verbose=0)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")  # Keras' word for the end.
 def test_data_that_end_unannounced_end_the_round_before_it_counts():
     gan = make()
@@ -280,6 +285,7 @@ def test_arrays_that_leave_a_last_batch_that_does_not_divide_are_refused():
         gan.fit(points(62), batch_size=31, verbose=0)
 
 
+@pytest.mark.slow
 def test_a_batch_of_unknown_size_that_does_not_divide_is_refused():
     gan = make(scheme=tgs.Alternating(2))
     data = tf.data.Dataset.from_tensor_slices(points(9)).batch(9)  # Its size is not in the spec.
@@ -299,6 +305,7 @@ def test_callbacks_that_set_one_learning_rate_are_refused_with_what_to_use(callb
         make().fit(points(), callbacks=[callback], verbose=0)
 
 
+@pytest.mark.slow
 def test_a_second_fit_reads_new_data_from_their_beginning():
     gan = make()
     gan.fit(points(64), batch_size=16, verbose=0)

@@ -29,6 +29,7 @@ def train(gan, rounds=3):
     return gan
 
 
+@pytest.mark.slow
 def test_a_schedule_is_asked_about_the_round_and_saved_as_it_was(tiny, tmp_path):
     decay = keras.optimizers.schedules.PolynomialDecay(0.1, 10, 0.0)
     gan = train(compiled(tiny, decay, tgs.Extragradient()))

@@ -1,5 +1,7 @@
 """Top-k as a Keras user meets it: logs, checkpoints, files and reports."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -33,7 +35,17 @@ SCHEMES = {
     "rk4_fresh": tgs.RungeKutta(tgs.RK4, batches="fresh"),
 }
 # One that the graph's optimizer, left to itself, would round otherwise; and one of a large graph.
+COMPILED = {("least_squares", "simultaneous"), ("relativistic_average", "simultaneous")}
 QUICK = {("least_squares", "alternating"), ("hinge", "rk4_fresh")}
+
+
+def marks_of(loss, scheme):
+    """Of slow ones each scheme and each loss once; the others exhaustive."""
+    if (loss, scheme) in QUICK:
+        return []
+    losses_in_turn = list(losses.LOSSES)
+    turn = list(SCHEMES)[losses_in_turn.index(loss) % len(SCHEMES)]
+    return [pytest.mark.slow, *([] if scheme == turn else [pytest.mark.exhaustive])]
 
 
 def all_kept_and_plain(loss, scheme, rows=8, **settings):
@@ -52,7 +64,7 @@ def all_kept_and_plain(loss, scheme, rows=8, **settings):
 @pytest.mark.parametrize(
     ("loss", "scheme"),
     [
-        pytest.param(loss, scheme, marks=[] if (loss, scheme) in QUICK else pytest.mark.slow)
+        pytest.param(loss, scheme, marks=marks_of(loss, scheme))
         for loss in losses.LOSSES
         for scheme in SCHEMES
     ],
@@ -63,10 +75,12 @@ def test_keeping_all_fakes_is_the_plain_loss_bit_for_bit(tiny, loss, scheme):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("loss", losses.LOSSES)
 @pytest.mark.parametrize(
-    "scheme",
-    ["simultaneous", *(pytest.param(s, marks=pytest.mark.exhaustive) for s in ("alternating",))],
+    ("loss", "scheme"),
+    [
+        pytest.param(*each, marks=[] if each in COMPILED else [pytest.mark.exhaustive])
+        for each in itertools.product(losses.LOSSES, ("simultaneous", "alternating"))
+    ],
 )
 def test_xla_rounds_no_loss_otherwise_but_the_relativistic_one(tiny, loss, scheme):
     kept, plain = all_kept_and_plain(loss, scheme, rows=7, jit_compile=True)
@@ -93,6 +107,7 @@ def test_logs_show_k_by_epochs_or_rounds_and_a_smaller_batch_keeps_its_part(ever
     assert set(history) == {"generator_loss", "discriminator_loss", "top_k"}
 
 
+@pytest.mark.slow
 def test_k_goes_on_in_a_second_fit_and_begins_anew_after_compile():
     gan = make(tgs.TopK(decay=0.8, floor=1))
     expected = [8, 6.4, 5.12]

@@ -95,7 +95,7 @@ class Verdict(NamedTuple):
 
     Attributes:
         outcome: "right", "wrong", "missing" (an operation has no derivative), "flat" (derivative
-            and differences are 0) or "undecided".
+            and differences are 0), "not finite" or "undecided".
         claimed: The derivative along a direction.
         measured: The finite difference, where it is wrong.
     """
@@ -179,6 +179,8 @@ def _verdict(
     value: Callable, gradient: Callable, weights: list, trials: Sequence[Trial]
 ) -> Verdict:
     slopes = [np.asarray(tf.convert_to_tensor(g), np.float64) for g in gradient(weights)]
+    if not all(np.all(np.isfinite(slope)) for slope in slopes):
+        return Verdict("not finite")
     scale = float(value(weights))
     right, wrong = 0, []
     for direction in itertools.islice(directions(weights), DIRECTIONS):
@@ -211,12 +213,12 @@ def _is_blocked(setting: Setting) -> bool:
 
 
 def _warn(outcome: str, penalty: Any, payer: str, suspects: Sequence[str]) -> None:
-    reason = (
-        f"it is flat along the {payer}'s weights, at two points near the start, and contributes "
-        "nothing there"
-        if outcome == "flat"
-        else "finite differences of several steps do not agree with each other"
-    )
+    reason = {
+        "flat": f"it is flat along the {payer}'s weights, at two points near the start, and "
+        "contributes nothing there",
+        "not finite": "it is not finite near the start",
+        "undecided": "finite differences of several steps do not agree with each other",
+    }[outcome]
     warnings.warn(
         f"The derivative of {penalty!r} along the {payer}'s weights could not be checked: "
         f"{reason}.{_hint(suspects)} {OTHERWISE}",

@@ -49,6 +49,7 @@ def test_it_takes_in_the_weights_after_each_synchronization_and_no_others(tiny, 
     assert all(tiny.same(between[0], other) for other in between)
 
 
+@pytest.mark.slow
 def test_a_period_of_one_is_an_average_of_every_round_bit_for_bit(tiny):
     averages = {
         "slow": tgs.ExponentialAverage(0.75, at="sync"),

@@ -132,6 +132,7 @@ def test_they_are_measured_once_until_the_average_changes(gan, measured):
     assert len(measured) == 3
 
 
+@pytest.mark.slow
 def test_an_average_that_waits_is_not_measured_again(measured):
     settings = {"batch_statistics": "recalibrate", "recalibration_batches": 1}
     slow = tgs.ExponentialAverage(0.5, at="sync", **settings)
@@ -147,6 +148,7 @@ def test_an_average_that_waits_is_not_measured_again(measured):
     assert len(measured) == 2
 
 
+@pytest.mark.slow
 def test_a_resumed_run_samples_the_same_bit_for_bit(gan, tmp_path):
     def run(model):
         data = tgs.data.mixture(batch_size=8)

@@ -235,6 +235,7 @@ def test_a_disk_that_is_full_leaves_the_former_checkpoints(
     assert tiny.same(tiny.everything(image_gan), expected)
 
 
+@pytest.mark.slow
 def test_a_kill_while_saving_leaves_the_former_checkpoints(tiny, image_gan, tmp_path, monkeypatch):
     """Whatever of a save has been done: nothing of it counts before the name is given."""
     start = tiny.everything(image_gan)

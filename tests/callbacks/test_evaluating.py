@@ -117,6 +117,7 @@ def test_scoring_leaves_training_alone(tiny, image_gan):
     assert tiny.same(tiny.everything(image_gan), expected)
 
 
+@pytest.mark.slow
 def test_real_statistics_are_taken_once_and_all_weights_are_scored_on_the_same_noise(
     tiny, image_gan, tmp_path, monkeypatch
 ):

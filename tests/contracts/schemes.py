@@ -164,11 +164,15 @@ USUAL = {
 }
 
 
-def chosen(quick):
+# Of these, one for each way to go through a round, for tests that take seconds for each scheme.
+FEW = {"alternating_3", "rk4_fresh", "extragradient_separate", "lookahead_of_extragradient"}
+
+
+def chosen(quick, usual=USUAL):
     """Marks a test's schemes: quick ones for every run, usual ones slow, relatives exhaustive."""
 
     def marks(name):
-        more = [] if name in USUAL else [pytest.mark.exhaustive]
+        more = [] if name in usual else [pytest.mark.exhaustive]
         return [] if name in quick else [pytest.mark.slow, *more]
 
     return pytest.mark.parametrize("name", [pytest.param(n, marks=marks(n)) for n in SCHEMES])

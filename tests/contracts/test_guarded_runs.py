@@ -100,6 +100,7 @@ def test_a_resumed_run_has_no_more_rollbacks_than_an_uninterrupted_one(new, tmp_
         train(gan, Checkpoint(tmp_path), Guard("rollback", max_rollbacks=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("every", "spoiled", "place"), [(7, 9, (1, 2)), (5, 9, (1, 0)), (4, 7, (0, 4))]
 )
@@ -121,6 +122,7 @@ def test_stopping_saves_the_last_good_state_so_that_a_run_goes_on_from_it(
     assert same(gan, whole)
 
 
+@pytest.mark.slow
 def test_a_run_resumed_inside_an_epoch_says_where_in_it_it_stops(tiny, new, tmp_path):
     gan = new()
     with pytest.raises(tiny.Stop, match="after round 4"):
@@ -152,6 +154,7 @@ def test_data_in_no_order_begin_their_epoch_again(new, tmp_path):
     assert steps_of(tmp_path) == {6: (1, 0)}
 
 
+@pytest.mark.slow
 def test_a_checkpoint_without_a_guards_facts_is_of_a_run_without_rollbacks(new, tmp_path):
     gan = new()
     train(gan, Checkpoint(tmp_path), epochs=1)
@@ -163,6 +166,7 @@ def test_a_checkpoint_without_a_guards_facts_is_of_a_run_without_rollbacks(new, 
     assert (gan.rounds, gan.setbacks.rollbacks) == (10, 0)
 
 
+@pytest.mark.slow
 def test_checkpoints_are_the_same_with_and_without_a_guard(new, tmp_path):
     gan = new()
     train(gan, Checkpoint(tmp_path / "without"), epochs=1)
@@ -177,6 +181,7 @@ def test_checkpoints_are_the_same_with_and_without_a_guard(new, tmp_path):
     assert gan.rounds == 10
 
 
+@pytest.mark.slow
 def test_events_have_a_line_each_and_scores_none_that_were_undone(tiny, new, tmp_path):
     gan = new(6)
     log = tgs.callbacks.RunLog(tmp_path)
@@ -204,6 +209,7 @@ def test_events_have_a_line_each_and_scores_none_that_were_undone(tiny, new, tmp
     assert len(tiny.lines(tmp_path / "events.former-1.jsonl")) == 1
 
 
+@pytest.mark.slow
 def test_a_stop_is_logged_and_printed(tiny, new, tmp_path, capsys):
     gan = new(2)
     with pytest.raises(DivergenceError, match="generator's loss in round 2"):
@@ -227,6 +233,7 @@ def test_other_callbacks_see_finite_numbers_only(new):
     assert all(np.isfinite(values).all() for values in history.values())
 
 
+@pytest.mark.slow
 def test_a_rollback_to_the_start_brings_back_no_means_of_a_training_before(new):
     gan = new()
     train(gan, epochs=1, steps=3)

@@ -155,12 +155,14 @@ def test_what_lies_on_the_line_is_right_for_nobody():
     assert logs["accuracy_on_reals"] == logs["accuracy_on_fakes"] == [0.0]
 
 
+@pytest.mark.slow
 def test_the_field_that_a_penalty_changes_has_no_angle_to_itself():
     gan = standing_gan(1.0, penalties=[tgs.Consensus(5.0)])
     logs = gan.fit(np.ones([8, 1]), batch_size=4, verbose=0, callbacks=[Guard()]).history
     assert logs["field_angle"][0] == pytest.approx(0.0, abs=0.1)
 
 
+@pytest.mark.slow
 def test_another_guard_watches_by_its_own_settings():
     gan, _ = scaled_gan()
     for settings in ((0.1, 5), (0.2, 5), (0.2, 7)):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from naive_gan import NaiveGan, Sgd, forward
-from schemes import SCHEMES, chosen
+from schemes import FEW, SCHEMES, chosen
 from test_scheme_contracts import (
     BATCH,
     RATES,
@@ -66,7 +66,7 @@ class PaidGan(NaiveGan):
         return slope
 
 
-@chosen(quick={"alternating_3", "heun"})
+@chosen(quick={"heun"}, usual=FEW)
 def test_three_rounds_with_penalties_are_those_of_a_naive_program(name):
     scheme = SCHEMES[name][0]
     gan = make(name, penalties=PENALTIES)
@@ -87,7 +87,7 @@ def test_three_rounds_with_penalties_are_those_of_a_naive_program(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["alternating", "rk4"])
+@pytest.mark.parametrize("name", [pytest.param("alternating", marks=pytest.mark.exhaustive), "rk4"])
 def test_eager_graph_and_xla_agree_on_lazy_penalties(name):
     data = reals(name, 3)
     graph = train(make(name, penalties=PENALTIES), data)
@@ -96,6 +96,7 @@ def test_eager_graph_and_xla_agree_on_lazy_penalties(name):
         assert_close(graph, other, rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_logs_show_what_each_comes_to_and_lazy_ones_the_same_on_average():
     logged = {}
     for interval in (1, 4):
@@ -174,6 +175,7 @@ def test_a_penalty_of_the_users_own_works():
     np.testing.assert_allclose(after[1][2] - without[1][2], expected, rtol=1e-5, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_half_precision_pays_about_the_same():
     found = {}
     for policy in ("float32", "mixed_float16", "mixed_bfloat16"):
@@ -189,6 +191,7 @@ def test_half_precision_pays_about_the_same():
     np.testing.assert_allclose(found["mixed_bfloat16"], found["float32"], rtol=5e-2)
 
 
+@pytest.mark.slow
 def test_conditional_networks_pay_for_the_slope_along_the_picture(tiny):
     keras.config.set_floatx("float32")
     keras.config.set_dtype_policy("float32")

@@ -1,6 +1,7 @@
 """Penalties on the players' slopes, against finite differences of gradients made by hand."""
 
 import dataclasses
+import itertools
 
 import keras
 import numpy as np
@@ -175,6 +176,7 @@ def test_of_several_discriminator_moves_the_first_pays():
     assert_close(after[:1], [generator], rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_the_unbiased_norm_is_the_product_of_the_halves_gradients():
     penalty = tgs.GeneratorGradientNorm(WEIGHT, unbiased=True)
     before, without, part = trained(SOLVERS["euler"])
@@ -185,6 +187,7 @@ def test_the_unbiased_norm_is_the_product_of_the_halves_gradients():
     assert_close(with_penalty[:1], without[:1], rtol=0, atol=0)
 
 
+@pytest.mark.slow
 def test_consensus_moves_both_players_down_half_the_squared_field():
     before, without, part = trained(SOLVERS["euler"])
     _, with_penalty, _ = trained(SOLVERS["euler"], [tgs.Consensus(WEIGHT)])
@@ -192,6 +195,9 @@ def test_consensus_moves_both_players_down_half_the_squared_field():
         gradient = finite_differences(lambda w: half_squared_field(w, part), before, player)
         for mine, theirs in zip(difference(with_penalty, without, player), gradient, strict=True):
             np.testing.assert_allclose(mine, -rate * WEIGHT * theirs, rtol=1e-5, atol=1e-9)
+
+
+ONE_EACH = {("heun", "unbiased"), ("heun", "consensus"), ("euler", "first_stage")}
 
 
 def test_consensus_is_part_of_each_evaluation_for_whoever_moves():
@@ -211,8 +217,15 @@ def test_consensus_is_part_of_each_evaluation_for_whoever_moves():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in PENALTIES if name != "none"])
-@pytest.mark.parametrize("scheme", ["heun", "euler"])
+@pytest.mark.parametrize(
+    ("scheme", "name"),
+    [
+        pytest.param(scheme, name, marks=[] if each in ONE_EACH else [pytest.mark.exhaustive])
+        for each in itertools.product(("heun", "euler"), PENALTIES)
+        for scheme, name in [each]
+        if name != "none"
+    ],
+)
 def test_eager_graph_and_xla_agree(name, scheme):
     settings = {"penalties": PENALTIES[name], "rounds": 2}
     graph = trained(SOLVERS[scheme], **settings)[1]
@@ -231,6 +244,7 @@ class BothOutside(tgs.Consensus):
         return "outside"
 
 
+@pytest.mark.slow
 def test_a_penalty_that_both_pay_is_paid_by_each_in_its_own_move():
     before, without, part = trained(tgs.Alternating())
     _, after, _ = trained(tgs.Alternating(), [BothOutside(WEIGHT)])
@@ -253,6 +267,7 @@ def moved_noise(weight):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("slope_penalty", "loss_penalty", "measure"),
     [

@@ -18,7 +18,8 @@ OF_USUAL = [*(CASES[name] for name in CASES if name in USUAL), "rk4_fresh:auto:f
 OF_OTHERS = [CASES[name] for name in CASES if name not in USUAL]
 # A process that starts TensorFlow for each case would take longer than the cases.
 GROUPS = [
-    *(OF_USUAL[first::3] for first in range(3)),
+    OF_USUAL[::3],
+    *(pytest.param(OF_USUAL[first::3], marks=pytest.mark.exhaustive) for first in (1, 2)),
     *(pytest.param(OF_OTHERS[first::2], marks=pytest.mark.exhaustive) for first in range(2)),
 ]
 

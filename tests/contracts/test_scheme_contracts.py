@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from naive_gan import Adam, NaiveGan, Sgd
-from schemes import SCHEMES, chosen
+from schemes import FEW, SCHEMES, chosen
 
 from tfgan_stab.game import noise
 from tfgan_stab.model import GAN
@@ -101,7 +101,7 @@ def test_three_rounds_are_those_of_a_naive_program(name, optimizer):
     assert_close(train(gan, data), params, **tolerance[optimizer])
 
 
-@chosen(quick=())
+@chosen(quick=(), usual=FEW)
 def test_eager_graph_and_xla_agree(name):
     data = reals(name, 3)
     graph = train(make(name, "adam"), data)
@@ -131,7 +131,7 @@ def test_the_round_is_traced_once_and_the_field_once_for_each_choice_of_players(
     assert gan._functions.field.experimental_get_tracing_count() == choices
 
 
-@scheme_names
+@chosen(quick={"simultaneous"}, usual=FEW)
 def test_learning_rates_of_zero_change_nothing(name):
     gan = make(name, rates=(0.0, 0.0))
     before = weights(gan)
@@ -139,7 +139,7 @@ def test_learning_rates_of_zero_change_nothing(name):
     assert_close(before, after, rtol=0, atol=0)
 
 
-@scheme_names
+@chosen(quick={"simultaneous"}, usual=FEW)
 def test_a_learning_rate_of_zero_holds_one_player_only(name):
     gan = make(name, rates=(0.0, 0.1))
     before = weights(gan)

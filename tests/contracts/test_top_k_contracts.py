@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from naive_gan import Adam, NaiveTopK, Sgd
-from schemes import SCHEMES, chosen
+from schemes import FEW, SCHEMES, chosen
 from test_penalties import finite_differences as naive_differences
 from test_scheme_contracts import (
     BATCH,
@@ -46,7 +46,7 @@ def played(name, params, data, sampler, kind=Sgd, rates=RATES, once=False):
 
 
 @pytest.mark.parametrize(("optimizer", "compute"), [("sgd", "full"), ("adam", "selected")])
-@chosen(quick=QUICK)
+@chosen(quick=QUICK, usual=FEW)
 def test_rounds_are_those_of_a_naive_program_and_traced_once(name, optimizer, compute):
     gan = make(name, optimizer, top_k=tgs.TopK(**RULE, compute=compute))
     traces = []
@@ -86,11 +86,9 @@ def test_trial_points_choose_for_themselves():
     ("name", "settings"),
     [
         ("simultaneous", {"jit_compile": False}),
-        ("alternating_3", {"jit_compile": False}),
-        ("rk4", {"jit_compile": False}),
-        ("extragradient_separate", {"jit_compile": False}),
-        ("rk4_fresh", {"run_eagerly": True}),
-        pytest.param("alternating", {"jit_compile": True}, marks=pytest.mark.slow),
+        pytest.param("alternating_3", {"jit_compile": False}, marks=pytest.mark.slow),
+        pytest.param("extragradient_separate", {"jit_compile": False}, marks=pytest.mark.slow),
+        pytest.param("rk4_fresh", {"run_eagerly": True}, marks=pytest.mark.slow),
         pytest.param("rk4", {"jit_compile": True}, marks=pytest.mark.slow),
     ],
 )
@@ -150,6 +148,7 @@ def finite_differences(function, params, player, part):
     return naive_differences(lambda moved: function(moved, part), params, player)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compute", ["full", "selected"])
 @pytest.mark.parametrize(
     ("unbiased", "value"),
@@ -168,6 +167,7 @@ def test_the_generators_gradient_norm_is_that_of_the_kept_fakes(unbiased, value,
     assert_close(after[:1], without[:1], rtol=0, atol=0)
 
 
+@pytest.mark.slow
 def test_consensus_is_of_the_kept_fakes():
     weight = 0.2
     before, without, part, _ = one_round()
@@ -183,6 +183,7 @@ def test_consensus_is_of_the_kept_fakes():
             np.testing.assert_allclose(new - old, -rate * weight * gradient, rtol=1e-5, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compute", ["full", "selected"])
 def test_penalties_on_the_discriminator_and_averages_are_those_of_a_run_without_top_k(compute):
     settings = {

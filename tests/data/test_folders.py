@@ -82,6 +82,7 @@ def test_a_class_may_have_folders_of_its_own(folder):
     assert batches.num_classes == 3
 
 
+@pytest.mark.slow
 def test_examples_are_in_the_order_of_their_paths(folder):
     paths = sorted(folder.rglob("*.png"))
     batches = tgs.data.image_folder(folder, batch_size=5, size=8)

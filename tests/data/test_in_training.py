@@ -11,6 +11,7 @@ import pytest
 import tfgan_stab as tgs
 
 
+@pytest.mark.slow
 def test_keras_fits_images_and_labels_from_a_stream():
     model = keras.Sequential(
         [keras.layers.Flatten(), keras.layers.Dense(32, "relu"), keras.layers.Dense(10)]

@@ -83,6 +83,7 @@ def test_every_epoch_shows_every_record_once(data_dir, shuffle_buffer):
     assert len({tuple(epoch) for epoch in numbers}) == 5
 
 
+@pytest.mark.slow
 def test_the_seed_decides_the_order_and_the_global_seed_does_not(data_dir):
     tf.random.set_seed(1)
     one = order(shades(data_dir, seed=7), 6)

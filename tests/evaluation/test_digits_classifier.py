@@ -83,6 +83,7 @@ def test_one_classifier_trains_to_the_same_bits_in_two_processes(classifier, tmp
     assert in_a_new_process(HASH, tmp_path) == classifier.content_hash
 
 
+@pytest.mark.slow
 def test_training_touches_no_global_state_and_trains_the_same_under_any(classifier, tmp_path):
     np.random.seed(5)
     tf.random.set_seed(5)
@@ -116,6 +117,7 @@ def test_a_second_classifier_takes_the_weights_from_the_cache(classifier, images
     assert np.array_equal(again(images[:300]), classifier(images[:300]))
 
 
+@pytest.mark.slow
 def test_a_damaged_cache_is_said_and_trains_again_to_the_same_weights(classifier, tmp_path):
     damaged = DigitsClassifier(tmp_path)
     damaged.path.write_bytes(classifier.path.read_bytes()[:-500])
@@ -124,6 +126,7 @@ def test_a_damaged_cache_is_said_and_trains_again_to_the_same_weights(classifier
     assert damaged.path.read_bytes() == classifier.path.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_cache_with_other_weights_than_its_hash_is_trained_again(classifier, tmp_path):
     damaged = DigitsClassifier(tmp_path)
     archive = dict(np.load(classifier.path))

@@ -226,6 +226,7 @@ def test_the_generators_slope_is_the_plain_one_of_the_kept_fakes(loss, compute):
     assert_close(found.losses.discriminator, whole.losses.discriminator, rtol=0, atol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
 @pytest.mark.parametrize("name", sorted(losses.LOSSES))
 def test_keeping_all_is_the_plain_field_bit_for_bit(name, jit_compile):
@@ -376,6 +377,7 @@ def test_halves_keep_half_and_all_where_all_were_kept(first, kept):
     np.testing.assert_allclose(weights.mean(), 1.0, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_evaluating_a_compiled_gan_looks_at_all_fakes():
     keras.utils.set_random_seed(0)
     gan = tgs.GAN(*pair(), latents=3)
@@ -464,6 +466,7 @@ def test_a_loss_of_ones_own_takes_the_weights_of_fakes():
     assert_close(found[0], found[2], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_selected_is_refused_under_batch_norm_unless_it_is_wanted():
     with pytest.raises(ValueError, match="changes batch statistics.*networks with .'batch_norm"):
         compiled(tgs.TopK(compute="selected"), pair(layers.BatchNormalization()))
