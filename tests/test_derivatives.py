@@ -198,6 +198,7 @@ def test_networks_that_insist_on_float32_are_checked_in_it():
         fit(SLOPE, other=discriminator(Float32Only(), up))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sequential", "functional"])
 def test_in_double_precision_nothing_rounds_to_single(monkeypatch, kind):
     # Derivatives and differences must agree far better than single precision could: then kinks

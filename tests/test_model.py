@@ -475,6 +475,7 @@ class Subclassed(keras.Model):
         return self.dense(tf.concat([first, self.embedding(labels)], axis=1))
 
 
+@pytest.mark.slow
 def test_subclassed_models_are_conditional_with_a_number_of_classes():
     gan = tgs.GAN(Subclassed(2), Subclassed(1), latents=3, num_classes=4)
     gan.compile("sgd", "sgd", jit_compile=False)

@@ -91,6 +91,7 @@ def test_xla_rounds_no_loss_otherwise_but_the_relativistic_one(tiny, loss, schem
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-4)  # A step is 1e-2.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("every", "expected"),
     [
@@ -162,6 +163,7 @@ def test_a_saved_model_comes_back_with_its_rule_and_its_k(rule, tmp_path):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_reports_and_the_first_line_name_the_rule(capsys):
     rule = tgs.TopK(floor=0.75)
     gan = make(rule)

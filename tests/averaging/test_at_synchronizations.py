@@ -59,6 +59,7 @@ def test_a_period_of_one_is_an_average_of_every_round_bit_for_bit(tiny):
     assert tiny.same(seen[-1][1]["slow"], seen[-1][1]["every"])
 
 
+@pytest.mark.slow
 def test_until_its_start_it_is_a_copy_after_each_round(tiny):
     average = tgs.ExponentialAverage(0.75, start=4, at="sync")
     scheme = tgs.Lookahead(tgs.Alternating(), sync_period=3)

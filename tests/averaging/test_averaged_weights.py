@@ -44,6 +44,7 @@ def record(tiny, gan, rounds, steps):
     return recorded
 
 
+@pytest.mark.slow
 def test_averages_of_twenty_rounds_agree_with_a_rewrite_in_float64(tiny, image_gan):
     start = tiny.network(image_gan)
     recorded = record(tiny, image_gan, 20, 5)

@@ -113,6 +113,7 @@ def test_they_are_the_moments_of_all_batches_together_under_the_averaged_weights
         assert mine.tobytes() == theirs.tobytes()
 
 
+@pytest.mark.slow
 def test_they_are_measured_once_until_the_average_changes(gan, measured):
     first = gan.sample(5, weights="ema")
     for _ in range(2):

@@ -214,6 +214,7 @@ def test_a_run_that_another_callback_stops_goes_on_where_it_stopped(
     assert tiny.same(ending, whole[0])
 
 
+@pytest.mark.slow
 def test_the_newest_are_kept_and_no_others(tiny, image_gan, tmp_path):
     for every, keep, expected in (
         ("epoch", 2, [8, 12]),

@@ -104,6 +104,7 @@ def test_tensorboard_shows_losses_costs_scores_and_pictures(tiny, image_gan, tmp
     assert not shown
 
 
+@pytest.mark.slow
 def test_a_resumed_run_ends_with_the_lines_of_the_uninterrupted_one(tiny, image_gan, tmp_path):
     start = tiny.everything(image_gan)
 

@@ -118,6 +118,7 @@ def test_infinite_is_not_finite_either(what, kind, variable, value):
     assert (caught.value.round, gan.rounds, finite(gan)) == (2, 2, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("player", [0, 1])
 def test_a_loss_is_named_though_its_slopes_are_finite(player, value):
@@ -139,6 +140,7 @@ def test_a_loss_is_named_though_its_slopes_are_finite(player, value):
     assert caught.value.round == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("player", [0, 1])
 @pytest.mark.parametrize("place", [0, 2])
 def test_weights_that_an_optimizer_spoils_are_named(player, place):
@@ -154,6 +156,7 @@ def test_weights_that_an_optimizer_spoils_are_named(player, place):
     assert finite(gan)
 
 
+@pytest.mark.slow
 def test_weights_that_a_scheme_spoils_are_named():
     class Overshoot(tgs.Simultaneous):
         def step(self, game, params, state):

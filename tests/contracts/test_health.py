@@ -99,6 +99,7 @@ def test_every_number_is_that_of_a_naive_program(name):
 LOWER_IS_REAL = dataclasses.replace(losses.get("least_squares"), larger_is_real=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("loss", "line"),
     [("hinge", 0.0), ("minimax", 0.0), ("least_squares", 0.5), ("wasserstein", None)]
@@ -172,6 +173,7 @@ def test_another_guard_watches_by_its_own_settings():
         assert (gan.monitor.collapse_ratio, gan.monitor.collapse_rounds) == settings
 
 
+@pytest.mark.slow
 def test_the_first_round_of_a_training_has_no_angle_to_the_one_before():
     gan, _ = scaled_gan()
     data = np.random.RandomState(0).normal(size=[8, 2])

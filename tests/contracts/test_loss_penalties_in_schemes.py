@@ -162,6 +162,7 @@ class OwnPenalty:
         return tgs.Players(None, tf.reduce_mean(scene.real_logits**2))
 
 
+@pytest.mark.slow
 def test_a_penalty_of_the_users_own_works():
     gan = make("simultaneous", penalties=[OwnPenalty()])
     before = weights(gan)

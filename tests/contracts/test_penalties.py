@@ -152,6 +152,7 @@ def test_the_first_stage_is_refused_where_its_slope_is_no_part_of_the_step(schem
         trained(scheme, [tgs.GeneratorGradientNorm(WEIGHT, placement="first_stage")])
 
 
+@pytest.mark.slow
 def test_of_several_discriminator_moves_the_first_pays():
     scheme = tgs.Alternating(2)
     before, after, part = trained(scheme, [tgs.GeneratorGradientNorm(WEIGHT)])
@@ -200,6 +201,7 @@ def test_consensus_moves_both_players_down_half_the_squared_field():
 ONE_EACH = {("heun", "unbiased"), ("heun", "consensus"), ("euler", "first_stage")}
 
 
+@pytest.mark.slow
 def test_consensus_is_part_of_each_evaluation_for_whoever_moves():
     before, after, part = trained(tgs.Alternating(), [tgs.Consensus(WEIGHT)])
 
@@ -306,6 +308,7 @@ def test_a_penalty_that_would_never_be_paid_is_refused():
         trained(Unmoved(), [tgs.GeneratorGradientNorm(WEIGHT)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("penalty", "key", "value"),
     [
@@ -413,6 +416,7 @@ def test_a_penalty_survives_keras_serialization(name):
         assert keras.saving.deserialize_keras_object(saved) == penalty
 
 
+@pytest.mark.slow
 def test_the_parts_of_the_field_are_traced_once():
     gan = make("rk4", penalties=PENALTIES["generator_gradient_norm"])
     train(gan, reals("rk4", 4))

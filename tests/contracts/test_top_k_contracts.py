@@ -45,6 +45,7 @@ def played(name, params, data, sampler, kind=Sgd, rates=RATES, once=False):
     return params, game.chosen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("optimizer", "compute"), [("sgd", "full"), ("adam", "selected")])
 @chosen(quick=QUICK, usual=FEW)
 def test_rounds_are_those_of_a_naive_program_and_traced_once(name, optimizer, compute):

@@ -117,6 +117,7 @@ def test_an_index_beyond_the_palette_is_damage(tmp_path):
         tgs.data.image_folder(tmp_path, 1, size=4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_folder_shows_the_colors_of_a_palette(tmp_path, channels):
     colors = RNG.integers(0, 256, [4, 3], dtype=np.uint8)

@@ -65,6 +65,7 @@ def test_a_stream_of_files_can_start_at_any_round(folder, round, labels):
     tf.nest.map_structure(np.testing.assert_array_equal, double, joined)
 
 
+@pytest.mark.slow
 def test_labels_are_the_folders_in_alphabetical_order(folder):
     batches = tgs.data.image_folder(folder, batch_size=12, size=8, labels=True)
     images, labels = next(batches.as_numpy_iterator())
@@ -74,6 +75,7 @@ def test_labels_are_the_folders_in_alphabetical_order(folder):
     assert batches.description()["class_names"] == ["class0", "class1", "class2"]
 
 
+@pytest.mark.slow
 def test_a_class_may_have_folders_of_its_own(folder):
     write(folder / "class1" / "more" / "deep.png", plain(255))
     batches = tgs.data.image_folder(folder, batch_size=13, size=8, labels=True)
@@ -119,6 +121,7 @@ def gif(first, second):
     return screen + descriptor + frame[first] + descriptor + frame[second] + b"\x3b"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3])
 def test_bitmaps_are_read(tmp_path, channels):
     image = np.random.default_rng(0).integers(0, 256, [6, 6, 3], dtype=np.uint8)
@@ -179,6 +182,7 @@ def test_damaged_pictures_are_named_before_training(folder):
         assert name in str(caught.value)
 
 
+@pytest.mark.slow
 def test_damaged_pictures_can_be_skipped_and_are_named(folder):
     cut_in_half(folder / "class0" / "00.png")
     with pytest.warns(UserWarning, match=r"Skipped 1 of 12 pictures in(.|\n)*class0/00.png: "):

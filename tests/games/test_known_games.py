@@ -121,6 +121,7 @@ def test_the_dirac_gan_turns_without_damping_at_its_equilibrium(loss, frequency)
     np.testing.assert_allclose(np.abs(values.imag), frequency, rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["minimax", "wasserstein"])
 def test_the_dirac_gan_circles_with_rk4_and_diverges_with_euler(loss):
     game = tgs.games.DiracGAN(loss)

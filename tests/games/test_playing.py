@@ -121,6 +121,7 @@ def test_both_measures_of_distance():
     np.testing.assert_allclose(run.summed_distances, 7.0)
 
 
+@pytest.mark.slow
 def test_a_run_that_overflows_or_stays_or_arrives_still_has_a_factor():
     overflown = tgs.games.play(BILINEAR, EULER, 5.0, rounds=600)
     np.testing.assert_allclose(overflown.factor, np.sqrt(26.0), rtol=1e-10)
