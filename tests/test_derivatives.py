@@ -1,5 +1,7 @@
 """The check before training: what it lets pass, what it stops, and whom it blames."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -141,6 +143,84 @@ def test_vectors_of_spectral_normalization_may_be_constants(name):
 
 
 @pytest.mark.slow
+@keras.saving.register_keras_serializable("test_derivatives")
+class Blur(layers.Layer):
+    """A layer with a constant kernel in float32: no network with it computes in float64."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        row = np.array([1.0, 2.0, 1.0])
+        kernel = np.outer(row, row)[:, :, None, None] / 16 * np.ones([1, 1, 4, 1])
+        self.blur = tf.constant(kernel, tf.float32)
+
+    def call(self, inputs):
+        return tf.nn.depthwise_conv2d(inputs, self.blur, [1, 1, 1, 1], "SAME")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("name", ["r1", "consensus"])
+def test_in_single_precision_kinks_stop_nobody(name, seed):
+    # Steps above the rounding meet kinks of leaky ReLU: often no two of them agree with the truth.
+    own = keras.Sequential(
+        [
+            *(keras.Input((3,)), layers.Dense(256), layers.ReLU(), layers.Reshape((4, 4, 16))),
+            *(layers.Conv2DTranspose(8, 4, strides=2, padding="same"), layers.ReLU()),
+            layers.Conv2D(1, 3, padding="same", activation="tanh"),
+        ]
+    )
+    other = keras.Sequential(
+        [
+            *(keras.Input((8, 8, 1)), layers.Conv2D(4, 3, padding="same"), layers.LeakyReLU(0.2)),
+            *(Blur(), layers.Conv2D(32, 3, strides=2, padding="same"), layers.LeakyReLU(0.2)),
+            *(layers.Conv2D(32, 3, strides=2, padding="same"), layers.LeakyReLU(0.2)),
+            *(layers.Flatten(), layers.Dense(1)),
+        ]
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The derivative .* could not be checked")
+        fit(PENALTIES[name], own, other)
+
+
+def test_in_single_precision_a_wrong_layer_is_named_all_the_same():
+    up = layers.UpSampling2D(interpolation="bilinear", name="enlarge")
+    with pytest.raises(
+        WrongDerivativeError, match=r"To blame: layer 'enlarge', UpSampling2D, [^;]*To train"
+    ):
+        fit(SLOPE, other=discriminator(Blur(), up))
+
+
+def cross_entropy(label, logits):
+    labels = label * tf.ones(tf.shape(logits))  # float32, whatever the logits are
+    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
+
+
+def test_a_loss_of_ones_own_may_insist_on_float32():
+    def generator_loss(real_logits, fake_logits):
+        return cross_entropy(1.0, fake_logits)
+
+    def discriminator_loss(real_logits, fake_logits):
+        return cross_entropy(0.9, real_logits) + cross_entropy(0.0, fake_logits)
+
+    loss = (generator_loss, discriminator_loss)
+    gan = fit(PENALTIES["generator_gradient_norm"], loss=loss)
+    assert gan.rounds == 1
+    up = layers.UpSampling2D(interpolation="bilinear", name="enlarge")
+    with pytest.raises(WrongDerivativeError, match="'enlarge', UpSampling2D"):
+        fit(PENALTIES["generator_gradient_norm"], other=discriminator(up), loss=loss)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_layers_that_draw_are_not_blamed_for_others(seed):
+    keras.utils.set_random_seed(seed)
+    up = layers.UpSampling2D(interpolation="bilinear", name="enlarge")
+    noise = layers.GaussianNoise(0.2), up, layers.GaussianDropout(0.3), layers.SpatialDropout2D(0.2)
+    with pytest.raises(
+        WrongDerivativeError, match=r"To blame: layer 'enlarge', UpSampling2D, [^;]*To train"
+    ):
+        fit(SLOPE, other=discriminator(*noise))
+
+
 def test_nearest_upsampling_passes():
     fit(SLOPE, other=discriminator(layers.UpSampling2D(interpolation="nearest")))
 

@@ -33,7 +33,9 @@ def unpacked(data: Any, pair: Pair) -> tuple[tf.Tensor, tf.Tensor | None]:
     if isinstance(reals, np.ndarray):  # What Keras hands over where no graph is built.
         reals, labels = (None if v is None else tf.convert_to_tensor(v) for v in (reals, labels))
     _check(reals, labels, weights, pair)
-    floats = tf.cast(reals, keras.config.floatx())
+    # Data may not know their own sizes; the networks do.
+    shaped = tf.ensure_shape(reals, [None, *pair.example_shape])
+    floats = tf.cast(shaped, keras.config.floatx())
     return floats, None if labels is None else tf.cast(labels, tf.int32)
 
 

@@ -11,6 +11,9 @@ from tfgan_stab.game.networks_at import NetworksAt
 from tfgan_stab.game.players import Players
 from tfgan_stab.networks.spectral_normalization import SpectralNormalization
 
+# What layers and functions raise that insist on a type, and operations that have no kernel for it.
+INSISTING = (TypeError, ValueError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError)
+
 
 @contextlib.contextmanager
 def exact(setting: Any) -> Iterator[tuple[bool, Any]]:
@@ -81,8 +84,7 @@ def _works(setting: Any) -> bool:
             fakes = networks.generate(setting.batch.latents).values
             logits = networks.discriminate(fakes).values
         tape.gradient(logits, setting.params)
-    # What layers raise that insist on a type, and operations that have no kernel for it.
-    except (TypeError, ValueError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError):
+    except INSISTING:
         return False
     return logits.dtype == tf.float64
 

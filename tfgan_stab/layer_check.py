@@ -38,12 +38,13 @@ class Fault(NamedTuple):
     phrase: str
 
 
-def faulty_layers(setting: Any, players: Sequence[str]) -> list[str]:
+def faulty_layers(setting: Any, players: Sequence[str], least: float = 0.0) -> list[str]:
     """Returns a phrase for each layer whose second derivative is missing or wrong, worst first.
 
     Args:
         setting: A `Setting`; both networks are called once at its point.
         players: Names of those whose networks are tried.
+        least: Relative error from which a derivative counts as wrong.
     """
     found: dict[str, Fault] = {}
     with _watched(setting.networks, players, found):
@@ -51,7 +52,7 @@ def faulty_layers(setting: Any, players: Sequence[str]) -> list[str]:
         fakes = networks.generate(setting.batch.latents).values
         networks.discriminate(setting.batch.reals)
         networks.discriminate(fakes)
-    faults = [fault for fault in found.values() if fault.error > 0.0]
+    faults = [fault for fault in found.values() if fault.error > least]
     return [fault.phrase for fault in sorted(faults, key=lambda f: -f.error)][:MOST_NAMED]
 
 
@@ -99,10 +100,19 @@ def _trying(
     layer: keras.layers.Layer, player: str, call: Callable[..., Any], found: dict[str, "Fault"]
 ) -> Callable[..., Any]:
     def call_and_try(*args: Any, **kwargs: Any) -> Any:
+        before = [(v, v.value) for v in layer.variables]
+
+        def again(inputs: tf.Tensor) -> tf.Tensor:
+            # In a scope of its own a random layer draws the same in each trial.
+            with keras.StatelessScope() as scope:
+                for value in before:
+                    scope.add_update(value)
+                return call(inputs, *args[1:], **kwargs)
+
         outputs = call(*args, **kwargs)
         floats = all(tf.is_tensor(t) and t.dtype.is_floating for t in (*args[:1], outputs))
         if args and floats and layer.path not in found:
-            error, fault = _fault(lambda x: call(x, *args[1:], **kwargs), args[0])
+            error, fault = _fault(again, args[0])
             phrase = f"{_named(layer, player)} {fault}{_instead_of(layer)}"
             found[layer.path] = Fault(error, phrase)
         return outputs

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfgan_stab.exactness import exact
+from tfgan_stab.exactness import INSISTING, exact
 from tfgan_stab.finite_differences import (
     COARSE,
     FINE,
@@ -110,14 +110,46 @@ def _looked_at(
 ) -> tuple[Verdict, list[str]]:
     """Returns a verdict, and the layers to blame if it is a bad one."""
     with exact(setting) as (precise, own):
-        value, gradient = _functions(own, penalty, number, payer)
-        trials = _trials(own.networks, penalty)[not precise :]
-        try:
-            verdict = _verdict(value, gradient, getattr(own.params, payer), trials)
-        except LookupError:
-            verdict = Verdict("missing")
-        bad = verdict.outcome in ("missing", "wrong")
-        return verdict, faulty_layers(own, twice) if bad else []
+        if precise and _computes(own, penalty, number, payer):
+            return _judged(own, penalty, number, payer, twice, precise=True)
+    return _judged(setting, penalty, number, payer, twice, precise=False)
+
+
+def _computes(setting: Setting, penalty: Any, number: int, payer: str) -> bool:
+    """Returns whether losses, augmentations and penalties of the user's compute in float64 too."""
+    value, gradient = _functions(setting, penalty, number, payer)
+    weights = getattr(setting.params, payer)
+    try:
+        exact_value = value(weights).dtype == tf.float64
+        gradient(weights)
+    except LookupError:  # An operation without a derivative has none in single precision either.
+        return True
+    except INSISTING:
+        return False
+    return exact_value
+
+
+def _judged(
+    setting: Setting,
+    penalty: Any,
+    number: int,
+    payer: str,
+    twice: Sequence[str],
+    precise: bool,
+) -> tuple[Verdict, list[str]]:
+    value, gradient = _functions(setting, penalty, number, payer)
+    trials = _trials(setting.networks, penalty)[not precise :]
+    try:
+        verdict = _verdict(value, gradient, getattr(setting.params, payer), trials)
+    except LookupError:
+        verdict = Verdict("missing")
+    if verdict.outcome not in ("missing", "wrong"):
+        return verdict, []
+    layers = faulty_layers(setting, twice, least=0.0 if precise else COARSE.tolerance)
+    if verdict.outcome == "wrong" and not precise and not layers:
+        # Steps that are above single precision's rounding meet kinks: their word is not enough.
+        return Verdict("undecided"), []
+    return verdict, layers
 
 
 def _trials(networks: Players, penalty: Any) -> Sequence[Trial]:

@@ -244,6 +244,26 @@ def test_the_number_of_rollbacks_is_limited(policy):
     assert (gan.rounds, gan.rounds_played) == (2, 2 + 2 * rollbacks)
 
 
+def test_where_the_first_round_after_a_copy_fails_twice_the_copy_before_is_taken():
+    # Weights that are finite, and lost: their first evaluation fails at any learning rate.
+    gan = renewed("simultaneous", 3)
+    poison, rates = gan.generator.layers[0], []
+
+    class Lost(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            lost = gan.rounds == 3 and gan.setbacks.rollbacks < 4
+            poison.spoil(1 if lost else 0, "output")
+            rates.append(float(gan.discriminator_optimizer.learning_rate))
+
+    news, _ = train(gan, Lost(), Guard("rollback", every=1, max_rollbacks=4))
+    assert [event.facts["restored"] for event in news] == [3, 2, 3, 2]
+    assert [event.facts["rounds_lost"] for event in news] == [1, 2, 1, 2]
+    # Whichever copy it was, each rollback halves the rates.
+    in_rounds = np.unique(np.float32(rates))[::-1]
+    np.testing.assert_allclose(in_rounds, 0.02 * 0.5 ** np.arange(5), rtol=1e-6)
+    assert rates == sorted(rates, reverse=True)
+
+
 @pytest.mark.parametrize("penalty", ["consensus", "outside", "first_stage"])
 @pytest.mark.slow
 def test_slopes_that_a_penalty_spoils_are_called_penalized(penalty):

@@ -11,6 +11,7 @@ from tfgan_stab.game import losses
 from tfgan_stab.game.batch import Batch
 from tfgan_stab.game.field import AdversarialField
 from tfgan_stab.game.penalties.augmenting import FlipAndShift
+from tfgan_stab.game.penalties.contract import names_of
 from tfgan_stab.game.players import Players
 
 layers = keras.layers
@@ -371,6 +372,32 @@ def test_points_can_be_consistent_in_other_ways(penalty):
     gan.compile("sgd", "sgd", penalties=[penalty], jit_compile=False, check_derivatives=False)
     gan.fit(np.ones([4, 3]), batch_size=4, verbose=0)
     assert gan.rounds == 1
+
+
+def test_data_that_do_not_know_their_sizes_are_shifted_too():
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+    layers = keras.layers
+    generator = keras.Sequential(
+        [keras.Input((2,)), layers.Dense(64), layers.Reshape((8, 8, 1))],
+    )
+    discriminator = keras.Sequential(
+        [keras.Input((8, 8, 1)), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(1)]
+    )
+    gan = tgs.GAN(generator, discriminator, latents=2)
+    gan.compile("sgd", "sgd", penalties=[tgs.ConsistencyRegularization()], jit_compile=False)
+    data = tf.data.Dataset.from_tensors(np.ones([4, 8, 8, 1], "float32"))
+    unknown = data.map(
+        lambda x: tf.ensure_shape(tf.py_function(lambda y: y, [x], x.dtype), [None] * 4)
+    )
+    gan.fit(unknown, verbose=0)
+    assert gan.rounds == 1
+
+
+def test_a_name_that_begins_another_is_not_that_other():
+    kinds = [type(name, (tgs.R1,), {}) for name in ("FooBar", "Foo")]
+    penalties = [kinds[0](1.0), kinds[1](1.0), kinds[1](1.0)]
+    assert names_of(penalties) == ["foo_bar", "foo", "foo_2"]
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,22 @@ class Own(keras.Model):
         return self.normalize(inputs)
 
 
+@keras.saving.register_keras_serializable("test_exporting")
+class Half(keras.Sequential):
+    """A model that is more than its layers."""
+
+    def call(self, inputs, training=None, mask=None):
+        return 0.5 * super().call(inputs, training=training, mask=mask)
+
+
+@pytest.mark.parametrize("outside", [False, True])
+def test_classes_of_the_users_are_left_alone(outside):
+    own = Half([keras.Input((4,)), tgs.networks.LayerNormalization()])
+    network = keras.Sequential([keras.Input((4,)), own]) if outside else own
+    copy = tgs.networks.with_keras_layers(network)
+    np.testing.assert_array_equal(copy(LATENTS), network(LATENTS))
+
+
 def test_what_cannot_be_taken_apart_or_has_nothing_to_replace_is_returned_itself():
     own = Own()
     own(LATENTS)

@@ -28,8 +28,9 @@ class DivergenceGuard(keras.callbacks.Callback):
     The first one is named: whose it is, what it is, of which variable, in which evaluation of which
     round. Slopes and weights longer than 1e19 (in float32) count as not finite. Then the model gets
     back the last good state: all that a checkpoint holds, averages and optimizers included, as it
-    was at the latest copy. Copies are taken every so often, and whenever a `Checkpoint` saves, and
-    only of states that are finite. With the policy
+    was at the latest copy (at the one before, if the first round after the latest fails twice).
+    Copies are taken every so often, and whenever a `Checkpoint` saves, and only of states that are
+    finite. With the policy
 
     - "stop", that state is saved, and `fit` ends with a `DivergenceError`;
     - "rollback", training goes on from there with both learning rates multiplied by `rate_factor`
@@ -59,7 +60,7 @@ class DivergenceGuard(keras.callbacks.Callback):
 
     Args:
         policy: "stop" or "rollback".
-        every: Rounds from one copy to the next, an integer >= 1. A copy takes as much memory as the
+        every: Rounds from one copy to the next, an integer >= 1. Two are kept, each as large as the
             checkpoint.
         max_rollbacks: Rollbacks of a run, an integer >= 1.
         rate_factor: What is left of the learning rates at each rollback, in (0, 1].
@@ -107,6 +108,8 @@ class DivergenceGuard(keras.callbacks.Callback):
         self.collapse_ratio = _number("collapse_ratio", collapse_ratio, "(0, 1)", 0.05)
         self.directory = None if directory is None else pathlib.Path(directory)
         self._good: GoodState
+        self._older: GoodState | None = None
+        self._restored = -1  # The round that the last rollback went back to.
         self._ordered = False
         self._epoch, self._epoch_began = 0, 0
         self._falls = 0
@@ -150,7 +153,7 @@ class DivergenceGuard(keras.callbacks.Callback):
                 f"Expected a model that is finite to begin with. Received: {start.unsound.path!r} "
                 "with numbers that are not. Set other weights, or resume another checkpoint."
             )
-        self._good = start
+        self._good, self._older, self._restored = start, None, -1
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Notes where the epoch began."""
@@ -187,6 +190,8 @@ class DivergenceGuard(keras.callbacks.Callback):
         state = GoodState(self.gan, self._progress())
         if state.unsound is not None:
             return f"{state.unsound.path!r} after round {state.round}"
+        if state.round > self._good.round:
+            self._older = self._good
         self._good = state
         return None
 
@@ -210,17 +215,32 @@ class DivergenceGuard(keras.callbacks.Callback):
 
     # -- Acting -----------------------------------------------------------------------------------
 
+    def _origin(self, fault: Any) -> GoodState:
+        """Returns the latest copy, or the one before if the latest is lost though it is finite.
+
+        That is so if the first round after it fails twice; no rate changes a first evaluation.
+        """
+        good, older = self._good, self._older
+        failed = getattr(fault, "round", None)  # Of a weight that is found in a copy there is none.
+        if older is None or (good.round, good.round + 1) != (self._restored, failed):
+            return good
+        return good if older.round < self.gan.setbacks.saved_round else older
+
     def _roll_back(self, fault: Any) -> None:
-        gan, good = self.gan, self._good
+        gan, good = self.gan, self._origin(fault)
         lost = gan.rounds - good.round
         epochs = gan.epochs  # Those go on, as Keras' own count does.
         good.restore()
         gan.epochs = epochs
         gan.setbacks.rounds_lost += lost
         gan.setbacks.rollbacks += 1
-        slow_down([*gan.optimizers, *gan.look_optimizers], self.rate_factor)
+        times = gan.setbacks.rollbacks - good.rollbacks
+        slow_down([*gan.optimizers, *gan.look_optimizers], self.rate_factor**times)
         gan.monitor.forget()
         self._falls = 0
+        if good is self._older:
+            self._older = None
+        self._restored = good.round
         self._good = GoodState(gan, self._progress())  # With the smaller rates.
         rates = [float(tf.convert_to_tensor(o.learning_rate)) for o in gan.optimizers]
         self._tell(
@@ -234,7 +254,7 @@ class DivergenceGuard(keras.callbacks.Callback):
         )
 
     def _stop(self, fault: Any) -> None:
-        gan, good = self.gan, self._good
+        gan, good = self.gan, self._origin(fault)
         tried = gan.setbacks.rollbacks
         good.restore()
         gan.monitor.forget()

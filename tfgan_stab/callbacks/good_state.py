@@ -27,6 +27,7 @@ class GoodState:
         self._rate_scales = setbacks.rate_scales(gan)
         self.progress = progress
         self.round = gan.rounds
+        self.rollbacks = gan.setbacks.rollbacks
         with gan.using(LIVE):
             self._values = distribution.read(self._variables)
         self._means = distribution.read(self._metrics)

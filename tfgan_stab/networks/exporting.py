@@ -33,20 +33,28 @@ def with_keras_layers(network: keras.Model) -> keras.Model:
 
     Returns:
         A copy in which Keras' own layers stand for those of this package; the network itself if it
-        has none, or is neither sequential nor functional, and cannot be taken apart. Layers inside
-        of custom layers stay, and those without a twin, such as `SpectralNormalization`.
+        has none, or if it, or a model inside it, is a class of its own that cannot be taken apart.
+        Layers inside of custom layers stay, and those without a twin, such as
+        `SpectralNormalization`.
 
     Example:
         >>> ours = keras.Sequential([keras.Input((2,)), LayerNormalization()])
         >>> [type(layer).__module__.split(".")[0] for layer in with_keras_layers(ours).layers]
         ['keras']
     """
-    ours = [layer for layer in network._flatten_layers() if type(layer) in TWINS]
-    if not ours or not isinstance(network, (keras.Sequential, keras.Function)):
+    layers = list(network._flatten_layers())
+    models = [layer for layer in layers if isinstance(layer, keras.Model)]
+    if not any(type(layer) in TWINS for layer in layers) or not all(map(_is_plain, models)):
         return network
     copy = keras.models.clone_model(network, clone_function=_twin, recursive=True)
     copy.set_weights(network.get_weights())
     return copy
+
+
+def _is_plain(model: keras.Model) -> bool:
+    """Returns whether a model is no more than its layers: a class of the user's may be."""
+    known = isinstance(model, (keras.Sequential, keras.Function))
+    return known and type(model).__module__.startswith("keras.")
 
 
 def _twin(layer: keras.layers.Layer) -> keras.layers.Layer:

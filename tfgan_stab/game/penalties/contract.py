@@ -9,6 +9,7 @@ v, its cotangents c = d P / d v, the game does the rest, on one replica or on ma
 through the field.
 """
 
+import collections
 import math
 import re
 from collections.abc import Sequence
@@ -176,10 +177,11 @@ def names_of(penalties: Sequence[Any]) -> list[str]:
         ['consensus', 'generator_gradient_norm', 'consensus_2']
     """
     names: list[str] = []
+    known: collections.Counter[str] = collections.Counter()
     for penalty in penalties:
         name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(penalty).__name__).lower()
-        again = sum(former.startswith(name) for former in names) + 1
-        names.append(name if again == 1 else f"{name}_{again}")
+        known[name] += 1
+        names.append(name if known[name] == 1 else f"{name}_{known[name]}")
     return names
 
 
