@@ -28,6 +28,8 @@ from tfgan_stab.layer_check import faulty_layers, replaceable_layers
 from tfgan_stab.networks.spectral_normalization import SpectralNormalization
 
 DIRECTIONS, ENOUGH_RIGHT, ENOUGH_WRONG = 4, 3, 2
+# Of the weights: one-sided penalties are flat until slopes are long.
+SCALES = (1.0, 4.0)
 OTHERWISE = "To train all the same, compile(..., check_derivatives=False)."
 
 
@@ -53,11 +55,12 @@ class Setting(NamedTuple):
     batch: Batch
 
 
-def check(places: Sequence[Setting], penalties: Sequence[Any]) -> None:
+def check(near: Callable[[float], Setting], penalties: Sequence[Any]) -> None:
     """Raises where a penalty's derivative disagrees with a finite difference.
 
     Args:
-        places: Where to look; at the next one only if a penalty is flat at those before.
+        near: Function from a scale of the weights to where to look; asked for the next scale only
+            if a penalty is flat at those before.
         penalties: All that `compile` got.
 
     Raises:
@@ -68,22 +71,23 @@ def check(places: Sequence[Setting], penalties: Sequence[Any]) -> None:
         number = loss_number
         loss_number += isinstance(penalty, LossPenalty)
         for payer in penalty.payers:
-            _check_one(places, penalty, number, payer)
+            _check_one(near, penalty, number, payer)
 
 
-def _check_one(places: Sequence[Setting], penalty: Any, number: int, payer: str) -> None:
+def _check_one(near: Callable[[float], Setting], penalty: Any, number: int, payer: str) -> None:
     twice = BOTH if isinstance(penalty, SlopePenalty) else ("discriminator",)
-    suspects = replaceable_layers(places[0].networks, twice)
-    for place in places:
+    for scale in SCALES:
+        place = near(scale)
         verdict, layers = _looked_at(place, penalty, number, payer, twice)
         if verdict.outcome != "flat":
             break
+    suspects = replaceable_layers(place.networks, twice)
     if verdict.outcome == "missing":
         raise _wrong(penalty, "no derivative at all in TensorFlow", layers, suspects)
     if verdict.outcome == "wrong":
         received = f"{verdict.claimed:.7g} where a finite difference gives {verdict.measured:.7g}"
         raise _wrong(penalty, received, layers, suspects)
-    if verdict.outcome == "flat" and _is_blocked(places[-1]):
+    if verdict.outcome == "flat" and _is_blocked(place):
         received = "0, since no slope passes through the discriminator at all"
         raise _wrong(penalty, received, [], suspects)
     if verdict.outcome != "right":
