@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 import tfgan_stab as tgs
-from tfgan_stab.evaluation.scores import ScoreResult
+from tfgan_stab.evaluation.results import ScoreResult
 
 layers = keras.layers
 

@@ -40,7 +40,7 @@ _HOMES: dict[str, str] = {
     "Lookahead": "tfgan_stab.updates.lookahead",
     "ExponentialAverage": "tfgan_stab.averaging.exponential",
     "UniformAverage": "tfgan_stab.averaging.uniform",
-    "FID": "tfgan_stab.evaluation.scores",
+    "FID": "tfgan_stab.evaluation.fid",
 }
 _SUBPACKAGES = ("callbacks", "cli", "data", "evaluation", "game", "games", "networks", "updates")
 

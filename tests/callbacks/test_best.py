@@ -12,7 +12,7 @@ import pytest
 
 import tfgan_stab as tgs
 from tfgan_stab.callbacks.best import best_of
-from tfgan_stab.evaluation.scores import ScoreResult
+from tfgan_stab.evaluation.results import ScoreResult
 
 BestCheckpoint, Checkpoint = tgs.callbacks.BestCheckpoint, tgs.callbacks.Checkpoint
 STEPS = 2

@@ -10,7 +10,8 @@ from numpy.testing import assert_allclose
 
 from tfgan_stab.evaluation.extractors import FunctionExtractor
 from tfgan_stab.evaluation.frechet import frechet_distance
-from tfgan_stab.evaluation.scores import FID, ScoreResult, same_protocol
+from tfgan_stab.evaluation.fid import FID
+from tfgan_stab.evaluation.results import ScoreResult, same_protocol
 
 
 def flat(images):
@@ -28,7 +29,7 @@ def flat_fid(count=50, **settings):
 
 def test_the_score_is_the_distance_of_the_features():
     real, fake = noise(50), noise(70, seed=1, width=0.5)
-    score = FID(flat, real, samples=70, batch_size=16)([fake[:9], fake[9:]])
+    score = FID(flat, real, samples=70)([fake[:9], fake[9:]])
     expected = frechet_distance(real.reshape(50, -1), fake.reshape(70, -1))
     assert score.name == "fid" and isinstance(score.value, float)
     assert_allclose(score.value, expected, rtol=1e-10)
@@ -77,53 +78,100 @@ def test_fid_grows_with_the_level_of_a_disturbance(classifier, images, disturban
     assert values == sorted(values) and values[1] > 0.1 and values[-1] > 10.0
 
 
-def test_the_floor_is_far_below_noise_and_depends_on_the_seed_alone(classifier, images):
-    floor = FID(classifier, images, seed=0).floor()
-    assert floor.value == FID(classifier, images, seed=0, samples=100).floor().value
-    assert floor.value != FID(classifier, images, seed=1).floor().value
+def test_the_floor_is_far_below_noise_and_of_the_scores_own_size(classifier, images):
+    half = FID(classifier, images, seed=0).floor()
+    assert half.value == FID(classifier, images, seed=0, samples=898).floor().value
+    assert half.value != FID(classifier, images, seed=1).floor().value
     random = np.random.default_rng(0).uniform(-1, 1, images.shape)
-    assert 0.5 < floor.value < FID(classifier, images, samples=1797)([random]).value / 50
+    assert 0.5 < half.value < FID(classifier, images, samples=1797)([random]).value / 50
+    # FID falls with the number of samples: so does what is perfect.
+    assert FID(classifier, images, samples=200).floor().value > 2 * half.value
 
 
-def test_the_halves_of_the_floor_are_halves():
-    for count in (50, 51):
-        first, second = flat_fid(count, batch_size=8)._halves
-        assert {first.count, second.count} == {count // 2, count - count // 2}
-        whole = first + second
-        assert_allclose(whole.mean, noise(count).reshape(count, -1).mean(axis=0), atol=1e-7)
+@pytest.mark.parametrize("count, samples", [(50, 20), (51, 25), (51, 1000), (600, 1000)])
+def test_the_floor_is_the_distance_of_real_images_held_out_from_the_others(count, samples):
+    reals = noise(count)
+    flats = reals.reshape(count, -1)
+    fid = FID(flat, reals, samples=samples, seed=3)
+    held, rest = fid.reals.rows
+    assert len(held) == min(samples, count // 2)
+    assert sorted([*held, *rest]) == list(range(count)) and list(held) != list(range(len(held)))
+    expected = frechet_distance(flats[rest], flats[held])
+    assert_allclose(fid.floor().value, expected, rtol=1e-9)
 
 
-def test_real_statistics_are_taken_once_and_only_when_needed():
-    passes = []
+def test_only_so_many_real_images_are_taken_as_asked_for():
+    fid = FID(flat, noise(50), samples=20, real_samples=15)
+    taken = noise(50).reshape(50, -1)[fid.reals.rows[1]]
+    expected = frechet_distance(taken, noise(20, seed=1).reshape(20, -1))
+    result = fid([noise(20, seed=1)])
+    assert_allclose(result.value, expected, rtol=1e-9)
+    assert "/real=15 array@" in result.protocol
+    assert "/real=15 array@" in fid.floor().protocol and "/fake=20 real/" in fid.floor().protocol
+    # Thirty are not left beside the twenty held out: then all are taken.
+    assert "/real=50 array@" in FID(flat, noise(50), samples=20, real_samples=31).protocol()
 
-    class Counted:
-        def examples(self):
-            def generate():
-                passes.append(1)
-                yield noise(50)
 
-            spec = tf.TensorSpec([None, 2, 2, 1])
-            return tf.data.Dataset.from_generator(generate, output_signature=spec)
+def test_quantized_images_score_as_their_files_do():
+    real, fake = noise(50), noise(40, seed=1)
+    files = [np.rint((images + 1) * 127.5).astype(np.uint8) for images in (real, fake)]
+    read = [(pixels / 127.5 - 1).astype(np.float32) for pixels in files]
+    result = FID(flat, real, samples=40, quantize=True)([fake])
+    assert result.value == FID(flat, read[0], samples=40)([read[1]]).value
+    assert result.value != FID(flat, real, samples=40)([fake]).value
+    assert "/bn=inference/uint8" in result.protocol
 
-    fid = FID(flat, Counted(), samples=20)
-    assert not passes
+
+def test_real_features_are_extracted_once_and_only_when_needed():
+    seen = []
+
+    def counted(images):
+        seen.append(len(images))
+        return flat(images)
+
+    fid = FID(FunctionExtractor(counted, content_hash="v1", batch_size=10), noise(50), samples=20)
+    assert not seen
     for _ in range(3):
         fid([noise(20)])
         fid.floor()
-    assert len(passes) == 1
+    assert sum(seen) == 50 + 3 * 20
+
+
+def test_real_images_come_from_arrays_data_sets_and_pairs_alike():
+    real, fake = noise(50), [noise(20, seed=1)]
+    labels = np.zeros(50, np.int32)
+    data = tf.data.Dataset.from_tensor_slices
+    sources = {
+        "array": real,
+        "list": list(real),
+        "pair": (real, labels),
+        "batches": data(real).batch(7),
+        "labelled batches": data((real, labels)).batch(50),
+        "unknown length": data(real).filter(lambda image: True).batch(8),
+        "in another order": data(real[::-1]).batch(9),
+    }
+    fid = {name: FID(flat, source, samples=20) for name, source in sources.items()}
+    results = {name: score(fake) for name, score in fid.items()}
+    values = [result.value for result in results.values()]
+    assert_allclose(values, values[0], rtol=1e-10)
+    hashes = {result.protocol.split("@")[2].split("/")[0] for result in results.values()}
+    assert len(hashes) == 1
+    assert FID(flat, real[:49], samples=20)(fake).protocol.split("@")[2][:8] not in hashes
+    assert FID(flat, np.roll(real, 1, axis=1), samples=20)(fake).protocol[-40:] != results[
+        "array"
+    ].protocol[-40:]
 
 
 def test_the_protocol_says_how_the_score_was_measured(classifier, images):
     fid = FID(classifier, images, samples=500, seed=3)
-    expected = (
-        f"fid/digits-classifier@{classifier.content_hash}/features-64/real=1797/fake=500/seed=3"
-    )
+    extraction = f"fid/digits-classifier@{classifier.content_hash}/features-64"
+    reals = f"array@{fid.reals.source.content_hash}" if fid.protocol() else ""
+    expected = f"{extraction}/real=1797 {reals}/fake=500/seed=3"
     assert fid.protocol() == f"{expected}/bn=inference"
     assert fid([images]).protocol == fid.protocol()
     assert fid([images], note="bn=recalibrated").protocol == f"{expected}/bn=recalibrated"
     assert fid.floor().protocol == (
-        f"fid/digits-classifier@{classifier.content_hash}/features-64/real=899/fake=898 real"
-        "/halves-seed=3"
+        f"{extraction}/real=1297 {reals}/fake=500 real/held-out-seed=3"
     )
 
 
@@ -193,7 +241,7 @@ def test_nan_features_are_an_error_that_says_so():
         FID(broken, noise(50), samples=30)([noise(30)])
 
 
-@pytest.mark.parametrize("settings", [{"samples": 1}, {"samples": 0}, {"batch_size": 0}], ids=str)
+@pytest.mark.parametrize("settings", [{"samples": 1}, {"samples": 0}, {"real_samples": 0}], ids=str)
 def test_settings_out_of_range_are_refused(settings):
     (name,) = settings
     with pytest.raises(ValueError, match=f"`{name}` must be >= .*Received: {settings[name]}"):

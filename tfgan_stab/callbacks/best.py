@@ -21,7 +21,7 @@ from tfgan_stab.callbacks.checkpointing import (
     save,
 )
 from tfgan_stab.callbacks.periodic import Measurement, Saved, usable_directory
-from tfgan_stab.evaluation.scores import ScoreResult
+from tfgan_stab.evaluation.results import ScoreResult
 from tfgan_stab.files import flush, write_atomically
 from tfgan_stab.fitting import Progress
 from tfgan_stab.networks.exporting import with_keras_layers

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from tfgan_stab.evaluation.scores import ScoreResult
+from tfgan_stab.evaluation.results import ScoreResult
 
 
 class Measurement(NamedTuple):

@@ -14,9 +14,9 @@ _HOMES = {
     "Moments": "statistics",
     "frechet_distance": "frechet",
     "frechet_distance_from_moments": "frechet",
-    "FID": "scores",
-    "ScoreResult": "scores",
-    "same_protocol": "scores",
+    "FID": "fid",
+    "ScoreResult": "results",
+    "same_protocol": "results",
 }
 
 __all__ = list(_HOMES)

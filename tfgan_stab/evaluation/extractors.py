@@ -8,7 +8,7 @@ alone, and a resumed run repeats it.
 import hashlib
 import inspect
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import keras
 import numpy as np
@@ -35,6 +35,24 @@ class Extractor(Protocol):
     def __call__(self, images: ArrayLike) -> np.ndarray:
         """Returns float features `[batch, features]` of images `[batch, ...]` in [-1, 1]."""
         ...
+
+
+class Outputs(NamedTuple):
+    """What a network says of images.
+
+    Attributes:
+        features: Floats `[batch, features]`.
+        logits: Floats `[batch, classes]`; `None` where it does not classify.
+    """
+
+    features: np.ndarray
+    logits: np.ndarray | None
+
+
+def outputs_of(extractor: Extractor, images: ArrayLike) -> Outputs:
+    """Returns features and, where there are any, logits, from one run of the network."""
+    outputs = getattr(extractor, "outputs", None)
+    return Outputs(extractor(images), None) if outputs is None else outputs(images)
 
 
 class FunctionExtractor:

@@ -1,0 +1,161 @@
+"""Real images from wherever they lie: how many, which classes, in which batches, which bytes."""
+
+import functools
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfgan_stab.data.batches import Batches
+from tfgan_stab.data.pixels import to_bytes
+from tfgan_stab.evaluation.image_streams import rebatched
+
+# Images per step where nobody asks for another number.
+BATCH_SIZE = 256
+
+
+class ImageSource:
+    """The real images of a score, to be gone through as often as needed, in one order.
+
+    Args:
+        images: A data set of `tgs.data`, a finite `tf.data.Dataset` of batches or of tuples of
+            images and labels, an array `[samples, ...]`, or a pair of arrays, images and labels.
+        labelled: Whether to give labels beside the images.
+
+    Raises:
+        ValueError: If labels are asked for and there are none, or the data set is endless.
+    """
+
+    def __init__(self, images: Any, labelled: bool = False) -> None:
+        self.images = images
+        self.labelled = labelled
+        self._hash: str | None = None
+        if labelled:
+            _check_labelled(images)
+        if isinstance(images, tf.data.Dataset) and not isinstance(images, Batches):
+            if images.cardinality() == tf.data.INFINITE_CARDINALITY:
+                raise ValueError(
+                    "Real images must end for their statistics to be taken. Received: an endless "
+                    "data set. Pass one pass over it, such as dataset.take(n)."
+                )
+
+    @property
+    def identity(self) -> tuple[int, bool]:
+        """What two sources share that give the same images in the same order."""
+        return id(self.images), self.labelled
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether examples are made up as they are asked for."""
+        return isinstance(self.images, Batches) and self.images.num_examples is None
+
+    @property
+    def name(self) -> str:
+        """What it is called in protocols, without slashes."""
+        if isinstance(self.images, tf.data.Dataset):
+            return str(getattr(self.images, "name", "dataset")).replace("/", "-")
+        return "array"
+
+    @functools.cached_property
+    def labels(self) -> np.ndarray:
+        """All labels, int `[samples]`, in the order of the images."""
+        pieces = [labels for _, labels in self._batches(None)]
+        return np.concatenate(pieces) if pieces else np.zeros([0], np.int32)
+
+    @functools.cached_property
+    def count(self) -> int:
+        """How many images there are; goes through them where nothing else tells."""
+        if isinstance(self.images, Batches):
+            return int(self.images.num_examples)
+        if isinstance(self.images, tf.data.Dataset) or hasattr(self.images, "examples"):
+            return sum(len(images) for images, _ in self._batches(None))
+        return len(self.images[0] if _is_pair(self.images) else self.images)
+
+    @property
+    def content_hash(self) -> str:
+        """8 hex digits of what the images show, whatever their order; known after one pass.
+
+        Raises:
+            RuntimeError: If no pass has ended yet.
+        """
+        if self._hash is None:
+            raise RuntimeError("The hash of real images is known once they have been gone through.")
+        return self._hash
+
+    def share(self, other: "ImageSource") -> None:
+        """Takes over what another source of the same images has found out of them."""
+        self._hash = other._hash
+
+    def batches(self, limit: int | None = None) -> Iterator[np.ndarray]:
+        """Goes through the images, `BATCH_SIZE` at a time, and notes what they show.
+
+        Args:
+            limit: How many of an endless set, an integer >= 1.
+        """
+        digest = 0
+        for images in rebatched((images for images, _ in self._batches(limit)), BATCH_SIZE):
+            digest += sum(_number(image) for image in _shown(images))
+            yield images
+        self._hash = hashlib.sha256(str(digest).encode()).hexdigest()[:8]
+
+    def _batches(self, limit: int | None) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Yields pairs of images and labels; labels are `None` unless asked for."""
+        if isinstance(self.images, Batches) and self.labelled:
+            yield from _one_epoch(self.images)
+        elif hasattr(self.images, "examples"):
+            # Also of what offers the same, such as a wrapped data set.
+            examples = self.images.examples(limit) if limit else self.images.examples()
+            for images in examples:
+                yield np.asarray(images), None
+        elif isinstance(self.images, tf.data.Dataset):
+            for element in self.images:
+                parts = element if isinstance(element, tuple) else (element, None)
+                yield np.asarray(parts[0]), np.asarray(parts[1]) if self.labelled else None
+        else:
+            images, labels = self.images if _is_pair(self.images) else (self.images, None)
+            for start in range(0, len(images), BATCH_SIZE):
+                rows = slice(start, start + BATCH_SIZE)
+                kept = np.asarray(labels[rows]) if self.labelled else None
+                yield np.asarray(images[rows]), kept
+
+
+def _is_pair(images: Any) -> bool:
+    return isinstance(images, tuple) and len(images) == 2
+
+
+def _check_labelled(images: Any) -> None:
+    has_labels = (
+        images.num_classes is not None
+        if isinstance(images, Batches)
+        else isinstance(images.element_spec, tuple) and len(images.element_spec) >= 2
+        if isinstance(images, tf.data.Dataset)
+        else _is_pair(images)
+    )
+    if not has_labels:
+        raise ValueError(
+            "A score per class needs real images with labels. Received: none. Load the data with "
+            "labels=True, or pass a pair (images, labels)."
+        )
+
+
+def _one_epoch(data: Batches) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields each example once with its label: an epoch of the stream shows all of them once."""
+    left = int(data.num_examples)
+    for images, labels in data.starting_at(0):
+        yield np.asarray(images)[:left], np.asarray(labels)[:left]
+        left -= len(images)
+        if left <= 0:
+            return
+
+
+def _shown(images: np.ndarray) -> np.ndarray:
+    """Pictures as bytes, so that machines that round differently find the same."""
+    if images.ndim != 4 or images.dtype.kind != "f":
+        return np.ascontiguousarray(images)
+    return to_bytes(np.nan_to_num(images))
+
+
+def _number(image: np.ndarray) -> int:
+    return int.from_bytes(hashlib.sha256(image.tobytes()).digest()[:16], "little")

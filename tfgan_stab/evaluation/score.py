@@ -1,0 +1,268 @@
+"""What every score is: images in, numbers with their protocol out.
+
+A score says what it keeps of each side and what it computes from that. How images are drawn, and
+that several scores share them, is not its affair.
+"""
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from numpy.typing import ArrayLike
+
+from tfgan_stab.evaluation.extractors import Extractor, as_extractor
+from tfgan_stab.evaluation.gathering import Batch, Gatherer
+from tfgan_stab.evaluation.image_source import BATCH_SIZE, ImageSource
+from tfgan_stab.evaluation.image_streams import rebatched
+from tfgan_stab.evaluation.reals import Reals, gather
+from tfgan_stab.evaluation.results import ScoreResult
+
+# How a generator runs when it is scored unless the caller says otherwise.
+INFERENCE = "bn=inference"
+
+
+class Number(NamedTuple):
+    """One number of a score; see `ScoreResult`."""
+
+    name: str
+    value: float
+    larger_is_better: bool = False
+    standard_error: float | None = None
+    remark: str = ""
+
+
+@dataclasses.dataclass
+class Sample:
+    """The generated images that a score asks for.
+
+    Attributes:
+        count: How many, an integer >= 1.
+        seed: What the latents are drawn by.
+        label: The class that all of them have; `None` for the classes in turn.
+    """
+
+    count: int
+    seed: int
+    label: int | None = None
+
+
+class Score:
+    """A score of generated images, alone or against real ones. Made by deriving from it.
+
+    A derived class gives `name`, `gatherer()` and `numbers(...)`, and what it likes of `settings`
+    and `floor_settings`.
+
+    Args:
+        real: The real images: a data set of `tgs.data`, a finite `tf.data.Dataset` of image
+            batches, or an array `[samples, height, width, channels]`; floats in [-1, 1]. `None` for
+            a score that needs none; it has no floor then.
+        samples: How many generated images a score takes, an integer >= `least`.
+        seed: Draws the latents, and the real images that are held out for the floor.
+        extractor: What turns images into features, for scores that need it: a name, a Keras model,
+            a function of images, or an `Extractor`.
+        real_samples: How many real images at most, an integer >= 1; `None` for all there are.
+        quantize: Whether images are rounded to the 256 levels of a picture file first, as they are
+            when somebody else scores the files.
+
+    Raises:
+        TypeError: If a number is not an integer, or `extractor` cannot be called.
+        ValueError: If a number is out of range, or the data set is endless.
+    """
+
+    name = "score"
+    larger_is_better = False
+    least = 2
+
+    def __init__(
+        self,
+        real: Any,
+        samples: int,
+        seed: int = 0,
+        extractor: Any = None,
+        real_samples: int | None = None,
+        quantize: bool = False,
+    ) -> None:
+        check_count("samples", samples, self.least)
+        if real_samples is not None:
+            check_count("real_samples", real_samples, self.least)
+        if not isinstance(quantize, bool):
+            raise TypeError(f"`quantize` must be True or False. Received: {quantize!r}.")
+        self.samples = samples
+        self.seed = seed
+        self.label: int | None = None
+        self.quantize = quantize
+        self.extractor: Extractor | None = None if extractor is None else as_extractor(extractor)
+        self._real_samples = real_samples
+        self._source = None if real is None else ImageSource(real)
+        self.reals = None if self._source is None else self._reals_of(self._source)
+
+    # -- What a derived class says ----------------------------------------------------------------
+
+    def gatherer(self) -> Gatherer:
+        """Returns an empty keeper of what the score needs of one side."""
+        raise TypeError(f"{type(self).__name__} must define `gatherer()`.")
+
+    def numbers(self, real: Any, fake: Any) -> list[Number]:
+        """Returns the score's numbers from what was kept of both sides; `real` may be `None`."""
+        raise TypeError(f"{type(self).__name__} must define `numbers(real, fake)`.")
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the score's numbers."""
+        return [self.name]
+
+    @property
+    def settings(self) -> list[str]:
+        """What else decides the numbers, for the protocol; no slashes."""
+        return []
+
+    @property
+    def layer(self) -> str:
+        """Which of the extractor's outputs, for the protocol."""
+        return getattr(self.extractor, "layer", "")
+
+    def flaws(self, real: int | None, fake: int) -> list[str]:
+        """What is wrong with numbers from so few images, for the protocol."""
+        return []
+
+    # -- What callers ask -------------------------------------------------------------------------
+
+    @property
+    def sample(self) -> Sample:
+        """The generated images that the score asks for."""
+        return Sample(self.samples, self.seed, self.label)
+
+    def __call__(self, images: Iterable[ArrayLike], note: str = INFERENCE) -> Any:
+        """Scores the first `samples` images of an iterable of batches.
+
+        Args:
+            images: Batches of floats `[batch, height, width, channels]` in [-1, 1], of any sizes.
+            note: What the caller knows of how they were made, for the protocol.
+
+        Returns:
+            A `ScoreResult`; a list of them where the score has several numbers.
+
+        Raises:
+            ValueError: If there are too few images, real or generated, or they are not such.
+            TypeError: If the images are not floats.
+        """
+        if self.reals is not None:
+            gather([self.reals])  # Whatever is wrong with them is said before anything is drawn.
+        gatherer = self.gatherer()
+        for batch in rebatched(images, BATCH_SIZE, self.samples):
+            whole = Batch(batch)
+            gatherer.add(whole.quantized if self.quantize else whole)
+        return one_or_all(self.results(gatherer.gathered, note))
+
+    def results(self, fake: Any, note: str = INFERENCE) -> list[ScoreResult]:
+        """Returns the numbers for what a gatherer has kept of generated images."""
+        real = None if self.reals is None else self.reals.reference
+        return self._with_protocols(self.numbers(real, fake), self._sides(note))
+
+    def floor(self) -> Any:
+        """Returns the score of real images against other real images: what is perfect.
+
+        As many as the score takes are held out, half of all there are at most, and scored as if
+        they were generated, against the others.
+
+        Raises:
+            ValueError: If the score knows no real images.
+        """
+        reals = self._known_reals
+        held, rest = (len(rows) for rows in reals.rows)
+        sides = _Sides(rest, held, f"{held} real", [f"held-out-seed={self.seed}"])
+        return one_or_all(self._with_protocols(self.numbers(reals.rest, reals.held), sides))
+
+    def protocol(self, note: str = INFERENCE) -> Any:
+        """Returns how this score is measured, as one line; goes through the real images.
+
+        Such as `fid/digits-classifier@1a2b3c4d/features-64/real=1797 digits@5e6f7a8b/fake=500/
+        seed=0/bn=inference`. A list of lines where the score has several numbers.
+        """
+        sides = self._sides(note)
+        return one_or_all([self._protocol(name, sides) for name in self.names])
+
+    # -- How ---------------------------------------------------------------------------------------
+
+    @property
+    def _known_reals(self) -> Reals:
+        if self.reals is None:
+            raise ValueError(
+                f"The floor of {self.name!r} is measured on real images. Received: real=None. "
+                "Pass the real images."
+            )
+        return self.reals
+
+    def _reals_of(self, source: ImageSource, label: int | None = None) -> Reals:
+        return Reals(
+            source,
+            self.samples,
+            self.gatherer,
+            self._real_samples,
+            self.seed,
+            label,
+            self.quantize,
+        )
+
+    def _sides(self, note: str) -> "_Sides":
+        notes = [f"seed={self.seed}", *([note] if note else [])]
+        count = None if self.reals is None else self.reals.count
+        return _Sides(count, self.samples, f"{self.samples}", notes)
+
+    def _with_protocols(self, numbers: list[Number], sides: "_Sides") -> list[ScoreResult]:
+        return [
+            ScoreResult(
+                number.name,
+                float(number.value),
+                self._protocol(number.name, sides),
+                number.larger_is_better,
+                number.standard_error,
+                number.remark,
+            )
+            for number in numbers
+        ]
+
+    def _protocol(self, name: str, sides: "_Sides") -> str:
+        parts = [name, *self._extraction(), *self.settings]
+        if self.label is not None:
+            parts.append(f"class={self.label}")
+        if self.reals is not None:
+            parts.append(f"real={sides.real} {self.reals.description}")
+        parts += [f"fake={sides.shown}", *sides.notes]
+        if self.quantize:
+            parts.append("uint8")
+        return "/".join([*parts, *self.flaws(sides.real, sides.fake)])
+
+    def _extraction(self) -> list[str]:
+        """The extractor's part: which network, which of its layers, what is done to images."""
+        if self.extractor is None:
+            return []
+        details = [self.layer, getattr(self.extractor, "preprocessing", "")]
+        return [f"{self.extractor.name}@{self.extractor.content_hash}", *filter(None, details)]
+
+
+class _Sides(NamedTuple):
+    """How many images are on each side, and the protocol's words for it."""
+
+    real: int | None
+    fake: int
+    shown: str
+    notes: list[str]
+
+
+def one_or_all(several: list[Any]) -> Any:
+    """Returns the only one of several, or all of them."""
+    return several[0] if len(several) == 1 else several
+
+
+def check_count(name: str, number: int, least: int) -> None:
+    """Refuses what is no integer, or too small.
+
+    Raises:
+        TypeError: If it is no integer.
+        ValueError: If it is too small.
+    """
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise TypeError(f"`{name}` must be an integer. Received: {number!r}.")
+    if number < least:
+        raise ValueError(f"`{name}` must be >= {least}. Received: {number}.")
