@@ -41,6 +41,8 @@ _HOMES: dict[str, str] = {
     "ExponentialAverage": "tfgan_stab.averaging.exponential",
     "UniformAverage": "tfgan_stab.averaging.uniform",
     "FID": "tfgan_stab.evaluation.fid",
+    "FIDAtSizes": "tfgan_stab.evaluation.fid_at_sizes",
+    "PerClass": "tfgan_stab.evaluation.per_class",
 }
 _SUBPACKAGES = ("callbacks", "cli", "data", "evaluation", "game", "games", "networks", "updates")
 

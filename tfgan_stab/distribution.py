@@ -17,6 +17,13 @@ def num_replicas() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
+def local_devices(strategy: tf.distribute.Strategy) -> list[str]:
+    """Returns the names of a strategy's devices on this machine; none where it has but one."""
+    if strategy.num_replicas_in_sync == 1:
+        return []
+    return list(strategy.extended.worker_devices)
+
+
 def replica_number() -> tf.Tensor | int:
     """Returns this replica's number, counted from 0; 0 outside of replicas."""
     context = tf.distribute.get_replica_context()

@@ -1,7 +1,9 @@
 """Draws new examples from a GAN's generator, a batch at a time."""
 
+import concurrent.futures
 import contextlib
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -54,8 +56,9 @@ class Sampling:
         weights: str = LIVE,
         seed: int = 0,
         labels: Any = None,
+        devices: Sequence[str] = (),
     ) -> Iterator[np.ndarray]:
-        """Returns new examples batch by batch; see `sample`.
+        """Returns new examples batch by batch; see `sample`. The first ones of more are the same.
 
         Args:
             count: How many in all, an integer >= 1.
@@ -63,11 +66,14 @@ class Sampling:
             weights: "live" for the trained weights, or an average's name.
             seed: Decides the noise, an integer.
             labels: int `[count]`, the classes, for a conditional pair.
+            devices: Names of devices that make a batch each at the same time; where TensorFlow puts
+                it unless given. What comes out does not depend on them, as far as they compute
+                alike.
 
         Returns:
             Yields float32 `[batch_size, ...]`, the last one smaller.
         """
-        return batches(self, count, batch_size, weights, checked_seed(seed), labels)
+        return batches(self, count, batch_size, weights, checked_seed(seed), labels, devices)
 
     def _generated(self, latents: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
         examples = self.generator(latents if labels is None else [latents, labels], training=False)
@@ -77,7 +83,13 @@ class Sampling:
 
 
 def batches(
-    gan: Any, count: int, batch_size: int, weights: str, seed: int, labels: Any
+    gan: Any,
+    count: int,
+    batch_size: int,
+    weights: str,
+    seed: int,
+    labels: Any,
+    devices: Sequence[str] = (),
 ) -> Iterator[np.ndarray]:
     """Returns an iterator over `count` new examples.
 
@@ -88,6 +100,7 @@ def batches(
         weights: "live" for the trained weights, or an average's name.
         seed: Decides the noise.
         labels: int `[count]`, or `None`.
+        devices: Names of devices, or none.
 
     Raises:
         ValueError: If a number is out of range, there are no such weights, or the labels do not
@@ -99,20 +112,49 @@ def batches(
             f"batch_size={batch_size}."
         )
     gan.weights_in_use.check(weights)
-    return _drawn(gan, count, min(batch_size, count), weights, seed, _classes(gan, count, labels))
+    work = _Work(gan, count, batch_size, seed, _classes(gan, count, labels))
+    return _drawn(work, weights, devices)
 
 
-def _drawn(
-    gan: Any, count: int, batch_size: int, weights: str, seed: int, classes: np.ndarray | None
-) -> Iterator[np.ndarray]:
-    for number, first in enumerate(range(0, count, batch_size)):
-        rows = range(first, first + batch_size)
-        latents = gan.latents(batch_size, noise.key(seed, noise.SAMPLING, number))
-        own = None if classes is None else np.take(classes, rows, mode="wrap")
-        # Swapped per batch, so that whoever takes the batches finds the weights as they were.
-        with gan.using(weights):
-            examples = gan.generate(tf.cast(latents, keras.config.floatx()), own).numpy()
-        yield examples[: count - first]
+@dataclasses.dataclass(frozen=True)
+class _Work:
+    """Which examples to make, in batches that are counted from 0."""
+
+    gan: Any
+    count: int
+    batch_size: int
+    seed: int
+    classes: np.ndarray | None
+
+    @property
+    def num_batches(self) -> int:
+        return -(-self.count // self.batch_size)
+
+    def batch(self, number: int, device: str | None = None) -> np.ndarray:
+        """Makes one batch of them with the weights that the generator holds."""
+        first = number * self.batch_size
+        rows = range(first, first + min(self.batch_size, self.count))
+        with contextlib.nullcontext() if device is None else tf.device(device):
+            # Drawn for a whole batch, so that the first examples of more are the same.
+            key = noise.key(self.seed, noise.SAMPLING, number)
+            latents = self.gan.latents(self.batch_size, key)[: len(rows)]
+            own = None if self.classes is None else np.take(self.classes, rows, mode="wrap")
+            examples = self.gan.generate(tf.cast(latents, keras.config.floatx()), own).numpy()
+        return examples[: self.count - first]
+
+
+def _drawn(work: _Work, weights: str, devices: Sequence[str]) -> Iterator[np.ndarray]:
+    together = max(1, len(devices))
+    with concurrent.futures.ThreadPoolExecutor(together) as pool:
+        for first in range(0, work.num_batches, together):
+            numbers = range(first, min(first + together, work.num_batches))
+            # Swapped each time, so that whoever takes the batches finds the weights as they were.
+            with work.gan.using(weights):
+                if len(devices) < 2:
+                    made = [work.batch(first)]
+                else:
+                    made = list(pool.map(work.batch, numbers, devices))
+            yield from made
 
 
 def _classes(gan: Any, count: int, labels: Any) -> np.ndarray | None:

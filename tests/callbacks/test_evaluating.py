@@ -138,14 +138,14 @@ def test_real_statistics_are_taken_once_and_all_weights_are_scored_on_the_same_n
         return latents
 
     monkeypatch.setattr(image_gan, "latents", drawn)
-    fid = tgs.FID(Halves(), real, samples=40, batch_size=16, seed=1)
+    fid = tgs.FID(Halves(), real, samples=40, seed=1)
     run(tiny, image_gan, Evaluate(fid), tgs.callbacks.RunLog(tmp_path), epochs=2)
     fakes = 2 * 3 * 40
     assert sum(map(len, extracted)) == len(real) + fakes
     reals = [images for images in extracted if np.isin(images, real).all()]
     assert sum(map(len, reals)) == len(real)
     # Two epochs, three weights each; training's own noise is of batches of 8.
-    shown = [latents for latents in noise if len(latents) == 40]
+    shown = [latents for latents in noise if len(latents) == 256]
     assert len(shown) == 6
     for latents in shown[1:]:
         np.testing.assert_array_equal(latents, shown[0])

@@ -9,8 +9,8 @@ import tensorflow as tf
 from numpy.testing import assert_allclose
 
 from tfgan_stab.evaluation.extractors import FunctionExtractor
-from tfgan_stab.evaluation.frechet import frechet_distance
 from tfgan_stab.evaluation.fid import FID
+from tfgan_stab.evaluation.frechet import frechet_distance
 from tfgan_stab.evaluation.results import ScoreResult, same_protocol
 
 
@@ -157,9 +157,10 @@ def test_real_images_come_from_arrays_data_sets_and_pairs_alike():
     hashes = {result.protocol.split("@")[2].split("/")[0] for result in results.values()}
     assert len(hashes) == 1
     assert FID(flat, real[:49], samples=20)(fake).protocol.split("@")[2][:8] not in hashes
-    assert FID(flat, np.roll(real, 1, axis=1), samples=20)(fake).protocol[-40:] != results[
-        "array"
-    ].protocol[-40:]
+    assert (
+        FID(flat, np.roll(real, 1, axis=1), samples=20)(fake).protocol[-40:]
+        != results["array"].protocol[-40:]
+    )
 
 
 def test_the_protocol_says_how_the_score_was_measured(classifier, images):
@@ -170,9 +171,7 @@ def test_the_protocol_says_how_the_score_was_measured(classifier, images):
     assert fid.protocol() == f"{expected}/bn=inference"
     assert fid([images]).protocol == fid.protocol()
     assert fid([images], note="bn=recalibrated").protocol == f"{expected}/bn=recalibrated"
-    assert fid.floor().protocol == (
-        f"{extraction}/real=1297 {reals}/fake=500 real/held-out-seed=3"
-    )
+    assert fid.floor().protocol == (f"{extraction}/real=1297 {reals}/fake=500 real/held-out-seed=3")
 
 
 def test_a_protocol_can_be_had_before_any_score():
@@ -244,12 +243,14 @@ def test_nan_features_are_an_error_that_says_so():
 @pytest.mark.parametrize("settings", [{"samples": 1}, {"samples": 0}, {"real_samples": 0}], ids=str)
 def test_settings_out_of_range_are_refused(settings):
     (name,) = settings
-    with pytest.raises(ValueError, match=f"`{name}` must be >= .*Received: {settings[name]}"):
+    with pytest.raises(
+        ValueError, match=f"`{name}` must be >= .*Received: {name}={settings[name]}"
+    ):
         flat_fid(**settings)
 
 
 def test_a_number_of_samples_that_is_no_integer_is_refused():
-    with pytest.raises(TypeError, match="`samples` must be an integer. Received: 10.5"):
+    with pytest.raises(TypeError, match="`samples` must be an integer. Received: samples=10.5"):
         flat_fid(samples=10.5)
 
 

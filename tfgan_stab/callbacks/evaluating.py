@@ -1,17 +1,32 @@
 """Scores the generator while it trains."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tfgan_stab.callbacks.periodic import Measurement, Periodic
+import numpy as np
+
+from tfgan_stab import distribution
+from tfgan_stab.callbacks.periodic import Event, Measurement, Periodic
+from tfgan_stab.callbacks.time_share import TimeShare
+from tfgan_stab.evaluation.measures import Sample
+from tfgan_stab.evaluation.measuring import measure
+from tfgan_stab.evaluation.reals import gather
+from tfgan_stab.evaluation.results import ScoreResult, all_of
 from tfgan_stab.swapping import LIVE
+
+SHARE = "evaluation_share"
 
 
 class Evaluate(Periodic):
     """Scores the live weights and the averages side by side, every so often.
 
     The scores appear in Keras' logs (and so in the progress bar and the history) as "fid" for the
-    live weights and "fid_ema" for an average called "ema".
+    live weights and "fid_ema" for an average called "ema". At each epoch's end "evaluation_share"
+    is the part of the wall time that scoring has taken since `fit` began.
+
+    Several scores share their work: images are drawn once for all that have the same seed, features
+    extracted once, real images gone through once. On several replicas of this machine each draws
+    and extracts batches of its own; the numbers do not depend on how many there are.
 
     Args:
         scores: One score or several, such as `tgs.FID(...)`.
@@ -19,11 +34,14 @@ class Evaluate(Periodic):
         weights: Which weights to score: "live" or names of averages, one or several; all there are
             unless given.
         at_start: Whether to score before the first round too, to see where training comes from.
+        max_share: The largest part of the wall time that scoring may take, in (0, 1]: a score that
+            would exceed it waits for the next time, so that the interval is stretched. `None`
+            scores whenever it is time. The first score is always taken.
 
     Raises:
         TypeError: If something is no score.
-        ValueError: If there is nothing to score, two scores have the same name, or there are no
-            weights of a given name.
+        ValueError: If there is nothing to score, two scores have the same name, there are no
+            weights of a given name, or `max_share` is out of range.
 
     Example:
         >>> import numpy as np, tfgan_stab as tgs
@@ -38,20 +56,16 @@ class Evaluate(Periodic):
         every: str | int = "epoch",
         weights: str | Sequence[str] | None = None,
         at_start: bool = False,
+        max_share: float | None = None,
     ):
         super().__init__(every)
         self.scores = list(scores) if isinstance(scores, (list, tuple)) else [scores]
         for score in self.scores:
-            if not callable(score) or not all(hasattr(score, a) for a in ("name", "samples")):
+            if not _is_score(score):
                 raise TypeError(
                     f"`scores` must be scores such as tgs.FID('digits', real). Received: {score!r}."
                 )
-        names = [score.name for score in self.scores]
-        if len(set(names)) < len(names):
-            raise ValueError(
-                f"Scores must have different names, which tell them apart in logs. Received: "
-                f"{names}. Rename one: score.name = ..."
-            )
+        self._check_names()
         self.at_start = at_start
         self._weights = [weights] if isinstance(weights, str) else weights
         if not self.scores or (weights is not None and not self._weights):
@@ -59,6 +73,8 @@ class Evaluate(Periodic):
                 f"Evaluate needs a score and weights to score. Received: scores={scores!r}, "
                 f"weights={weights!r}. Leave the callback out to score nothing."
             )
+        self.share = TimeShare(max_share)
+        self.postponed = 0
         self.latest: list[Measurement] = []
 
     @property
@@ -72,6 +88,8 @@ class Evaluate(Periodic):
         for name in self.weights:
             # Draws nothing yet, but says if the weights or the classes are not known.
             self.gan.sample_batches(1, weights=name)
+        self.postponed = 0
+        self.share.begin()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Scores the start if asked: now, when whoever listens has begun to, wherever it stands."""
@@ -79,8 +97,12 @@ class Evaluate(Periodic):
             self.act({})
 
     def act(self, logs: dict[str, Any]) -> None:
-        """Measures, publishes, and shows the numbers in the logs."""
-        self.latest = self.measure()
+        """Measures, publishes, and shows the numbers in the logs; or waits for the next time."""
+        if not self.share.has_room:
+            self._postpone()
+            return
+        self.share.once(self._go_through_reals)
+        self.share.again(self._measure)
         for measurement in self.latest:
             self.gan.publish(measurement)
         self._show(logs)
@@ -90,22 +112,103 @@ class Evaluate(Periodic):
         super().on_epoch_end(epoch, logs)
         if logs is not None:
             self._show(logs)
+            logs[SHARE] = self.share.now
 
     def measure(self) -> list[Measurement]:
         """Returns every score of every weights, now."""
-        return [self._measured(score, name) for score in self.scores for name in self.weights]
+        by_weights = {name: self._scored(name) for name in self.weights}
+        # All weights of one score side by side.
+        return [
+            self._measurement(name, result, score)
+            for number, score in enumerate(self.scores)
+            for name in self.weights
+            for result in by_weights[name][number]
+        ]
 
-    def _measured(self, score: Any, weights: str) -> Measurement:
-        seed = getattr(score, "seed", 0)
-        result = score(self.gan.sample_batches(score.samples, weights=weights, seed=seed))
+    def _go_through_reals(self) -> None:
+        parts = [part for score in self._ours for part in score.parts]
+        reals = [part.reals for part in parts if part.reals is not None]
+        gather(reals, self._devices, self._shows_progress)
+
+    def _measure(self) -> None:
+        self.latest = self.measure()
+
+    @property
+    def _ours(self) -> list[Any]:
+        return [score for score in self.scores if _shares(score)]
+
+    @property
+    def _devices(self) -> list[str]:
+        return distribution.local_devices(self.gan.distribute_strategy)
+
+    @property
+    def _shows_progress(self) -> bool:
+        return bool((self.params or {}).get("verbose"))
+
+    def _scored(self, weights: str) -> list[list[ScoreResult]]:
+        """Returns the results of each score for one weights."""
+        devices = self._devices
+
+        def draw(sample: Sample) -> Iterator[np.ndarray]:
+            labels = None if sample.label is None else np.full(sample.count, sample.label)
+            return self.gan.sample_batches(
+                sample.count, weights=weights, seed=sample.seed, labels=labels, devices=devices
+            )
+
+        own = iter(measure(self._ours, draw, devices=devices, show=self._shows_progress))
+        return [
+            [next(own) for _ in score.names] if _shares(score) else self._alone(score, draw)
+            for score in self.scores
+        ]
+
+    def _alone(self, score: Any, draw: Any) -> list[ScoreResult]:
+        """Returns the results of a score that is a mere function of images."""
+        return all_of(score(draw(Sample(score.samples, getattr(score, "seed", 0)))))
+
+    def _measurement(self, weights: str, result: ScoreResult, score: Any) -> Measurement:
+        larger = result.larger_is_better or getattr(score, "larger_is_better", False)
         return Measurement(
             self.gan.rounds,
             self.gan.images_seen,
             self.gan.clock.seconds,
             weights,
             result,
-            getattr(score, "larger_is_better", False),
+            larger,
         )
+
+    def _postpone(self) -> None:
+        self.postponed += 1
+        if self.postponed > 1:
+            return
+        cost, share = self.share.last_cost, self.share.now
+        text = (
+            f"Scoring takes {cost:.1f} s and has taken {share:.0%} of the time so far. It waits, "
+            f"to stay below max_share={self.share.largest}."
+        )
+        facts = {"seconds_per_score": cost, "share": share, "max_share": self.share.largest}
+        event = Event(self.gan.rounds, self.gan.clock.seconds, "evaluation_postponed", text, facts)
+        self.gan.publish(event)
+
+    def _check_names(self) -> None:
+        names = [name for score in self.scores for name in getattr(score, "names", [score.name])]
+        if len(set(names)) < len(names):
+            raise ValueError(
+                f"Scores must have different names, which tell them apart in logs. Received: "
+                f"{names}. Rename one: score.name = ..."
+            )
 
     def _show(self, logs: dict[str, Any]) -> None:
         logs.update({measurement.label: measurement.result.value for measurement in self.latest})
+
+
+def _is_score(score: Any) -> bool:
+    if isinstance(score, type):
+        return False
+    return _shares(score) or (
+        callable(score) and hasattr(score, "name") and hasattr(score, "samples")
+    )
+
+
+def _shares(score: Any) -> bool:
+    """Whether a score is made of parts that can share images with others."""
+    return hasattr(score, "parts") and hasattr(score, "collected")

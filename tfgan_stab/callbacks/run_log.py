@@ -135,6 +135,10 @@ class RunLog(keras.callbacks.Callback):
             "value": result.value,
             "protocol": result.protocol,
         }
+        if result.standard_error is not None:
+            line["standard_error"] = result.standard_error
+        if result.remark:
+            line["remark"] = result.remark
         with self._adding("a score", self._metrics_file):
             with self._metrics_file.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")

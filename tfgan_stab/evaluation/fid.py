@@ -6,11 +6,10 @@ from typing import Any
 from tfgan_stab.evaluation.extractors import Extractor
 from tfgan_stab.evaluation.frechet import frechet_distance_from_moments
 from tfgan_stab.evaluation.gathering import KeptMoments
+from tfgan_stab.evaluation.measures import INFERENCE, Number
 from tfgan_stab.evaluation.results import ScoreResult
-from tfgan_stab.evaluation.score import INFERENCE, Number, Score
+from tfgan_stab.evaluation.score import Score
 from tfgan_stab.evaluation.statistics import Moments
-
-SINGULAR = "singular-covariance"
 
 
 class FID(Score):
@@ -80,11 +79,16 @@ class FID(Score):
 
     def flaws(self, real: int | None, fake: int) -> list[str]:
         """Says if there are too few images for a covariance."""
-        return [SINGULAR] if min(real or fake, fake) <= self._size else []
+        return singular(real, fake, self._size)
 
     @property
     def _size(self) -> int:
         return int(self._known_reals.reference.mean.size)
+
+
+def singular(real: int | None, fake: int, size: int) -> list[str]:
+    """Returns what protocols say where either covariance must be singular."""
+    return ["singular-covariance"] if min(real or fake, fake) <= size else []
 
 
 def frechet_number(name: str, real: Moments, fake: Moments) -> Number:

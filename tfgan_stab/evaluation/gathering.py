@@ -4,7 +4,7 @@ Several scores look at one batch; its features are extracted once for all of the
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -38,9 +38,7 @@ class Batch:
         key = identity(extractor)
         if key not in self._known:
             ask = self._outputs
-            self._known[key] = (
-                outputs_of(extractor, self.images) if ask is None else ask(extractor)
-            )
+            self._known[key] = outputs_of(extractor, self.images) if ask is None else ask(extractor)
         return self._known[key]
 
     @functools.cached_property
@@ -87,6 +85,16 @@ def identity(extractor: Extractor) -> Any:
     return getattr(extractor, "identity", id(extractor))
 
 
+def needs_of(scores: Iterable[Any]) -> list[Need]:
+    """Returns what several scores will ask of every batch, each thing once."""
+    wanted = {
+        (identity(score.extractor), score.quantize): Need(score.extractor, score.quantize)
+        for score in scores
+        if score.extractor is not None
+    }
+    return list(wanted.values())
+
+
 class Gatherer(Protocol):
     """Keeps what a score needs of one side, real or generated."""
 
@@ -97,11 +105,6 @@ class Gatherer(Protocol):
     @property
     def gathered(self) -> Any:
         """What was kept of all that has come."""
-        ...
-
-    @staticmethod
-    def combined(first: Any, second: Any) -> Any:
-        """Returns what would have been kept had both come to one gatherer."""
         ...
 
 
@@ -125,11 +128,6 @@ class KeptMoments:
         """The moments of all features."""
         return self._running.moments
 
-    @staticmethod
-    def combined(first: Moments, second: Moments) -> Moments:
-        """Returns the moments of both."""
-        return first + second
-
 
 class KeptArrays:
     """Keeps an array of each batch, one after the other.
@@ -152,8 +150,3 @@ class KeptArrays:
         if len(self._kept) > 1:
             self._kept = [np.concatenate(self._kept)]
         return self._kept[0]
-
-    @staticmethod
-    def combined(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        """Returns one after the other."""
-        return np.concatenate([first, second])

@@ -61,14 +61,14 @@ class ImageSource:
     @functools.cached_property
     def labels(self) -> np.ndarray:
         """All labels, int `[samples]`, in the order of the images."""
-        pieces = [labels for _, labels in self._batches(None)]
+        pieces = [labels for _, labels in self._batches(None) if labels is not None]
         return np.concatenate(pieces) if pieces else np.zeros([0], np.int32)
 
     @functools.cached_property
     def count(self) -> int:
         """How many images there are; goes through them where nothing else tells."""
         if isinstance(self.images, Batches):
-            return int(self.images.num_examples)
+            return self.images.num_examples or 0
         if isinstance(self.images, tf.data.Dataset) or hasattr(self.images, "examples"):
             return sum(len(images) for images, _ in self._batches(None))
         return len(self.images[0] if _is_pair(self.images) else self.images)
@@ -117,7 +117,7 @@ class ImageSource:
             images, labels = self.images if _is_pair(self.images) else (self.images, None)
             for start in range(0, len(images), BATCH_SIZE):
                 rows = slice(start, start + BATCH_SIZE)
-                kept = np.asarray(labels[rows]) if self.labelled else None
+                kept = None if labels is None else np.asarray(labels[rows])
                 yield np.asarray(images[rows]), kept
 
 
@@ -142,7 +142,7 @@ def _check_labelled(images: Any) -> None:
 
 def _one_epoch(data: Batches) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yields each example once with its label: an epoch of the stream shows all of them once."""
-    left = int(data.num_examples)
+    left = data.num_examples or 0
     for images, labels in data.starting_at(0):
         yield np.asarray(images)[:left], np.asarray(labels)[:left]
         left -= len(images)

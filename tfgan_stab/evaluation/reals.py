@@ -1,16 +1,37 @@
 """The real side of a score: gathered once, in parts, for scores and for their floor."""
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
-from tfgan_stab.evaluation.gathering import Batch, Gatherer, Need
+from tfgan_stab.evaluation.gathering import Batch, Gatherer, needs_of
 from tfgan_stab.evaluation.image_source import ImageSource
 from tfgan_stab.evaluation.spreading import progress, spread
 
 _LEAST = 4  # So that either part has a covariance.
+
+
+class Keeper(Protocol):
+    """What the real side asks of its score; see `Score`."""
+
+    extractor: Any
+    samples: int
+    seed: int
+    quantize: bool
+
+    def gatherer(self) -> Gatherer:
+        """Returns an empty keeper of generated images, or of what stands for them."""
+        ...
+
+    def real_gatherer(self) -> Gatherer:
+        """Returns an empty keeper of real images."""
+        ...
+
+    def combined(self, rest: Any, held: Any) -> Any:
+        """Returns what a `real_gatherer` would have kept of both."""
+        ...
 
 
 class Reals:
@@ -21,31 +42,22 @@ class Reals:
 
     Args:
         source: The images.
-        samples: How many generated images the score takes, an integer >= 1.
-        gatherer: Makes what keeps them.
+        keeper: What is kept of them, and how many are held out: the score.
         limit: How many real images the score takes, an integer >= 1; `None` for all there are.
-        seed: Draws the held-out ones.
         label: The class whose images count; `None` for all.
-        quantize: Whether images are rounded to the levels of a picture file.
     """
 
     def __init__(
         self,
         source: ImageSource,
-        samples: int,
-        gatherer: Callable[[], Gatherer],
+        keeper: Keeper,
         limit: int | None = None,
-        seed: int = 0,
         label: int | None = None,
-        quantize: bool = False,
     ) -> None:
         self.source = source
-        self._samples = samples
-        self._gatherer = gatherer
+        self.keeper = keeper
         self._limit = limit
-        self._seed = seed
         self._label = label
-        self.quantize = quantize
         self._parts: tuple[Any, Any] | None = None
 
     @property
@@ -56,7 +68,11 @@ class Reals:
     @property
     def pass_limit(self) -> int | None:
         """How many images a pass must see of an endless set."""
-        return self._samples + (self._limit or self._samples) if self.source.is_endless else None
+        return (
+            self.keeper.samples + (self._limit or self.keeper.samples)
+            if self.source.is_endless
+            else None
+        )
 
     @functools.cached_property
     def rows(self) -> tuple[np.ndarray, np.ndarray]:
@@ -75,8 +91,8 @@ class Reals:
                 f"A score needs at least {_LEAST} real images{of_class}. Received: {len(those)}."
             )
         # RandomState's stream is frozen, Generator's may change with NumPy's version.
-        shuffled = those[np.random.RandomState(self._seed).permutation(len(those))]
-        held, rest = np.split(shuffled, [min(self._samples, len(those) // 2)])
+        shuffled = those[np.random.RandomState(self.keeper.seed).permutation(len(those))]
+        held, rest = np.split(shuffled, [min(self.keeper.samples, len(those) // 2)])
         return np.sort(held), np.sort(rest[: self._limit])
 
     @property
@@ -92,7 +108,7 @@ class Reals:
     @functools.cached_property
     def reference(self) -> Any:
         """What is kept of all images that a score compares with."""
-        return self.rest if self._rest_is_enough else self._gatherer().combined(*self._known_parts)
+        return self.rest if self._rest_is_enough else self.keeper.combined(self.rest, self.held)
 
     @property
     def count(self) -> int:
@@ -118,7 +134,8 @@ class Reals:
 
     def start(self) -> list[tuple[np.ndarray, Gatherer]]:
         """Returns both parts' rows with an empty gatherer for each."""
-        return [(rows, self._gatherer()) for rows in self.rows]
+        held, rest = self.rows
+        return [(held, self.keeper.gatherer()), (rest, self.keeper.real_gatherer())]
 
     def settle(self, parts: Sequence[tuple[np.ndarray, Gatherer]]) -> None:
         """Notes what the gatherers have kept."""
@@ -128,7 +145,6 @@ class Reals:
 
 def gather(
     sides: Sequence[Reals],
-    needs: Sequence[Need] = (),
     devices: Sequence[str] = (),
     show: bool = False,
 ) -> None:
@@ -136,8 +152,8 @@ def gather(
 
     Args:
         sides: The real sides; those that are known already cost nothing.
-        needs: What will be asked of the images; extracted on all devices at once.
-        devices: Names of devices; `()` for where TensorFlow puts it.
+        devices: Names of the devices that extract features, all at once; `()` for where
+            TensorFlow puts it.
         show: Whether to show a progress bar, if it takes over 2 seconds.
     """
     waiting = [side for side in sides if not side.is_known]
@@ -148,14 +164,13 @@ def gather(
             for side in waiting
             if side.source.identity == first.source.identity and side.pass_limit == first.pass_limit
         ]
-        _one_pass(together, needs, devices, show)
+        _one_pass(together, devices, show)
         waiting = [side for side in waiting if not side.is_known]
 
 
-def _one_pass(
-    sides: Sequence[Reals], needs: Sequence[Need], devices: Sequence[str], show: bool
-) -> None:
+def _one_pass(sides: Sequence[Reals], devices: Sequence[str], show: bool) -> None:
     source, limit = sides[0].source, sides[0].pass_limit
+    needs = needs_of([side.keeper for side in sides])
     parts = [side.start() for side in sides]
     wanted = np.unique(np.concatenate([rows for part in parts for rows, _ in part]))
     numbers = _Numbers(wanted)
@@ -169,7 +184,7 @@ def _one_pass(
             for rows, gatherer in part:
                 own = np.flatnonzero(np.isin(here, rows, assume_unique=True))
                 if own.size:
-                    gatherer.add((batch.quantized if side.quantize else batch).only(own))
+                    gatherer.add((batch.quantized if side.keeper.quantize else batch).only(own))
     for side, part in zip(sides, parts, strict=True):
         side.source.share(source)
         side.settle(part)

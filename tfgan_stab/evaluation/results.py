@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from typing import Any
 
 
 @functools.total_ordering
@@ -70,3 +71,13 @@ def same_protocol(*results: ScoreResult) -> str:
             f"Received: {' and '.join(protocols) or 'no score'}. Measure them in the same way."
         )
     return protocols[0]
+
+
+def one_or_all(several: list[Any]) -> Any:
+    """Returns the only one of several, or all of them."""
+    return several[0] if len(several) == 1 else several
+
+
+def all_of(one_or_several: Any) -> list[Any]:
+    """Returns a list, whether there was one or several."""
+    return one_or_several if isinstance(one_or_several, list) else [one_or_several]

@@ -4,46 +4,20 @@ A score says what it keeps of each side and what it computes from that. How imag
 that several scores share them, is not its affair.
 """
 
-import dataclasses
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
+from tfgan_stab.data.batches import check_integer
 from tfgan_stab.evaluation.extractors import Extractor, as_extractor
 from tfgan_stab.evaluation.gathering import Batch, Gatherer
 from tfgan_stab.evaluation.image_source import BATCH_SIZE, ImageSource
 from tfgan_stab.evaluation.image_streams import rebatched
+from tfgan_stab.evaluation.measures import INFERENCE, Number, Sample, Sides
 from tfgan_stab.evaluation.reals import Reals, gather
-from tfgan_stab.evaluation.results import ScoreResult
-
-# How a generator runs when it is scored unless the caller says otherwise.
-INFERENCE = "bn=inference"
-
-
-class Number(NamedTuple):
-    """One number of a score; see `ScoreResult`."""
-
-    name: str
-    value: float
-    larger_is_better: bool = False
-    standard_error: float | None = None
-    remark: str = ""
-
-
-@dataclasses.dataclass
-class Sample:
-    """The generated images that a score asks for.
-
-    Attributes:
-        count: How many, an integer >= 1.
-        seed: What the latents are drawn by.
-        label: The class that all of them have; `None` for the classes in turn.
-    """
-
-    count: int
-    seed: int
-    label: int | None = None
+from tfgan_stab.evaluation.results import ScoreResult, one_or_all
 
 
 class Score:
@@ -82,9 +56,9 @@ class Score:
         real_samples: int | None = None,
         quantize: bool = False,
     ) -> None:
-        check_count("samples", samples, self.least)
+        check_integer("samples", samples, at_least=self.least)
         if real_samples is not None:
-            check_count("real_samples", real_samples, self.least)
+            check_integer("real_samples", real_samples, at_least=self.least)
         if not isinstance(quantize, bool):
             raise TypeError(f"`quantize` must be True or False. Received: {quantize!r}.")
         self.samples = samples
@@ -102,12 +76,25 @@ class Score:
         """Returns an empty keeper of what the score needs of one side."""
         raise TypeError(f"{type(self).__name__} must define `gatherer()`.")
 
+    def real_gatherer(self) -> Gatherer:
+        """Returns an empty keeper of what the score needs of real images."""
+        return self.gatherer()
+
+    def combined(self, rest: Any, held: Any) -> Any:
+        """Returns what a `real_gatherer` would have kept of all real images.
+
+        Args:
+            rest: What a `real_gatherer` has kept: an array `[samples, ...]`, or what can be added.
+            held: What a `gatherer` has kept of the images that are held out.
+        """
+        return np.concatenate([rest, held]) if isinstance(rest, np.ndarray) else rest + held
+
     def numbers(self, real: Any, fake: Any) -> list[Number]:
         """Returns the score's numbers from what was kept of both sides; `real` may be `None`."""
         raise TypeError(f"{type(self).__name__} must define `numbers(real, fake)`.")
 
     @property
-    def names(self) -> list[str]:
+    def number_names(self) -> list[str]:
         """The names of the score's numbers."""
         return [self.name]
 
@@ -126,6 +113,20 @@ class Score:
         return []
 
     # -- What callers ask -------------------------------------------------------------------------
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the numbers, with the class in them where the score is of one class."""
+        return [self._titled(name) for name in self.number_names]
+
+    @property
+    def parts(self) -> "list[Score]":
+        """The scores that this one is made of, each with one sample: itself, unless per class."""
+        return [self]
+
+    def collected(self, results: list[list[ScoreResult]]) -> list[ScoreResult]:
+        """Returns this score's numbers, from those of its parts."""
+        return [result for several in results for result in several]
 
     @property
     def sample(self) -> Sample:
@@ -170,7 +171,7 @@ class Score:
         """
         reals = self._known_reals
         held, rest = (len(rows) for rows in reals.rows)
-        sides = _Sides(rest, held, f"{held} real", [f"held-out-seed={self.seed}"])
+        sides = Sides(rest, held, f"{held} real", [f"held-out-seed={self.seed}"])
         return one_or_all(self._with_protocols(self.numbers(reals.rest, reals.held), sides))
 
     def protocol(self, note: str = INFERENCE) -> Any:
@@ -180,7 +181,7 @@ class Score:
         seed=0/bn=inference`. A list of lines where the score has several numbers.
         """
         sides = self._sides(note)
-        return one_or_all([self._protocol(name, sides) for name in self.names])
+        return one_or_all([self.protocol_of(name, sides) for name in self.number_names])
 
     # -- How ---------------------------------------------------------------------------------------
 
@@ -194,27 +195,22 @@ class Score:
         return self.reals
 
     def _reals_of(self, source: ImageSource, label: int | None = None) -> Reals:
-        return Reals(
-            source,
-            self.samples,
-            self.gatherer,
-            self._real_samples,
-            self.seed,
-            label,
-            self.quantize,
-        )
+        return Reals(source, self, self._real_samples, label)
 
-    def _sides(self, note: str) -> "_Sides":
+    def _titled(self, name: str) -> str:
+        return name if self.label is None else f"{name}_class_{self.label}"
+
+    def _sides(self, note: str) -> Sides:
         notes = [f"seed={self.seed}", *([note] if note else [])]
         count = None if self.reals is None else self.reals.count
-        return _Sides(count, self.samples, f"{self.samples}", notes)
+        return Sides(count, self.samples, f"{self.samples}", notes)
 
-    def _with_protocols(self, numbers: list[Number], sides: "_Sides") -> list[ScoreResult]:
+    def _with_protocols(self, numbers: list[Number], sides: Sides) -> list[ScoreResult]:
         return [
             ScoreResult(
-                number.name,
+                self._titled(number.name),
                 float(number.value),
-                self._protocol(number.name, sides),
+                self.protocol_of(number.name, sides),
                 number.larger_is_better,
                 number.standard_error,
                 number.remark,
@@ -222,8 +218,14 @@ class Score:
             for number in numbers
         ]
 
-    def _protocol(self, name: str, sides: "_Sides") -> str:
-        parts = [name, *self._extraction(), *self.settings]
+    def protocol_of(self, name: str, sides: Sides) -> str:
+        """Returns how one of the numbers is measured.
+
+        Args:
+            name: Its name, without the class.
+            sides: The images.
+        """
+        parts = [self._titled(name), *self._extraction(), *self.settings]
         if self.label is not None:
             parts.append(f"class={self.label}")
         if self.reals is not None:
@@ -239,30 +241,3 @@ class Score:
             return []
         details = [self.layer, getattr(self.extractor, "preprocessing", "")]
         return [f"{self.extractor.name}@{self.extractor.content_hash}", *filter(None, details)]
-
-
-class _Sides(NamedTuple):
-    """How many images are on each side, and the protocol's words for it."""
-
-    real: int | None
-    fake: int
-    shown: str
-    notes: list[str]
-
-
-def one_or_all(several: list[Any]) -> Any:
-    """Returns the only one of several, or all of them."""
-    return several[0] if len(several) == 1 else several
-
-
-def check_count(name: str, number: int, least: int) -> None:
-    """Refuses what is no integer, or too small.
-
-    Raises:
-        TypeError: If it is no integer.
-        ValueError: If it is too small.
-    """
-    if isinstance(number, bool) or not isinstance(number, int):
-        raise TypeError(f"`{name}` must be an integer. Received: {number!r}.")
-    if number < least:
-        raise ValueError(f"`{name}` must be >= {least}. Received: {number}.")

@@ -1,0 +1,115 @@
+"""What evaluation costs is counted, and bounded by waiting."""
+
+import re
+
+import pytest
+
+import tfgan_stab as tgs
+from tfgan_stab.callbacks.periodic import Event, Measurement
+from tfgan_stab.callbacks.time_share import TimeShare
+
+
+class Watch:
+    """A clock that stands still unless told to go on."""
+
+    def __init__(self):
+        self.time = 100.0
+
+    def __call__(self):
+        return self.time
+
+    def work(self, seconds):
+        return lambda: setattr(self, "time", self.time + seconds)
+
+
+def test_the_share_is_what_was_spent_of_what_has_passed():
+    watch = Watch()
+    share = TimeShare(None, watch)
+    assert share.now == 0.0
+    share.once(watch.work(3.0))
+    share.again(watch.work(1.0))
+    watch.work(12.0)()
+    assert share.now == 4.0 / 16.0 and share.last_cost == 1.0
+    share.begin()
+    watch.work(1.0)()
+    assert share.now == 0.0 and share.has_room
+
+
+def test_without_a_bound_there_is_always_room():
+    watch = Watch()
+    share = TimeShare(None, watch)
+    share.again(watch.work(1000.0))
+    assert share.has_room
+
+
+def test_the_work_waits_until_it_fits():
+    watch = Watch()
+    share = TimeShare(0.1, watch)
+    share.again(watch.work(2.0))
+    for _ in range(35):  # 2 + 2 of 2 + t + 2 seconds is a tenth at t = 36.
+        watch.work(1.0)()
+        assert not share.has_room
+    watch.work(1.0)()
+    assert share.has_room
+    share.again(watch.work(2.0))
+    assert share.now == pytest.approx(0.1) and not share.has_room
+
+
+def test_what_is_done_once_counts_but_is_not_expected_again():
+    watch = Watch()
+    share = TimeShare(0.5, watch)
+    share.once(watch.work(10.0))
+    share.again(watch.work(1.0))
+    watch.work(11.0)()  # 11 + 1 of 22 + 1 would be more than half.
+    assert not share.has_room
+    watch.work(1.0)()
+    assert share.has_room
+
+
+@pytest.mark.parametrize("wrong", [0, 1.5, -0.1, True, "0.1", float("nan")])
+def test_a_share_out_of_range_is_refused(tiny, wrong):
+    message = re.escape(
+        f"`max_share` must be a part of the wall time in (0, 1], or None. Received: {wrong!r}"
+    )
+    with pytest.raises(ValueError, match=message):
+        tgs.callbacks.Evaluate(tiny.MeanScore(), max_share=wrong)
+
+
+def run_with(tiny, gan, monkeypatch, seconds_per_score, **settings):
+    """Trains 40 rounds of a second each; returns rounds that were scored, events and shares."""
+    watch, heard, shares = Watch(), [], []
+    evaluate = tgs.callbacks.Evaluate(tiny.MeanScore(), every=1, weights="live", **settings)
+    monkeypatch.setattr(evaluate.share, "_now", watch)
+    measure = evaluate.measure
+
+    def slow():
+        watch.work(seconds_per_score)()
+        return measure()
+
+    monkeypatch.setattr(evaluate, "measure", slow)
+    gan.listeners.append(heard.append)
+    pause = tiny.Trace(lambda hook: watch.work(1.0)(), "on_train_batch_begin")
+    history = gan.fit(
+        tiny.images(), epochs=2, steps_per_epoch=20, callbacks=[pause, evaluate], verbose=0
+    )
+    shares = history.history["evaluation_share"]
+    return (
+        [m.round for m in heard if isinstance(m, Measurement)],
+        [e for e in heard if isinstance(e, Event)],
+        shares,
+    )
+
+
+def test_the_interval_is_stretched_and_said_so_once(tiny, image_gan, monkeypatch):
+    rounds, events, shares = run_with(tiny, image_gan, monkeypatch, 0.5, max_share=0.1)
+    # Due when 0.5 (n + 1) <= 0.1 (rounds + 0.5 (n + 1)): every 4.5 rounds.
+    assert rounds == [1, 9, 14, 18, 23, 27, 32, 36]
+    assert all(share <= 0.1 + 1e-9 for share in shares)
+    assert [event.kind for event in events] == ["evaluation_postponed"]
+    assert "waits, to stay below max_share=0.1" in events[0].text
+
+
+def test_without_a_bound_every_round_is_scored_and_the_share_reported(tiny, image_gan, monkeypatch):
+    rounds, events, shares = run_with(tiny, image_gan, monkeypatch, 0.5)
+    assert rounds == list(range(1, 41)) and not events
+    assert shares == pytest.approx([1 / 3, 1 / 3])

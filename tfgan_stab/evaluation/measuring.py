@@ -1,0 +1,96 @@
+"""Several scores of one generator: images are drawn once, and features extracted once.
+
+Scores that draw by the same seed see the same images; a score that takes fewer takes the first.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfgan_stab.evaluation.gathering import Batch, Gatherer, needs_of
+from tfgan_stab.evaluation.image_source import BATCH_SIZE
+from tfgan_stab.evaluation.image_streams import rebatched
+from tfgan_stab.evaluation.measures import INFERENCE, Sample
+from tfgan_stab.evaluation.reals import gather
+from tfgan_stab.evaluation.results import ScoreResult
+from tfgan_stab.evaluation.score import Score
+from tfgan_stab.evaluation.spreading import progress, spread
+
+Draw = Callable[[Sample], Iterator[np.ndarray]]
+"""Gives batches of the generated images that a score asks for; the same each time."""
+
+
+def measure(
+    scores: Sequence[Any],
+    draw: Draw,
+    note: str = INFERENCE,
+    devices: Sequence[str] = (),
+    show: bool = False,
+) -> list[ScoreResult]:
+    """Returns all numbers of several scores, in their order.
+
+    Args:
+        scores: Scores, such as `tgs.FID(...)`.
+        draw: Called with a `Sample`; returns batches of images.
+        note: What the caller knows of how images are made, for the protocols.
+        devices: Names of the devices that extract features, all at once.
+        show: Whether to show progress bars where something takes over 2 seconds.
+
+    Raises:
+        ValueError: If there are too few images, real or generated, or they are not such.
+
+    Example:
+        >>> import tfgan_stab as tgs
+        >>> real = np.random.RandomState(0).uniform(-1, 1, [300, 8, 8, 1]).astype("float32")
+        >>> fid = tgs.FID("digits", real, samples=200)
+        >>> [result.name for result in measure([fid], lambda sample: [real[: sample.count]])]
+        ['fid']
+    """
+    parts = [part for score in scores for part in score.parts]
+    gather([part.reals for part in parts if part.reals is not None], devices, show)
+    gathered: dict[int, Any] = {}
+    for sample in _samples(parts):
+        same = [part for part in parts if _key(part.sample) == _key(sample)]
+        gathered.update(_gathered(same, draw(sample), sample.count, devices, show))
+    results: list[ScoreResult] = []
+    for score in scores:
+        results += score.collected(
+            [part.results(gathered.pop(id(part)), note) for part in score.parts]
+        )
+    return results
+
+
+def _samples(parts: Sequence[Score]) -> list[Sample]:
+    """Returns the samples to draw, one for all scores that take their images from it."""
+    largest: dict[tuple[int, int | None], Sample] = {}
+    for part in parts:
+        before = largest.setdefault(_key(part.sample), part.sample)
+        largest[_key(before)] = max(before, part.sample, key=lambda sample: sample.count)
+    return list(largest.values())
+
+
+def _key(sample: Sample) -> tuple[int, int | None]:
+    return sample.seed, sample.label
+
+
+def _gathered(
+    parts: Sequence[Score],
+    images: Iterator[np.ndarray],
+    count: int,
+    devices: Sequence[str],
+    show: bool,
+) -> dict[int, Any]:
+    """Returns what each score has kept of the first images that it takes."""
+    gatherers: list[tuple[Score, Gatherer]] = [(part, part.gatherer()) for part in parts]
+    batches = (Batch(batch) for batch in rebatched(images, BATCH_SIZE, count))
+    extracted = spread(batches, needs_of(parts), devices)
+    given = 0
+    for batch in progress(extracted, count, "generated images", show):
+        for part, gatherer in gatherers:
+            rows = slice(0, max(0, part.samples - given))
+            if rows.stop:
+                shown = batch.quantized if part.quantize else batch
+                gatherer.add(shown if rows.stop >= len(batch) else shown.only(rows))
+        given += len(batch)
+    return {id(part): gatherer.gathered for part, gatherer in gatherers}

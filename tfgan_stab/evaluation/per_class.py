@@ -1,0 +1,110 @@
+"""A score for each class of a class-conditional generator, and their mean."""
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from tfgan_stab.evaluation.image_source import ImageSource
+from tfgan_stab.evaluation.measures import INFERENCE
+from tfgan_stab.evaluation.reals import gather
+from tfgan_stab.evaluation.results import ScoreResult, all_of
+from tfgan_stab.evaluation.score import Score
+
+_MEAN = "{}_class_mean"
+
+
+class PerClass:
+    """Another score, of each class alone: images of a class against real images of that class.
+
+    A generator may be good on the whole and miss a class, or take one for another. Each class draws
+    `samples` images of its own. Its numbers are called "fid_class_3", say, and their mean
+    "fid_class_mean": for FID, the intra-FID.
+
+    Args:
+        score: The score, such as `tgs.FID(...)`. Its real images must come with labels: a data set
+            of `tgs.data` loaded with `labels=True`, a `tf.data.Dataset` of pairs, or a pair of
+            arrays.
+        classes: Which classes, integers >= 0; all that the labels hold unless given.
+
+    Raises:
+        TypeError: If `score` is no score.
+        ValueError: If its real images have no labels, or not 4 of a class.
+
+    Example:
+        >>> import tfgan_stab as tgs
+        >>> real = np.random.RandomState(0).uniform(-1, 1, [300, 8, 8, 1]).astype("float32")
+        >>> fid = tgs.FID("digits", (real, np.arange(300) % 3), samples=100)
+        >>> tgs.PerClass(fid).names
+        ['fid_class_0', 'fid_class_1', 'fid_class_2', 'fid_class_mean']
+
+    Reference:
+        Miyato and Koyama, "cGANs with Projection Discriminator", 2018, section 4.2: the intra-FID
+        (from memory). Departures: any score.
+    """
+
+    def __init__(self, score: Score, classes: Any = None) -> None:
+        if not isinstance(score, Score) or score.reals is None:
+            raise TypeError(
+                "`score` must be a score with real images, such as tgs.FID('digits', data). "
+                f"Received: {score!r}."
+            )
+        self.name = f"{score.name}_per_class"
+        self.samples, self.seed = score.samples, score.seed
+        self.larger_is_better = score.larger_is_better
+        source = ImageSource(score.reals.source.images, labelled=True)
+        labels = np.unique(source.labels) if classes is None else classes
+        self.parts = [_of_class(score, source, int(label)) for label in labels]
+        if not self.parts:
+            raise ValueError(f"`classes` must name a class. Received: {classes!r}. Leave it out.")
+        self._score = score
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all numbers."""
+        means = [_MEAN.format(name) for name in self._score.names]
+        return [*(name for part in self.parts for name in part.names), *means]
+
+    def collected(self, results: list[list[ScoreResult]]) -> list[ScoreResult]:
+        """Returns the numbers of all classes, followed by their means."""
+        columns = zip(self._score.names, zip(*results, strict=True), strict=True)
+        means = [self._mean(_MEAN.format(name), column) for name, column in columns]
+        return [*(result for several in results for result in several), *means]
+
+    def floor(self) -> list[ScoreResult]:
+        """Returns each class's score of real images against other real images, and the means."""
+        gather([part.reals for part in self.parts if part.reals is not None])
+        return self.collected([all_of(part.floor()) for part in self.parts])
+
+    def protocol(self, note: str = INFERENCE) -> list[str]:
+        """Returns how the numbers of each class are measured."""
+        return [line for part in self.parts for line in all_of(part.protocol(note))]
+
+    def _mean(self, name: str, column: tuple[ScoreResult, ...]) -> ScoreResult:
+        """Returns the mean of a number over classes."""
+        labels = ",".join(str(part.label) for part in self.parts)
+        pieces = [
+            f"classes={labels}" if piece.startswith("class=") else piece
+            for piece in column[0].protocol.split("/")[1:]
+        ]
+        pieces = [
+            f"real={self._count(column)} {piece.split(' ', 1)[1]}"
+            if piece.startswith("real=")
+            else piece
+            for piece in pieces
+        ]
+        mean = float(np.mean([result.value for result in column]))
+        return ScoreResult(name, mean, "/".join([name, *pieces]), column[0].larger_is_better)
+
+    def _count(self, column: tuple[ScoreResult, ...]) -> int:
+        """Returns how many real images all classes have been held against."""
+        protocols = "/".join(result.protocol for result in column).split("/")
+        return sum(int(p[5:].split()[0]) for p in protocols if p.startswith("real="))
+
+
+def _of_class(score: Score, source: ImageSource, label: int) -> Score:
+    """Returns a score for one class; all of them go through the real images together."""
+    part = copy.copy(score)
+    part.label = label
+    part.reals = part._reals_of(source, label)
+    return part
