@@ -99,7 +99,7 @@ def test_any_number_of_channels_tells_coarse_from_fine(channels):
     floor = sliced_wasserstein_of_images(real, fine)
     coarse = fine[:, :4, :4].repeat(8, axis=1).repeat(8, axis=2)
     found = sliced_wasserstein_of_images(real, coarse)
-    assert found.distances[0] > 2 * floor.distances[0] > 0
+    assert found.distances[0] > 1.5 * floor.distances[0] > 0
 
 
 @pytest.mark.parametrize("height, width", [(33, 47), (8, 8), (28, 28), (7, 100)])
