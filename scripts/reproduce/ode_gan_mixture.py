@@ -21,6 +21,7 @@ import numpy as np
 from absl import app, flags
 
 import tfgan_stab as tgs
+from tfgan_stab.evaluation.mixtures import mixture_quality
 
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
@@ -33,6 +34,7 @@ ROUNDS = flags.DEFINE_integer("rounds", 30_000, "Rounds of each run.", lower_bou
 STEP_SIZE = flags.DEFINE_float("step_size", 0.1, "Both players' learning rate.")
 
 SAMPLES = 10_000
+STD = 0.02
 NEAR = 0.25  # Closer than this to a center counts as its mode: half way to the next is 0.5.
 SHARE = 0.005  # A mode with at least this share of the samples is covered.
 ROUNDS_PER_CALL = 100
@@ -51,7 +53,7 @@ def train(solver, weight, seed):
     """Returns a trained GAN and the mixture's centers."""
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
-    data = tgs.data.mixture(batch_size=512, seed=seed, modes=16, std=0.02, stratified=True)
+    data = tgs.data.mixture(batch_size=512, seed=seed, modes=16, std=STD, stratified=True)
     gan = tgs.GAN(
         tgs.networks.mlp_generator(latents=32, width=25, initializer=initializer()),
         tgs.networks.mlp_discriminator(width=25, initializer=initializer()),
@@ -79,13 +81,11 @@ def train(solver, weight, seed):
 
 def measured(samples, centers):
     """Returns how many modes are covered, and how many samples lie near any."""
-    distances = np.linalg.norm(samples[:, None] - centers[None], axis=-1)
-    nearest = np.where(distances.min(axis=1) < NEAR, distances.argmin(axis=1), -1)
-    shares = np.bincount(nearest[nearest >= 0], minlength=len(centers)) / len(samples)
+    found = mixture_quality(samples, centers, STD, reach=NEAR / STD, least_share=SHARE)
     return {
-        "modes": int((shares >= SHARE).sum()),
-        "near": float(shares.sum()),
-        "within_3_std": float((distances.min(axis=1) < 0.06).mean()),
+        "modes": found.modes,
+        "near": found.high_quality,
+        "within_3_std": mixture_quality(samples, centers, STD, reach=3).high_quality,
     }
 
 

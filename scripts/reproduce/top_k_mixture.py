@@ -28,6 +28,7 @@ import numpy as np
 from absl import app, flags
 
 import tfgan_stab as tgs
+from tfgan_stab.evaluation.mixtures import mixture_quality
 
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
@@ -50,7 +51,7 @@ EVALUATIONS = flags.DEFINE_integer(
 BATCH = 256
 STD = 0.05
 SAMPLES = 10_000
-NEAR = 4 * STD
+REACH = 4  # Standard deviations.
 ROUNDS_PER_CALL = 100
 
 
@@ -119,10 +120,8 @@ class Measuring(keras.callbacks.Callback):
 
 def measured(samples, centers):
     """Returns the parts of samples that are near a mode, and of modes that have some near them."""
-    distances = np.linalg.norm(samples[:, None] - centers[None], axis=-1)
-    near = distances.min(axis=1) <= NEAR  # False for what is no number.
-    recovered = np.unique(distances.argmin(axis=1)[near])
-    return {"high_quality": float(near.mean()), "modes": len(recovered) / len(centers)}
+    found = mixture_quality(samples, centers, STD, reach=REACH)
+    return {"high_quality": found.high_quality, "modes": found.modes / len(centers)}
 
 
 def draw(samples, centers, title, path):

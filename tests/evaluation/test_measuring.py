@@ -1,4 +1,4 @@
-"""Several scores share images, features and passes over the reals, and each gives its own number."""
+"""Several scores share images, features and passes over the reals; each gives its own number."""
 
 import numpy as np
 import pytest

@@ -1,31 +1,117 @@
-"""Arrays of features as every statistic takes them, or what is wrong with them."""
+"""What every metric asks of features before it computes: real, finite, `[samples, features]`."""
+
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+_ROWS = 4096  # Checked at a time, so that a check costs no copy of everything.
 
-def checked_features(features: ArrayLike) -> np.ndarray:
-    """Returns features as an array, of the type they came in.
+
+def checked_features(features: ArrayLike, name: str = "Features") -> np.ndarray:
+    """Returns features as float64, or says what is wrong with them.
 
     Args:
         features: Finite real numbers `[samples, features]`, neither of them 0.
+        name: What messages call them.
 
     Raises:
-        TypeError: If the values are not real numbers.
         ValueError: If the shape is another, or a value is not finite.
+        TypeError: If the values are not real numbers.
+
+    Example:
+        >>> checked_features([[1, 2]]).dtype.name
+        'float64'
+    """
+    return checked_array(features, name).astype(np.float64, copy=False)
+
+
+def checked_pair(real: ArrayLike, fake: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Returns real and fake features of one extractor, each in the precision it came in.
+
+    Nothing is converted: metrics take float64 of a block at a time, so that large float32 features
+    are never held twice.
+
+    Args:
+        real: Finite real numbers `[samples, features]`.
+        fake: The same number of features; samples may differ.
+
+    Raises:
+        ValueError: If a shape is wrong, a value is not finite, or the numbers of features differ.
+        TypeError: If values are not real numbers.
+
+    Example:
+        >>> real, fake = checked_pair([[1.0, 2.0]], [[3.0, 4.0], [5.0, 6.0]])
+        >>> len(real), len(fake)
+        (1, 2)
+    """
+    real, fake = checked_array(real, "Real features"), checked_array(fake, "Fake features")
+    if real.shape[1] != fake.shape[1]:
+        raise ValueError(
+            "Real and fake features must come from the same extractor. "
+            f"Received: {real.shape[1]} and {fake.shape[1]} features per sample."
+        )
+    return real, fake
+
+
+def checked_array(features: ArrayLike, name: str = "Features") -> np.ndarray:
+    """Returns features in the precision they came in, or says what is wrong with them.
+
+    Raises:
+        ValueError: If the shape is not `[samples, features]`, or a value is not finite.
+        TypeError: If the values are not real numbers.
     """
     array = np.asarray(features)
     if array.dtype.kind not in "fiu" and array.dtype.name != "bfloat16":
-        raise TypeError(f"Features must be real numbers. Received: dtype {array.dtype}.")
+        raise TypeError(
+            f"{name} must be real numbers. Received: dtype {array.dtype}. Convert them to float32."
+        )
     if array.ndim != 2 or 0 in array.shape:
         raise ValueError(
-            "Features must have shape [samples, features], neither of them 0. "
+            f"{name} must have shape [samples, features], neither of them 0. "
             f"Received: shape {list(array.shape)}. Flatten or pool other axes first."
         )
-    bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
+    bad = _rows_not_finite(array)
     if bad.size:
         raise ValueError(
-            f"Features must be finite. Received: NaN or infinity in {bad.size} of {len(array)} "
+            f"{name} must be finite. Received: NaN or infinity in {bad.size} of {len(array)} "
             f"samples, the first at index {bad[0]}. Look for NaN weights in the generator."
         )
     return array
+
+
+def blocks(samples: int, size: int) -> Iterator[slice]:
+    """Yields slices that cover `samples` rows in order, `size` rows each, the last maybe fewer.
+
+    Example:
+        >>> list(blocks(5, 3))
+        [slice(0, 3, None), slice(3, 5, None)]
+    """
+    for start in range(0, samples, size):
+        yield slice(start, min(start + size, samples))
+
+
+def checked_count(name: str, number: int, least: int = 1) -> int:
+    """Returns an integer setting that is at least `least`.
+
+    Raises:
+        TypeError: If it is no integer.
+        ValueError: If it is less.
+    """
+    if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
+        raise TypeError(f"`{name}` must be an integer >= {least}. Received: {number!r}.")
+    if number < least:
+        raise ValueError(f"`{name}` must be an integer >= {least}. Received: {number}.")
+    return int(number)
+
+
+def _rows_not_finite(array: np.ndarray) -> np.ndarray:
+    """Returns the indices of rows that float64 cannot hold as finite numbers."""
+    if array.dtype.kind in "iu":
+        return np.empty(0, np.intp)
+    with np.errstate(over="ignore"):  # Of long doubles; the infinity they become is what is asked.
+        finite = [
+            np.isfinite(array[rows].astype(np.float64)).all(axis=1)
+            for rows in blocks(len(array), _ROWS)
+        ]
+    return np.flatnonzero(~np.concatenate(finite))

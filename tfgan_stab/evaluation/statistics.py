@@ -10,7 +10,7 @@ import functools
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tfgan_stab.evaluation.feature_arrays import checked_features
+from tfgan_stab.evaluation.feature_arrays import checked_array
 
 # Rows per product of matrices: enough for full speed, 16 MB at 2,048 features.
 _BLOCK = 1024
@@ -136,7 +136,7 @@ class RunningMoments:
             ValueError: If the shape is another, or a value is not finite.
             TypeError: If the values are not real numbers.
         """
-        features = checked_features(features)
+        features = checked_array(features)
         size = features.shape[1]
         if self._block is None:
             self._block = np.empty([_BLOCK, size])
