@@ -42,6 +42,13 @@ _HOMES: dict[str, str] = {
     "UniformAverage": "tfgan_stab.averaging.uniform",
     "FID": "tfgan_stab.evaluation.fid",
     "FIDAtSizes": "tfgan_stab.evaluation.fid_at_sizes",
+    "KID": "tfgan_stab.evaluation.feature_scores",
+    "PrecisionRecall": "tfgan_stab.evaluation.feature_scores",
+    "InceptionScore": "tfgan_stab.evaluation.feature_scores",
+    "SlicedWasserstein": "tfgan_stab.evaluation.image_scores",
+    "MSSSIM": "tfgan_stab.evaluation.image_scores",
+    "ModeCoverage": "tfgan_stab.evaluation.mixture_score",
+    "NgramJSD": "tfgan_stab.evaluation.text_score",
     "PerClass": "tfgan_stab.evaluation.per_class",
 }
 _SUBPACKAGES = ("callbacks", "cli", "data", "evaluation", "game", "games", "networks", "updates")

@@ -68,6 +68,7 @@ def test_scores_together_give_what_each_gives_alone():
         ]
 
     together = measure(scores(Seen()), Generator())
+    together = [result for (result,) in together]
     assert together == [alone(score) for score in scores(Seen())]
     assert len({result.value for result in together}) == 4
 
@@ -97,7 +98,7 @@ def test_only_the_real_images_that_are_asked_for_are_extracted():
 def test_quantized_and_other_images_are_extracted_once_each():
     seen, real = Seen(), noise(300)
     scores = [FID(seen, real, samples=80, quantize=q) for q in (True, False, True)]
-    results = measure(scores, Generator())
+    results = [result for (result,) in measure(scores, Generator())]
     assert seen.count == 2 * (300 + 80)
     assert results[0] == results[2] and results[0].value != results[1].value
 
@@ -105,7 +106,7 @@ def test_quantized_and_other_images_are_extracted_once_each():
 def test_a_score_per_class_is_that_of_each_class_alone():
     real, labels = noise(300), np.arange(300) % 3
     draw = Generator()
-    results = measure([PerClass(FID(flat, (real, labels), samples=40))], draw)
+    [results] = measure([PerClass(FID(flat, (real, labels), samples=40))], draw)
     names = ["fid_class_0", "fid_class_1", "fid_class_2", "fid_class_mean"]
     assert [result.name for result in results] == names
     assert draw.asked == [(40, 0, 0), (40, 0, 1), (40, 0, 2)]

@@ -127,7 +127,7 @@ class Evaluate(Periodic):
 
     def _go_through_reals(self) -> None:
         parts = [part for score in self._ours for part in score.parts]
-        reals = [part.reals for part in parts if part.reals is not None]
+        reals = [part.compared_with for part in parts if part.compared_with is not None]
         gather(reals, self._devices, self._shows_progress)
 
     def _measure(self) -> None:
@@ -156,10 +156,7 @@ class Evaluate(Periodic):
             )
 
         own = iter(measure(self._ours, draw, devices=devices, show=self._shows_progress))
-        return [
-            [next(own) for _ in score.names] if _shares(score) else self._alone(score, draw)
-            for score in self.scores
-        ]
+        return [next(own) if _shares(score) else self._alone(score, draw) for score in self.scores]
 
     def _alone(self, score: Any, draw: Any) -> list[ScoreResult]:
         """Returns the results of a score that is a mere function of images."""

@@ -27,8 +27,8 @@ def measure(
     note: str = INFERENCE,
     devices: Sequence[str] = (),
     show: bool = False,
-) -> list[ScoreResult]:
-    """Returns all numbers of several scores, in their order.
+) -> list[list[ScoreResult]]:
+    """Returns the numbers of each of several scores, in their order.
 
     Args:
         scores: Scores, such as `tgs.FID(...)`.
@@ -44,21 +44,20 @@ def measure(
         >>> import tfgan_stab as tgs
         >>> real = np.random.RandomState(0).uniform(-1, 1, [300, 8, 8, 1]).astype("float32")
         >>> fid = tgs.FID("digits", real, samples=200)
-        >>> [result.name for result in measure([fid], lambda sample: [real[: sample.count]])]
-        ['fid']
+        >>> [[result]] = measure([fid], lambda sample: [real[: sample.count]])
+        >>> result.name
+        'fid'
     """
     parts = [part for score in scores for part in score.parts]
-    gather([part.reals for part in parts if part.reals is not None], devices, show)
+    gather([part.compared_with for part in parts if part.compared_with is not None], devices, show)
     gathered: dict[int, Any] = {}
     for sample in _samples(parts):
         same = [part for part in parts if _key(part.sample) == _key(sample)]
         gathered.update(_gathered(same, draw(sample), sample.count, devices, show))
-    results: list[ScoreResult] = []
-    for score in scores:
-        results += score.collected(
-            [part.results(gathered.pop(id(part)), note) for part in score.parts]
-        )
-    return results
+    return [
+        score.collected([part.results(gathered.pop(id(part)), note) for part in score.parts])
+        for score in scores
+    ]
 
 
 def _samples(parts: Sequence[Score]) -> list[Sample]:

@@ -67,8 +67,7 @@ class PerClass:
 
     def collected(self, results: list[list[ScoreResult]]) -> list[ScoreResult]:
         """Returns the numbers of all classes, followed by their means."""
-        columns = zip(self._score.names, zip(*results, strict=True), strict=True)
-        means = [self._mean(_MEAN.format(name), column) for name, column in columns]
+        means = [self._mean(column) for column in zip(*results, strict=True)]
         return [*(result for several in results for result in several), *means]
 
     def floor(self) -> list[ScoreResult]:
@@ -80,8 +79,9 @@ class PerClass:
         """Returns how the numbers of each class are measured."""
         return [line for part in self.parts for line in all_of(part.protocol(note))]
 
-    def _mean(self, name: str, column: tuple[ScoreResult, ...]) -> ScoreResult:
+    def _mean(self, column: tuple[ScoreResult, ...]) -> ScoreResult:
         """Returns the mean of a number over classes."""
+        name = _MEAN.format(column[0].name.removesuffix(f"_class_{self.parts[0].label}"))
         labels = ",".join(str(part.label) for part in self.parts)
         pieces = [
             f"classes={labels}" if piece.startswith("class=") else piece

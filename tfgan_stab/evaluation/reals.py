@@ -43,7 +43,8 @@ class Reals:
     Args:
         source: The images.
         keeper: What is kept of them, and how many are held out: the score.
-        limit: How many real images the score takes, an integer >= 1; `None` for all there are.
+        limit: How many real images the score takes, an integer >= 0; `None` for all there are. With
+            0 all may stand for generated ones.
         label: The class whose images count; `None` for all.
     """
 
@@ -68,11 +69,7 @@ class Reals:
     @property
     def pass_limit(self) -> int | None:
         """How many images a pass must see of an endless set."""
-        return (
-            self.keeper.samples + (self._limit or self.keeper.samples)
-            if self.source.is_endless
-            else None
-        )
+        return self.keeper.samples + self._beside_held if self.source.is_endless else None
 
     @functools.cached_property
     def rows(self) -> tuple[np.ndarray, np.ndarray]:
@@ -92,7 +89,8 @@ class Reals:
             )
         # RandomState's stream is frozen, Generator's may change with NumPy's version.
         shuffled = those[np.random.RandomState(self.keeper.seed).permutation(len(those))]
-        held, rest = np.split(shuffled, [min(self.keeper.samples, len(those) // 2)])
+        most = len(those) if self._limit == 0 else len(those) // 2
+        held, rest = np.split(shuffled, [min(self.keeper.samples, most)])
         return np.sort(held), np.sort(rest[: self._limit])
 
     @property
@@ -123,6 +121,10 @@ class Reals:
         return f"{self.source.name}@{self.source.content_hash}"
 
     @property
+    def _beside_held(self) -> int:
+        return self.keeper.samples if self._limit is None else self._limit
+
+    @property
     def _rest_is_enough(self) -> bool:
         return self._limit is not None and len(self.rows[1]) >= self._limit
 
@@ -139,8 +141,8 @@ class Reals:
 
     def settle(self, parts: Sequence[tuple[np.ndarray, Gatherer]]) -> None:
         """Notes what the gatherers have kept."""
-        (_, held), (_, rest) = parts
-        self._parts = held.gathered, rest.gathered
+        held, rest = (gatherer.gathered if len(rows) else None for rows, gatherer in parts)
+        self._parts = held, rest
 
 
 def gather(

@@ -46,6 +46,8 @@ class Score:
     name = "score"
     larger_is_better = False
     least = 2
+    # Whether generated images are held against real ones; if not, only the floor takes those.
+    compares = True
 
     def __init__(
         self,
@@ -129,6 +131,11 @@ class Score:
         return [result for several in results for result in several]
 
     @property
+    def compared_with(self) -> Reals | None:
+        """The real images that generated ones are held against, if any."""
+        return self.reals if self.compares else None
+
+    @property
     def sample(self) -> Sample:
         """The generated images that the score asks for."""
         return Sample(self.samples, self.seed, self.label)
@@ -147,8 +154,10 @@ class Score:
             ValueError: If there are too few images, real or generated, or they are not such.
             TypeError: If the images are not floats.
         """
-        if self.reals is not None:
-            gather([self.reals])  # Whatever is wrong with them is said before anything is drawn.
+        if self.compared_with is not None:
+            gather(
+                [self.compared_with]
+            )  # Whatever is wrong with them is said before anything is drawn.
         gatherer = self.gatherer()
         for batch in rebatched(images, BATCH_SIZE, self.samples):
             whole = Batch(batch)
@@ -157,7 +166,7 @@ class Score:
 
     def results(self, fake: Any, note: str = INFERENCE) -> list[ScoreResult]:
         """Returns the numbers for what a gatherer has kept of generated images."""
-        real = None if self.reals is None else self.reals.reference
+        real = None if self.compared_with is None else self.compared_with.reference
         return self._with_protocols(self.numbers(real, fake), self._sides(note))
 
     def floor(self) -> Any:
@@ -195,14 +204,14 @@ class Score:
         return self.reals
 
     def _reals_of(self, source: ImageSource, label: int | None = None) -> Reals:
-        return Reals(source, self, self._real_samples, label)
+        return Reals(source, self, self._real_samples if self.compares else 0, label)
 
     def _titled(self, name: str) -> str:
         return name if self.label is None else f"{name}_class_{self.label}"
 
     def _sides(self, note: str) -> Sides:
         notes = [f"seed={self.seed}", *([note] if note else [])]
-        count = None if self.reals is None else self.reals.count
+        count = None if self.compared_with is None else self.compared_with.count
         return Sides(count, self.samples, f"{self.samples}", notes)
 
     def _with_protocols(self, numbers: list[Number], sides: Sides) -> list[ScoreResult]:
@@ -228,7 +237,7 @@ class Score:
         parts = [self._titled(name), *self._extraction(), *self.settings]
         if self.label is not None:
             parts.append(f"class={self.label}")
-        if self.reals is not None:
+        if self.reals is not None and sides.real is not None:
             parts.append(f"real={sides.real} {self.reals.description}")
         parts += [f"fake={sides.shown}", *sides.notes]
         if self.quantize:
