@@ -50,6 +50,7 @@ def as_tfgan_does(folder, images, output="pool_3"):
 @pytest.fixture
 def layers_of_tf1(monkeypatch):
     """Gives TF-GAN the one function of old layers that it calls and Keras 3 no longer has."""
+    tfgan.evaluation()  # Whose imports would put the lost one back.
     flatten = types.SimpleNamespace(flatten=lambda tensor: tf.reshape(tensor, [len(tensor), -1]))
     monkeypatch.setattr(tf.compat.v1, "layers", flatten)
 
@@ -129,7 +130,9 @@ def test_pooled_features_that_keep_their_axes_are_flattened(folder, tmp_path):
 
 
 def test_the_network_is_loaded_once(folder, extractor, monkeypatch):
-    monkeypatch.setattr(tf.saved_model, "load", lambda path: pytest.fail("loaded again"))
+    monkeypatch.setattr(
+        tf.saved_model, "load", lambda *arguments, **options: pytest.fail("loaded again")
+    )
     assert Inception(str(folder))._network is extractor._network
 
 

@@ -59,9 +59,30 @@ def test_a_network_runs_as_an_object_or_by_its_signature(tmp_path, called):
     np.testing.assert_allclose(outputs["scaled"], 2 * expected, rtol=1e-5, atol=1e-5)
 
 
+def test_an_older_module_of_tensorflow_hub_runs_its_graph_for_inference(tmp_path):
+    v1, builder = tf.compat.v1, tf.compat.v1.saved_model.Builder(str(tmp_path / "module"))
+    for tags, factor in [([], 2.0), (["train"], 3.0)]:
+        with tf.Graph().as_default(), v1.Session() as session:
+            images = v1.placeholder(tf.float32, [None, *SHAPE])
+            scaled = factor * v1.get_variable("one", initializer=1.0) * images
+            signature = v1.saved_model.predict_signature_def({"images": images}, {"scaled": scaled})
+            session.run(v1.global_variables_initializer())
+            if tags:
+                builder.add_meta_graph(tags, {"default": signature})
+            else:
+                builder.add_meta_graph_and_variables(session, tags, {"default": signature})
+    builder.save()
+    (tmp_path / "module" / "tfhub_module.pb").write_bytes(b"\x08\x03")
+    network = loaded(tmp_path / "module", SHAPE)
+    assert network.outputs == ("scaled",)
+    assert np.unique(network.run(tf.ones([1, *SHAPE]))["scaled"]).tolist() == [2.0]
+
+
 def test_a_folder_is_loaded_once(folder, monkeypatch):
     network = loaded(folder, SHAPE)
-    monkeypatch.setattr(tf.saved_model, "load", lambda path: pytest.fail("loaded again"))
+    monkeypatch.setattr(
+        tf.saved_model, "load", lambda *arguments, **options: pytest.fail("loaded again")
+    )
     monkeypatch.chdir(folder)
     assert loaded(folder, SHAPE) is network
     assert loaded(pathlib.Path("../called"), SHAPE) is network

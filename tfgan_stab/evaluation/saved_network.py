@@ -16,6 +16,9 @@ _lock = threading.Lock()
 # What of a SavedModel determines its outputs; the rest are fingerprints and descriptions.
 _GRAPHS = ("saved_model.pb", "saved_model.pbtxt")
 _FOLDERS = ("variables", "assets")
+# How SavedModels and the older modules of TensorFlow Hub, which have a file more, are called.
+_SIGNATURES = ("serving_default", "default")
+_MODULE = "tfhub_module.pb"
 # What the network, an archive that is cut short or a handle of nothing make TensorFlow Hub raise.
 _HUB_ERRORS = (OSError, EOFError, RuntimeError, ValueError, tarfile.TarError)
 
@@ -109,7 +112,7 @@ def _loaded_once(folder: pathlib.Path, shape: tuple[int, int, int]) -> SavedNetw
 def _load(folder: pathlib.Path, shape: tuple[int, int, int]) -> SavedNetwork:
     content_hash = folder_hash(folder)[:8]
     try:
-        network = tf.saved_model.load(str(folder))
+        network = tf.saved_model.load(str(folder), tags=_tags(folder))
     except (OSError, ValueError, tf.errors.OpError) as error:
         raise ValueError(
             f"The SavedModel in {folder} cannot be read: {error}. Obtain it again."
@@ -132,24 +135,25 @@ def _load(folder: pathlib.Path, shape: tuple[int, int, int]) -> SavedNetwork:
     return SavedNetwork(run, tuple(sorted(outputs)), content_hash)
 
 
+def _tags(folder: pathlib.Path) -> list[str] | None:
+    """Of the graphs of an older module, the one for inference has no tags."""
+    return [] if (folder / _MODULE).is_file() else None
+
+
 def _callable(network: Any, folder: pathlib.Path) -> Callable[[tf.Tensor], Any]:
     if callable(network):
         return lambda images: network(images)
-    if "serving_default" not in network.signatures:
+    name = next((name for name in _SIGNATURES if name in network.signatures), None)
+    if name is None:
         raise ValueError(
-            f"The SavedModel in {folder} must be callable or have the signature 'serving_default'. "
-            f"Received: signatures {sorted(network.signatures)}."
+            f"The SavedModel in {folder} must be callable or have the signature "
+            f"{_SIGNATURES[0]!r}. Received: signatures {sorted(network.signatures)}."
         )
-    signature = network.signatures["serving_default"]
-    arguments = sorted(signature.structured_input_signature[1])
+    arguments = sorted(network.signatures[name].structured_input_signature[1])
     if len(arguments) != 1:
         raise ValueError(
             f"The signature of the SavedModel in {folder} must take images alone. "
             f"Received: arguments {arguments}."
         )
-
-    def run(images: tf.Tensor) -> Any:
-        # The signature does not keep the object with its variables alive.
-        return network.signatures["serving_default"](**{arguments[0]: images})
-
-    return run
+    # Through the network: the signature alone does not keep the variables alive.
+    return lambda images: network.signatures[name](**{arguments[0]: images})
