@@ -48,6 +48,7 @@ def test_copies_keep_the_parts(copied):
     again = copied(Estimate(PARTS))
     assert type(again) is Estimate and again == 3.0
     np.testing.assert_array_equal(again.parts, PARTS)
+    assert not again.parts.flags.writeable
 
 
 @pytest.mark.parametrize("parts", [[], 3.0, [[1.0, 2.0]]])

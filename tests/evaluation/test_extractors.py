@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfgan_stab.evaluation.checking import checked_color_images, checked_images
 from tfgan_stab.evaluation.extractors import (
     FunctionExtractor,
+    Outputs,
     as_extractor,
-    checked_images,
-    in_fixed_batches,
+    described,
+    outputs_of,
 )
+from tfgan_stab.evaluation.fixed_batches import in_fixed_batches, outputs_in_fixed_batches
 
 
 def noise(*shape, seed=0):
@@ -74,14 +77,18 @@ def test_a_function_of_numpy_arrays_will_do():
 
 
 def test_the_content_hash_tells_weights_apart():
-    images = noise(2, 4, 4, 3)
-    hashes = []
-    for seed in (0, 0, 1):
-        extractor = FunctionExtractor(small_model(seed))
+    hashes = [FunctionExtractor(small_model(seed)).content_hash for seed in (0, 0, 1)]
+    assert hashes[0] == hashes[1] != hashes[2]
+    assert len(hashes[0]) == 8
+
+
+def test_the_content_hash_tells_functions_apart():
+    images, hashes = noise(2, 4, 4, 3), []
+    for factor in (1.0, 1.0, 2.0):
+        extractor = FunctionExtractor(lambda x, factor=factor: factor * flat(x))
         extractor(images)
         hashes.append(extractor.content_hash)
     assert hashes[0] == hashes[1] != hashes[2]
-    assert len(hashes[0]) == 8
 
 
 def test_a_content_hash_that_is_given_is_kept():
@@ -106,6 +113,7 @@ def test_names_models_functions_and_extractors_all_stand_for_an_extractor():
     own = FunctionExtractor(flat)
     assert as_extractor(own) is own
     assert as_extractor("digits").name == "digits-classifier"
+    assert as_extractor("random").name == "random-features"
     assert as_extractor(flat).name == "flat"
     assert as_extractor(small_model()).name == "small"
 
@@ -126,13 +134,14 @@ def test_an_extractor_of_ones_own_needs_a_name_a_hash_and_a_call():
 
 
 def test_an_unknown_name_is_refused():
-    with pytest.raises(ValueError, match="known by name are: 'digits'. Received: 'inception'"):
-        as_extractor("inception")
+    known = "known by name are: 'digits', 'random', 'inception'. Received: 'vgg'"
+    with pytest.raises(ValueError, match=known):
+        as_extractor("vgg")
 
 
 @pytest.mark.parametrize("value", [None, 3, ["digits"]])
 def test_what_cannot_be_called_is_refused(value):
-    with pytest.raises(TypeError, match="An extractor must be 'digits'.*Received"):
+    with pytest.raises(TypeError, match="'digits', 'random', 'inception', a Keras.*Received"):
         as_extractor(value)
 
 
@@ -144,6 +153,94 @@ def test_what_cannot_be_called_is_refused(value):
 def test_features_that_are_not_a_vector_for_each_image_are_refused(wrong):
     with pytest.raises(ValueError, match=r"must return features \[256, features\].*Received"):
         FunctionExtractor(wrong)(noise(3, 2, 2, 1))
+
+
+@pytest.mark.parametrize(
+    "wrong, received",
+    [
+        (lambda x: (flat(x), flat(x)[:, :2]), "a tuple of 2"),
+        (lambda x: [flat(x), flat(x)], "a list of 2"),
+        (lambda x: {"features": flat(x)}, "a dict of 1"),
+    ],
+    ids=["two sizes", "one size", "dict"],
+)
+def test_several_outputs_are_refused(wrong, received):
+    with pytest.raises(ValueError, match=f"Received: {received}. Pool.*choose one of several"):
+        FunctionExtractor(wrong)(noise(3, 2, 2, 1))
+
+
+def test_a_keras_model_of_several_or_spatial_outputs_is_refused():
+    images = keras.Input([4, 4, 3])
+    vector = keras.layers.Flatten()(images)
+    extractors = [
+        FunctionExtractor(keras.Model(images, [vector, images])),
+        FunctionExtractor(keras.Model(images, keras.layers.Conv2D(2, 3)(images))),
+    ]
+    for extractor, received in zip(extractors, ["a list of 2", "shape .256, 2, 2, 2"], strict=True):
+        with pytest.raises(ValueError, match=f"must return features.*Received: {received}"):
+            extractor(noise(3, 4, 4, 3))
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "str"])
+def test_features_that_are_no_real_numbers_are_refused(dtype):
+    with pytest.raises(TypeError, match="Features must be real numbers. Received: dtype"):
+        FunctionExtractor(lambda x: np.full([256, 2], "1").astype(dtype))(noise(3, 2, 2, 1))
+
+
+@pytest.mark.parametrize(
+    "given, taken",
+    [("float16", "float32"), ("bfloat16", "float32"), ("float64", "float64")]
+    + [("int32", "float64"), ("bool", "float64")],
+)
+def test_features_come_in_single_or_double_precision(given, taken):
+    features = FunctionExtractor(lambda x: tf.cast(flat(x) > 0, given))(noise(3, 2, 2, 1))
+    assert features.dtype == taken and set(np.unique(features)) == {0.0, 1.0}
+
+
+def test_a_network_of_several_outputs_gives_each_for_all_images():
+    images = noise(10, 2, 2, 1)
+    first, second = outputs_in_fixed_batches(lambda x: (flat(x), 2 * flat(x)[:, 1:]), images, 4)
+    assert np.array_equal(first, images.reshape(10, 4))
+    assert np.array_equal(second, 2 * images.reshape(10, 4)[:, 1:])
+
+
+@pytest.mark.parametrize("size, kind", [(0, ValueError), (2.0, TypeError)])
+def test_other_batch_sizes_are_refused(size, kind):
+    with pytest.raises(kind, match="`batch_size` must be.* >= 1. Received"):
+        FunctionExtractor(flat, batch_size=size)
+
+
+def test_features_and_logits_come_from_one_run_where_there_are_both(classifier, images):
+    outputs = outputs_of(classifier, images[:5])
+    assert isinstance(outputs, Outputs)
+    assert np.array_equal(outputs.features, classifier(images[:5]))
+    assert np.array_equal(outputs.logits, classifier.logits(images[:5]))
+    assert outputs.logits.shape == (5, 10)
+
+
+def test_other_extractors_have_features_alone():
+    images = noise(3, 2, 2, 1)
+    features, logits = outputs_of(FunctionExtractor(flat), images)
+    assert np.array_equal(features, images.reshape(3, 4)) and logits is None
+
+
+def test_protocols_say_layer_and_preprocessing_where_stated():
+    own = FunctionExtractor(flat, name="own", content_hash="v1")
+    assert described(own, 7) == "own@v1/features-7"
+    own.layer, own.preprocessing = "pool_3", "tf1-resize"
+    assert described(own, 7) == "own@v1/pool_3/tf1-resize"
+
+
+def test_images_of_one_channel_become_gray_ones_of_three():
+    gray, colored = noise(2, 4, 5, 1), noise(2, 4, 5, 3)
+    assert np.array_equal(checked_color_images(gray), np.concatenate([gray] * 3, axis=3))
+    assert np.array_equal(checked_color_images(colored), colored)
+
+
+@pytest.mark.parametrize("shape", [[2, 4, 4, 2], [2, 4, 4, 4], [2, 3]], ids=str)
+def test_other_numbers_of_channels_are_refused(shape):
+    with pytest.raises(ValueError, match=r"of 1 or 3 channels. Received: shape.*of your own"):
+        checked_color_images(noise(*shape))
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", ml_dtypes.bfloat16])
@@ -180,6 +277,21 @@ def test_images_that_are_not_finite_are_refused(bad):
 def test_images_out_of_range_are_refused(factor):
     with pytest.raises(ValueError, match=r"lie in \[-1, 1\]. Received: values in \[.*tanh"):
         checked_images(np.full((1, 2, 2, 1), factor, np.float32))
+
+
+def test_points_beyond_single_precision_are_refused():
+    with pytest.raises(ValueError, match="NaN or infinity in 1 of 2 images"):
+        checked_images([[1.0, 2.0], [1e300, 0.0]])
+
+
+def test_images_of_several_sizes_are_refused():
+    with pytest.raises(ValueError, match="form one array.*Received: list of different sizes"):
+        checked_images([np.ones([4, 4, 1]), np.ones([5, 4, 1])])
+
+
+def test_tensors_without_values_are_refused():
+    with pytest.raises(TypeError, match="must be values.*outside tf.function"):
+        tf.function(checked_images, autograph=False)(tf.ones([1, 2, 2, 1]))
 
 
 def test_a_rounding_error_beyond_the_range_is_allowed():

@@ -123,11 +123,11 @@ def test_scale_changes_nothing(scale):
     assert precision_recall(real * scale, fake * scale) == precision_recall(real, fake)
 
 
-@pytest.mark.parametrize("columns, chunk", [(1024, 1), (7, 1000), (13, 17)])
-def test_chunks_change_nothing(columns, chunk, monkeypatch):
+@pytest.mark.parametrize("rows, chunk", [(1024, 1), (7, 1000), (13, 17)])
+def test_chunks_change_nothing(rows, chunk, monkeypatch):
     real, fake = CASES["alike"]
     expected = precision_recall(real, fake)
-    monkeypatch.setattr(neighbors, "_COLUMNS", columns)
+    monkeypatch.setattr(neighbors, "_ROWS", rows)
     assert precision_recall(real, fake, chunk=chunk) == expected
 
 
@@ -137,7 +137,7 @@ def test_no_matrix_of_all_distances_is_held():
     precision_recall(real, fake, chunk=100)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 3000 * 3000 * 8 / 8  # An eighth of that matrix; a row of chunks is a thirtieth.
+    assert peak < 3000 * 3000 * 8 / 30  # A thirtieth of that matrix; a chunk is a 900th.
 
 
 def test_no_more_samples_than_neighbors_are_refused():

@@ -18,7 +18,9 @@ from numpy.typing import ArrayLike
 
 from tfgan_stab.data.digit_images import loaded_digits
 from tfgan_stab.evaluation import weights_cache
-from tfgan_stab.evaluation.extractors import checked_images, in_fixed_batches
+from tfgan_stab.evaluation.checking import checked_images
+from tfgan_stab.evaluation.extractors import Outputs
+from tfgan_stab.evaluation.fixed_batches import in_fixed_batches
 
 _IMAGE_SHAPE = (8, 8, 1)
 _NUM_TRAIN = 1437  # Of 1,797: the other 360, a fifth, are held out.
@@ -77,6 +79,11 @@ class DigitsClassifier:
     def logits(self, images: ArrayLike) -> np.ndarray:
         """Returns float32 logits of the ten digits, `[batch, 10]`, from images as for a call."""
         return self._run(images)[:, self.feature_size :]
+
+    def outputs(self, images: ArrayLike) -> Outputs:
+        """Returns features and logits from one run of the network, from images as for a call."""
+        both = self._run(images)
+        return Outputs(both[:, : self.feature_size], both[:, self.feature_size :])
 
     def _run(self, images: ArrayLike) -> np.ndarray:
         images = checked_images(images)

@@ -36,9 +36,9 @@ class Estimate(float):
         estimate.parts = array
         return estimate
 
-    def __getnewargs__(self) -> tuple[np.ndarray]:  # type: ignore[override]
+    def __reduce__(self) -> tuple[type, tuple[np.ndarray]]:
         """Returns what pickle and copy make it from; a float's own answer has no parts."""
-        return (self.parts,)
+        return type(self), (self.parts,)
 
     @property
     def standard_deviation(self) -> float:

@@ -1,8 +1,9 @@
 """Precision, recall, density and coverage: who lies among whose nearest neighbors.
 
-No matrix of all distances is ever held: rows of it come and go, in float64.
+No matrix of all distances is ever held: pieces of it come and go, in float64.
 """
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from tfgan_stab.evaluation.feature_arrays import blocks, checked_count, checked_pair
 
-_COLUMNS = 1024  # Samples of the other side taken to float64 at a time.
+_ROWS = 1024  # Samples taken to float64 at a time.
 
 
 class PrecisionRecall(NamedTuple):
@@ -31,7 +32,7 @@ class PrecisionRecall(NamedTuple):
 
 
 def precision_recall(
-    real: ArrayLike, fake: ArrayLike, neighbors: int = 3, chunk: int = 512
+    real: ArrayLike, fake: ArrayLike, neighbors: int = 3, chunk: int = 1024
 ) -> PrecisionRecall:
     """How many fakes look real (precision, density), and how much of the real they show.
 
@@ -47,7 +48,8 @@ def precision_recall(
         fake: Features of generated images, likewise; the number of samples may differ. Scores of
             different numbers of samples do not compare.
         neighbors: k, an integer >= 1 and less than the samples of either side.
-        chunk: Rows of distances held at a time, an integer >= 1: memory, not result.
+        chunk: Samples of either side whose distances are held at a time, an integer >= 1: memory
+            and speed, not result.
 
     Returns:
         The four shares by name.
@@ -93,7 +95,7 @@ class _Points:
         # Rounding of |x|^2 + |y|^2 - 2 x.y is below this share of |x|^2 + |y|^2.
         self._slack = (features.shape[1] + 8) * np.finfo(np.float64).eps
         self.squares = np.concatenate(
-            [np.einsum("nd,nd->n", part, part) for part in map(self.block, self.blocks(_COLUMNS))]
+            [np.einsum("nd,nd->n", part, part) for part in map(self.block, self.blocks(_ROWS))]
         )
 
     def blocks(self, size: int) -> list[slice]:
@@ -103,27 +105,36 @@ class _Points:
         # By a power of two, so that equal distances stay equal.
         return np.ldexp(self._features[rows].astype(np.float64), -self._exponent) - self._center
 
-    def distances(self, rows: slice, others: "_Points", rounding: int) -> np.ndarray:
-        """Returns squared distances `[rows, others]`, rounded up (1) or down (-1) for certain."""
-        own = -2.0 * self.block(rows)
-        squared = np.empty((len(own), others.count))
-        for columns in others.blocks(_COLUMNS):
-            np.matmul(own, others.block(columns).T, out=squared[:, columns])
+    def distances(
+        self, rows: slice, others: "_Points", columns: slice, rounding: int
+    ) -> np.ndarray:
+        """Returns squared distances `[rows, columns]`, rounded up (1) or down (-1) for certain."""
+        squared = self.block(rows) @ others.block(columns).T
+        squared *= -2.0
         stretch = 1.0 + rounding * self._slack
         squared += stretch * self.squares[rows, None]
-        squared += stretch * others.squares[None]
+        squared += stretch * others.squares[None, columns]
         return squared
 
     def radii(self, neighbors: int, chunk: int) -> np.ndarray:
         """Returns the squared distance of each point to its k-th neighbor, rounded up."""
-        found = np.empty(self.count)
-        for rows in self.blocks(chunk):
-            squared = self.distances(rows, self, rounding=1)
-            # Its own distance is not one to a neighbor.
-            squared[np.arange(len(squared)), np.arange(rows.start, rows.stop)] = np.inf
-            squared.partition(neighbors - 1, axis=1)
-            found[rows] = squared[:, neighbors - 1]
-        return found
+        nearest = np.full((self.count, neighbors), np.inf)
+        for rows, columns in itertools.combinations_with_replacement(self.blocks(chunk), 2):
+            squared = self.distances(rows, self, columns, rounding=1)
+            if rows == columns:
+                np.fill_diagonal(squared, np.inf)  # Nobody is a neighbor of itself.
+            else:
+                _keep_least(nearest[columns], squared.T)
+            _keep_least(nearest[rows], squared)
+        return nearest.max(axis=1)
+
+
+def _keep_least(least: np.ndarray, others: np.ndarray) -> None:
+    """Replaces each row of `least` by as many of the least values of it and `others`."""
+    count = least.shape[1]
+    both = np.concatenate([least, others], axis=1)
+    both.partition(count - 1, axis=1)
+    least[:] = both[:, :count]
 
 
 def _frame(real: np.ndarray, fake: np.ndarray) -> tuple[np.ndarray, int]:
@@ -145,23 +156,24 @@ def _frame(real: np.ndarray, fake: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def _all(features: np.ndarray) -> list[slice]:
-    return list(blocks(len(features), _COLUMNS))
+    return list(blocks(len(features), _ROWS))
 
 
 def _shares(real: _Points, fake: _Points, neighbors: int, chunk: int) -> PrecisionRecall:
     real_radii, fake_radii = real.radii(neighbors, chunk), fake.radii(neighbors, chunk)
+    precise = np.zeros(fake.count, bool)
     balls = np.zeros(real.count, bool)  # Of real samples, those whose ball holds a fake one.
     reached = np.zeros(real.count, bool)  # Of real samples, those in the ball of a fake one.
-    precise = inside = 0
-    for rows in fake.blocks(chunk):
-        squared = fake.distances(rows, real, rounding=-1)
-        within = squared <= real_radii[None]
-        precise += int(within.any(axis=1).sum())
+    inside = 0
+    for rows, columns in itertools.product(fake.blocks(chunk), real.blocks(chunk)):
+        squared = fake.distances(rows, real, columns, rounding=-1)
+        within = squared <= real_radii[None, columns]
+        precise[rows] |= within.any(axis=1)
+        balls[columns] |= within.any(axis=0)
+        reached[columns] |= (squared <= fake_radii[rows, None]).any(axis=0)
         inside += int(within.sum())
-        balls |= within.any(axis=0)
-        reached |= (squared <= fake_radii[rows, None]).any(axis=0)
     return PrecisionRecall(
-        precision=precise / fake.count,
+        precision=float(precise.mean()),
         recall=float(reached.mean()),
         density=inside / (neighbors * fake.count),
         coverage=float(balls.mean()),
