@@ -5,7 +5,10 @@ network only ever sees batches of one size, the last one filled up. So a score d
 alone, and a resumed run repeats it.
 """
 
+import functools
 import inspect
+import os
+import weakref
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -28,6 +31,11 @@ __all__ = [
 
 # What `as_extractor` knows by name.
 _NAMES = ("digits", "random", "inception")
+# One extractor for all scores that are given a function, so that they share its features. It keeps
+# the function alive, and with that its number.
+_of_functions: weakref.WeakValueDictionary[int, FunctionExtractor] = weakref.WeakValueDictionary()
+# Environment variables that say where networks are.
+_PLACES = ("TFGAN_STAB_CACHE", "TFGAN_STAB_INCEPTION", "HOME")
 
 
 class Outputs(NamedTuple):
@@ -121,14 +129,24 @@ def as_extractor(extractor: Any) -> Extractor:
         'digits-classifier'
     """
     if isinstance(extractor, str):
-        return _named(extractor)
+        return _named(extractor, tuple(os.environ.get(place) for place in _PLACES))
     # Looked up without evaluating it: a content hash may cost the training of its network.
     if inspect.getattr_static(extractor, "content_hash", None) is not None:
         return extractor
-    return FunctionExtractor(extractor)
+    known = _of_functions.get(id(extractor))
+    if known is None:
+        known = _of_functions[id(extractor)] = FunctionExtractor(extractor)
+    return known
 
 
-def _named(name: str) -> Extractor:
+@functools.cache
+def _named(name: str, places: tuple[str | None, ...]) -> Extractor:
+    """One extractor for all scores that name it, so that they share its features.
+
+    Args:
+        name: Its name.
+        places: Where networks are kept: with another place it is another extractor.
+    """
     # Imported here because they build on this module.
     if name == "digits":
         from tfgan_stab.evaluation.digits_classifier import DigitsClassifier

@@ -71,7 +71,7 @@ class KID(Score):
     def numbers(self, real: np.ndarray, fake: np.ndarray) -> list[Number]:
         """Returns the distance with its standard error."""
         distance = kernel_distance(
-            shuffled(real, self.seed), shuffled(fake, self.seed), self._max_block_size
+            shuffled(real, self.seed), shuffled(fake, self.seed + 1), self._max_block_size
         )
         error = distance.standard_error
         return [Number(self.name, distance, standard_error=None if np.isnan(error) else error)]

@@ -35,7 +35,7 @@ class Batch:
 
     def outputs(self, extractor: Extractor) -> Outputs:
         """Returns features and logits of all images."""
-        key = identity(extractor)
+        key = id(extractor)
         if key not in self._known:
             ask = self._outputs
             self._known[key] = outputs_of(extractor, self.images) if ask is None else ask(extractor)
@@ -80,15 +80,10 @@ class Need(NamedTuple):
         (batch.quantized if self.quantize else batch).outputs(self.extractor)
 
 
-def identity(extractor: Extractor) -> Any:
-    """Returns what two extractors share that give the same outputs: an object and settings."""
-    return getattr(extractor, "identity", id(extractor))
-
-
 def needs_of(scores: Iterable[Any]) -> list[Need]:
     """Returns what several scores will ask of every batch, each thing once."""
     wanted = {
-        (identity(score.extractor), score.quantize): Need(score.extractor, score.quantize)
+        (id(score.extractor), score.quantize): Need(score.extractor, score.quantize)
         for score in scores
         if score.extractor is not None
     }

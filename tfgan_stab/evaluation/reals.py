@@ -60,6 +60,8 @@ class Reals:
         self._limit = limit
         self._label = label
         self._parts: tuple[Any, Any] | None = None
+        self._reference: Any = None
+        self._extracted_by: str | None = None
 
     @property
     def is_known(self) -> bool:
@@ -103,10 +105,14 @@ class Reals:
         """What is kept of the others."""
         return self._known_parts[1]
 
-    @functools.cached_property
+    @property
     def reference(self) -> Any:
         """What is kept of all images that a score compares with."""
-        return self.rest if self._rest_is_enough else self.keeper.combined(self.rest, self.held)
+        held, rest = self._known_parts
+        if self._reference is None:
+            enough = self._rest_is_enough
+            self._reference = rest if enough else self.keeper.combined(rest, held)
+        return self._reference
 
     @property
     def count(self) -> int:
@@ -121,6 +127,11 @@ class Reals:
         return f"{self.source.name}@{self.source.content_hash}"
 
     @property
+    def _extractor_now(self) -> str | None:
+        extractor = self.keeper.extractor
+        return None if extractor is None else extractor.content_hash
+
+    @property
     def _beside_held(self) -> int:
         return self.keeper.samples if self._limit is None else self._limit
 
@@ -132,6 +143,12 @@ class Reals:
     def _known_parts(self) -> tuple[Any, Any]:
         if self._parts is None:
             gather([self])
+        if self._extracted_by != self._extractor_now:
+            raise RuntimeError(
+                f"Real and generated images must be seen by the same network. Received: "
+                f"{self.keeper.extractor.name!r} with other weights than those that the real "
+                "images were seen with. Score by a copy that is not trained, or make a new score."
+            )
         return self._parts  # type: ignore[return-value]
 
     def start(self) -> list[tuple[np.ndarray, Gatherer]]:
@@ -143,6 +160,7 @@ class Reals:
         """Notes what the gatherers have kept."""
         held, rest = (gatherer.gathered if len(rows) else None for rows, gatherer in parts)
         self._parts = held, rest
+        self._extracted_by = self._extractor_now
 
 
 def gather(
