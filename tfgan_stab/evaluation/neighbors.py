@@ -69,8 +69,10 @@ def precision_recall(
         2019, equation 1 (precision, recall); Naeem et al., "Reliable Fidelity and Diversity Metrics
         for Generative Models", 2020, section 3 (density, coverage; they use k = 5).
         Departures: balls are closed in all four, so that a copy of a sample lies in its ball even
-        at radius 0. Distances within rounding of a radius, about 1e-6 of the features' spread for
-        a radius of 0 and far less for others, count as equal to it.
+        at radius 0; the authors' code leaves the edge out of density and coverage (from memory),
+        which counts only where a fake is at the very distance of a neighbor, as a copy is.
+        Distances within rounding of a radius, about 1e-6 of the features' spread for a radius of 0
+        and far less for others, count as equal to it.
     """
     real, fake = checked_pair(real, fake)
     least = min(len(real), len(fake))
