@@ -85,6 +85,22 @@ def test_names_and_training_do_not_show():
     assert model_hash(compiled) == before
 
 
+def test_the_batch_that_a_model_was_built_with_does_not_show():
+    def built_with(count):
+        network = keras.Sequential([keras.layers.Dense(2, kernel_initializer="ones")])
+        network(np.ones([count, 4]))
+        return network
+
+    def inside_another(network):
+        inputs = keras.Input([4])
+        return keras.Model(inputs, network(inputs))
+
+    assert model_hash(built_with(5)) == model_hash(built_with(2))
+    compiled = built_with(2)
+    compiled.compile("sgd", "mse")
+    assert model_hash(inside_another(built_with(5))) == model_hash(inside_another(compiled))
+
+
 def test_a_model_that_is_saved_and_loaded_keeps_its_hash(tmp_path):
     network = model()
     network.save(tmp_path / "model.keras")

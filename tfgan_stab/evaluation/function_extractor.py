@@ -63,7 +63,7 @@ class FunctionExtractor:
     def content_hash(self) -> str:
         """Short hash of what determines the features.
 
-        A Keras model's is taken anew at each look, in about 1 ms per MB of weights, so that a model
+        A Keras model's is taken anew at each look, in a few ms per MB of weights, so that a model
         that is trained on never keeps its former one.
 
         Raises:

@@ -36,8 +36,8 @@ class Inception:
             environment variable `TFGAN_STAB_INCEPTION` says, else TF-GAN's own handle, whose
             download TensorFlow Hub keeps in the folder that `TFHUB_CACHE_DIR` names.
         resize: "tf1", as TF-GAN's users do, or "clean", anti-aliased; see `resized`.
-        batch_size: Images per call of the network, an integer >= 1. Each takes about 1 MB, and
-            several times that inside the network.
+        batch_size: Images per call of the network, an integer >= 1. Each takes 1 MB, and several
+            times that inside the network.
         layer: Which output of the network the features are: "pool_3", or another one's name.
         name: What protocols call it. Folders of other networks deserve another name; other weights
             show in the content hash.
@@ -54,7 +54,7 @@ class Inception:
 
     Reference:
         `tensorflow_gan.python.eval.inception_metrics`. Departures: TF-GAN loads the network at each
-        call and leaves the resizing to its user.
+        call, leaves the resizing to its user, and flattens by a function that Keras 3 has no more.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ def _network(path: str | os.PathLike[str] | None) -> SavedNetwork:
 def _how_to_obtain() -> str:
     handle = tfgan.evaluation().INCEPTION_TFHUB
     return (
-        f"On a machine with internet download {handle}?tf-hub-format=compressed (a .tar.gz), "
-        "unpack it into a folder, and pass that folder as Inception(path) or in the environment "
-        f"variable {_VARIABLE}."
+        f"On a machine with internet download {handle}?tf-hub-format=compressed (a .tar.gz), and "
+        "unpack it into a folder. Pass that folder as Inception(path), on a command line as "
+        f"--inception=PATH, or in the environment variable {_VARIABLE}."
     )

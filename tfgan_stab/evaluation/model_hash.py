@@ -10,21 +10,24 @@ import numpy as np
 
 from tfgan_stab.evaluation import weights_cache
 
-# What a configuration says of the training of a model, or of its history, and not of its outputs.
-_LEFT_OUT = frozenset({"trainable", "compile_config", "build_config", "build_input_shape"})
+# What a configuration says of the training of a model, or of the batch that it was built with.
+_LEFT_OUT = frozenset(
+    {"trainable", "compile_config", "build_config", "build_input_shape", "batch_shape"}
+)
 _ENDINGS_LEFT_OUT = ("_initializer", "_regularizer", "_constraint")
 
 
 def model_hash(model: keras.Model) -> str:
     """Returns the sha256, in hex, of a model's weights and of its configuration.
 
-    The same on any machine and in any process. Names of layers do not count, since Keras numbers
-    them as they are made; initial values, regularizers, optimizers and what is trainable neither.
-    Of a model without a configuration (a subclass that defines no `get_config`) the name of its
-    class takes that place, so that changes of its code go unseen.
+    The same on any machine and in any process, unless there are `Lambda` layers, whose code each
+    version of Python writes otherwise. Names of layers do not count, since Keras numbers them as
+    they are made; initial values, regularizers, optimizers, sizes of batches and what is trainable
+    neither. Of a model without a configuration (a subclass that defines no `get_config`) the name
+    of its class takes that place, so that changes of its code go unseen.
 
     Args:
-        model: A model that has its weights. Hashing takes about 1 ms per MB of them.
+        model: A model that has its weights. Hashing takes a few ms per MB of them.
 
     Raises:
         RuntimeError: If the model has no weights yet.
