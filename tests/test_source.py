@@ -244,3 +244,15 @@ def test_every_gin_file_says_what_it_is_what_it_requires_and_what_is_often_chang
         opening = path.read_text(encoding="utf-8").split("from __gin__")[0]
         for words in ("# Required: ", "# Often changed: "):
             assert words in opening, f"{name_of(path)} does not open with {words!r}"
+
+
+def test_no_module_has_the_name_of_what_loads_on_first_use():
+    """Importing it would put the module in the place of the public name."""
+    lazy = [path for path in modules() if "_HOMES" in path.read_text(encoding="utf-8")]
+    shadowed = []
+    for path in lazy:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(node.value, ast.Dict):
+                names = [key.value for key in node.value.keys]
+                shadowed += [n for n in names if (path.parent / f"{n}.py").exists()]
+    assert len(lazy) >= 3 and shadowed == []

@@ -6,11 +6,11 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from tfgan_stab.evaluation.inception_score import inception_score
+from tfgan_stab.evaluation.classifier_score import inception_score
 from tfgan_stab.evaluation.kernel import kernel_distance
 from tfgan_stab.evaluation.mixtures import mixture_quality
 from tfgan_stab.evaluation.neighbors import precision_recall
-from tfgan_stab.evaluation.sliced_wasserstein import sliced_wasserstein
+from tfgan_stab.evaluation.sliced_distance import sliced_wasserstein
 from tfgan_stab.evaluation.sliced_wasserstein_images import sliced_wasserstein_of_images
 from tfgan_stab.evaluation.structural_similarity import ms_ssim
 

@@ -6,8 +6,8 @@ import tensorflow as tf
 from numpy.testing import assert_allclose
 
 import tfgan_stab as tgs
+from tfgan_stab.evaluation.classifier_score import inception_score
 from tfgan_stab.evaluation.extractors import FunctionExtractor, Outputs
-from tfgan_stab.evaluation.inception_score import inception_score
 from tfgan_stab.evaluation.kernel import kernel_distance
 from tfgan_stab.evaluation.measuring import measure
 from tfgan_stab.evaluation.neighbors import precision_recall

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 
 from tfgan_stab.evaluation import laplacian_pyramids, tfgan
 from tfgan_stab.evaluation import sliced_wasserstein_images as module
-from tfgan_stab.evaluation.sliced_wasserstein import unit_directions
+from tfgan_stab.evaluation.sliced_distance import unit_directions
 from tfgan_stab.evaluation.sliced_wasserstein_images import sliced_wasserstein_of_images
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from tfgan_stab.data.batches import check_integer
+from tfgan_stab.evaluation.classifier_score import inception_score
 from tfgan_stab.evaluation.extractors import Extractor
 from tfgan_stab.evaluation.gathering import Batch, KeptArrays
-from tfgan_stab.evaluation.inception_score import inception_score
 from tfgan_stab.evaluation.kernel import kernel_distance
 from tfgan_stab.evaluation.measures import Number
 from tfgan_stab.evaluation.neighbors import precision_recall

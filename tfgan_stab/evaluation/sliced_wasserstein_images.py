@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from tfgan_stab.evaluation import laplacian_pyramids
 from tfgan_stab.evaluation.extractors import checked_images
 from tfgan_stab.evaluation.feature_arrays import blocks, checked_count
-from tfgan_stab.evaluation.sliced_wasserstein import distance_along, unit_directions
+from tfgan_stab.evaluation.sliced_distance import distance_along, unit_directions
 
 _VALUES = 2**20  # Numbers in the images whose pyramid is taken at a time.
 

@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 from numpy.testing import assert_allclose
 
-from tfgan_stab.evaluation import sliced_wasserstein as module
+from tfgan_stab.evaluation import sliced_distance as module
 from tfgan_stab.evaluation import tfgan
-from tfgan_stab.evaluation.sliced_wasserstein import (
+from tfgan_stab.evaluation.sliced_distance import (
     distance_along,
     sliced_wasserstein,
     unit_directions,

@@ -8,7 +8,7 @@ import tensorflow as tf
 from numpy.testing import assert_allclose
 
 from tfgan_stab.evaluation import tfgan
-from tfgan_stab.evaluation.inception_score import (
+from tfgan_stab.evaluation.classifier_score import (
     ClassPredictions,
     inception_score,
     inception_score_of_batches,
