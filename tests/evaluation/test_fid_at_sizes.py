@@ -60,9 +60,10 @@ def test_the_floor_is_of_the_same_sizes():
     assert floors[0].value > floors[1].value
 
 
-def test_a_floor_that_does_not_reach_two_sizes_is_refused():
-    with pytest.raises(ValueError, match=r"needs 2 of the sizes \[100, 200\]. Received: 150"):
-        FIDAtSizes(FLAT, gaussian(300, 0), sizes=[100, 200]).floor()
+def test_a_floor_has_the_sizes_that_half_of_the_reals_reach():
+    score = FIDAtSizes(FLAT, gaussian(300, 0), sizes=[100, 200])
+    assert score.floor().name == "fid_100"
+    assert FIDAtSizes(FLAT, gaussian(150, 0), sizes=[100, 200]).floor() == []
 
 
 def test_sizes_are_even_steps_unless_given():

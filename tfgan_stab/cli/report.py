@@ -6,6 +6,8 @@ from typing import Any
 
 from tfgan_stab.callbacks.best import best_of
 from tfgan_stab.cli.workdir import Workdir
+from tfgan_stab.evaluation.measuring import floors
+from tfgan_stab.evaluation.results import ScoreResult, all_of
 
 __all__ = ["report"]
 
@@ -21,9 +23,19 @@ def report(workdir: Workdir, gan: Any, scores: Sequence[Any], weights: str) -> s
     """
     lines = [f"\n{gan.rounds} rounds, {gan.images_seen} images."]
     measured = _measurements(workdir)
-    for score in scores:
-        lines += _table(score, [each for each in measured if each["score"] == score.name])
+    perfect = [floor for score in scores for floor in _floors(score)]
+    names = dict.fromkeys(each["score"] for each in measured)
+    for name in names:
+        own = [each for each in measured if each["score"] == name]
+        lines += _table(name, own, [floor for floor in perfect if floor.name == name])
     return "\n".join([*lines, *_places(workdir, weights)])
+
+
+def _floors(score: Any) -> list[ScoreResult]:
+    """What real images score, by a score that can tell."""
+    if hasattr(score, "parts"):
+        return floors([score])[0]
+    return all_of(score.floor()) if hasattr(score, "floor") else []
 
 
 def _measurements(workdir: Workdir) -> list[dict[str, Any]]:
@@ -33,15 +45,24 @@ def _measurements(workdir: Workdir) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-def _table(score: Any, measured: Sequence[dict[str, Any]]) -> list[str]:
+def _table(
+    name: str, measured: Sequence[dict[str, Any]], floors: Sequence[ScoreResult]
+) -> list[str]:
     """The last value of each weights' score, with the first one beside it, and the floor."""
-    last = max((each["step"] for each in measured), default=0)
+    last = max(each["step"] for each in measured)
     first = {each["weights"]: each for each in reversed(measured)}
     ends = [each for each in measured if each["step"] == last]
     rows = [(each["weights"], each["value"], _since(first[each["weights"]])) for each in ends]
-    rows.append(("floor", score.floor().value, "one half of the real images against the other"))
-    lines = [f"  {score.name} {name:<8}{value:10.3f}  {note}" for name, value, note in rows]
+    rows += [("floor", floor.value, _standing_in(floor)) for floor in floors]
+    lines = [f"  {name} {which:<8}{value:10.3f}  {note}" for which, value, note in rows]
     return [*lines, *(f"  measured as {each}" for each in {e["protocol"] for e in ends})]
+
+
+def _standing_in(floor: ScoreResult) -> str:
+    """Says how many real images stood for generated ones."""
+    pieces = dict(piece.split("=", 1) for piece in floor.protocol.split("/") if "=" in piece)
+    against = f" against {pieces['real'].split()[0]} others" if "real" in pieces else ""
+    return f"{pieces['fake']} images{against}"
 
 
 def _since(measurement: dict[str, Any]) -> str:

@@ -134,16 +134,12 @@ class FIDAtSizes(Score):
     def numbers(self, real: Moments, fake: "_AtSizes") -> list[Number]:
         """Returns the distance at each size that there is, and at infinity.
 
-        Raises:
-            ValueError: If there are not two of the sizes: the floor's images are half of the real
-                ones at most.
+        The floor has images for half of the real ones at most: larger sizes are left out, and the
+        line with fewer than two.
         """
-        if len(fake.at) < 2:
-            raise ValueError(
-                f"FID at sizes needs 2 of the sizes {self.sizes}. Received: {fake.whole.count} "
-                "images. Choose smaller sizes, or leave out the floor."
-            )
         numbers = [frechet_number(f"fid_{size}", real, at) for size, at in fake.at.items()]
+        if len(numbers) < 2:
+            return numbers
         line = extrapolated(list(fake.at), [number.value for number in numbers])
         return [*numbers, Number(_INFINITY, line.value, standard_error=line.standard_error)]
 

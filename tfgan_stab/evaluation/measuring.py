@@ -13,7 +13,7 @@ from tfgan_stab.evaluation.image_source import BATCH_SIZE
 from tfgan_stab.evaluation.image_streams import rebatched
 from tfgan_stab.evaluation.measures import INFERENCE, Sample
 from tfgan_stab.evaluation.reals import gather
-from tfgan_stab.evaluation.results import ScoreResult
+from tfgan_stab.evaluation.results import ScoreResult, all_of
 from tfgan_stab.evaluation.score import Score
 from tfgan_stab.evaluation.spreading import progress, spread
 
@@ -56,6 +56,24 @@ def measure(
         gathered.update(_gathered(same, draw(sample), sample.count, devices, show))
     return [
         score.collected([part.results(gathered.pop(id(part)), note) for part in score.parts])
+        for score in scores
+    ]
+
+
+def floors(
+    scores: Sequence[Any], devices: Sequence[str] = (), show: bool = False
+) -> list[list[ScoreResult]]:
+    """Returns what real images score against other real images: what is perfect, for each score.
+
+    Args:
+        scores: Scores; those that know no real images have no floor, an empty list.
+        devices: As in `measure`.
+        show: As in `measure`.
+    """
+    parts = [part for score in scores for part in score.parts]
+    gather([part.reals for part in parts if part.reals is not None], devices, show)
+    return [
+        [] if any(part.reals is None for part in score.parts) else all_of(score.floor())
         for score in scores
     ]
 
