@@ -1,7 +1,11 @@
 """The Frechet distance against TF-GAN, closed forms and an independent route."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+import scipy.linalg
 import tensorflow as tf
 from numpy.testing import assert_allclose
 
@@ -40,6 +44,26 @@ def by_eigenvalues(real, fake):
     return shift + np.trace(first) + np.trace(second) - 2 * root
 
 
+def by_singular_values(real, fake):
+    """The distance from the features themselves: Tr (C1 C2)^1/2 is the nuclear norm of X1 X2^T.
+
+    No covariance is formed, so that nothing is squared: right to rounding at any rank.
+    """
+    first, second = (features - features.mean(axis=0) for features in (real, fake))
+    first, second = (x / np.sqrt(len(x) - 1) for x in (first, second))
+    root = np.linalg.svd(first @ second.T, compute_uv=False).sum()
+    shift = ((real.mean(axis=0) - fake.mean(axis=0)) ** 2).sum()
+    return shift + np.sum(first**2) + np.sum(second**2) - 2 * root
+
+
+def by_sqrtm(real, fake):
+    """The distance as pytorch-fid and the paper's code compute it: SciPy's root of C1 C2."""
+    first, second = np.atleast_2d(np.cov(real.T)), np.atleast_2d(np.cov(fake.T))
+    root = np.trace(np.atleast_2d(scipy.linalg.sqrtm(first @ second))).real
+    shift = ((real.mean(axis=0) - fake.mean(axis=0)) ** 2).sum()
+    return shift + np.trace(first) + np.trace(second) - 2 * root
+
+
 CASES = {
     "random": (gaussian(0), gaussian(1)),
     "unequal sizes": (gaussian(0, samples=500), gaussian(1, samples=1500)),
@@ -67,6 +91,26 @@ def test_the_distance_is_that_of_the_eigenvalues(real, fake):
     # Eigenvalues of an unsymmetric product know a zero only to 1e-16 of the largest, and the root
     # makes that 1e-8 for each of up to 32.
     assert_allclose(frechet_distance(real, fake), by_eigenvalues(real, fake), rtol=1e-6)
+
+
+@by_case
+def test_the_distance_is_that_of_singular_values_to_eight_digits(real, fake):
+    assert_allclose(frechet_distance(real, fake), by_singular_values(real, fake), rtol=1e-8)
+
+
+@pytest.mark.parametrize("case", ["random", "unequal sizes", "heavy-tailed", "one feature"])
+def test_the_distance_is_that_of_other_tools_where_no_covariance_is_singular(case):
+    real, fake = CASES[case]
+    assert_allclose(frechet_distance(real, fake), by_sqrtm(real, fake), rtol=1e-8)
+
+
+@pytest.mark.parametrize("size", [1, 5, 64, 300])
+def test_many_features_agree_with_singular_values(size):
+    for samples in (40, 700):
+        real, fake = relu_like(0, samples), relu_like(1, samples)
+        mixing = np.random.default_rng(size).normal(size=(32, size))
+        distance = frechet_distance(real @ mixing, fake @ mixing)
+        assert_allclose(distance, by_singular_values(real @ mixing, fake @ mixing), rtol=1e-8)
 
 
 @pytest.mark.parametrize("scale", [1e-12, 1e-3, 1.0, 1e6, 1e12])
@@ -100,6 +144,35 @@ def test_round_off_never_shows_as_a_negative_distance():
         features = gaussian(seed, samples=40, scale=1e3)
         shuffled = np.random.default_rng(seed).permutation(features)
         assert frechet_distance(features, shuffled) >= 0.0
+
+
+def test_round_off_below_zero_is_cut_off_and_known():
+    distances = []
+    for seed in range(20):
+        features = gaussian(seed, samples=40, scale=1e3)
+        distances.append(
+            frechet_distance(features, np.random.default_rng(seed).permutation(features))
+        )
+    clipped = [distance.clipped for distance in distances]
+    assert all(distance == 0.0 for distance in distances if distance.clipped)
+    assert 0 < max(clipped) < 1e-2 and min(clipped) == 0.0  # Of variances about 3e7.
+
+
+def test_the_root_of_the_reals_is_taken_once(monkeypatch):
+    taken, eigh = [], np.linalg.eigh
+    monkeypatch.setattr(np.linalg, "eigh", lambda matrix: taken.append(1) or eigh(matrix))
+    real = Moments.of(gaussian(0))
+    first = [frechet_distance_from_moments(real, Moments.of(gaussian(seed))) for seed in (1, 2)]
+    assert len(taken) == 1
+    assert first == [frechet_distance(gaussian(0), gaussian(seed)) for seed in (1, 2)]
+
+
+def test_nothing_of_scipy_is_in_the_way_to_a_distance():
+    code = (
+        "import sys, numpy as np; from tfgan_stab.evaluation import frechet_distance;"
+        "frechet_distance(np.eye(4), 2 * np.eye(4)); assert 'scipy' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_a_shift_adds_its_squared_length():

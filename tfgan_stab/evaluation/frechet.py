@@ -1,7 +1,8 @@
 """Statistics -> distance: the Frechet distance between two Gaussians, which is FID's number.
 
-One symmetric eigendecomposition on the real side, kept, and the eigenvalues of one symmetric matrix
-for each score: nothing can turn out imaginary.
+Both covariances are taken apart into factors, the real one by a symmetric eigendecomposition that is
+kept, and what is needed of the root of their product are singular values: nothing can turn out
+imaginary, and nothing is squared.
 """
 
 import numpy as np
@@ -56,8 +57,9 @@ def frechet_distance(real: ArrayLike, fake: ArrayLike) -> FrechetDistance:
         Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash
         Equilibrium", 2017, equation 6; equal to TF-GAN's
         `frechet_classifier_distance_from_activations`.
-        Departures: computed in units in which the root is safe, so that features of any scale give
-        the right number; round-off below 0 is 0.
+        Departures: directions without variance, which TF-GAN tells by an absolute 1e-10, are told
+        by the largest variance, so that features of any scale give the right number; round-off
+        below 0 is 0.
     """
     return frechet_distance_from_moments(Moments.of(real), Moments.of(fake))
 
@@ -66,7 +68,7 @@ def frechet_distance_from_moments(real: Moments, fake: Moments) -> FrechetDistan
     """`frechet_distance` of features of which only the moments were kept.
 
     The root of the real covariance is kept with the moments: every further distance from the same
-    `real` saves about half of the time.
+    `real` saves taking it, and the moments.
 
     Raises:
         ValueError: If the numbers of features differ, or a side has fewer than 2 samples.
@@ -94,16 +96,22 @@ def frechet_distance_from_moments(real: Moments, fake: Moments) -> FrechetDistan
 
 
 def _root_trace(real: Moments, fake: Moments) -> float:
-    """Returns Tr (C1 C2)^1/2 = sum of the roots of the eigenvalues of A^T C2 A, where C1 = A A^T.
+    """Returns Tr (C1 C2)^1/2 as the sum of the singular values of A^T B, C1 = A A^T, C2 = B B^T.
 
-    The product may leave the range of float64 where its root does not: each side has its own unit.
+    The eigenvalues of A^T C2 A, whose roots these are, would be quicker to have; but they are
+    squares, and the small ones among them would be lost in the rounding of the largest.
     """
-    units = [np.trace(moments.covariance) for moments in (real, fake)]
-    if min(units) == 0.0:
+    if not np.trace(real.covariance) * np.trace(fake.covariance):
         return 0.0
-    root = real.root / np.sqrt(units[0])
-    squares = np.linalg.eigvalsh(root.T @ (fake.covariance / units[1]) @ root)
-    # Eigenvalues that are 0 come out as rounding, whose roots would not be small.
-    least = len(squares) * np.finfo(np.float64).eps * squares[-1]
-    roots = np.sqrt(squares[squares > max(least, 0.0)])
-    return float(np.sum(roots) * np.sqrt(units[0]) * np.sqrt(units[1]))
+    return float(np.linalg.svd(real.root.T @ _factor(fake), compute_uv=False).sum())
+
+
+def _factor(moments: Moments) -> np.ndarray:
+    """Returns B with `covariance = B B^T`: by Cholesky, which is quick, unless it is singular."""
+    covariance = moments.covariance
+    try:
+        lower = np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        return moments.root
+    rounding = len(covariance) * np.finfo(np.float64).eps * np.max(np.diag(covariance))
+    return lower if np.min(np.diag(lower)) ** 2 > rounding else moments.root
