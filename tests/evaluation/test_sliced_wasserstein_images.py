@@ -124,6 +124,23 @@ def test_the_seed_decides():
     assert first == again != other
 
 
+def test_patches_are_drawn_anew_for_each_seed_and_side(monkeypatch):
+    drawn = []
+
+    def recording(*arguments):
+        drawn.append(original(*arguments))
+        return drawn[-1]
+
+    original = module._corners
+    monkeypatch.setattr(module, "_corners", recording)
+    for seed in (1, 2):
+        sliced_wasserstein_of_images(images(0), images(0), patches_per_image=1, seed=seed)
+    # Two seeds, each with two levels of two sides; levels differ in size, so one at a time.
+    assert len(drawn) == 8
+    for level in (drawn[0::4] + drawn[1::4], drawn[2::4] + drawn[3::4]):
+        assert len({np.concatenate(edges).tobytes() for edges in level}) == 4
+
+
 def test_pieces_change_nothing(monkeypatch):
     expected = sliced_wasserstein_of_images(images(0), images(1))
     monkeypatch.setattr(module, "_VALUES", 5 * 32 * 32 * 3)
