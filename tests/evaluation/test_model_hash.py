@@ -79,6 +79,7 @@ def test_names_and_training_do_not_show():
     before = model_hash(model())
     assert model_hash(model(name="other")) == before
     assert model_hash(model(kernel_initializer="zeros", kernel_regularizer="l2")) == before
+    assert model_hash(model(bias_constraint="non_neg")) == before
     compiled = model()
     compiled.compile(keras.optimizers.Adam(0.3), "mse")
     compiled.trainable = False

@@ -7,6 +7,7 @@ local folder, on machines without internet.
 import functools
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -104,7 +105,7 @@ class Inception:
         return Outputs(*outputs_in_fixed_batches(self._forward, images, self._batch_size))
 
     @functools.cached_property
-    def _forward(self) -> tf.types.experimental.PolymorphicFunction:
+    def _forward(self) -> Any:
         @tf.function(autograph=False)
         def forward(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             outputs = self._network.run(resized(images, _SIZE, self._resize))

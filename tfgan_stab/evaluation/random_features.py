@@ -5,6 +5,7 @@ disturbance of aligned images, but its numbers compare only with one another.
 """
 
 import functools
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -74,7 +75,7 @@ class RandomFeatures:
         return in_fixed_batches(self._forward, checked_color_images(images), self._batch_size)
 
     @functools.cached_property
-    def _forward(self) -> tf.types.experimental.PolymorphicFunction:
+    def _forward(self) -> Any:
         @tf.function(autograph=False)
         def forward(images: tf.Tensor) -> tf.Tensor:
             hidden = resized(images, _SIZE, "clean")
