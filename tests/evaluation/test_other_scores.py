@@ -271,14 +271,23 @@ def test_scores_without_real_images_have_no_floor():
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: tgs.KID(FLAT, noise(9), max_block_size=1), "`max_block_size` must be >= 2"),
+        (
+            lambda: tgs.KID(FLAT, noise(9), max_block_size=1),
+            "`max_block_size` must be .* >= 2",
+        ),
         (lambda: tgs.KID(FLAT, noise(9), real_samples="half"), "`real_samples` must be a number"),
-        (lambda: tgs.PrecisionRecall(FLAT, noise(9), neighbors=0), "`neighbors` must be >= 1"),
-        (lambda: tgs.PrecisionRecall(FLAT, noise(9), samples=3), "`samples` must be >= 4"),
-        (lambda: tgs.InceptionScore(FLAT, splits=0), "`splits` must be >= 1"),
-        (lambda: tgs.InceptionScore(FLAT, samples=9), "`samples` must be >= 10"),
+        (
+            lambda: tgs.PrecisionRecall(FLAT, noise(9), neighbors=0),
+            "`neighbors` must be .* >= 1",
+        ),
+        (
+            lambda: tgs.PrecisionRecall(FLAT, noise(9), samples=3),
+            "`samples` must be .* >= 4",
+        ),
+        (lambda: tgs.InceptionScore(FLAT, splits=0), "`splits` must be .* >= 1"),
+        (lambda: tgs.InceptionScore(FLAT, samples=9), "`samples` must be .* >= 10"),
         (lambda: tgs.NgramJSD([[1]], lengths=[]), "`lengths` must hold a number"),
-        (lambda: tgs.NgramJSD([[1]], lengths=[0]), "`lengths` must be >= 1"),
+        (lambda: tgs.NgramJSD([[1]], lengths=[0]), "`lengths` must be .* >= 1"),
     ],
 )
 def test_settings_out_of_range_are_refused(make, message):

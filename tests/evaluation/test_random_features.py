@@ -111,5 +111,5 @@ def test_arguments_that_are_no_integers_are_refused(argument):
     + [("batch_size", 0, ">= 1")],
 )
 def test_arguments_out_of_range_are_refused(argument, value, rule):
-    with pytest.raises(ValueError, match=f"`{argument}` must be {rule}. Received: {value}"):
+    with pytest.raises(ValueError, match=f"`{argument}` must be .*{rule}. Received: {value}"):
         RandomFeatures(**{argument: value})

@@ -244,13 +244,13 @@ def test_nan_features_are_an_error_that_says_so():
 def test_settings_out_of_range_are_refused(settings):
     (name,) = settings
     with pytest.raises(
-        ValueError, match=f"`{name}` must be >= .*Received: {name}={settings[name]}"
+        ValueError, match=f"`{name}` must be an integer >= .*Received: {settings[name]}"
     ):
         flat_fid(**settings)
 
 
 def test_a_number_of_samples_that_is_no_integer_is_refused():
-    with pytest.raises(TypeError, match="`samples` must be an integer. Received: samples=10.5"):
+    with pytest.raises(TypeError, match="`samples` must be an integer >= 2. Received: 10.5"):
         flat_fid(samples=10.5)
 
 

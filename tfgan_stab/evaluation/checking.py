@@ -71,20 +71,6 @@ def checked_color_images(images: ArrayLike) -> np.ndarray:
     return np.repeat(array, 3, axis=3) if array.shape[3] == 1 else array
 
 
-def checked_count(name: str, number: Any, least: int = 1) -> int:
-    """Returns a number that must be an integer of at least `least`.
-
-    Raises:
-        TypeError: If it is no integer.
-        ValueError: If it is smaller.
-    """
-    if isinstance(number, bool) or not isinstance(number, int):
-        raise TypeError(f"`{name}` must be an integer >= {least}. Received: {number!r}.")
-    if number < least:
-        raise ValueError(f"`{name}` must be >= {least}. Received: {number}.")
-    return number
-
-
 def _as_array(images: Any) -> np.ndarray:
     try:
         return np.asarray(images)

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from tfgan_stab.data.batches import check_integer
 from tfgan_stab.evaluation.classifier_score import inception_score
 from tfgan_stab.evaluation.extractors import Extractor
+from tfgan_stab.evaluation.feature_arrays import checked_count
 from tfgan_stab.evaluation.gathering import Batch, KeptArrays
 from tfgan_stab.evaluation.kernel import kernel_distance
 from tfgan_stab.evaluation.measures import Number
@@ -59,7 +59,7 @@ class KID(Score):
         quantize: bool = False,
         max_block_size: int = 1024,
     ) -> None:
-        check_integer("max_block_size", max_block_size, at_least=2)
+        checked_count("max_block_size", max_block_size, 2)
         self._max_block_size = max_block_size
         limit = _limit(real_samples, samples)
         super().__init__(real, samples, seed, extractor, limit, quantize)
@@ -130,7 +130,7 @@ class PrecisionRecall(Score):
         real_samples: int | str | None = "samples",
         quantize: bool = False,
     ) -> None:
-        check_integer("neighbors", neighbors, at_least=1)
+        checked_count("neighbors", neighbors, 1)
         self.neighbors = neighbors
         self.least = neighbors + 1
         limit = _limit(real_samples, samples)
@@ -204,7 +204,7 @@ class InceptionScore(Score):
         seed: int = 0,
         quantize: bool = False,
     ) -> None:
-        check_integer("splits", splits, at_least=1)
+        checked_count("splits", splits, 1)
         self.splits = splits
         self.least = max(splits, 2)
         super().__init__(real, samples, seed, extractor, None, quantize)

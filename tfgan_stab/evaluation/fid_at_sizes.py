@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfgan_stab.data.batches import check_integer
 from tfgan_stab.evaluation.extractors import Extractor
+from tfgan_stab.evaluation.feature_arrays import checked_count
 from tfgan_stab.evaluation.fid import frechet_number, singular, warn_of_few_samples
 from tfgan_stab.evaluation.gathering import Batch, KeptMoments
 from tfgan_stab.evaluation.measures import INFERENCE, Number, Sides
@@ -110,10 +110,10 @@ class FIDAtSizes(Score):
         quantize: bool = False,
     ) -> None:
         if sizes is None:
-            check_integer("samples", samples, at_least=2 * _SIZES)
+            checked_count("samples", samples, 2 * _SIZES)
             sizes = [samples * step // _SIZES for step in range(1, _SIZES + 1)]
         for size in sizes:
-            check_integer("sizes", size, at_least=2)
+            checked_count("sizes", size, 2)
         if len(set(sizes)) < 2:
             raise ValueError(f"`sizes` must hold at least 2 sizes. Received: {list(sizes)}.")
         self.sizes = sorted(set(sizes))

@@ -1,7 +1,7 @@
 """Statistics -> distance: the Frechet distance between two Gaussians, which is FID's number.
 
-Both covariances are taken apart into factors, the real one by a symmetric eigendecomposition that is
-kept, and what is needed of the root of their product are singular values: nothing can turn out
+Both covariances are taken apart into factors, the real one by a symmetric eigendecomposition that
+is kept, and what is needed of the root of their product are singular values: nothing can turn out
 imaginary, and nothing is squared.
 """
 

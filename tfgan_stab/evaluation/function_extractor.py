@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from tfgan_stab.evaluation.checking import checked_count, checked_images
+from tfgan_stab.evaluation.checking import checked_images
+from tfgan_stab.evaluation.feature_arrays import checked_count
 from tfgan_stab.evaluation.fixed_batches import in_fixed_batches
 from tfgan_stab.evaluation.model_hash import model_hash
 

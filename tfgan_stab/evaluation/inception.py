@@ -14,8 +14,9 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from tfgan_stab.evaluation import tfgan
-from tfgan_stab.evaluation.checking import checked_color_images, checked_count
+from tfgan_stab.evaluation.checking import checked_color_images
 from tfgan_stab.evaluation.extractors import Outputs
+from tfgan_stab.evaluation.feature_arrays import checked_count
 from tfgan_stab.evaluation.fixed_batches import outputs_in_fixed_batches
 from tfgan_stab.evaluation.resizing import MODES, resized
 from tfgan_stab.evaluation.saved_network import SavedNetwork, downloaded, is_handle, loaded

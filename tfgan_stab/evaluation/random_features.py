@@ -12,7 +12,8 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from tfgan_stab.evaluation import weights_cache
-from tfgan_stab.evaluation.checking import checked_color_images, checked_count
+from tfgan_stab.evaluation.checking import checked_color_images
+from tfgan_stab.evaluation.feature_arrays import checked_count
 from tfgan_stab.evaluation.fixed_batches import in_fixed_batches
 from tfgan_stab.evaluation.resizing import resized
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfgan_stab.evaluation.checking import checked_count
+from tfgan_stab.evaluation.feature_arrays import checked_count
 
 MODES = ("tf1", "clean")
 

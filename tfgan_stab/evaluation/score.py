@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tfgan_stab.data.batches import check_integer
 from tfgan_stab.evaluation.extractors import Extractor, as_extractor
+from tfgan_stab.evaluation.feature_arrays import checked_count
 from tfgan_stab.evaluation.gathering import Batch, Gatherer
 from tfgan_stab.evaluation.image_source import BATCH_SIZE, ImageSource
 from tfgan_stab.evaluation.image_streams import rebatched
@@ -58,9 +58,9 @@ class Score:
         real_samples: int | None = None,
         quantize: bool = False,
     ) -> None:
-        check_integer("samples", samples, at_least=self.least)
+        checked_count("samples", samples, self.least)
         if real_samples is not None:
-            check_integer("real_samples", real_samples, at_least=self.least)
+            checked_count("real_samples", real_samples, self.least)
         if not isinstance(quantize, bool):
             raise TypeError(f"`quantize` must be True or False. Received: {quantize!r}.")
         self.samples = samples

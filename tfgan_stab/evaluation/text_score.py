@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tfgan_stab.data.batches import check_integer
+from tfgan_stab.evaluation.feature_arrays import checked_count
 from tfgan_stab.evaluation.gathering import Batch
 from tfgan_stab.evaluation.measures import Number
 from tfgan_stab.evaluation.ngrams import NgramCounts
@@ -53,7 +53,7 @@ class NgramJSD(Score):
         seed: int = 0,
     ) -> None:
         for length in lengths:
-            check_integer("lengths", length, at_least=1)
+            checked_count("lengths", length, 1)
         if not lengths:
             raise ValueError("`lengths` must hold a number >= 1. Received: none. Use [4].")
         if characters is None and len(real) and isinstance(real[0], str):
