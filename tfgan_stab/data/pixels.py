@@ -1,4 +1,4 @@
-"""Whether the values of pictures are what every network here is made for: finite, in [-1, 1]."""
+"""The values of pictures: finite and in [-1, 1], as every network here expects; and as bytes."""
 
 import warnings
 
@@ -52,6 +52,28 @@ def warn_of_half_range(name: str, images: np.ndarray, stacklevel: int = 2) -> No
             UserWarning,
             stacklevel=stacklevel,
         )
+
+
+def to_bytes(images: np.ndarray) -> np.ndarray:
+    """Turns pictures into what an image file stores; what is beyond black and white is clipped.
+
+    ::
+
+        x in [-1, 1]  ->  round(127.5 (x + 1)) in 0..255
+
+    so that bytes that were scaled to [-1, 1] come back as they were.
+
+    Args:
+        images: Finite floats, any shape.
+
+    Returns:
+        uint8, the same shape.
+
+    Example:
+        >>> to_bytes(np.array([-1.0, 0.1, 1.5])).tolist()
+        [0, 140, 255]
+    """
+    return np.round((np.clip(images, -1.0, 1.0) + 1.0) * 127.5).astype(np.uint8)
 
 
 def _extremes(images: np.ndarray) -> tuple[float, float]:
