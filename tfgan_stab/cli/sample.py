@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from absl import flags as absl_flags
 
+from tfgan_stab import configuring
 from tfgan_stab.cli import sample_flags, source_flags
 from tfgan_stab.cli.outputs import check_output
 from tfgan_stab.cli.source_kinds import kind_of
@@ -54,7 +55,8 @@ def run(arguments: Sequence[str]) -> int:
     except (ValueError, TypeError, OSError) as error:
         if settings.traceback:
             raise
-        return _complain(f"{error}\n--traceback shows where.", code=1)
+        message = configuring.plain_message(error)
+        return _complain(f"{message}\n--traceback shows where.", code=1)
     return 0
 
 
