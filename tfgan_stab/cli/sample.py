@@ -63,6 +63,8 @@ def run(arguments: Sequence[str]) -> int:
 def _sample(settings: sample_flags.Settings) -> None:
     # TensorFlow announces its instruction sets and the like.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # The run may be training on the same GPU, of which TensorFlow would else take all.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     # Here and not above, because these import TensorFlow.
     from tfgan_stab.cli.progress import with_progress
     from tfgan_stab.cli.sampling_files import write_array, write_pictures

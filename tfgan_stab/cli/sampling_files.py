@@ -46,8 +46,7 @@ def write_pictures(
                     "PNG files hold pictures [height, width, 1 or 3]. Received: examples of "
                     f"shape {list(batch.shape[1:])}. Write them to a file that ends in .npz."
                 )
-            for picture in to_bytes(batch):
-                png = tf.io.encode_png(picture).numpy()
+            for png in tf.io.encode_png(to_bytes(batch)).numpy():
                 (folders[number] / f"{number:0{width}d}.png").write_bytes(png)
                 number += 1
 

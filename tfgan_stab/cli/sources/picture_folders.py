@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfgan_stab.cli.progress import with_progress
 from tfgan_stab.cli.source_kinds import SourceError
 from tfgan_stab.cli.sources.contract import BATCH
 from tfgan_stab.cli.sources.stored_images import StoredImages
@@ -64,8 +65,14 @@ def _shapes(paths: list[str]) -> list[tuple[int, ...]]:
     found = parallel_map(
         tf.data.Dataset.from_tensor_slices(paths).enumerate(),
         lambda index, path: (index, tf.shape(images.decode(tf.io.read_file(path)))),
-    ).ignore_errors()
-    shapes = {int(index): tuple(shape.tolist()) for index, shape in found.as_numpy_iterator()}
+    )
+    batches = found.ignore_errors().batch(BATCH).as_numpy_iterator()
+    each = with_progress(batches, len(paths), "checking", lambda batch: len(batch[0]))
+    shapes = {
+        index: tuple(shape)
+        for indices, several in each
+        for index, shape in zip(indices.tolist(), several.tolist(), strict=True)
+    }
     damaged = [path for index, path in enumerate(paths) if index not in shapes]
     if damaged:
         raise SourceError(
