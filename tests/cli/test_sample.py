@@ -213,6 +213,11 @@ def test_nobodys_files_are_replaced(few, tmp_path, capsys):
         f"--source={tmp_path}/samples.npz", f"--output={tmp_path}/samples.npz", "--overwrite"
     )
     assert "would replace" in again and "where the samples come from" in again
+    sampling_files.write_pictures(tmp_path / "all" / "of_cats", [np.zeros([2, 4, 4, 1])], 2)
+    around = complaint(
+        f"--source={tmp_path}/all/of_cats", f"--output={tmp_path}/all", "--overwrite"
+    )
+    assert "would replace" in around and open_source(tmp_path / "all").count == 2
     assert (precious / "thesis.txt").exists()
 
 
