@@ -47,7 +47,13 @@ setuptools.setup(
         "gin-config>=0.5",
         "scikit-learn>=1.4",
         "matplotlib>=3.8",
+        "tqdm>=4.66",
     ],
     extras_require={"tests": TESTS, "docs": DOCS, "dev": [*TESTS, *DOCS, "pre-commit>=3.7"]},
-    entry_points={"console_scripts": ["tfgan-stab-train=tfgan_stab.cli.train:main"]},
+    entry_points={
+        "console_scripts": [
+            "tfgan-stab-sample=tfgan_stab.cli.sample:main",
+            "tfgan-stab-train=tfgan_stab.cli.train:main",
+        ]
+    },
 )

@@ -261,3 +261,24 @@ def test_messages_of_configured_functions_lose_the_list_of_calls(folder):
         configuring.configured(fails.fail)()
     assert "In call to" in str(caught.value)
     assert configuring.plain_message(caught.value) == "x is 3."
+
+
+def test_arguments_are_looked_up_without_calling_what_they_are_for(folder):
+    import stand_in
+
+    configuring.parse(["run.gin"], ["stand_in.run.rate = 0.5"])
+    found = configuring.arguments(stand_in.run, ["epochs", "rate", "workdir"])
+    assert found == {"epochs": 3, "rate": 0.5}
+    part = configuring.arguments(stand_in.run, ["part"])["part"]
+    assert isinstance(part, stand_in.Part) and part.size == 5
+    assert configuring.arguments(stand_in.run, ["part"])["part"] is not part
+
+
+def test_arguments_without_a_default_must_be_set(folder):
+    import stand_in
+
+    write(folder, "less.gin", "import stand_in\nstand_in.run.rate = 0.5\n")
+    configuring.parse(["less.gin"])
+    assert configuring.arguments(stand_in.run, ["rate", "part"]) == {"rate": 0.5}
+    with pytest.raises(ConfigError, match="No gin file sets `stand_in.run.epochs`"):
+        configuring.arguments(stand_in.run, ["epochs", "rate"])

@@ -93,3 +93,57 @@ def test_the_draft_of_a_living_process_stays(tmp_path):
     assert target.read_text() == "mine"
     files.write_atomically(target, "newer")
     assert other.read_text() == "theirs"
+
+
+def test_a_folder_is_replaced_whole(tmp_path):
+    target = tmp_path / "samples"
+    for name in ("former", "new"):
+        with files.replacing_folder(target) as draft:
+            assert list(draft.iterdir()) == []
+            (draft / name).write_text(name)
+            assert target.exists() == (name == "new")
+    assert [path.name for path in tmp_path.rglob("*")] == ["samples", "new"]
+
+
+def test_an_exception_in_between_leaves_the_former_folder_and_no_draft(tmp_path):
+    target = tmp_path / "samples"
+    target.mkdir()
+    (target / "former").touch()
+    with pytest.raises(RuntimeError, match="midway"), files.replacing_folder(target) as draft:
+        (draft / "new").touch()
+        raise RuntimeError("midway")
+    assert [path.name for path in tmp_path.rglob("*")] == ["samples", "former"]
+
+
+def test_a_folder_that_cannot_be_put_in_place_leaves_the_former_one(tmp_path, monkeypatch):
+    target = tmp_path / "samples"
+    target.mkdir()
+    (target / "former").touch()
+    rename = os.rename
+
+    def refused(here, there):
+        if there == target and "former" not in os.path.basename(here):
+            raise OSError(28, "No space left on device")
+        rename(here, there)
+
+    monkeypatch.setattr(os, "rename", refused)
+    with pytest.raises(OSError, match=f"Could not write {target}: No space left on device"):
+        with files.replacing_folder(target) as draft:
+            (draft / "new").touch()
+    assert [path.name for path in tmp_path.rglob("*")] == ["samples", "former"]
+
+
+def test_the_folder_that_a_killed_process_left_is_removed(tmp_path):
+    program = (
+        "import os, pathlib, signal, sys\n"
+        "from tfgan_stab import files\n"
+        "with files.replacing_folder(sys.argv[1]) as draft:\n"
+        "    (draft / 'half').touch()\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", program, tmp_path / "samples"], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(os.listdir(tmp_path)) == 1
+    with files.replacing_folder(tmp_path / "samples"):
+        assert len(os.listdir(tmp_path)) == 1
+    assert os.listdir(tmp_path) == ["samples"]

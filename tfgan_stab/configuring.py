@@ -5,6 +5,7 @@ decorators. Before gin parses anything, each name in each file is looked up: a s
 nothing is an error, and the error says what was meant and where.
 """
 
+import copy
 import inspect
 import io
 import pathlib
@@ -22,6 +23,7 @@ from tfgan_stab.gin_files.text import settings_of
 
 __all__ = [
     "ConfigError",
+    "arguments",
     "configured",
     "operative_text",
     "parse",
@@ -93,24 +95,28 @@ def configured(function: Callable[..., Any], given: Sequence[str] = ()) -> Calla
     Raises:
         ConfigError: If an argument without a default is neither set nor given.
     """
-    parameters = inspect.signature(function).parameters.values()
-    optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    required = {
-        each.name for each in parameters if each.default is each.empty and each.kind not in optional
-    }
-    try:
-        bound = gin.get_bindings(function, resolve_references=False)
-    except ValueError:  # No file mentions the function.
-        bound = {}
-    missing = sorted(required - set(given) - set(bound))
-    if missing:
-        name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
-        raise ConfigError(
-            f"No gin file sets {', '.join(f'`{name}.{each}`' for each in missing)}. Begin with a "
-            "whole run, such as --gin_file=gin_configs/runs/digits.gin; files after it change "
-            "parts of it."
-        )
+    parameters = inspect.signature(function).parameters
+    _check_set(function, set(parameters) - set(given))
     return gin.get_configurable(function)
+
+
+def arguments(function: Callable[..., Any], names: Collection[str]) -> dict[str, Any]:
+    """Returns those of a function's arguments that the configuration sets, without calling it.
+
+    What a setting refers to is called, as `function` itself would find it: `@tgs.FID()` is a score.
+    Settings that are not asked for are left alone.
+
+    Args:
+        function: Whose arguments to look up.
+        names: Which of them.
+
+    Raises:
+        ConfigError: If one of them has no default and is not set.
+    """
+    _check_set(function, names)
+    bound = _bound(function)
+    # To copy a reference is, in gin, to call what it refers to.
+    return copy.deepcopy({name: bound[name] for name in names if name in bound})
 
 
 def operative_text() -> str:
@@ -137,6 +143,32 @@ def unused(bindings: Sequence[str]) -> list[str]:
 def plain_message(error: BaseException) -> str:
     """Returns an error's message without the list of calls that gin adds to it."""
     return str(error).split("\n  In call to configurable")[0].strip()
+
+
+def _bound(function: Callable[..., Any]) -> dict[str, Any]:
+    """What the configuration sets for a function; references as they stand."""
+    try:
+        return gin.get_bindings(function, resolve_references=False)
+    except ValueError:  # No file mentions the function.
+        return {}
+
+
+def _check_set(function: Callable[..., Any], names: Collection[str]) -> None:
+    """Refuses a configuration that leaves out an argument without a default."""
+    optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    required = {
+        each.name
+        for each in inspect.signature(function).parameters.values()
+        if each.default is each.empty and each.kind not in optional
+    }
+    missing = sorted((required & set(names)) - set(_bound(function)))
+    if missing:
+        name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+        raise ConfigError(
+            f"No gin file sets {', '.join(f'`{name}.{each}`' for each in missing)}. Begin with a "
+            "whole run, such as --gin_file=gin_configs/runs/digits.gin; files after it change "
+            "parts of it."
+        )
 
 
 def _share_imports(sources: Sequence[Source], bindings: Sequence[Source]) -> None:

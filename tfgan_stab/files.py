@@ -8,10 +8,11 @@ import contextlib
 import glob
 import os
 import pathlib
+import shutil
 import socket
 from collections.abc import Iterator
 
-__all__ = ["flush", "replacing", "write_atomically"]
+__all__ = ["flush", "replacing", "replacing_folder", "write_atomically"]
 
 
 @contextlib.contextmanager
@@ -51,6 +52,46 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
         raise _explained(error, path) from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing_folder(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
+    """Lends a fresh folder to fill, and puts it in place of `path` at the end, with all in it.
+
+    Until the block ends without an exception, `path` stays as it was; then what was there is
+    removed.
+
+    Args:
+        path: The folder to make or replace. The folder that it lies in must exist.
+
+    Yields:
+        The folder to fill, empty.
+
+    Raises:
+        OSError: If it cannot be written; the message names `path` and says what to do.
+
+    Example:
+        >>> import tempfile
+        >>> target = pathlib.Path(tempfile.mkdtemp()) / "samples"
+        >>> with replacing_folder(target) as draft:
+        ...     _ = (draft / "0.txt").write_text("first")
+        >>> os.listdir(target)
+        ['0.txt']
+    """
+    path = pathlib.Path(path)
+    before, after = _affixes(path)
+    draft = path.with_name(f"{before}{os.getpid()}{after}")
+    try:
+        _sweep(path)
+        draft.mkdir()
+        yield draft
+        os.sync()  # Once for all, since there may be very many files.
+        _exchange(draft, path)
+        flush(path.parent)
+    except OSError as error:
+        raise _explained(error, path) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
@@ -95,7 +136,25 @@ def _sweep(path: pathlib.Path) -> None:
     for other in path.parent.glob(f"{glob.escape(before)}*{glob.escape(after)}"):
         process = other.name.removeprefix(before).removesuffix(after)
         if process.isdigit() and not _alive(int(process)):
-            other.unlink(missing_ok=True)
+            if other.is_dir():
+                shutil.rmtree(other)
+            else:
+                other.unlink(missing_ok=True)
+
+
+def _exchange(draft: pathlib.Path, path: pathlib.Path) -> None:
+    """Renames a folder to `path`; removes what was there, unless that fails."""
+    former = draft.with_name(f"{draft.name}.former")
+    if path.exists():
+        os.rename(path, former)
+    try:
+        os.rename(draft, path)
+    except OSError:
+        if former.exists():
+            os.rename(former, path)
+        raise
+    if former.exists():
+        shutil.rmtree(former)
 
 
 def _alive(process: int) -> bool:
@@ -111,6 +170,6 @@ def _alive(process: int) -> bool:
 def _explained(error: OSError, path: pathlib.Path) -> OSError:
     return type(error)(
         error.errno,
-        f"Could not write {path}: {error.strerror or error}. The former file, if any, is "
+        f"Could not write {path}: {error.strerror or error}. What was there, if anything, is "
         "untouched. Free some space or allow writing there, or choose another folder",
     )

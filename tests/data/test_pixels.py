@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from tfgan_stab.data.pixels import check_range, warn_of_half_range
+from tfgan_stab.data.pixels import check_range, to_bytes, warn_of_half_range
 
 PICTURES = np.linspace(-1, 1, 6 * 4 * 4 * 1).reshape(6, 4, 4, 1)
 
@@ -64,3 +64,11 @@ def test_pictures_that_use_both_halves_are_not_warned_about():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warn_of_half_range("x", np.array([[-1e-3, 1.0]]))
+
+
+def test_bytes_that_were_scaled_come_back_as_they_were():
+    every = np.arange(256, dtype=np.uint8)
+    for kind in (np.float32, np.float64):
+        np.testing.assert_array_equal(to_bytes(every.astype(kind) / kind(127.5) - 1), every)
+    back = to_bytes(np.array([-9.0, -1.0, -1 + 0.49 / 127.5, -1 + 0.51 / 127.5, 1.0, 9.0]))
+    assert back.dtype == np.uint8 and back.tolist() == [0, 0, 0, 1, 255, 255]

@@ -101,7 +101,7 @@ class Checkpoint(Periodic):
         if not found:
             return None
         path, facts = _newest_whole(found)
-        _restore(gan, path, facts)
+        restore(gan, path, facts)
         self._step_at_start, self._saved = facts["step"], facts["round"]
         print(f"Resuming from {path}: {facts['round']} rounds done.")
         return Progress(facts["epoch"], facts["step"])
@@ -244,7 +244,8 @@ def checked(path: pathlib.Path) -> dict[str, Any]:
     return facts
 
 
-def _restore(gan: Any, path: pathlib.Path, facts: dict[str, Any]) -> None:
+def restore(gan: Any, path: pathlib.Path, facts: dict[str, Any]) -> None:
+    """Puts a checkpoint's state into a model; `facts` are what `checked` returned of it."""
     expected, received = _inventory(gan), facts["variables"]
     if expected != received:
         differing = [

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfgan_stab.arguments import checked_seed
 from tfgan_stab.callbacks.periodic import Periodic, Picture, usable_directory
+from tfgan_stab.data.pixels import to_bytes
 from tfgan_stab.files import write_atomically
 
 # Small pictures are enlarged to about this side, so that a person can see them.
@@ -98,8 +99,7 @@ def grid(images: np.ndarray, columns: int) -> np.ndarray:
         >>> grid(np.zeros([6, 8, 8, 1], "float32"), columns=3).shape
         (70, 104, 1)
     """
-    images = np.asarray(tf.clip_by_value(images, -1.0, 1.0))
-    pixels = np.round((images + 1.0) * 127.5).astype(np.uint8)
+    pixels = to_bytes(np.asarray(images))
     scale = max(1, SHOWN_SIDE // max(pixels.shape[1:3]))
     pixels = pixels.repeat(scale, axis=1).repeat(scale, axis=2)
     count, height, width, channels = pixels.shape

@@ -1,1 +1,4 @@
-"""Command lines: flags in, training out. Importing this does not import TensorFlow."""
+"""Command lines: flags in; a trained run, samples, or a game out.
+
+Importing this does not import TensorFlow.
+"""

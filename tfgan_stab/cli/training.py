@@ -6,8 +6,8 @@ from typing import Any
 import keras
 
 from tfgan_stab import callbacks
-from tfgan_stab.arguments import checked_seed
 from tfgan_stab.averaging import Average
+from tfgan_stab.cli.building import build
 from tfgan_stab.cli.report import report
 from tfgan_stab.cli.workdir import Workdir
 from tfgan_stab.data.batches import Batches
@@ -97,16 +97,17 @@ def train(
     for name, value in (("epochs", epochs), ("rounds_per_epoch", rounds_per_epoch)):
         if value is not None and (not isinstance(value, int) or value < 1):
             raise ValueError(f"`{name}` must be an integer >= 1. Received: {value!r}.")
-    keras.utils.set_random_seed(checked_seed(seed) % 2**32)  # Keras takes no more bits.
-    gan = GAN(generator(), discriminator(), latents=latents)
-    gan.compile(
+    gan = build(
+        generator=generator,
+        discriminator=discriminator,
         generator_optimizer=generator_optimizer,
         discriminator_optimizer=discriminator_optimizer,
+        latents=latents,
         loss=loss,
         scheme=scheme,
-        penalties=list(penalties),
+        penalties=penalties,
         top_k=top_k,
-        averages=dict(averages or {}),
+        averages=averages,
         jit_compile=jit_compile,
         seed=seed,
     )

@@ -124,16 +124,22 @@ def image_folder(
     if on_error not in ("raise", "skip"):
         raise ValueError(f'`on_error` must be "raise" or "skip". Received: on_error={on_error!r}.')
     directory = os.path.expanduser(os.fspath(directory)).rstrip("/") or "/"
-    paths = _find(directory)
+    paths = find_pictures(directory)
     damaged = _damaged(paths)
     _report(directory, paths, damaged, on_error)
     paths = [path for path in paths if path not in damaged]
-    class_of, class_names = _classes(directory, paths) if labels else (None, None)
+    class_of, class_names = classes_of(directory, paths) if labels else (None, None)
     source = ImageFiles(directory, paths, size, channels, class_of, class_names, list(damaged))
     return Batches(source, batch_size, seed)
 
 
-def _find(directory: str) -> list[str]:
+def find_pictures(directory: str) -> list[str]:
+    """Returns the paths of the pictures in a folder and the folders in it, sorted.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If no pictures are in it.
+    """
     if not tf.io.gfile.isdir(directory):
         raise FileNotFoundError(
             f"There is no folder {directory!r}. Expected a folder of pictures; {os.getcwd()!r} is "
@@ -161,10 +167,11 @@ def _damaged(paths: list[str]) -> dict[str, str]:
         lambda index, path: (index, tf.shape(images.decode(tf.io.read_file(path)))),
     )
     sound = {int(index) for index, _ in decoded.ignore_errors().as_numpy_iterator()}
-    return {path: _reason(path) for index, path in enumerate(paths) if index not in sound}
+    return {path: damage_of(path) for index, path in enumerate(paths) if index not in sound}
 
 
-def _reason(path: str) -> str:
+def damage_of(path: str) -> str:
+    """Returns why a file that could not be decoded cannot be."""
     try:
         images.decode(tf.io.read_file(path))
     except tf.errors.OpError as error:
@@ -188,7 +195,12 @@ def _report(directory: str, paths: list[str], damaged: dict[str, str], on_error:
     warnings.warn(f"Skipped {count}:\n  {listing}", UserWarning, stacklevel=3)
 
 
-def _classes(directory: str, paths: list[str]) -> tuple[list[int], list[str]]:
+def classes_of(directory: str, paths: list[str]) -> tuple[list[int], list[str]]:
+    """Returns the class of each picture, and the names of the classes: those of the folders.
+
+    Raises:
+        ValueError: If a picture lies in no folder of its class.
+    """
     below = [os.path.relpath(path, directory).split(os.sep) for path in paths]
     loose = [parts[0] for parts in below if len(parts) == 1]
     if loose:

@@ -1,0 +1,369 @@
+"""The sampling command: its flags, and files that hold what the generator shows, or nothing."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from absl import flags as absl_flags
+
+import tfgan_stab as tgs
+from tfgan_stab.cli import progress, sample, sample_flags, sampling_files
+from tfgan_stab.cli.sources.opening import open_source
+
+SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "sample.py"
+
+
+def run(*arguments):
+    return sample.run(["sample.py", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def conditional(tiny, tmp_path_factory):
+    """A conditional GAN and the file of its generator."""
+    gan = tiny.image_gan(num_classes=3)
+    path = tmp_path_factory.mktemp("conditional") / "generator.keras"
+    gan.generator.save(path)
+    return gan, path
+
+
+def quantised(images):
+    """What a picture file should hold, reckoned in float64."""
+    return np.rint((np.clip(images.astype(np.float64), -1, 1) + 1) * 127.5).astype(np.uint8)
+
+
+def decoded(paths):
+    return np.stack([tf.io.decode_png(path.read_bytes()).numpy() for path in paths])
+
+
+def test_a_folder_and_an_array_hold_the_bytes_that_the_gan_shows(image_gan, tmp_path, capsys):
+    image_gan.generator.save(tmp_path / "generator.keras")
+    expected = quantised(image_gan.sample(300, seed=7))
+    arguments = [f"--source={tmp_path}/generator.keras", "--count=300", "--seed=7"]
+    assert run(*arguments, f"--output={tmp_path}/new/pictures") == 0
+    assert run(*arguments, f"--output={tmp_path}/new/samples.npz") == 0
+    assert f"Wrote 300 samples of {tmp_path}/generator.keras to" in capsys.readouterr().out
+    paths = sorted((tmp_path / "new" / "pictures").iterdir())
+    assert [path.name for path in paths] == [f"{number:06d}.png" for number in range(300)]
+    pictures = decoded(paths)
+    with np.load(tmp_path / "new" / "samples.npz") as arrays:
+        assert arrays.files == ["arr_0"]
+        np.testing.assert_array_equal(arrays["arr_0"], pictures)
+    assert pictures.dtype == np.uint8 and pictures.shape == (300, 8, 8, 1)
+    # Another graph may round the last bit otherwise, and a byte at the border with it.
+    assert np.abs(pictures.astype(int) - expected).max() <= 1
+    assert np.mean(pictures != expected) < 1e-3
+    assert sorted(os.listdir(tmp_path / "new")) == ["pictures", "samples.npz"]
+
+
+def test_files_that_were_written_are_read_as_the_same_images(image_gan, tmp_path):
+    images = image_gan.sample(20)
+    sampling_files.write_pictures(tmp_path / "pictures", [images[:15], images[15:]], 20)
+    sampling_files.write_array(tmp_path / "samples.npz", [images[:15], images[15:]], 20)
+    sources = [open_source(tmp_path / name) for name in ("pictures", "samples.npz")]
+    assert [source.pixels for source in sources] == ["uint8", "uint8"]
+    first, other = (np.concatenate(list(source.draw(20))) for source in sources)
+    np.testing.assert_array_equal(first, other)
+    np.testing.assert_array_equal(quantised(first), quantised(images))
+    in_training = tgs.data.image_folder(tmp_path / "pictures", 20, size=8, channels=1)
+    np.testing.assert_allclose(next(iter(in_training.examples())), first, atol=1e-6)
+
+
+def test_the_array_is_what_numpy_writes_and_the_same_samples_make_the_same_file(tmp_path):
+    images = np.random.RandomState(0).uniform(-1, 1, [7, 4, 4, 3]).astype(np.float32)
+    for name, size in (("one", 7), ("other", 3)):
+        pieces = [images[i : i + size] for i in range(0, 7, size)]
+        sampling_files.write_array(tmp_path / f"{name}.npz", pieces, 7, np.arange(7) % 3)
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "other.npz").read_bytes()
+    np.savez(tmp_path / "numpy.npz", quantised(images), np.arange(7, dtype=np.int64) % 3)
+    with zipfile.ZipFile(tmp_path / "numpy.npz") as wanted:
+        with zipfile.ZipFile(tmp_path / "one.npz") as written:
+            assert written.namelist() == wanted.namelist() == ["arr_0.npy", "arr_1.npy"]
+            for name in wanted.namelist():
+                assert written.read(name) == wanted.read(name)
+
+
+def test_classes_take_turns_and_get_folders_that_training_reads_as_them(conditional, tmp_path):
+    gan, path = conditional
+    assert run(f"--source={path}", f"--output={tmp_path}/pictures", "--count=10") == 0
+    assert run(f"--source={path}", f"--output={tmp_path}/samples.npz", "--count=10") == 0
+    with np.load(tmp_path / "samples.npz") as arrays:
+        images, classes = arrays["arr_0"], arrays["arr_1"]
+    assert classes.tolist() == [0, 1, 2, 0, 1, 2, 0, 1, 2, 0]
+    assert np.abs(images.astype(int) - quantised(gan.sample(10))).max() <= 1
+    for number in range(10):
+        picture = tmp_path / "pictures" / str(classes[number]) / f"{number:06d}.png"
+        np.testing.assert_array_equal(decoded([picture])[0], images[number])
+    batches = tgs.data.image_folder(
+        tmp_path / "pictures", batch_size=10, size=8, channels=1, labels=True
+    )
+    pictures, labels = next(batches.as_numpy_iterator())
+    for picture, label in zip(quantised(pictures), labels, strict=True):
+        assert label == classes[np.all(images == picture, axis=(1, 2, 3))][0]
+
+
+def test_one_class_alone_needs_no_folder(conditional, tmp_path):
+    gan, path = conditional
+    arguments = [f"--source={path}", "--count=5", "--label=2"]
+    assert run(*arguments, f"--output={tmp_path}/pictures") == 0
+    assert run(*arguments, f"--output={tmp_path}/samples.npz") == 0
+    shown = decoded(sorted((tmp_path / "pictures").iterdir()))
+    expected = quantised(gan.sample(5, labels=[2] * 5))
+    assert np.abs(shown.astype(int) - expected).max() <= 1
+    with np.load(tmp_path / "samples.npz") as arrays:
+        np.testing.assert_array_equal(arrays["arr_0"], shown)
+        assert arrays["arr_1"].tolist() == [2] * 5
+
+
+def test_points_are_written_as_floats_and_not_as_pictures(tiny, tmp_path, capsys):
+    gan = tiny.point_gan()
+    gan.generator.save(tmp_path / "generator.keras")
+    arguments = [f"--source={tmp_path}/generator.keras", "--count=50"]
+    assert run(*arguments, f"--output={tmp_path}/points.npz") == 0
+    with np.load(tmp_path / "points.npz") as arrays:
+        assert arrays["arr_0"].dtype == np.float32
+        np.testing.assert_allclose(arrays["arr_0"], gan.sample(50), atol=1e-6)
+    assert run(*arguments, f"--output={tmp_path}/points") == 1
+    assert "PNG files hold pictures [height, width, 1 or 3]. Received: examples of shape [2]." in (
+        capsys.readouterr().err
+    )
+    assert sorted(os.listdir(tmp_path)) == ["generator.keras", "points.npz"]
+
+
+def test_all_images_of_a_folder_become_an_array_with_its_classes(tmp_path):
+    pixels = np.random.RandomState(0).randint(0, 256, [6, 4, 5, 3], np.uint8)
+    sampling_files.write_pictures(tmp_path / "in", [pixels / 127.5 - 1], 6, np.array([1, 0] * 3))
+    assert run(f"--source={tmp_path}/in", f"--output={tmp_path}/out.npz") == 0
+    with np.load(tmp_path / "out.npz") as arrays:
+        np.testing.assert_array_equal(arrays["arr_0"], pixels[[1, 3, 5, 0, 2, 4]])
+        assert arrays["arr_1"].tolist() == [0, 0, 0, 1, 1, 1]
+
+
+@pytest.fixture
+def few(tmp_path):
+    """An array of four pictures."""
+    np.save(tmp_path / "few.npy", np.arange(4 * 12, dtype=np.uint8).reshape(4, 2, 2, 3))
+    return tmp_path / "few.npy"
+
+
+@pytest.mark.parametrize("name", ["pictures", "samples.npz"])
+def test_what_is_there_is_replaced_only_when_told_and_by_a_whole(few, tmp_path, name, capsys):
+    output = tmp_path / name
+    arguments = [f"--source={few}", f"--output={output}"]
+    assert run(*arguments) == 0
+    assert run(*arguments, "--count=2") == 1
+    assert f"--output={output} must not exist yet" in capsys.readouterr().err
+    assert run(*arguments, "--count=2", "--overwrite") == 0
+    assert open_source(output).count == 2
+    assert run(*arguments, "--count=5", "--overwrite") == 1
+    assert "Expected 5 images. Received: 4" in capsys.readouterr().err
+    assert open_source(output).count == 2
+    assert sorted(os.listdir(tmp_path)) == sorted(["few.npy", name])
+
+
+def broken(images, error):
+    yield images
+    raise error
+
+
+@pytest.mark.parametrize("name", ["pictures", "samples.npz"])
+def test_an_end_in_between_leaves_what_was_there_and_no_draft(tmp_path, name):
+    write = sampling_files.write_array if "." in name else sampling_files.write_pictures
+    images = np.zeros([3, 2, 2, 1], np.float32)
+    for former in ([], [name]):
+        with pytest.raises(KeyboardInterrupt):
+            write(tmp_path / name, broken(images, KeyboardInterrupt()), 6)
+        assert os.listdir(tmp_path) == former
+        with pytest.raises(ValueError, match="Received: NaN or infinity in image 4. Choose other"):
+            write(tmp_path / name, [images, np.array([0, np.nan, 0]).reshape(3, 1, 1, 1)], 6)
+        assert os.listdir(tmp_path) == former
+        write(tmp_path / name, [images], 3)
+    assert open_source(tmp_path / name).count == 3
+
+
+def test_nobodys_files_are_replaced(few, tmp_path, capsys):
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "thesis.txt").touch()
+    source = f"--source={few}"
+
+    def complaint(*arguments):
+        assert run(*arguments) == 1
+        return capsys.readouterr().err
+
+    assert "must not exist yet. Received: a folder that holds 1" in complaint(
+        source, f"--output={precious}"
+    )
+    for folder in (precious, tmp_path):
+        overwriting = complaint(source, f"--output={folder}", "--overwrite")
+        assert "replaces folders of PNG files" in overwriting or "would replace" in overwriting
+    (tmp_path / "file").touch()
+    assert "must be a folder. Received: a file" in complaint(source, f"--output={tmp_path}/file")
+    (tmp_path / "folder.npz").mkdir()
+    assert "must be a file. Received: a folder" in complaint(
+        source, f"--output={tmp_path}/folder.npz"
+    )
+    assert run(source, f"--output={tmp_path}/samples.npz") == 0
+    again = complaint(
+        f"--source={tmp_path}/samples.npz", f"--output={tmp_path}/samples.npz", "--overwrite"
+    )
+    assert "would replace" in again and "where the samples come from" in again
+    sampling_files.write_pictures(tmp_path / "all" / "of_cats", [np.zeros([2, 4, 4, 1])], 2)
+    around = complaint(
+        f"--source={tmp_path}/all/of_cats", f"--output={tmp_path}/all", "--overwrite"
+    )
+    assert "would replace" in around and open_source(tmp_path / "all").count == 2
+    assert (precious / "thesis.txt").exists()
+
+
+def test_flags_keep_their_defaults():
+    settings = sample_flags.parse(["sample.py", "--source=runs/one", "--output=samples"])
+    assert (settings.count, settings.weights, settings.seed, settings.label) == (
+        None,
+        None,
+        0,
+        None,
+    )
+    assert settings.opening.settings == {
+        "latents": None,
+        "num_classes": None,
+        "size": None,
+        "channels": None,
+        "batch_size": 256,
+    }
+    assert settings.given == {"source", "output"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--sourc=x"], "Unknown command line flag 'sourc'. Did you mean: source"),
+        (["--output=x"], "--source is missing.*--source=runs/digits"),
+        (["--source=x"], "--output is missing.*--output=samples.npz"),
+        (["x"], "Unexpected 'x': every argument is a flag, such as --source=x"),
+        (["--source=x", "--output=y.npy"], "--output=y.npy: must be a folder.*--output=y.npz"),
+        (["--source=x", "--output=y", "--count=0"], "--count=0: 0 is not a positive integer"),
+        (["--source=x", "--output=y", "--seed=-1"], "--seed=-1: -1 is not an integer in the range"),
+        (["--source=x", "--output=y", "--latents=cauchy"], "should be one of <normal.sphere"),
+        (["--source=x", "--output=y", "--channels=2"], "--channels=2: must be 1 for gray or 3"),
+    ],
+)
+def test_wrong_flags_are_refused_with_what_to_type_instead(arguments, message):
+    with pytest.raises(absl_flags.Error, match=message):
+        sample_flags.parse(["sample.py", *arguments])
+
+
+@pytest.mark.parametrize(
+    ("flag", "wanted"),
+    [
+        ("--latents=sphere", "it is for a .keras file"),
+        ("--num_classes=3", "it is for a .keras file"),
+        ("--size=8", "it is for a folder of pictures"),
+        ("--weights=ema", "it is for a workdir or a checkpoint or a .keras file"),
+        ("--batch_size=8", "it is for a workdir or"),
+    ],
+)
+def test_flags_without_effect_are_refused(few, tmp_path, capsys, flag, wanted):
+    assert run(f"--source={few}", f"--output={tmp_path}/out", flag) == 2
+    assert f"{flag.split('=')[0]} has no effect: {wanted}" in capsys.readouterr().err
+
+
+def test_help_shows_every_flag_and_an_example(capsys):
+    assert run("--help") == 0
+    shown = capsys.readouterr().out
+    for name in ("source", "output", "count", "weights", "label", "latents", "[no]overwrite"):
+        assert f"--{name}" in shown
+    assert "sample.py --source=runs/digits --output=runs/digits-samples --count=50000" in shown
+
+
+def test_where_an_error_arose_is_shown_when_asked(few, tmp_path, capsys):
+    arguments = [f"--source={few}", f"--output={tmp_path}/out", "--label=1"]
+    assert run(*arguments) == 1
+    assert "Leave the label out.\n--traceback shows where." in capsys.readouterr().err
+    with pytest.raises(ValueError, match="A class can be chosen only where images have classes"):
+        run(*arguments, "--traceback")
+
+
+def test_an_interruption_is_no_error_of_the_program(few, tmp_path, capsys, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sampling_files, "write_array", interrupted)
+    assert run(f"--source={few}", f"--output={tmp_path}/out.npz") == 130
+    assert capsys.readouterr().err == "error: Interrupted. Nothing was written.\n"
+
+
+def test_progress_is_shown_of_what_takes_long_alone(monkeypatch, capsys):
+    batches = [np.zeros([3]), np.zeros([2])]
+    assert len(list(progress.with_progress(batches, 5, "sampling"))) == 2
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(progress, "PATIENCE", 1e-9)
+    list(progress.with_progress(batches, 5, "sampling"))
+    shown = capsys.readouterr()
+    assert "sampling: 100%" in shown.err and "5/5" in shown.err and shown.out == ""
+
+
+def script(*arguments):
+    return subprocess.run(
+        [sys.executable, SCRIPT, *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+
+
+def test_what_is_wrong_is_told_before_tensorflow_is_imported(tmp_path):
+    program = (
+        "import sys\n"
+        "from tfgan_stab.cli import sample\n"
+        "codes = [sample.run(['sample.py', *each.split()]) for each in sys.argv[1:]]\n"
+        "loaded = {'tensorflow', 'keras'} & set(sys.modules)\n"
+        "sys.exit(f'imported {loaded}' if loaded else str(codes))\n"
+    )
+    (tmp_path / "a.npz").touch()
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", program),
+            "--sourc=x",
+            "--source=b.npz --output=c",
+            "--source=a.npz --output=a.npz",
+            "--source=a.npz --output=c --weights=ema",
+        ],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.stderr.splitlines()[-1] == "[2, 1, 1, 2]"
+    assert "There is nothing at b.npz" in done.stderr and "Did you mean a.npz?" in done.stderr
+
+
+def test_the_module_and_the_script_are_the_same_program(tmp_path):
+    for program in (["-m", "tfgan_stab.cli.sample"], [SCRIPT]):
+        done = subprocess.run(
+            [sys.executable, *program, "--sourc=x"],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            check=False,
+        )
+        assert (done.returncode, done.stderr.splitlines()[0]) == (
+            2,
+            "error: Unknown command line flag 'sourc'. Did you mean: source ?",
+        )
+
+
+@pytest.mark.slow
+def test_the_script_loads_generators_with_layers_of_this_package(tmp_path):
+    inputs = keras.Input((3,))
+    hidden = tgs.networks.SpectralNormalization(keras.layers.Dense(4))(inputs)
+    images = keras.layers.Reshape((2, 2, 1))(tgs.networks.BatchNormalization()(hidden))
+    model = keras.Model(inputs, images)
+    model.save(tmp_path / "generator.keras")
+    done = script(f"--source={tmp_path}/generator.keras", f"--output={tmp_path}/a.npz", "--count=5")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Wrote 5 samples of ")
+    shown = np.concatenate(list(open_source(tmp_path / "a.npz").draw(5)))
+    assert shown.shape == (5, 2, 2, 1)

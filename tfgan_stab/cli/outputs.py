@@ -1,0 +1,52 @@
+"""Whether samples may be written to a path: nobody's files are lost. Imports no TensorFlow."""
+
+import os
+import pathlib
+
+__all__ = ["OutputError", "check_output"]
+
+
+class OutputError(ValueError):
+    """A path that must not be written to."""
+
+
+def check_output(output: pathlib.Path, source: str | os.PathLike[str], overwrite: bool) -> None:
+    """Refuses to replace what is no samples, or what was not meant to be replaced.
+
+    Args:
+        output: The folder or the `.npz` file to write.
+        source: Where the samples come from.
+        overwrite: Whether samples that are there may be replaced.
+
+    Raises:
+        OutputError: If something stands in the way.
+    """
+    if not output.exists():
+        return
+    if output.is_dir() == (output.suffix == ".npz"):
+        kind, wanted = ("folder", "file") if output.is_dir() else ("file", "folder")
+        raise OutputError(
+            f"--output={output} must be a {wanted}. Received: a {kind} of that name. Choose "
+            "another name; one that ends in .npz is a file."
+        )
+    held = [] if output.is_file() else list(output.iterdir())
+    if output.is_dir() and not held:
+        return
+    if not overwrite:
+        what = "file" if output.is_file() else f"folder that holds {len(held)} files or folders"
+        raise OutputError(
+            f"--output={output} must not exist yet. Received: a {what}. Choose another name, or "
+            "replace it with --overwrite."
+        )
+    target, origin = output.resolve(), pathlib.Path(source).expanduser().resolve()
+    if target == origin or target in origin.parents:
+        raise OutputError(
+            f"--output={output} would replace {source}, where the samples come from. Choose "
+            "another name."
+        )
+    foreign = [path for path in output.rglob("*") if not path.is_dir() and path.suffix != ".png"]
+    if output.is_dir() and foreign:
+        raise OutputError(
+            f"--overwrite replaces folders of PNG files. Received: {output}, which holds "
+            f"{foreign[0].relative_to(output)}. Choose another name, or remove it yourself."
+        )

@@ -1,0 +1,32 @@
+"""A progress bar for work on images, if it takes longer than a person likes to wait."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+import tqdm
+
+__all__ = ["PATIENCE", "with_progress"]
+
+PATIENCE = 2.0  # Seconds.
+_Item = TypeVar("_Item")
+
+
+def with_progress(
+    items: Iterable[_Item], count: int, doing: str, images_in: Callable[[Any], int] = len
+) -> Iterator[_Item]:
+    """Yields items, and from two seconds on shows on standard error how many images are done.
+
+    Args:
+        items: Batches of images `[batch, ...]`, or what `images_in` understands.
+        count: How many images they hold in all.
+        doing: What is done with them, such as "sampling".
+        images_in: How many images an item holds.
+
+    Example:
+        >>> [len(batch) for batch in with_progress(["abc", "de"], 5, "counting")]
+        [3, 2]
+    """
+    with tqdm.tqdm(total=count, desc=doing, unit=" images", delay=PATIENCE) as bar:
+        for item in items:
+            yield item
+            bar.update(images_in(item))

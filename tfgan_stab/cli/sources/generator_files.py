@@ -1,0 +1,169 @@
+"""A generator in a `.keras` file: of this package, of any other program, or of a whole GAN."""
+
+import importlib
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgan_stab.arguments import checked_seed
+from tfgan_stab.cli.source_kinds import SourceError
+from tfgan_stab.cli.sources.contract import BATCH, check_count, check_label, check_no_weights
+from tfgan_stab.cli.sources.gans import GeneratedByGAN, generated_labels
+from tfgan_stab.data import latents as samplers
+from tfgan_stab.game import noise
+from tfgan_stab.model import GAN
+
+LATENTS: dict[str, Callable[[int], Any]] = {
+    "normal": samplers.Normal,
+    "sphere": samplers.Sphere,
+    "uniform": samplers.Uniform,
+}
+
+
+class GeneratedByKeras:
+    """A generator of which nothing is known but what its file says.
+
+    The same noise as `gan.sample` draws for a seed, and so the same images.
+
+    Args:
+        generator: Maps latents `[batch, size]`, and int labels `[batch]` if it has a second input,
+            to images.
+        description: What it is called in messages and reports.
+        latents: "normal", "uniform" or "sphere".
+        num_classes: Classes of the labels; by default those of the generator's only embedding.
+        batch_size: Images made at once, an integer >= 1; another number draws other noise.
+
+    Raises:
+        SourceError: If the model's inputs are not those of a generator.
+    """
+
+    pixels = "float32"
+    count: int | None = None
+    default_weights: str | None = None
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        description: str,
+        latents: str = "normal",
+        num_classes: int | None = None,
+        batch_size: int = BATCH,
+    ) -> None:
+        self.generator = generator
+        self.description = description
+        self.weights: list[str] = []
+        size, self.conditional = _inputs(generator, description)
+        if num_classes is not None and not self.conditional:
+            raise SourceError(
+                "A number of classes belongs to a generator that takes labels as a second input. "
+                f"Received: num_classes={num_classes} for {description}, which has one input. "
+                "Leave it out."
+            )
+        self.num_classes = num_classes or (_classes(generator) if self.conditional else None)
+        self._latents = LATENTS[latents](size)
+        self._batch_size = batch_size
+
+    def draw(
+        self, count: int, weights: str | None = None, seed: int = 0, label: int | None = None
+    ) -> Iterator[np.ndarray]:
+        """Returns new images; see `Source.draw`."""
+        check_no_weights(self.description, weights)
+        check_count(self.description, count, None, label)
+        check_label(self.description, label, self.conditional, self.num_classes)
+        return self._drawn(count, checked_seed(seed), self.labels(count, label))
+
+    def labels(self, count: int, label: int | None = None) -> np.ndarray | None:
+        """Returns the images' classes; see `Source.labels`."""
+        return generated_labels(count, label, self.conditional, self.num_classes)
+
+    def _drawn(self, count: int, seed: int, labels: np.ndarray | None) -> Iterator[np.ndarray]:
+        size = min(self._batch_size, count)
+        generate = tf.function(self._generated, autograph=False)
+        for number, first in enumerate(range(0, count, size)):
+            latents = self._latents(size, noise.key(seed, noise.SAMPLING, number))
+            latents = tf.cast(latents, self.generator.inputs[0].dtype)
+            rows = range(first, first + size)
+            own = None if labels is None else np.take(labels, rows, mode="wrap")
+            yield generate(latents, own).numpy()[: count - first]
+
+    def _generated(self, latents: tf.Tensor, labels: Any) -> tf.Tensor:
+        inputs = latents
+        if labels is not None:
+            inputs = [latents, tf.cast(labels, self.generator.inputs[1].dtype)]
+        images = tf.cast(self.generator(inputs, training=False), tf.float32)
+        return tf.clip_by_value(images, -1.0, 1.0) if images.shape.rank == 4 else images
+
+
+def open_keras_file(
+    path: pathlib.Path,
+    latents: str | None = None,
+    num_classes: int | None = None,
+    batch_size: int = BATCH,
+) -> GeneratedByKeras | GeneratedByGAN:
+    """Returns the generator in a file, or the GAN with its averages.
+
+    Args:
+        path: The file.
+        latents: "normal", "uniform" or "sphere"; "normal" unless given. A GAN knows its own.
+        num_classes: Classes of a generator with labels, where its file does not tell.
+        batch_size: Images made at once, an integer >= 1.
+
+    Raises:
+        SourceError: If the file cannot be loaded, or holds no generator.
+    """
+    model = _loaded(path, compile=False)
+    if not isinstance(model, GAN):
+        return GeneratedByKeras(model, str(path), latents or "normal", num_classes, batch_size)
+    if latents is not None:
+        raise SourceError(
+            f"{path} holds a whole GAN, which knows its latents. Received: latents={latents!r}. "
+            "Leave them out."
+        )
+    gan = _loaded(path, compile=True)  # The averages are part of how it was compiled.
+    gan.num_classes = num_classes or gan.num_classes
+    return GeneratedByGAN(gan, str(path), batch_size=batch_size)
+
+
+def _loaded(path: pathlib.Path, compile: bool) -> Any:
+    # Keras finds those layers of this package that have been imported.
+    for name in ("normalization", "resizing", "spectral_normalization"):
+        importlib.import_module(f"tfgan_stab.networks.{name}")
+    try:
+        return keras.saving.load_model(path, compile=compile)
+    except (ValueError, TypeError, LookupError, AttributeError, OSError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise SourceError(
+            f"Expected {path} to be a generator that Keras can load. Received: {reason} If it "
+            "uses layers of your own, write a copy that does without, or sample where they are "
+            "defined and give the images as a .npz file."
+        ) from error
+
+
+def _inputs(generator: Any, description: str) -> tuple[int, bool]:
+    """Returns the latents' size, and whether labels follow them."""
+    inputs = getattr(generator, "inputs", None) or []
+    shapes = [tuple(each.shape) for each in inputs]
+    fits = len(shapes) in (1, 2) and len(shapes[0]) == 2 and shapes[0][1] is not None
+    if fits and len(shapes) == 2:
+        fits = len(shapes[1]) == 1 and inputs[1].dtype.startswith("int")
+    if not fits:
+        raise SourceError(
+            "A generator takes latents [batch, size], and integer labels [batch] if it is "
+            f"class-conditional. Received: {description} with inputs "
+            f"{[list(shape) for shape in shapes] or 'of unknown shape'}. Save the generator, not "
+            "the discriminator; build a subclassed model from keras.Input."
+        )
+    return shapes[0][1], len(shapes) == 2
+
+
+def _classes(generator: keras.Model) -> int | None:
+    found = {
+        layer.input_dim
+        for layer in generator._flatten_layers()
+        if isinstance(layer, keras.layers.Embedding)
+    }
+    return found.pop() if len(found) == 1 else None
