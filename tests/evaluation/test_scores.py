@@ -100,6 +100,14 @@ def test_the_floor_is_the_distance_of_real_images_held_out_from_the_others(count
     assert_allclose(fid.floor().value, expected, rtol=1e-9)
 
 
+def test_data_in_the_order_of_their_classes_hold_out_as_much_of_each():
+    fid = FID(flat, noise(600), samples=90, real_samples=300)
+    held, rest = fid.reals.rows
+    assert [len(held[(held >= i) & (held < i + 100)]) for i in range(0, 600, 100)] == [15] * 6
+    assert len(np.unique(held)) == 90 and len(np.unique(rest)) == 300
+    assert not np.isin(rest, held).any()
+
+
 def test_only_so_many_real_images_are_taken_as_asked_for():
     fid = FID(flat, noise(50), samples=20, real_samples=15)
     taken = noise(50).reshape(50, -1)[fid.reals.rows[1]]

@@ -19,7 +19,6 @@ SCORES = (
     "kid",
     "inception_score",
     "precision_recall",
-    "density_coverage",
     "sliced_wasserstein",
     "ms_ssim",
     "modes",
@@ -47,9 +46,12 @@ class Settings:
         inception: A SavedModel's folder, or `None` for the published weights.
         resize: One of `RESIZES`, how Inception's input is resized.
         scores: Names out of `SCORES`.
-        samples: How many images a score takes.
+        samples: How many images a score takes; `None` for 10,000, or all there are if those are
+            fewer.
         weights: Which weights to score; `None` for all that there are.
         seed: Decides the noise.
+        per_class: Whether to score each class alone.
+        quantize: Whether to round images to 256 levels.
         floor: Whether to score real images against real ones too.
         sizes: Numbers of samples at which to take the FID, to extrapolate from; or none.
         output: The JSON file to write, or `None`.
@@ -65,9 +67,11 @@ class Settings:
     inception: str | None
     resize: str
     scores: tuple[str, ...]
-    samples: int
+    samples: int | None
     weights: tuple[str, ...] | None
     seed: int
+    per_class: bool
+    quantize: bool
     floor: bool
     sizes: tuple[int, ...]
     output: pathlib.Path | None
@@ -104,6 +108,8 @@ def parse(arguments: Sequence[str]) -> Settings:
         samples=values.samples,
         weights=None if values.weights is None else tuple(values.weights),
         seed=values.seed,
+        per_class=values.per_class,
+        quantize=values.quantize,
         floor=values.floor,
         sizes=() if values.help else tuple(map(int, values.sizes)),
         output=pathlib.Path(values.output).expanduser() if values.output else None,
@@ -150,7 +156,25 @@ def _flags() -> flags.FlagValues:
         "scores", ["fid"], f"Scores to take: {', '.join(SCORES)}.", flag_values=values
     )
     flags.DEFINE_integer(
-        "samples", 10_000, "How many images a score takes.", lower_bound=2, flag_values=values
+        "samples",
+        None,
+        "How many images a score takes. Without it 10,000, or all of a folder or array that has "
+        "fewer.",
+        lower_bound=2,
+        flag_values=values,
+    )
+    flags.DEFINE_bool(
+        "per_class",
+        False,
+        "Score each class alone, and give the mean over classes; for images with labels.",
+        flag_values=values,
+    )
+    flags.DEFINE_bool(
+        "quantize",
+        True,
+        "Round images to the 256 levels of a picture file first, so that generators and files are "
+        "scored alike.",
+        flag_values=values,
     )
     flags.DEFINE_list(
         "weights",
@@ -226,7 +250,7 @@ def _check_sizes(values: flags.FlagValues) -> None:
         )
     if len(set(numbers)) < len(numbers):
         raise flags.Error(f"--sizes={text}: name each size once. Try --sizes=1000,2000,5000.")
-    if max(numbers) > values.samples:
+    if values.samples is not None and max(numbers) > values.samples:
         raise flags.Error(
             f"--sizes={text}: must be at most --samples={values.samples}. Raise --samples."
         )

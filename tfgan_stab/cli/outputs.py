@@ -1,13 +1,31 @@
-"""Whether samples may be written to a path: nobody's files are lost. Imports no TensorFlow."""
+"""Whether a path may be written to: nobody's files are lost. Imports no TensorFlow."""
 
 import os
 import pathlib
 
-__all__ = ["OutputError", "check_output"]
+__all__ = ["OutputError", "check_output", "check_report"]
 
 
 class OutputError(ValueError):
     """A path that must not be written to."""
+
+
+def check_report(output: pathlib.Path) -> None:
+    """Refuses a report's path before hours are spent on what would stand in it.
+
+    Args:
+        output: The file to write.
+
+    Raises:
+        OutputError: If there is something, or no folder to put it into.
+    """
+    if output.exists():
+        raise OutputError(f"--output={output} must not exist yet. Choose another name.")
+    if not os.access(output.parent, os.W_OK | os.X_OK):
+        raise OutputError(
+            f"--output={output}: expected a folder that can be written to. Received: "
+            f"{output.parent}. Make it, or choose another one."
+        )
 
 
 def check_output(output: pathlib.Path, source: str | os.PathLike[str], overwrite: bool) -> None:

@@ -54,9 +54,8 @@ class ImageSource:
     @property
     def name(self) -> str:
         """What it is called in protocols, without slashes."""
-        if isinstance(self.images, tf.data.Dataset):
-            return str(getattr(self.images, "name", "dataset")).replace("/", "-")
-        return "array"
+        kind = "dataset" if isinstance(self.images, tf.data.Dataset) else "array"
+        return str(getattr(self.images, "name", None) or kind).replace("/", "-").replace(" ", "-")
 
     @functools.cached_property
     def labels(self) -> np.ndarray:
@@ -104,6 +103,8 @@ class ImageSource:
         """Yields pairs of images and labels; labels are `None` unless asked for."""
         if isinstance(self.images, Batches) and self.labelled:
             yield from _one_epoch(self.images)
+        elif self.labelled and hasattr(self.images, "labelled_examples"):
+            yield from self.images.labelled_examples()
         elif hasattr(self.images, "examples"):
             # Also of what offers the same, such as a wrapped data set.
             examples = self.images.examples(limit) if limit else self.images.examples()
@@ -129,6 +130,8 @@ def _check_labelled(images: Any) -> None:
     has_labels = (
         images.num_classes is not None
         if isinstance(images, Batches)
+        else True
+        if hasattr(images, "labelled_examples")
         else isinstance(images.element_spec, tuple) and len(images.element_spec) >= 2
         if isinstance(images, tf.data.Dataset)
         else _is_pair(images)

@@ -38,7 +38,8 @@ class Reals:
     """What a score keeps of its real images: of some of them held out, and of the rest.
 
     The held-out ones stand for generated images when the floor is measured: as many as the score
-    takes, but at most half. Which they are is drawn by the seed.
+    takes, but at most half. They are drawn by the seed, one out of each stretch of the data, so
+    that data in the order of their classes hold out as much of each class.
 
     Args:
         source: The images.
@@ -90,10 +91,11 @@ class Reals:
                 f"A score needs at least {_LEAST} real images{of_class}. Received: {len(those)}."
             )
         # RandomState's stream is frozen, Generator's may change with NumPy's version.
-        shuffled = those[np.random.RandomState(self.keeper.seed).permutation(len(those))]
+        random = np.random.RandomState(self.keeper.seed % 2**32)
         most = len(those) if self._limit == 0 else len(those) // 2
-        held, rest = np.split(shuffled, [min(self.keeper.samples, most)])
-        return np.sort(held), np.sort(rest[: self._limit])
+        held = those[_spread_out(len(those), min(self.keeper.samples, most), random)]
+        rest = random.permutation(np.setdiff1d(those, held, assume_unique=True))
+        return held, np.sort(rest[: self._limit])
 
     @property
     def held(self) -> Any:
@@ -161,6 +163,12 @@ class Reals:
         held, rest = (gatherer.gathered if len(rows) else None for rows, gatherer in parts)
         self._parts = held, rest
         self._extracted_by = self._extractor_now
+
+
+def _spread_out(count: int, chosen: int, random: np.random.RandomState) -> np.ndarray:
+    """Returns `chosen` of `count` numbers, one at random out of each of as many even stretches."""
+    edges = np.arange(chosen + 1) * count // chosen
+    return edges[:-1] + (random.random_sample(chosen) * np.diff(edges)).astype(np.int64)
 
 
 def gather(

@@ -180,7 +180,10 @@ class Score:
         """
         reals = self._known_reals
         held, rest = (len(rows) for rows in reals.rows)
-        sides = Sides(rest, held, f"{held} real", [f"held-out-seed={self.seed}"])
+        # Where nothing is compared with, the protocol has no other place for the images' name.
+        origin = "" if self.compares else f" {reals.description}"
+        shown, notes = f"{held} real{origin}", [f"held-out-seed={self.seed}"]
+        sides = Sides(rest if self.compares else None, held, shown, notes)
         return one_or_all(self._with_protocols(self.numbers(reals.rest, reals.held), sides))
 
     def protocol(self, note: str = INFERENCE) -> Any:

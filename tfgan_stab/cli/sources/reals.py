@@ -1,8 +1,10 @@
 """The real images that generated ones are scored against: a data set's, or ones lying somewhere."""
 
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tfgan_stab.cli.source_kinds import Kind, SourceError, kind_of, workdir_of
@@ -18,11 +20,12 @@ class StoredReals:
 
     Args:
         source: The images; they have an end.
+        name: What protocols call them.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, name: str) -> None:
         self.source = source
-        self.name = source.description
+        self.name = name
         self.num_examples = source.count
         self.num_classes = source.num_classes
         self._shape = next(iter(source.draw(1))).shape[1:]
@@ -39,6 +42,24 @@ class StoredReals:
             lambda: self.source.draw(wanted),
             output_signature=tf.TensorSpec([None, *self._shape], tf.float32),
         )
+
+    def labelled_examples(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Gives the images with their classes, batch by batch; see `examples`.
+
+        Raises:
+            ValueError: If they have no classes.
+        """
+        count = self.num_examples or 0
+        labels = self.source.labels(count)
+        if labels is None:
+            raise ValueError(
+                f"A score per class needs real images with labels. Received: {self.name}, which "
+                "has none. Put the pictures of each class into a folder of its own."
+            )
+        given = 0
+        for images in self.source.draw(count):
+            yield images, labels[given : given + len(images)]
+            given += len(images)
 
 
 def open_real(
@@ -81,7 +102,8 @@ def open_real(
             f"Real images are a data set's, or lie in a folder or an array. Received: {real}, "
             f"{kind_of(real).value}. Write samples of it first, with scripts/sample.py."
         )
-    return StoredReals(open_source(real, size=size, channels=channels))
+    source_of_reals = open_source(real, size=size, channels=channels)
+    return StoredReals(source_of_reals, pathlib.Path(real).expanduser().resolve().name)
 
 
 def _run_of(source: str) -> pathlib.Path:
