@@ -10,7 +10,7 @@ from absl import flags as absl_flags
 from tfgan_stab.cli import evaluate_flags
 from tfgan_stab.cli.source_kinds import SourceError
 from tfgan_stab.cli.sources import reals
-from tfgan_stab.evaluation.image_streams import batches_of
+from tfgan_stab.evaluation.image_source import ImageSource
 
 
 def parse(*arguments):
@@ -20,7 +20,7 @@ def parse(*arguments):
 def test_flags_keep_their_defaults():
     settings = parse("--source=runs/one")
     assert (settings.real, settings.extractor, settings.resize) == (None, "inception", "tf1")
-    assert (settings.scores, settings.samples, settings.weights) == (("fid",), 10_000, None)
+    assert (settings.scores, settings.samples, settings.weights) == (("fid",), None, None)
     assert (settings.seed, settings.floor, settings.sizes) == (0, False, ())
     assert (settings.inception, settings.output, settings.given) == (None, None, {"source"})
 
@@ -87,7 +87,7 @@ def test_real_images_of_a_file_are_one_finite_pass_in_order_as_often_as_asked(tm
     assert (found.num_examples, found.num_classes) == (300, None)
     expected = pixels().astype(np.float32) / 127.5 - 1
     for _ in range(2):
-        shown = np.concatenate([np.asarray(batch) for batch in batches_of(found, batch_size=64)])
+        shown = np.concatenate([np.asarray(batch) for batch in ImageSource(found).batches()])
         np.testing.assert_array_equal(shown, expected)
     assert found.examples().element_spec.shape.as_list() == [None, 4, 4, 1]
     few = np.concatenate(list(found.examples(limit=270).as_numpy_iterator()))

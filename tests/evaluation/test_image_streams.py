@@ -1,10 +1,10 @@
-"""Any source of images, in batches of one size."""
+"""Streams of images, in batches of one size."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgan_stab.evaluation.image_streams import batches_of, rebatched
+from tfgan_stab.evaluation.image_streams import rebatched
 
 
 def batches(sizes):
@@ -41,26 +41,3 @@ def test_too_few_images_are_an_error_that_says_how_many_came():
 def test_tensors_will_do():
     pieces = rebatched([tf.zeros([3, 2]), tf.ones([2, 2])], 5)
     assert next(iter(pieces)).tolist() == [[0, 0]] * 3 + [[1, 1]] * 2
-
-
-def test_arrays_data_sets_and_labelled_data_sets_give_the_same_images():
-    images = np.random.default_rng(0).uniform(-1, 1, [10, 2, 2, 1]).astype(np.float32)
-    plain = tf.data.Dataset.from_tensor_slices(images)
-    labelled = tf.data.Dataset.from_tensor_slices((images, np.arange(10)))
-    for source in (images, tf.constant(images), plain.batch(4), labelled.batch(3)):
-        for _ in range(2):  # Sources can be read again.
-            read = np.concatenate([np.asarray(b) for b in batches_of(source, 4)])
-            assert np.array_equal(read, images)
-
-
-def test_a_data_set_with_a_pass_of_examples_gives_that():
-    class Endless:
-        def examples(self):
-            return tf.data.Dataset.range(5).batch(2)
-
-    assert [batch.numpy().tolist() for batch in batches_of(Endless(), 4)] == [[0, 1], [2, 3], [4]]
-
-
-def test_an_endless_data_set_is_refused():
-    with pytest.raises(ValueError, match=r"Real images must end.*dataset.take\(n\)"):
-        batches_of(tf.data.Dataset.from_tensors(np.zeros([2, 8, 8, 1])).repeat(), 4)

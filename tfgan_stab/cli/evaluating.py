@@ -93,8 +93,7 @@ def _note(source: Source) -> str:
 
 def _scores(settings: Settings, samples: int) -> list[Any]:
     """Returns the scores asked for."""
-    opening = settings.opening
-    real = open_real(settings.real, settings.source, opening.size, opening.channels)
+    real = _real(settings)
     extractor = _extractor(settings) if set(_BY_FEATURES) & set(settings.scores) else None
     common: dict[str, Any] = {"samples": samples, "seed": settings.seed}
     pictures = {**common, "quantize": settings.quantize}
@@ -114,6 +113,15 @@ def _scores(settings: Settings, samples: int) -> list[Any]:
         sized = {key: value for key, value in pictures.items() if key != "samples"}
         made.append(FIDAtSizes(extractor, real, sizes=list(settings.sizes), **sized))
     return [PerClass(score) for score in made] if settings.per_class else made
+
+
+def _real(settings: Settings) -> Any:
+    """Returns the real images; `None` if none are named and no score needs them."""
+    alone = set(settings.scores) <= {"inception_score", "ms_ssim"}
+    if alone and settings.real is None and not (settings.floor or settings.per_class):
+        return None
+    opening = settings.opening
+    return open_real(settings.real, settings.source, opening.size, opening.channels)
 
 
 def _extractor(settings: Settings) -> Any:

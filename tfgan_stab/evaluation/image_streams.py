@@ -1,10 +1,8 @@
-"""Any source of images as a stream of batches, and any stream in batches of one size."""
+"""A stream of images in batches of one size."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import ArrayLike
 
 
@@ -45,27 +43,3 @@ def rebatched(
         )
     if sum(map(len, waiting)):
         yield np.concatenate(waiting)
-
-
-def batches_of(real: Any, batch_size: int) -> Iterable[ArrayLike]:
-    """Returns an iterable of image batches over any source of real images, for one pass or many.
-
-    Args:
-        real: A data set of `tgs.data` (its `examples()` are taken), a finite `tf.data.Dataset` of
-            image batches or of tuples that begin with them, or an array `[samples, ...]`.
-        batch_size: Images per batch where `real` is an array, an integer >= 1.
-
-    Raises:
-        ValueError: If the data set is endless.
-    """
-    if hasattr(real, "examples"):
-        real = real.examples()
-    if isinstance(real, tf.data.Dataset):
-        if real.cardinality() == tf.data.INFINITE_CARDINALITY:
-            raise ValueError(
-                "Real images must end for their statistics to be taken. Received: an endless "
-                "data set. Pass one pass over it, such as dataset.take(n)."
-            )
-        return real.map(lambda *parts: parts[0])
-    images = np.asarray(real)
-    return [images[start : start + batch_size] for start in range(0, len(images), batch_size)]

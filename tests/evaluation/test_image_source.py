@@ -1,0 +1,120 @@
+"""Real images from anywhere: the same images, counts, classes and hashes."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfgan_stab as tgs
+from tfgan_stab.evaluation.image_source import ImageSource
+
+
+def pictures(count=10):
+    return np.random.default_rng(0).uniform(-1, 1, [count, 2, 2, 1]).astype(np.float32)
+
+
+def data(*columns):
+    return tf.data.Dataset.from_tensor_slices(columns if len(columns) > 1 else columns[0])
+
+
+def read(source, limit=None):
+    return np.concatenate(list(source.batches(limit)))
+
+
+class WithExamples:
+    """What offers a pass of examples, but is no data set of the package."""
+
+    def examples(self):
+        return data(pictures()).batch(3)
+
+
+SOURCES = {
+    "array": lambda: pictures(),
+    "tensor": lambda: tf.constant(pictures()),
+    "list": lambda: list(pictures()),
+    "pair": lambda: (pictures(), np.arange(10)),
+    "data set": lambda: data(pictures()).batch(4),
+    "labelled data set": lambda: data(pictures(), np.arange(10)).batch(3),
+    "of unknown length": lambda: data(pictures()).filter(lambda image: True).batch(4),
+    "with examples": WithExamples,
+}
+
+
+@pytest.mark.parametrize("make", SOURCES.values(), ids=SOURCES)
+def test_every_source_gives_the_same_images_as_often_as_asked(make):
+    source = ImageSource(make())
+    assert source.count == 10
+    for _ in range(2):
+        np.testing.assert_array_equal(read(source), pictures())
+    whole = ImageSource(pictures())
+    read(whole)
+    assert source.content_hash == whole.content_hash
+
+
+def test_the_hash_tells_images_but_neither_order_nor_rounding():
+    def hash_of(images):
+        source = ImageSource(images)
+        read(source)
+        return source.content_hash
+
+    images = pictures(600)
+    assert hash_of(images[::-1]) == hash_of(images)
+    levels = (np.rint((images + 1) * 127.5) / 127.5 - 1).astype(np.float32)
+    assert hash_of(levels) == hash_of(levels + np.float32(1e-4)) == hash_of(images)
+    others = [images[:-1], np.roll(images, 1, axis=1), -images, np.repeat(images[:300], 2, axis=0)]
+    assert len({hash_of(images), *map(hash_of, others)}) == 5
+
+
+def test_the_hash_is_known_after_a_pass():
+    with pytest.raises(RuntimeError, match="known once they have been gone through"):
+        _ = ImageSource(pictures()).content_hash
+
+
+def test_points_are_hashed_by_their_bits():
+    points = np.random.default_rng(0).normal(size=[9, 2]).astype(np.float32)
+    sources = [ImageSource(points), ImageSource(points + np.float32(1e-4))]
+    for source in sources:
+        read(source)
+    assert sources[0].content_hash != sources[1].content_hash
+
+
+@pytest.mark.parametrize("name", ["pair", "labelled data set"])
+def test_labels_come_in_the_order_of_the_images(name):
+    source = ImageSource(SOURCES[name](), labelled=True)
+    np.testing.assert_array_equal(source.labels, np.arange(10))
+    np.testing.assert_array_equal(read(source), pictures())
+
+
+def test_a_data_set_of_the_package_gives_each_example_once_with_its_label():
+    source = ImageSource(tgs.data.digits(batch_size=50, labels=True), labelled=True)
+    images, labels = read(source), source.labels
+    plain = ImageSource(tgs.data.digits(batch_size=50))
+    assert len(images) == len(labels) == source.count == plain.count == 1797
+    order = [np.lexsort(x.reshape(1797, -1).T) for x in (images, read(plain))]
+    np.testing.assert_array_equal(images[order[0]], read(plain)[order[1]])
+    assert source.content_hash == plain.content_hash
+    assert np.bincount(labels).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+
+
+def test_an_endless_mixture_gives_as_many_as_asked_for():
+    source = ImageSource(tgs.data.mixture(modes=16))
+    assert source.is_endless and len(read(source, limit=300)) == 300
+
+
+def test_names_are_fit_for_protocols():
+    assert ImageSource(pictures()).name == "array"
+    assert ImageSource(SOURCES["data set"]()).name == "dataset"
+    assert ImageSource(tgs.data.digits()).name == "digits"
+
+
+def test_an_endless_data_set_is_refused():
+    endless = tf.data.Dataset.from_tensors(pictures()).repeat()
+    with pytest.raises(ValueError, match=r"Real images must end.*dataset.take\(n\)"):
+        ImageSource(endless)
+
+
+@pytest.mark.parametrize("name", ["array", "data set"])
+def test_labels_that_are_not_there_are_refused(name):
+    with pytest.raises(ValueError, match="needs real images with labels. Received: none"):
+        ImageSource(SOURCES[name](), labelled=True)
+    with pytest.raises(ValueError, match="needs real images with labels. Received: none"):
+        ImageSource(tgs.data.digits(), labelled=True)
