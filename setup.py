@@ -12,6 +12,8 @@ VERSION = re.search(
 
 # Ruff exactly, since each version formats a little differently.
 TESTS = ["pytest>=8.0", "pytest-timeout>=2.3", "pytest-xdist>=3.8", "ruff==0.17.6", "mypy>=1.11"]
+# What scripts/benchmarks/evaluation.py compares with; pytorch-fid needs SciPy of before 1.18.
+BENCHMARKS = ["scipy>=1.11,<1.18", "pytorch-fid>=0.3", "torch-fidelity>=0.3"]
 DOCS = ["mkdocs>=1.6", "mkdocstrings[python]>=0.26"]
 
 setuptools.setup(
@@ -49,9 +51,15 @@ setuptools.setup(
         "matplotlib>=3.8",
         "tqdm>=4.66",
     ],
-    extras_require={"tests": TESTS, "docs": DOCS, "dev": [*TESTS, *DOCS, "pre-commit>=3.7"]},
+    extras_require={
+        "tests": TESTS,
+        "benchmarks": BENCHMARKS,
+        "docs": DOCS,
+        "dev": [*TESTS, *DOCS, "pre-commit>=3.7"],
+    },
     entry_points={
         "console_scripts": [
+            "tfgan-stab-evaluate=tfgan_stab.cli.evaluate:main",
             "tfgan-stab-sample=tfgan_stab.cli.sample:main",
             "tfgan-stab-train=tfgan_stab.cli.train:main",
         ]

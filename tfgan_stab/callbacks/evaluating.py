@@ -36,7 +36,8 @@ class Evaluate(Periodic):
         at_start: Whether to score before the first round too, to see where training comes from.
         max_share: The largest part of the wall time that scoring may take, in (0, 1]: a score that
             would exceed it waits for the next time, so that the interval is stretched. `None`
-            scores whenever it is time. The first score is always taken.
+            scores whenever it is time. The first score is always taken, and one after the last
+            epoch.
 
     Raises:
         TypeError: If something is no score.
@@ -75,6 +76,7 @@ class Evaluate(Periodic):
             )
         self.share = TimeShare(max_share)
         self.postponed = 0
+        self._is_due = False
         self.latest: list[Measurement] = []
 
     @property
@@ -88,7 +90,7 @@ class Evaluate(Periodic):
         for name in self.weights:
             # Draws nothing yet, but says if the weights or the classes are not known.
             self.gan.sample_batches(1, weights=name)
-        self.postponed = 0
+        self.postponed, self._is_due = 0, False
         self.share.begin()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -98,9 +100,13 @@ class Evaluate(Periodic):
 
     def act(self, logs: dict[str, Any]) -> None:
         """Measures, publishes, and shows the numbers in the logs; or waits for the next time."""
-        if not self.share.has_room:
+        if self.share.has_room:
+            self._score(logs)
+        else:
             self._postpone()
-            return
+
+    def _score(self, logs: dict[str, Any]) -> None:
+        self._is_due = False
         self.share.once(self._go_through_reals)
         self.share.again(self._measure)
         for measurement in self.latest:
@@ -108,8 +114,14 @@ class Evaluate(Periodic):
         self._show(logs)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Measures if it is time; the epoch's logs hold the latest scores in any case."""
+        """Measures if it is time; the epoch's logs hold the latest scores in any case.
+
+        After the last epoch a score that has waited is taken, whatever its share: it is what the
+        run has come to.
+        """
         super().on_epoch_end(epoch, logs)
+        if self._is_due and epoch + 1 == self.params.get("epochs"):
+            self._score({})
         if logs is not None:
             self._show(logs)
             logs[SHARE] = self.share.now
@@ -174,6 +186,7 @@ class Evaluate(Periodic):
         )
 
     def _postpone(self) -> None:
+        self._is_due = True
         self.postponed += 1
         if self.postponed > 1:
             return

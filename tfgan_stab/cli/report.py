@@ -62,7 +62,7 @@ def _standing_in(floor: ScoreResult) -> str:
     """Says how many real images stood for generated ones."""
     pieces = dict(piece.split("=", 1) for piece in floor.protocol.split("/") if "=" in piece)
     against = f" against {pieces['real'].split()[0]} others" if "real" in pieces else ""
-    return f"{pieces['fake']} images{against}"
+    return f"{pieces['fake'].split()[0]} real images{against}"
 
 
 def _since(measurement: dict[str, Any]) -> str:

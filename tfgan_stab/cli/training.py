@@ -45,6 +45,8 @@ def train(
     epochs: int = 1,
     rounds_per_epoch: int | None = None,
     scores: Sequence[Callable[..., Any]] = (),
+    score_every: str | int = "epoch",
+    max_share: float | None = None,
     weights: str = LIVE,
     sample_rows: int = 8,
     sample_columns: int = 8,
@@ -77,6 +79,9 @@ def train(
         rounds_per_epoch: Rounds between evaluations, an integer >= 1; one pass over the data unless
             given.
         scores: What makes the scores of each epoch: called with `real=data`.
+        score_every: When scores are taken: "epoch", or a number of rounds, an integer >= 1.
+        max_share: The largest part of the wall time that scores may take, in (0, 1]; as in
+            `Evaluate`.
         weights: Which weights are drawn and saved: "live" or the name of an average.
         sample_rows: Rows of the grids of samples, an integer >= 1; 0 draws none.
         sample_columns: Columns of the grids of samples, an integer >= 1.
@@ -121,7 +126,9 @@ def train(
         followers.append(guard)
     if measures:
         followers.append(callbacks.BestCheckpoint(workdir.best))
-        followers.append(callbacks.Evaluate(measures, at_start=True))
+        followers.append(
+            callbacks.Evaluate(measures, score_every, at_start=True, max_share=max_share)
+        )
     if sample_rows:
         followers.append(
             callbacks.SampleGrid(workdir.samples, sample_rows, sample_columns, weights=weights)

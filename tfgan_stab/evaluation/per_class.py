@@ -22,13 +22,14 @@ class PerClass:
     "fid_class_mean": for FID, the intra-FID.
 
     Args:
-        score: The score, such as `tgs.FID(...)`. Its real images must come with labels: a data set
-            of `tgs.data` loaded with `labels=True`, a `tf.data.Dataset` of pairs, or a pair of
-            arrays.
+        score: The score, such as `tgs.FID(...)`, or what makes one when it is called with `real`.
+            The real images must come with labels: a data set of `tgs.data` loaded with
+            `labels=True`, a `tf.data.Dataset` of pairs, or a pair of arrays.
+        real: The real images, where `score` is to be made.
         classes: Which classes, integers >= 0; all that the labels hold unless given.
 
     Raises:
-        TypeError: If `score` is no score.
+        TypeError: If `score` neither is a score nor makes one.
         ValueError: If its real images have no labels, or not 4 of a class.
 
     Example:
@@ -43,7 +44,9 @@ class PerClass:
         (from memory). Departures: any score.
     """
 
-    def __init__(self, score: Score, classes: Any = None) -> None:
+    def __init__(self, score: Any, real: Any = None, classes: Any = None) -> None:
+        if real is not None and callable(score) and not isinstance(score, Score):
+            score = score(real=real)
         if not isinstance(score, Score) or score.reals is None:
             raise TypeError(
                 "`score` must be a score with real images, such as tgs.FID('digits', data). "
