@@ -1,5 +1,6 @@
 """Experiments and benchmarks run; what they find is written down in docs/experiments.md."""
 
+import importlib
 import json
 import os
 import pathlib
@@ -10,7 +11,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import tfgan_stab as tgs
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+DISTURBANCES = {
+    "gaussian_noise": (0.25, 0.5, 0.75),
+    "gaussian_blur": (1, 2, 4),
+    "black_rectangles": (0.25, 0.5, 0.75),
+    "swirl": (1, 2, 4),
+    "salt_and_pepper": (0.1, 0.2, 0.3),
+    "contamination": (0.25, 0.5, 0.75),
+}
 
 
 def run(script, *arguments):
@@ -24,6 +36,24 @@ def run(script, *arguments):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
+
+
+@pytest.fixture
+def reproduced(monkeypatch):
+    """Imports a module that lies beside the experiments."""
+    monkeypatch.syspath_prepend(str(ROOT / "scripts" / "reproduce"))
+    return importlib.import_module
+
+
+def some_images(count=20, size=32):
+    drawn = np.random.RandomState(7).uniform(-0.9, 0.9, [count, size, size, 3])
+    return drawn.astype(np.float32)
+
+
+def disturbed(module, name, images, level, seed=0):
+    """Returns images disturbed by a name; what contaminates is grey."""
+    others = {"others": np.zeros_like(images)} if name == "contamination" else {}
+    return getattr(module, name)(images, level, np.random.RandomState(seed), **others)
 
 
 @pytest.mark.slow
@@ -90,6 +120,239 @@ def test_what_counts_as_of_high_quality_and_as_recovered(monkeypatch):
     samples = np.array([[0.0, 0.19], [0.1, 0.1], [0.21, 0.0], [1.0, 0.81], [0.5, 0.5], [np.nan, 0]])
     found = top_k_mixture.measured(samples, centers)
     assert found == {"high_quality": 3 / 6, "modes": 2 / 4}
+
+
+@pytest.mark.parametrize("name", DISTURBANCES)
+def test_a_disturbance_of_level_0_leaves_images_bit_equal(reproduced, name):
+    images = some_images()
+    left = disturbed(reproduced("disturbances"), name, images, 0)
+    assert left.dtype == np.float32
+    np.testing.assert_array_equal(left, images)
+
+
+@pytest.mark.parametrize("name", DISTURBANCES)
+def test_a_disturbance_changes_images_the_more_the_higher_its_level(reproduced, name):
+    module, images = reproduced("disturbances"), some_images()
+    before = images.copy()
+    changes = []
+    for level in DISTURBANCES[name]:
+        changed = disturbed(module, name, images, level)
+        assert changed.dtype == np.float32 and changed.shape == images.shape
+        assert np.abs(changed).max() <= 1
+        np.testing.assert_array_equal(changed, disturbed(module, name, images, level))
+        changes.append(np.mean((changed - images) ** 2))
+    np.testing.assert_array_equal(images, before)
+    if name not in ("gaussian_blur", "swirl"):  # Of pixels that have nothing to do with each other.
+        assert 0 < changes[0] < changes[1] < changes[2]
+
+
+def test_noise_is_rescaled_over_the_whole_set_and_mixed_in_by_its_weight(reproduced):
+    images = some_images()
+    normals = np.random.RandomState(3).standard_normal(images.shape)
+    noise = np.interp(normals, [normals.min(), normals.max()], [-1, 1])
+    noisy = disturbed(reproduced("disturbances"), "gaussian_noise", images, 0.25, seed=3)
+    np.testing.assert_allclose(noisy, 0.75 * images.astype(float) + 0.25 * noise, atol=1e-6)
+
+
+@pytest.mark.parametrize("std", [1, 2, 4])
+def test_blurring_leaves_a_constant_image(reproduced, std):
+    images = np.full([2, 32, 24, 3], 0.3, np.float32)
+    blurred = disturbed(reproduced("disturbances"), "gaussian_blur", images, std)
+    np.testing.assert_allclose(blurred, images, rtol=1e-6)
+
+
+@pytest.mark.parametrize("std", [1, 2])
+def test_blurring_one_pixel_draws_the_gaussian(reproduced, std):
+    images = np.zeros([1, 32, 40, 3], np.float32)
+    images[0, 15, 17, 1] = 1
+    blurred = disturbed(reproduced("disturbances"), "gaussian_blur", images, std)
+    rows, columns = np.indices([32, 40])
+    square = (rows - 15) ** 2 + (columns - 17) ** 2
+    gaussian = np.exp(-square / (2 * std**2)) / (2 * np.pi * std**2)
+    # It is cut off at four deviations, where 6e-5 of it is left.
+    np.testing.assert_allclose(blurred[0, :, :, 1], gaussian, atol=1e-4 * gaussian.max())
+    assert not blurred[..., [0, 2]].any()
+
+
+def test_blurring_mirrors_images_at_their_edges(reproduced):
+    module, images = reproduced("disturbances"), some_images(count=2, size=12)
+    wide = np.pad(images, [(0, 0), (12, 12), (12, 12), (0, 0)], "symmetric")
+    inner = disturbed(module, "gaussian_blur", wide, 2)[:, 12:-12, 12:-12]
+    np.testing.assert_allclose(
+        disturbed(module, "gaussian_blur", images, 2), inner, rtol=0, atol=1e-6
+    )
+
+
+def test_a_rectangle_is_one_black_square_anywhere_in_the_image(reproduced):
+    images = some_images(count=2000)
+    drawn = reproduced("disturbances").black_rectangles(
+        images, 0.25, np.random.RandomState(0), rectangles=1
+    )
+    black = (drawn == -1).all(axis=3)
+    np.testing.assert_array_equal(drawn[~black], images[~black])
+    firsts = []
+    for along in (black.any(axis=2), black.any(axis=1)):
+        assert (along.sum(axis=1) == 8).all()
+        firsts.append(along.argmax(axis=1))
+        assert set(firsts[-1]) == set(range(32 - 8 + 1))
+        deviation = np.sqrt((25**2 - 1) / 12 / len(images))
+        assert abs(firsts[-1].mean() - 12) < 5 * deviation
+    # As many pixels as rows times columns: nothing but the square.
+    assert (black.sum(axis=(1, 2)) == 64).all()
+    assert abs(np.corrcoef(*firsts)[0, 1]) < 5 / np.sqrt(len(images))
+
+
+def test_there_are_five_rectangles_which_may_overlap(reproduced):
+    images = some_images(count=1000)
+    drawn = disturbed(reproduced("disturbances"), "black_rectangles", images, 1 / 32)
+    counts = (drawn == -1).all(axis=3).sum(axis=(1, 2))
+    assert counts.max() == 5
+    # The chance that all of five among 1,024 pixels differ is 0.9903.
+    assert abs((counts == 5).mean() - 0.9903) < 5 * np.sqrt(0.9903 * 0.0097 / 1000)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3])
+def test_salt_and_pepper_hit_a_share_of_whole_pixels_one_half_with_each(reproduced, share):
+    images = some_images(count=100)
+    hit = disturbed(reproduced("disturbances"), "salt_and_pepper", images, share)
+    white, black = ((hit == value).all(axis=3) for value in (1, -1))
+    left = ~(white | black)
+    np.testing.assert_array_equal(hit[left], images[left])
+    pixels = left.size
+    assert abs((~left).mean() - share) < 5 * np.sqrt(share * (1 - share) / pixels)
+    assert abs(white.sum() / (~left).sum() - 0.5) < 5 * 0.5 / np.sqrt(share * pixels)
+
+
+def test_contamination_replaces_exactly_its_share_and_more_at_each_level(reproduced):
+    images, replaced = some_images(count=40), []
+    for share in (0.25, 0.5, 0.75):
+        mixed = reproduced("disturbances").contamination(
+            images, share, np.random.RandomState(1), others=-images
+        )
+        own = (mixed == images).all(axis=(1, 2, 3))
+        others = (mixed == -images).all(axis=(1, 2, 3))
+        assert (own ^ others).all() and others.sum() == share * 40
+        replaced.append(set(np.flatnonzero(others)))
+    assert replaced[0] < replaced[1] < replaced[2]
+    assert replaced[0] != set(range(10)), "which images are replaced is drawn"
+
+
+@pytest.mark.parametrize("radius", [10.0, 35.0])
+def test_swirl_looks_where_its_formula_says_one_way_or_the_other(reproduced, radius):
+    rows, columns = np.indices([32, 32]) - 15.5
+    places = columns + 1j * rows
+    # Linear interpolation makes no error on it.
+    plane = (0.02 * places.real + 0.03 * places.imag).astype(np.float32)
+    images = np.broadcast_to(plane[None, :, :, None], [200, 32, 32, 3])
+    swirled = reproduced("disturbances").swirl(images, 2, np.random.RandomState(0), radius)
+    inside = np.abs(places) <= 15.5  # No turn leads out of the image.
+    ways = []
+    for sign in (1, -1):
+        turn = sign * 2 * np.exp(-5 * np.abs(places) / (radius * np.log(2)))
+        from_where = places * np.exp(1j * turn)
+        expected = (0.02 * from_where.real + 0.03 * from_where.imag)[None, inside, None]
+        ways.append(np.abs(swirled[:, inside] - expected).max(axis=(1, 2)) < 1e-5)
+    assert (ways[0] ^ ways[1]).all()
+    assert abs(ways[0].sum() - 100) < 5 * np.sqrt(200 / 4)
+
+
+@pytest.mark.parametrize("level", [1, 2, 4])
+def test_swirl_leaves_what_is_the_same_all_around(reproduced, level):
+    rows, columns = np.indices([32, 32]) - 15.5
+    round_one = np.exp(-(rows**2 + columns**2) / 50).astype(np.float32)
+    images = np.broadcast_to(round_one[None, :, :, None], [4, 32, 32, 3])
+    swirled = disturbed(reproduced("disturbances"), "swirl", images, level)
+    # Linear interpolation errs by 1/8 of the second derivatives, 2 / 25 at most.
+    np.testing.assert_allclose(swirled, images, rtol=0, atol=0.01)
+
+
+def test_faces_are_aligned_differ_and_are_the_same_for_a_seed(reproduced):
+    module = reproduced("aligned_faces")
+    faces = module.faces(300, seed=1)
+    assert faces.dtype == np.float32 and faces.shape == (300, 32, 32, 3)
+    assert faces.min() >= -1 and faces.max() <= 1
+    np.testing.assert_array_equal(faces, module.faces(300, seed=1))
+    assert not np.array_equal(faces, module.faces(300, seed=2))
+    assert len(np.unique(faces.reshape(300, -1), axis=0)) == 300
+    middle = faces.mean(axis=0)
+    # Faces are centered to a pixel, and light comes from either side as often.
+    np.testing.assert_allclose(middle, middle[:, ::-1], rtol=0, atol=0.06)
+    # The mouths lie on one another: between the cheeks of the mean face there is one.
+    cheeks, mouth = middle[21:23, [9, 22]].mean(), middle[21:23, 14:18].mean()
+    assert mouth < cheeks - 0.2
+
+
+@pytest.mark.slow
+def test_fid_rises_with_each_disturbance_of_faces_and_a_picture_shows_it(tmp_path):
+    printed = run("reproduce/fid_disturbances.py", f"--directory={tmp_path}", "--images=400")
+    lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    names = [name.replace("_", " ").capitalize() for name in DISTURBANCES]
+    assert [line["disturbance"].capitalize() for line in lines] == np.repeat(names, 4).tolist()
+    assert len({line["fid_protocol"] for line in lines}) == 1
+    assert "real=400 " in lines[0]["fid_protocol"] and "features-256" in lines[0]["fid_protocol"]
+    untouched = {(line["fid"], line["kid"]) for line in lines if line["level"] == 0}
+    assert len(untouched) == 1
+    fids = np.array([line["fid"] for line in lines]).reshape(6, 4)
+    assert (np.diff(fids) > 0).all()
+    levels = np.array([line["level"] for line in lines]).reshape(6, 4)
+    np.testing.assert_array_equal(levels[:, 1:], list(DISTURBANCES.values()))
+    for name in names:
+        assert f"{name}: FID rises at every level".lower() in printed.lower()
+    assert f"protocol: {lines[0]['fid_protocol']}" in printed
+    assert "floor of real images: fid" in printed and "real=200 " in printed
+    picture = tf.io.decode_png((tmp_path / "fid_disturbances.png").read_bytes(), 3).numpy()
+    assert picture.std() > 1
+
+
+def test_the_study_disturbs_as_it_says_and_shows_contamination_in_its_shares(reproduced):
+    module, images = reproduced("fid_disturbances"), some_images(count=40)
+    module.flags.FLAGS(["fid_disturbances.py"])
+    try:
+        six = module.studies(np.zeros_like(images))
+        shown = module.to_show(six[-1], images)
+    finally:
+        module.flags.FLAGS.unparse_flags()
+    for study, (name, levels) in zip(six, DISTURBANCES.items(), strict=True):
+        assert study.name.lower().replace(" ", "_") == name and study.levels == (0, *levels)
+        for level in study.levels:
+            np.testing.assert_array_equal(
+                study.disturb(images, level, np.random.RandomState(0)),
+                disturbed(reproduced("disturbances"), name, images, level),
+            )
+    for replaced, level in enumerate(six[-1].levels):
+        mixed = six[-1].disturb(images, level, np.random.RandomState(3))[shown]
+        assert (mixed == 0).all(axis=(1, 2, 3)).sum() == replaced
+
+
+def test_a_mosaic_lays_four_images_two_by_two(reproduced):
+    images = some_images(count=4, size=6)[:, :5]
+    mosaic = reproduced("fid_disturbances").mosaic(images)
+    scaled = (images + 1) / 2
+    assert mosaic.shape == (10, 12, 3)
+    np.testing.assert_array_equal(mosaic[:5, 6:], scaled[1])
+    np.testing.assert_array_equal(mosaic[5:, :6], scaled[2])
+    one = reproduced("fid_disturbances").mosaic(images[3:])
+    np.testing.assert_array_equal(one, scaled[3])
+
+
+def test_what_does_not_rise_is_said_and_other_protocols_are_not_compared(reproduced):
+    module = reproduced("fid_disturbances")
+    study = module.Study("Swirl", (0, 1, 2, 4), "radians", np.copy)
+
+    def scores(values, protocol="fid/a@1"):
+        return [tgs.evaluation.ScoreResult("fid", value, protocol) for value in values]
+
+    finding = module.Finding(study, [], scores([0, 2, 2, 1]), scores([0, 1, 2, 3]))
+    assert module.rises(finding.fids) == [True, False, False]
+    assert module.verdict(finding) == ("Swirl: FID does not rise at 2, 4; KID rises at every level")
+    rows = [line.split() for line in module.table([finding]).splitlines()[1:]]
+    assert [row[3:4] + row[-1:] for row in rows[1:]] == [
+        ["yes", "yes"],
+        ["NO", "yes"],
+        ["NO", "yes"],
+    ]
+    with pytest.raises(ValueError, match="Only scores of one protocol can be compared"):
+        module.rises([*scores([0]), *scores([1], "fid/b@2")])
 
 
 @pytest.mark.slow
