@@ -372,3 +372,16 @@ def test_the_methods_benchmark_prints_what_each_costs():
     lines = [line for line in printed.splitlines() if line.startswith(("plain", "three", "R1"))]
     assert len(lines) == 3
     assert lines[1].split()[-1] == "1.05" and lines[2].split()[-1] == "2.2"
+
+
+@pytest.mark.slow
+def test_the_evaluation_benchmark_prints_routes_and_memory():
+    small = ["--samples=200", "--features=40", "--streamed=3000", "--turns=1"]
+    printed = run("benchmarks/evaluation.py", *small)
+    rows = {
+        line[:20].strip(): line[20:].split() for line in printed.splitlines() if line[:1] != "2"
+    }
+    for name in ("ours, first score", "ours, later scores", "TF-GAN", "numpy eigvals"):
+        assert float(rows[name][4]) < 1e-6  # How far its value lies from ours.
+    streaming, neighbors = (line for line in printed.splitlines() if " MB in all" in line)
+    assert streaming.startswith("streaming: ") and neighbors.startswith("neighbors: ")

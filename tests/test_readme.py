@@ -9,10 +9,11 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+EVALUATION = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language, text=README):
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 def shell(command):
@@ -93,3 +94,49 @@ def test_every_public_name_of_the_table_is_there():
         place = tgs
         for part in name.split("."):
             place = getattr(place, part)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A folder with a very short run at `runs/digits`."""
+    folder = tmp_path_factory.mktemp("scored")
+    small = ["epochs = 1", "rounds_per_epoch = 2", "training.train.scores = []"]
+    flags = " ".join(f"--gin_param='{setting}'" for setting in small)
+    program = f"{sys.executable} scripts/train.py --gin_file=gin_configs/runs/digits.gin"
+    shell(f"{program} --workdir={folder}/runs/digits {flags}")
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", [README, EVALUATION], ids=["README", "evaluation"])
+def test_the_commands_that_score_and_sample_run(text, run):
+    (scoring,) = [block for block in blocks("bash", text) if "scripts/evaluate.py" in block]
+    ours = scoring.replace(".venv/bin/python", sys.executable).replace("runs/", f"{run}/runs/")
+    ours = ours.replace("samples.npz", f"{text[:3].strip('# ')}.npz")
+    assert ours.count("2000") >= 2
+    printed = shell(ours.replace("2000", "80"))
+    assert f"80 images of {run}/runs/digits" in printed and "precision  floor" in printed
+    assert "Wrote 80 samples" in printed
+
+
+@pytest.mark.slow
+def test_the_example_of_scoring_in_training_runs(tiny):
+    import tfgan_stab as tgs
+
+    (example,) = blocks("python", EVALUATION)
+    quick = example.replace("samples=2000", "samples=80").replace("samples=1000", "samples=50")
+    names = {"tgs": tgs, "data": tgs.data.digits(batch_size=8)}
+    exec(quick.replace("every=500", "every=1"), names)
+    gan = tiny.image_gan()
+    history = gan.fit(names["data"], steps_per_epoch=2, callbacks=[names["evaluate"]], verbose=0)
+    assert {"fid", "recall", "coverage", "evaluation_share"} < set(history.history)
+
+
+def test_every_score_is_in_the_documents():
+    import tfgan_stab as tgs
+    from tfgan_stab.evaluation import Score
+
+    scores = [n for n in tgs.__all__ if isinstance(getattr(tgs, n), type)]
+    scores = [n for n in scores if issubclass(getattr(tgs, n), Score)]
+    assert len(scores) >= 9
+    assert [name for name in [*scores, "PerClass"] if f"tgs.{name}" not in EVALUATION] == []

@@ -224,3 +224,19 @@ def test_unknown_classes_are_told_before_training(tiny):
     with pytest.raises(ValueError, match="needs to know its classes.*num_classes=10"):
         gan.fit(data, callbacks=[Evaluate(tiny.MeanScore())], verbose=0)
     assert gan.rounds == 0
+
+
+def test_the_floor_is_told_once(tiny, image_gan, tmp_path):
+    real = np.concatenate(list(tiny.images().examples(limit=100).as_numpy_iterator()))
+
+    def halves(images):
+        return np.asarray(images).reshape(len(images), 2, 32).mean(axis=2)
+
+    fid = tgs.FID(halves, real, samples=30)
+    evaluate = Evaluate([fid, tiny.MeanScore()], weights="live", floor=True)
+    run(tiny, image_gan, evaluate, tgs.callbacks.RunLog(tmp_path))
+    expected = tgs.FID(halves, real, samples=30).floor()
+    assert evaluate.floors == [expected]
+    (line,) = tiny.lines(tmp_path / "events.jsonl")
+    assert (line["event"], line["step"]) == ("floor", 3)
+    assert line["fid"] == {"value": expected.value, "protocol": expected.protocol}

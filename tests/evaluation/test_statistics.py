@@ -2,13 +2,14 @@
 
 import functools
 import operator
+import tracemalloc
 
 import ml_dtypes
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from tfgan_stab.evaluation.statistics import Moments
+from tfgan_stab.evaluation.statistics import Moments, RunningMoments
 
 
 def features(samples=1000, size=7, offset=0.0):
@@ -108,3 +109,89 @@ def test_moments_of_different_features_do_not_merge():
 def test_one_sample_has_no_covariance():
     with pytest.raises(ValueError, match="at least 2 samples. Received: 1"):
         _ = Moments.of([[1.0, 2.0]]).covariance
+
+
+PIECES = {
+    "one": [5000],
+    "rows": [1] * 5000,
+    "blocks": [1024] * 4 + [904],
+    "across blocks": [1023, 2, 1025, 2950],
+    "random": list(np.random.default_rng(3).multinomial(5000, np.ones(17) / 17)),
+}
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6], ids=["centred", "offset"])
+@pytest.mark.parametrize("sizes", PIECES.values(), ids=PIECES)
+def test_running_moments_are_numpys_whatever_the_pieces(sizes, offset):
+    centred = np.round(features(5000) * 2**10) / 2**10
+    running = RunningMoments()
+    for piece in np.split(centred + offset, np.cumsum(sizes)[:-1]):
+        running.add(piece)
+    moments = running.moments
+    assert running.count == moments.count == 5000
+    assert_allclose(moments.mean - offset, centred.mean(axis=0), rtol=0, atol=1e-9)
+    covariance = np.cov(centred.T)
+    assert_allclose(moments.covariance, covariance, rtol=0, atol=1e-10 * covariance.max())
+
+
+def test_running_moments_are_the_same_bits_whatever_the_pieces():
+    array = features(5000, offset=3.0)
+    found = []
+    for sizes in PIECES.values():
+        running = RunningMoments()
+        for piece in np.split(array, np.cumsum(sizes)[:-1]):
+            running.add(piece)
+        found.append(running.moments)
+    for moments in found[1:]:
+        np.testing.assert_array_equal(moments.scatter, found[0].scatter)
+        np.testing.assert_array_equal(moments.mean, found[0].mean)
+
+
+def test_asking_in_between_changes_nothing_but_rounding():
+    array = features(3000)
+    running = RunningMoments().add(array[:700])
+    assert_same(running.moments, Moments.of(array[:700]))
+    early = running.moments
+    running.add(array[700:])
+    assert_same(running.moments, Moments.of(array))
+    assert early.count == 700  # And it is not changed by what comes after.
+    assert_same(early, Moments.of(array[:700]))
+
+
+def test_the_caller_may_fill_an_array_again():
+    array, reused = features(600), np.empty([200, 7])
+    running = RunningMoments()
+    for start in (0, 200, 400):
+        reused[:] = array[start : start + 200]
+        running.add(reused)
+    assert_same(running.moments, Moments.of(array))
+
+
+def test_streaming_takes_memory_for_features_squared_only():
+    batch = np.random.default_rng(0).normal(size=[250, 400]).astype(np.float32)
+    running = RunningMoments().add(batch)
+    tracemalloc.start()
+    for _ in range(40):
+        running.add(batch)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # A block of rows' finite test, and little more: 10,000 rows in all would be 32 MB.
+    assert peak < 4e6
+
+
+def test_the_root_is_a_factor_of_the_covariance():
+    whole, flat = features(), features()
+    flat[:, 3:] = flat[:, [0, 1, 2, 0]]
+    for array, rank in ((whole, 7), (flat, 3), (np.zeros([5, 7]), 0)):
+        moments = Moments.of(array)
+        assert moments.root.shape[1] == rank and moments.root is moments.root
+        scale = max(np.abs(moments.covariance).max(), 1.0)
+        product = moments.root @ moments.root.T
+        assert_allclose(product, moments.covariance, rtol=0, atol=1e-12 * scale)
+
+
+def test_nothing_has_no_moments():
+    with pytest.raises(ValueError, match="at least 1 sample. Received: none"):
+        _ = RunningMoments().moments
+    with pytest.raises(ValueError, match="same features. Received: 7 and 6"):
+        RunningMoments().add(features()).add(features(size=6))

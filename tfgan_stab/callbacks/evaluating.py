@@ -9,7 +9,7 @@ from tfgan_stab import distribution
 from tfgan_stab.callbacks.periodic import Event, Measurement, Periodic
 from tfgan_stab.callbacks.time_share import TimeShare
 from tfgan_stab.evaluation.measures import Sample
-from tfgan_stab.evaluation.measuring import measure
+from tfgan_stab.evaluation.measuring import floors, measure
 from tfgan_stab.evaluation.reals import gather
 from tfgan_stab.evaluation.results import ScoreResult, all_of
 from tfgan_stab.swapping import LIVE
@@ -39,6 +39,9 @@ class Evaluate(Periodic):
             scores whenever it is time. The first score is always taken, and one after the last
             epoch.
 
+        floor: Whether to say, before the first score, what real images score against other real
+            images: as an event, which `RunLog` writes to `events.jsonl`, and as `floors`.
+
     Raises:
         TypeError: If something is no score.
         ValueError: If there is nothing to score, two scores have the same name, there are no
@@ -58,6 +61,7 @@ class Evaluate(Periodic):
         weights: str | Sequence[str] | None = None,
         at_start: bool = False,
         max_share: float | None = None,
+        floor: bool = False,
     ):
         super().__init__(every)
         self.scores = list(scores) if isinstance(scores, (list, tuple)) else [scores]
@@ -78,6 +82,8 @@ class Evaluate(Periodic):
         self.postponed = 0
         self._is_due = False
         self.latest: list[Measurement] = []
+        self.floors: list[ScoreResult] | None = None
+        self._with_floor = floor
 
     @property
     def weights(self) -> list[str]:
@@ -141,6 +147,20 @@ class Evaluate(Periodic):
         parts = [part for score in self._ours for part in score.parts]
         reals = [part.compared_with for part in parts if part.compared_with is not None]
         gather(reals, self._devices, self._shows_progress)
+        if self._with_floor and self.floors is None:
+            found = floors(self._ours, self._devices, self._shows_progress)
+            self.floors = [result for results in found for result in results]
+            self._tell(self.floors)
+
+    def _tell(self, results: Sequence[ScoreResult]) -> None:
+        numbers = ", ".join(f"{result.name} {result.value:.4g}" for result in results)
+        text = (
+            f"Real images score against other real images: {numbers or 'nothing that was asked'}."
+        )
+        facts = {
+            result.name: {"value": result.value, "protocol": result.protocol} for result in results
+        }
+        self.gan.publish(Event(self.gan.rounds, self.gan.clock.seconds, "floor", text, facts))
 
     def _measure(self) -> None:
         self.latest = self.measure()

@@ -15,7 +15,7 @@ from tfgan_stab.evaluation.measures import INFERENCE, Sample
 from tfgan_stab.evaluation.reals import gather
 from tfgan_stab.evaluation.results import ScoreResult, all_of
 from tfgan_stab.evaluation.score import Score
-from tfgan_stab.evaluation.spreading import progress, spread
+from tfgan_stab.evaluation.spreading import progress, spread, waiting
 
 Draw = Callable[[Sample], Iterator[np.ndarray]]
 """Gives batches of the generated images that a score asks for; the same each time."""
@@ -54,10 +54,16 @@ def measure(
     for sample in _samples(parts):
         same = [part for part in parts if _key(part.sample) == _key(sample)]
         gathered.update(_gathered(same, draw(sample), sample.count, devices, show))
-    return [
-        score.collected([part.results(gathered.pop(id(part)), note) for part in score.parts])
-        for score in scores
-    ]
+    with waiting(len(parts), show) as done:
+        return [
+            score.collected(
+                [
+                    done(part.name, part.results, gathered.pop(id(part)), note)
+                    for part in score.parts
+                ]
+            )
+            for score in scores
+        ]
 
 
 def floors(

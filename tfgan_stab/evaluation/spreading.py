@@ -4,7 +4,8 @@ import collections
 import concurrent.futures
 import contextlib
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import tensorflow as tf
 import tqdm
@@ -67,3 +68,25 @@ def progress(batches: Iterable[Batch], total: int, what: str, show: bool) -> Ite
         for batch in batches:
             yield batch
             bar.update(len(batch))
+
+
+@contextlib.contextmanager
+def waiting(total: int, show: bool) -> Iterator[Callable[..., Any]]:
+    """Lends a function that calls another one and shows which, if all take over 2 seconds.
+
+    Args:
+        total: How many calls there will be.
+        show: Whether to show anything.
+
+    Yields:
+        What takes a name, a function and its arguments, and returns what the function returns.
+    """
+    with tqdm.tqdm(total=total, unit="score", leave=False, disable=not show) as bar:
+
+        def call(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
+            bar.set_description(f"computing {name}")
+            result = function(*arguments)
+            bar.update()
+            return result
+
+        yield call
