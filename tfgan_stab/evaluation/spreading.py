@@ -72,7 +72,7 @@ def progress(batches: Iterable[Batch], total: int, what: str, show: bool) -> Ite
 
 @contextlib.contextmanager
 def waiting(total: int, show: bool) -> Iterator[Callable[..., Any]]:
-    """Lends a function that calls another one and shows which, if all take over 2 seconds.
+    """Lends a function that calls another one and shows which, until it is done.
 
     Args:
         total: How many calls there will be.
