@@ -109,10 +109,8 @@ def test_a_model_that_is_saved_and_loaded_keeps_its_hash(tmp_path):
 
 
 def test_layers_of_ones_own_need_no_configuration():
-    network = Subclassed(keras.layers.ReLU())  # Which Keras cannot write down.
+    network = Subclassed(keras.layers.ReLU())  # Which Keras cannot write down since 3.11.
     network(np.ones([1, 3]))
-    with pytest.raises(NotImplementedError, match="get_config"):
-        network.get_config()
     again = Subclassed(keras.layers.ReLU())
     again(np.ones([1, 3]))
     assert model_hash(network) == model_hash(again)

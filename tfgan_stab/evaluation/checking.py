@@ -38,8 +38,8 @@ def checked_images(images: ArrayLike) -> np.ndarray:
     _check_finite(array)
     if array.ndim == 4 and np.abs(array).max() > 1.0 + _RANGE_SLACK:
         raise ValueError(
-            f"Images must lie in [-1, 1]. Received: values in [{array.min():.4g}, "
-            f"{array.max():.4g}]. Scale them, or end the generator with tanh."
+            f"Images must lie in [-1, 1]. Received: values in [{float(array.min()):.4g}, "
+            f"{float(array.max()):.4g}]. Scale them, or end the generator with tanh."
         )
     with np.errstate(over="ignore"):  # Points too far out become infinite, and are refused.
         array = array.astype(np.float32)
