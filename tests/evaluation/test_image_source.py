@@ -118,3 +118,9 @@ def test_labels_that_are_not_there_are_refused(name):
         ImageSource(SOURCES[name](), labelled=True)
     with pytest.raises(ValueError, match="needs real images with labels. Received: none"):
         ImageSource(tgs.data.digits(), labelled=True)
+
+
+def test_classes_of_an_endless_set_are_refused():
+    endless = tgs.data.mixture(modes=16, labels=True)
+    with pytest.raises(ValueError, match="needs real images that end. Received: 'mixture"):
+        ImageSource(endless, labelled=True)

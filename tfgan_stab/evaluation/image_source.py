@@ -34,6 +34,7 @@ class ImageSource:
         self._hash: str | None = None
         if labelled:
             _check_labelled(images)
+            _check_has_end(images)
         if isinstance(images, tf.data.Dataset) and not isinstance(images, Batches):
             if images.cardinality() == tf.data.INFINITE_CARDINALITY:
                 raise ValueError(
@@ -140,6 +141,14 @@ def _check_labelled(images: Any) -> None:
         raise ValueError(
             "A score per class needs real images with labels. Received: none. Load the data with "
             "labels=True, or pass a pair (images, labels)."
+        )
+
+
+def _check_has_end(images: Any) -> None:
+    if isinstance(images, Batches) and images.num_examples is None:
+        raise ValueError(
+            f"A score per class needs real images that end. Received: {images.name!r}, whose "
+            "examples are made up as they are asked for. Pass a pair of arrays drawn from it."
         )
 
 

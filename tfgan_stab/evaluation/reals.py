@@ -210,7 +210,8 @@ def _one_pass(sides: Sequence[Reals], devices: Sequence[str], show: bool) -> Non
         given += len(batch)
         for side, part in zip(sides, parts, strict=True):
             for rows, gatherer in part:
-                own = np.flatnonzero(np.isin(here, rows, assume_unique=True))
+                begin, end = np.searchsorted(rows, [here[0], here[-1] + 1])
+                own = np.searchsorted(here, rows[begin:end])  # All of them are here.
                 if own.size:
                     gatherer.add((batch.quantized if side.keeper.quantize else batch).only(own))
     for side, part in zip(sides, parts, strict=True):
