@@ -265,6 +265,7 @@ def test_what_lies_at_a_path_is_told_by_what_is_in_it(tmp_path):
         ("rum", "There is nothing at .*rum. Expected a workdir, .*Did you mean .*run[?]"),
         ("no/where", "There is nothing at .*where. Expected a workdir.*begin at"),
         ("run/checkpoints", "holds 1 checkpoints. Choose one, such as .*round-0000000003, or the"),
+        ("run/best", "best checkpoint by each score. Choose one, such as .*round-0000000003"),
         ("run/config.gin", "a file ending in .gin. Give the folder that it lies in"),
         ("notes", "a file ending in nothing. Convert it"),
         ("moved", "holds checkpoints, but no config.gin"),
