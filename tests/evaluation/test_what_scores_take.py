@@ -1,5 +1,6 @@
 """Real sides that scores take, and settings that are refused when a score is made."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -44,3 +45,18 @@ def test_texts_of_a_data_set_are_those_of_its_arrays():
     of_array = tgs.NgramJSD(letters, lengths=[1, 2], samples=20)
     found, expected = ([each.value for each in score([texts[5:]])] for score in (of_data, of_array))
     assert found == expected and min(found) > 0
+
+
+@pytest.mark.parametrize("make", [tgs.SlicedWasserstein, tgs.MSSSIM])
+def test_points_are_no_pictures(make):
+    points = np.zeros([8, 2], np.float32)
+    with pytest.raises(ValueError, match=r"looks at pictures.*shape \[4, 2\].*ModeCoverage for"):
+        make(REAL, samples=4)([points[:4]])
+
+
+def test_a_network_for_other_images_is_refused_in_one_sentence():
+    network = keras.Sequential([keras.Input([64]), keras.layers.Dense(3)], name="other")
+    message = r"'other' must take images of shape \[8, 8, 1\]. It refuses them: .*shape.*Resize"
+    with pytest.raises(ValueError, match=message) as raised:
+        tgs.FID(network, REAL, samples=4)([REAL])
+    assert "\n" not in str(raised.value)

@@ -178,7 +178,7 @@ def damage_of(path: str) -> str:
     except tf.errors.OpError as error:
         # Some messages begin with the name of a node, others end with it.
         message = re.sub(r"\{\{.*?\}\}", "", error.message)
-        return message.split(" [Op:")[0].split("\nCondition ")[0].strip()
+        return message.split(" [Op:")[0].split("\nCondition ")[0].strip().rstrip(".")
     return "could not be read at first, and could later"
 
 

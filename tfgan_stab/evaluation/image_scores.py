@@ -6,7 +6,7 @@ import numpy as np
 
 from tfgan_stab.evaluation.extractors import checked_images
 from tfgan_stab.evaluation.feature_arrays import checked_count
-from tfgan_stab.evaluation.gathering import KeptArrays
+from tfgan_stab.evaluation.gathering import Batch, KeptArrays
 from tfgan_stab.evaluation.measures import Number
 from tfgan_stab.evaluation.score import Score
 from tfgan_stab.evaluation.sliced_wasserstein_images import sliced_wasserstein_of_images
@@ -145,4 +145,14 @@ class MSSSIM(Score):
 
 def kept_images() -> KeptArrays:
     """Returns a keeper of all images, checked."""
-    return KeptArrays(lambda batch: checked_images(batch.images))
+    return KeptArrays(_pictures)
+
+
+def _pictures(batch: Batch) -> np.ndarray:
+    images = checked_images(batch.images)
+    if images.ndim != 4:
+        raise ValueError(
+            "This score looks at pictures [batch, height, width, channels]. Received: shape "
+            f"{list(images.shape)}. Use tgs.ModeCoverage for points."
+        )
+    return images
