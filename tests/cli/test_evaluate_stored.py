@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+import tfgan_stab as tgs
 from tfgan_stab.cli import evaluate, evaluating
 
 # With few images of many features the covariance is singular, which is not what is tested here.
@@ -65,3 +66,12 @@ def test_numbers_that_were_measured_are_shown_also_if_the_rest_fails(
     shown = capsys.readouterr().out
     assert f"40 images of {samples}" in shown and "\n  fid " in shown and "measured as" in shown
     assert not (tmp_path / "scores.json").exists()
+
+
+def test_a_data_set_that_is_named_gives_its_classes(tmp_path, capsys):
+    digits = tgs.data.digits()
+    images = np.concatenate([*digits.examples(limit=200).as_numpy_iterator()])
+    np.savez(tmp_path / "digits.npz", arr_0=images, arr_1=np.arange(200) % 10)
+    given = [f"--source={tmp_path}/digits.npz", "--real=digits", "--extractor=random"]
+    assert evaluate.run(["evaluate.py", *given, "--per_class"]) == 0
+    assert "fid_class_9 " in capsys.readouterr().out

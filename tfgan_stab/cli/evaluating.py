@@ -141,7 +141,9 @@ def _real(settings: Settings) -> Any:
     if alone and settings.real is None and not (settings.floor or settings.per_class):
         return None
     opening = settings.opening
-    return open_real(settings.real, settings.source, opening.size, opening.channels)
+    return open_real(
+        settings.real, settings.source, opening.size, opening.channels, settings.per_class
+    )
 
 
 def _extractor(settings: Settings) -> Any:
