@@ -141,12 +141,13 @@ def test_real_statistics_are_taken_once_and_all_weights_are_scored_on_the_same_n
     fid = tgs.FID(Halves(), real, samples=40, seed=1)
     run(tiny, image_gan, Evaluate(fid), tgs.callbacks.RunLog(tmp_path), epochs=2)
     fakes = 2 * 3 * 40
-    assert sum(map(len, extracted)) == len(real) + fakes
+    # Before training one image of each side is looked at.
+    assert sum(map(len, extracted)) == len(real) + fakes + 2
     reals = [images for images in extracted if np.isin(images, real).all()]
-    assert sum(map(len, reals)) == len(real)
-    # Two epochs, three weights each; training's own noise is of batches of 8.
+    assert sum(map(len, reals)) == len(real) + 1
+    # Two epochs, three weights each, and the look before; training's own noise is of batches of 8.
     shown = [latents for latents in noise if len(latents) == 256]
-    assert len(shown) == 6
+    assert len(shown) == 7
     for latents in shown[1:]:
         np.testing.assert_array_equal(latents, shown[0])
     rows = [(line["step"], line["weights"]) for line in tiny.lines(tmp_path / "metrics.jsonl")]
@@ -240,3 +241,30 @@ def test_the_floor_is_told_once(tiny, image_gan, tmp_path):
     (line,) = tiny.lines(tmp_path / "events.jsonl")
     assert (line["event"], line["step"]) == ("floor", 3)
     assert line["fid"] == {"value": expected.value, "protocol": expected.protocol}
+
+
+PICTURES = np.random.RandomState(0).uniform(-1, 1, [40, 8, 8, 1]).astype(np.float32)
+
+
+def no_features(images):
+    return images
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: tgs.PerClass(tgs.FID("random", (PICTURES, np.arange(40) % 2), samples=10)),
+            "Received: labels for an unconditional pair",
+        ),
+        (lambda: tgs.InceptionScore("random", samples=10), "needs a classifier's logits"),
+        (lambda: tgs.FID(no_features, PICTURES, samples=10), "An extractor must return features"),
+        (lambda: tgs.FID("random", (PICTURES * 99).astype(np.uint8), samples=10), "dtype uint8"),
+        (lambda: tgs.FID("random", PICTURES[..., 0], samples=10), r"Received: shape \[1, 8, 8\]"),
+        (lambda: tgs.ModeCoverage(tgs.data.mixture(), samples=10), "Points must have shape"),
+    ],
+)
+def test_what_a_score_cannot_take_is_told_before_training(tiny, image_gan, make, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        run(tiny, image_gan, Evaluate(make()))
+    assert image_gan.rounds == 0

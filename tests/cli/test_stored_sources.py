@@ -156,7 +156,7 @@ def test_pictures_of_several_sizes_are_refused_unless_they_are_resized_as_in_tra
 def test_a_damaged_picture_is_named_before_anything_is_drawn(tmp_path):
     write_pngs(tmp_path, some_bytes(3))
     (tmp_path / "0001.png").write_bytes((tmp_path / "0001.png").read_bytes()[:60])
-    with pytest.raises(SourceError, match="1 of 3 pictures cannot be read.*0001.png: .*Mend or"):
+    with pytest.raises(SourceError, match="1 of 3 .*0001.png: Invalid PNG[^.]*[.] Mend or"):
         open_source(tmp_path)
 
 
@@ -176,13 +176,25 @@ def test_a_damaged_picture_is_named_before_anything_is_drawn(tmp_path):
         ({"arr_0": some_bytes(2), "labels": np.array([0, -1])}, "classes 0, 1.*-1 at index 1"),
         ({"arr_0": some_bytes(2).astype(float)}, "must hold floats in .*use `images / 127.5 - 1`"),
         ({"arr_0": np.full([2, 4, 4, 1], np.nan)}, "must hold finite numbers.*NaN"),
-        ({"arr_0": np.full([2, 2], np.inf)}, "must hold finite numbers.*infinity"),
+        ({"arr_0": np.full([2, 2], np.inf)}, "must hold finite numbers.*infinity at index 0"),
+        ({"arr_0": some_bytes(1)[0]}, r"several images.*shape \[5, 6, 3\], which is one image"),
     ],
 )
 def test_other_arrays_are_refused_at_once(tmp_path, arrays, message):
     np.savez(tmp_path / "samples.npz", **arrays)
     with pytest.raises(ValueError, match=message):
         open_source(tmp_path / "samples.npz")
+
+
+def test_a_number_that_is_none_is_named_by_its_place_in_the_file(tmp_path):
+    images = np.zeros([COUNT, 4, 4, 1])
+    images[COUNT - 1] = np.nan
+    images[0] = -1
+    np.savez(tmp_path / "samples.npz", arr_0=images, labels=np.arange(COUNT) % 3)
+    source = open_source(tmp_path / "samples.npz")
+    for chosen in ({"count": COUNT}, {"count": COUNT // 3, "label": (COUNT - 1) % 3}):
+        with pytest.raises(ValueError, match=f"NaN or infinity at index {COUNT - 1}. Leave"):
+            whole(source, **chosen)
 
 
 def test_floats_between_0_and_1_get_a_warning(tmp_path):
@@ -253,6 +265,7 @@ def test_what_lies_at_a_path_is_told_by_what_is_in_it(tmp_path):
         ("rum", "There is nothing at .*rum. Expected a workdir, .*Did you mean .*run[?]"),
         ("no/where", "There is nothing at .*where. Expected a workdir.*begin at"),
         ("run/checkpoints", "holds 1 checkpoints. Choose one, such as .*round-0000000003, or the"),
+        ("run/best", "best checkpoint by each score. Choose one, such as .*round-0000000003"),
         ("run/config.gin", "a file ending in .gin. Give the folder that it lies in"),
         ("notes", "a file ending in nothing. Convert it"),
         ("moved", "holds checkpoints, but no config.gin"),

@@ -76,6 +76,13 @@ def test_a_learning_rate_in_words_is_refused_before_anything_is_written(command,
     assert not (tmp_path / "config.gin").exists()
 
 
+@pytest.mark.parametrize("scores", ["@tgs.FID", "['fid']"])
+def test_scores_that_are_no_list_of_what_makes_them_are_refused(command, tmp_path, capsys, scores):
+    assert train.run(command(tmp_path, f"training.train.scores = {scores}")) == 1
+    assert "`scores` must be a list of what makes scores. Received: " in capsys.readouterr().err
+    assert not (tmp_path / "config.gin").exists()
+
+
 @pytest.mark.parametrize(
     ("error", "begun", "hidden"),
     [

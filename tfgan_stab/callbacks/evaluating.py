@@ -9,7 +9,7 @@ from tfgan_stab import distribution
 from tfgan_stab.callbacks.periodic import Event, Measurement, Periodic
 from tfgan_stab.callbacks.time_share import TimeShare
 from tfgan_stab.evaluation.measures import Sample
-from tfgan_stab.evaluation.measuring import floors, measure
+from tfgan_stab.evaluation.measuring import Draw, floors, measure, rehearse
 from tfgan_stab.evaluation.reals import gather
 from tfgan_stab.evaluation.results import ScoreResult, all_of
 from tfgan_stab.swapping import LIVE
@@ -91,11 +91,12 @@ class Evaluate(Periodic):
         return [LIVE, *self.gan.averages] if self._weights is None else list(self._weights)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Checks that all weights can be sampled from before anything is trained."""
+        """Checks that all weights can be sampled from, and that scores take such images."""
         super().on_train_begin(logs)
         for name in self.weights:
             # Draws nothing yet, but says if the weights or the classes are not known.
             self.gan.sample_batches(1, weights=name)
+        rehearse(self._ours, self._drawing(self.weights[0]))
         self.postponed, self._is_due = 0, False
         self.share.begin()
 
@@ -179,16 +180,24 @@ class Evaluate(Periodic):
 
     def _scored(self, weights: str) -> list[list[ScoreResult]]:
         """Returns the results of each score for one weights."""
-        devices = self._devices
+        draw = self._drawing(weights)
+        own = iter(measure(self._ours, draw, devices=self._devices, show=self._shows_progress))
+        return [next(own) if _shares(score) else self._alone(score, draw) for score in self.scores]
+
+    def _drawing(self, weights: str) -> Draw:
+        """Returns what draws the images that a score asks for."""
 
         def draw(sample: Sample) -> Iterator[np.ndarray]:
             labels = None if sample.label is None else np.full(sample.count, sample.label)
             return self.gan.sample_batches(
-                sample.count, weights=weights, seed=sample.seed, labels=labels, devices=devices
+                sample.count,
+                weights=weights,
+                seed=sample.seed,
+                labels=labels,
+                devices=self._devices,
             )
 
-        own = iter(measure(self._ours, draw, devices=devices, show=self._shows_progress))
-        return [next(own) if _shares(score) else self._alone(score, draw) for score in self.scores]
+        return draw
 
     def _alone(self, score: Any, draw: Any) -> list[ScoreResult]:
         """Returns the results of a score that is a mere function of images."""

@@ -5,12 +5,12 @@ import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import keras
 import numpy as np
 
 from tfgan_stab.cli.evaluate_flags import Settings
 from tfgan_stab.cli.source_kinds import SourceError
 from tfgan_stab.cli.sources.contract import Source
+from tfgan_stab.cli.sources.generator_files import load_network
 from tfgan_stab.cli.sources.opening import open_source
 from tfgan_stab.cli.sources.reals import open_real
 from tfgan_stab.evaluation.extractors import as_extractor
@@ -20,7 +20,7 @@ from tfgan_stab.evaluation.fid_at_sizes import FIDAtSizes
 from tfgan_stab.evaluation.image_scores import MSSSIM, SlicedWasserstein
 from tfgan_stab.evaluation.inception import Inception
 from tfgan_stab.evaluation.measures import INFERENCE, Sample
-from tfgan_stab.evaluation.measuring import floors, measure
+from tfgan_stab.evaluation.measuring import floors, measure, rehearse
 from tfgan_stab.evaluation.mixture_score import ModeCoverage
 from tfgan_stab.evaluation.per_class import PerClass
 from tfgan_stab.evaluation.results import ScoreResult
@@ -46,17 +46,24 @@ def evaluate(settings: Settings) -> None:
     source = open_source(settings.source, **settings.opening.settings)
     samples = _samples(settings, source)
     scores = _scores(settings, samples)
+    sides = _weights(settings, source)
+    rehearse(scores, _draw(source, sides[0]))
     rows: list[tuple[str, ScoreResult]] = []
-    for weights in _weights(settings, source):
-        rows += [
-            (weights or "", result)
-            for results in measure(scores, _draw(source, weights), _note(source), show=True)
-            for result in results
-        ]
-    if settings.floor:
-        rows += [(_FLOOR, result) for results in floors(scores, show=True) for result in results]
-    print(f"{samples} images of {source.description}")
-    print("\n".join(_table(rows)))
+    try:
+        for weights in sides:
+            rows += [
+                (weights or "", result)
+                for results in measure(scores, _draw(source, weights), _note(source), show=True)
+                for result in results
+            ]
+        if settings.floor:
+            of_floors = floors(scores, show=True)
+            rows += [(_FLOOR, result) for results in of_floors for result in results]
+    finally:
+        if rows:  # What has been measured when the rest fails, or is interrupted, is told.
+            each = " of each class" if settings.per_class else ""
+            print(f"{samples} images{each} of {source.description}")
+            print("\n".join(_table(rows)))
     if settings.output is not None:
         write_atomically(settings.output, _report(settings, source, rows))
         print(f"Written to {settings.output}.")
@@ -65,7 +72,20 @@ def evaluate(settings: Settings) -> None:
 def _samples(settings: Settings, source: Source) -> int:
     if settings.samples is not None:
         return settings.samples
-    return _SAMPLES if source.count is None else min(_SAMPLES, source.count)
+    if source.count is None:
+        return _SAMPLES
+    labels = source.labels(source.count) if settings.per_class else None
+    # As many of each class as the smallest one has.
+    available = (
+        source.count if labels is None else int(np.unique(labels, return_counts=True)[1].min())
+    )
+    if available < 2:
+        of_class = " of a class" if settings.per_class else ""
+        raise SourceError(
+            f"A score takes 2 images{of_class} or more. Received: {source.description} with "
+            f"{available}. Choose a larger source."
+        )
+    return min(_SAMPLES, available)
 
 
 def _weights(settings: Settings, source: Source) -> Sequence[str | None]:
@@ -121,14 +141,16 @@ def _real(settings: Settings) -> Any:
     if alone and settings.real is None and not (settings.floor or settings.per_class):
         return None
     opening = settings.opening
-    return open_real(settings.real, settings.source, opening.size, opening.channels)
+    return open_real(
+        settings.real, settings.source, opening.size, opening.channels, settings.per_class
+    )
 
 
 def _extractor(settings: Settings) -> Any:
     if settings.extractor == "inception":
         return Inception(settings.inception, settings.resize)
     if settings.extractor.endswith(".keras"):
-        return keras.saving.load_model(pathlib.Path(settings.extractor).expanduser())
+        return load_network(pathlib.Path(settings.extractor).expanduser(), "a network")
     return as_extractor(settings.extractor)
 
 

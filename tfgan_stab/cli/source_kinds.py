@@ -107,7 +107,13 @@ def _kind_of_folder(path: pathlib.Path) -> Kind:
             f"{path} holds {len(several)} checkpoints. Choose one, such as {several[-1].parent}, "
             "or the workdir for the newest."
         )
-    if list(path.glob(f"checkpoints/round-*/{PROGRESS}")):
+    below = sorted(path.glob(f"*/round-*/{PROGRESS}"))
+    if below and not list(path.glob(f"checkpoints/round-*/{PROGRESS}")):
+        raise SourceError(
+            f"{path} holds the best checkpoint by each score. Choose one, such as "
+            f"{below[-1].parent}."
+        )
+    if below:
         raise SourceError(
             f"{path} holds checkpoints, but no {CONFIG}, without which they cannot be read. Put "
             "the run's settings there, or choose a .keras file."

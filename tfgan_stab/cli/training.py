@@ -119,7 +119,7 @@ def train(
     gan.weights_in_use.check(weights)
     _check_data(data, gan.pair)
     check_floor(gan, data)
-    measures = [make(real=data) for make in scores]
+    measures = [make(real=data) for make in _checked_scores(scores)]
     followers: list[keras.callbacks.Callback] = [_Begun(begun), callbacks.RunLog(workdir.path)]
     if guard is not None:
         guard.directory = guard.directory or workdir.checkpoints
@@ -143,6 +143,16 @@ def train(
         _save_generator(gan, workdir)
     print(report(workdir, gan, measures, weights))
     return gan
+
+
+def _checked_scores(scores: Any) -> Sequence[Callable[..., Any]]:
+    """Refuses what cannot make scores."""
+    if not isinstance(scores, (list, tuple)) or not all(map(callable, scores)):
+        raise TypeError(
+            f"`scores` must be a list of what makes scores. Received: {scores!r:.200}. Use "
+            "[@tgs.FID, @tgs.KID], in square brackets, and each without round ones."
+        )
+    return scores
 
 
 def _check_data(data: Any, pair: Pair) -> None:

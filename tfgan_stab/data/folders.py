@@ -1,6 +1,7 @@
 """The user's own pictures: a folder of image files, a class per subfolder when asked."""
 
 import os
+import re
 import warnings
 from typing import Any
 
@@ -175,7 +176,9 @@ def damage_of(path: str) -> str:
     try:
         images.decode(tf.io.read_file(path))
     except tf.errors.OpError as error:
-        return error.message.split("{{")[0].split(" [Op:")[0].split("\nCondition ")[0]
+        # Some messages begin with the name of a node, others end with it.
+        message = re.sub(r"\{\{.*?\}\}", "", error.message)
+        return message.split(" [Op:")[0].split("\nCondition ")[0].strip().rstrip(".")
     return "could not be read at first, and could later"
 
 

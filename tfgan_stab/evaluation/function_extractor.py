@@ -1,6 +1,7 @@
 """Any function or Keras model as an extractor."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -89,10 +90,22 @@ class FunctionExtractor:
                 or is not finite.
         """
         images = checked_images(images)
-        features = in_fixed_batches(self._forward, images, self._batch_size)
+        features = in_fixed_batches(self._run, images, self._batch_size)
         if self._hash is None and not isinstance(self._function, keras.Model):
             self._hash = self._probe_hash(images.shape[1:])
         return features
+
+    def _run(self, images: tf.Tensor) -> Any:
+        try:
+            return self._forward(images)
+        except ValueError as error:
+            if not isinstance(self._function, keras.Model):
+                raise
+            raise ValueError(
+                f"The extractor {self.name!r} must take images of shape {list(images.shape[1:])}. "
+                f"It refuses them: {_reason(error)}. Resize images in front "
+                "of it, or use another extractor."
+            ) from error
 
     def _probe_hash(self, shape: tuple[int, ...]) -> str:
         # RandomState's stream is frozen, Generator's may change with NumPy's version.
@@ -106,6 +119,14 @@ def _traced(function: Callable[..., Any]) -> Callable[[tf.Tensor], Any]:
     if isinstance(function, keras.Model):
         return tf.function(lambda images: function(images, training=False))
     return function
+
+
+def _reason(error: ValueError) -> str:
+    """Returns what Keras has to say, without the lines that led there and its colors."""
+    text = str(error).partition("ValueError: ")[2] or str(error)
+    lines = [re.sub(r"\x1b\[\d+m", "", line).strip() for line in text.splitlines()]
+    telling = [line for line in lines if line and not line.startswith("Exception encountered")]
+    return telling[0].rstrip(".") if telling else type(error).__name__
 
 
 def _name_of(function: Callable[..., Any]) -> str:

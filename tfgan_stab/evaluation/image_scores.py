@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from tfgan_stab.evaluation.extractors import checked_images
-from tfgan_stab.evaluation.gathering import KeptArrays
+from tfgan_stab.evaluation.feature_arrays import checked_count
+from tfgan_stab.evaluation.gathering import Batch, KeptArrays
 from tfgan_stab.evaluation.measures import Number
 from tfgan_stab.evaluation.score import Score
 from tfgan_stab.evaluation.sliced_wasserstein_images import sliced_wasserstein_of_images
@@ -58,11 +59,16 @@ class SlicedWasserstein(Score):
         projections: int = 147,
     ) -> None:
         self._options = {
-            "resolution_min": resolution_min,
-            "patches_per_image": patches_per_image,
-            "patch_size": patch_size,
-            "projections": projections,
+            "resolution_min": checked_count("resolution_min", resolution_min),
+            "patches_per_image": checked_count("patches_per_image", patches_per_image),
+            "patch_size": checked_count("patch_size", patch_size, 3),
+            "projections": checked_count("projections", projections),
         }
+        if patch_size % 2 == 0:
+            raise ValueError(
+                f"`patch_size` must be odd, at least 3. Received: {patch_size}. Use 7, as the "
+                "paper does."
+            )
         super().__init__(real, samples, seed, None, samples, quantize)
 
     def gatherer(self) -> KeptArrays:
@@ -91,7 +97,8 @@ class MSSSIM(Score):
 
     Args:
         real: The real images, for `floor()`; as in `tgs.FID`.
-        samples: How many generated images a score takes, an even integer >= 2: half as many pairs.
+        samples: How many generated images a score takes, an integer >= 2. They make half as many
+            pairs; of an odd number one is left over.
         seed: Draws the latents, and which images are pairs.
         quantize: As in `tgs.FID`.
 
@@ -138,4 +145,14 @@ class MSSSIM(Score):
 
 def kept_images() -> KeptArrays:
     """Returns a keeper of all images, checked."""
-    return KeptArrays(lambda batch: checked_images(batch.images))
+    return KeptArrays(_pictures)
+
+
+def _pictures(batch: Batch) -> np.ndarray:
+    images = checked_images(batch.images)
+    if images.ndim != 4:
+        raise ValueError(
+            "This score looks at pictures [batch, height, width, channels]. Received: shape "
+            f"{list(images.shape)}. Use tgs.ModeCoverage for points."
+        )
+    return images

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,12 +27,18 @@ class ImageSource:
 
     Raises:
         ValueError: If labels are asked for and there are none, or the data set is endless.
+        TypeError: If `images` is a name.
     """
 
     def __init__(self, images: Any, labelled: bool = False) -> None:
         self.images = images
         self.labelled = labelled
         self._hash: str | None = None
+        if isinstance(images, (str, os.PathLike)):
+            raise TypeError(
+                "Real images must be a data set of tgs.data, a tf.data.Dataset or an array. "
+                f"Received: {images!r}. Use tgs.data.load('digits'), or tgs.data.image_folder(...)."
+            )
         if labelled:
             _check_labelled(images)
             _check_has_end(images)

@@ -3,6 +3,7 @@
 Scores that draw by the same seed see the same images; a score that takes fewer takes the first.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -64,6 +65,39 @@ def measure(
             )
             for score in scores
         ]
+
+
+def rehearse(scores: Sequence[Any], draw: Draw) -> None:
+    """Shows each score some images of each side, so that what does not fit is said at once.
+
+    Args:
+        scores: Scores, such as `tgs.FID(...)`.
+        draw: As in `measure`; asked for all that the scores will ask for, and for one batch.
+
+    Raises:
+        ValueError: If images of either side, or their classes, are not such as a score takes.
+        TypeError: If they are of another type, or an extractor does not give what a score needs.
+
+    Example:
+        >>> import tfgan_stab as tgs
+        >>> fid = tgs.FID("digits", np.zeros([300, 8, 8, 1], "float32"), samples=200)
+        >>> rehearse([fid], lambda sample: iter([np.zeros([sample.count, 8, 8, 1], "float32")]))
+    """
+    for part in [part for score in scores for part in score.parts]:
+        draw(part.sample)  # Draws nothing yet, but says if there is no such class.
+    for part in [part for score in scores for part in score.parts[:1]]:
+        least = dataclasses.replace(part.sample, count=min(part.samples, BATCH_SIZE))
+        _show(part, part.gatherer(), draw(least))
+        if part.compared_with is not None:
+            _show(part, part.real_gatherer(), part.compared_with.source.batches(limit=1))
+
+
+def _show(part: Score, gatherer: Gatherer, batches: Iterator[np.ndarray]) -> None:
+    """Has a gatherer look at the first image."""
+    for images in batches:
+        first = Batch(np.asarray(images)[:1])
+        gatherer.add(first.quantized if part.quantize else first)
+        return
 
 
 def floors(

@@ -72,7 +72,7 @@ def loaded(folder: pathlib.Path, shape: tuple[int, int, int]) -> SavedNetwork:
     """
     folder = folder.expanduser().resolve()
     if not any((folder / graph).is_file() for graph in _GRAPHS):
-        found = "no such folder"
+        found = "a file" if folder.is_file() else "no such folder"
         if folder.is_dir():
             names = sorted(path.name for path in folder.iterdir())
             found = f"a folder of {', '.join(names[:5]) or 'nothing'}"

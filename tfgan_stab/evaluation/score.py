@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tfgan_stab.arguments import checked_seed
 from tfgan_stab.evaluation.extractors import Extractor, as_extractor
 from tfgan_stab.evaluation.feature_arrays import checked_count
 from tfgan_stab.evaluation.gathering import Batch, Gatherer
@@ -31,7 +32,8 @@ class Score:
             batches, or an array `[samples, height, width, channels]`; floats in [-1, 1]. `None` for
             a score that needs none; it has no floor then.
         samples: How many generated images a score takes, an integer >= `least`.
-        seed: Draws the latents, and the real images that are held out for the floor.
+        seed: Draws the latents, and the real images that are held out for the floor; an integer >=
+            0.
         extractor: What turns images into features, for scores that need it: a name, a Keras model,
             a function of images, or an `Extractor`.
         real_samples: How many real images at most, an integer >= 1; `None` for all there are.
@@ -64,7 +66,7 @@ class Score:
         if not isinstance(quantize, bool):
             raise TypeError(f"`quantize` must be True or False. Received: {quantize!r}.")
         self.samples = samples
-        self.seed = seed
+        self.seed = checked_seed(seed)
         self.label: int | None = None
         self.quantize = quantize
         self.extractor: Extractor | None = None if extractor is None else as_extractor(extractor)

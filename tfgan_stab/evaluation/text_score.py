@@ -19,7 +19,8 @@ class NgramJSD(Score):
     in common. Of few texts it is far from 0 for long n-grams: hold it against the floor.
 
     Args:
-        real: The real texts: strings, or integers `[texts, length]`.
+        real: The real texts: strings, or integers `[texts, length]`; or a data set that gives
+            integers, or numbers for each character `[texts, length, characters]`.
         characters: What a generator's integers stand for where the real texts are strings: the
             character of each.
         lengths: The n's, integers >= 1.
@@ -56,7 +57,8 @@ class NgramJSD(Score):
             checked_count("lengths", length, 1)
         if not lengths:
             raise ValueError("`lengths` must hold a number >= 1. Received: none. Use [4].")
-        if characters is None and len(real) and isinstance(real[0], str):
+        is_array = isinstance(real, (list, tuple, np.ndarray))
+        if characters is None and is_array and len(real) and isinstance(real[0], str):
             raise ValueError(
                 "`characters` must say what the generator's integers stand for where real texts "
                 "are strings. Received: none. Give a string with one character for each."

@@ -53,22 +53,31 @@ class ArrayFile(StoredImages):
             first = number * BATCH
             chosen = wanted[first : first + BATCH]
             if chosen.any():
-                yield self._as_floats(piece if chosen.all() else piece[chosen])
+                examples = piece if chosen.all() else piece[chosen]
+                self._check(examples, first + np.flatnonzero(chosen))
+                yield _as_floats(examples)
             if first + BATCH > last:
                 return
 
-    def _as_floats(self, examples: np.ndarray) -> np.ndarray:
-        examples = examples[..., np.newaxis] if examples.ndim == 3 else examples
+    def _check(self, examples: np.ndarray, indices: np.ndarray) -> None:
+        """Refuses what is not finite, or no picture in [-1, 1]; names the example."""
         if examples.dtype == np.uint8:
-            return to_float(tf.constant(examples)).numpy()
-        if examples.ndim == 4:
-            check_range(str(self._path), examples)
-        elif not np.isfinite(examples).all():
+            return
+        finite = np.isfinite(examples).reshape(len(examples), -1).all(axis=1)
+        if not finite.all():
             raise ValueError(
-                f"{self._path} must hold finite numbers. Received: NaN or infinity. Leave those "
-                "examples out."
+                f"{self._path} must hold finite numbers. Received: NaN or infinity at index "
+                f"{indices[~finite][0]}. Leave such examples out."
             )
-        return examples.astype(np.float32)
+        if examples.ndim > 2:
+            check_range(str(self._path), examples)
+
+
+def _as_floats(examples: np.ndarray) -> np.ndarray:
+    examples = examples[..., np.newaxis] if examples.ndim == 3 else examples
+    if examples.dtype == np.uint8:
+        return to_float(tf.constant(examples)).numpy()
+    return examples.astype(np.float32)
 
 
 def _images_key(path: pathlib.Path, names: list[str]) -> str:
@@ -98,6 +107,11 @@ def _checked_shape(path: pathlib.Path, stream: ArrayStream) -> int:
         raise SourceError(
             f"{path} must have its channels last. Received: shape {shape}, which has them first. "
             "Use `numpy.transpose(images, (0, 2, 3, 1))`."
+        )
+    if len(shape) == 3 and shape[2] in (1, 3, 4) and dtype == np.uint8:
+        raise SourceError(
+            f"{path} must hold several images, [examples, height, width, channels]. Received: "
+            f"shape {shape}, which is one image. Stack all of them: `numpy.stack(images)`."
         )
     if dtype != np.uint8 and not np.issubdtype(dtype, np.floating):
         raise SourceError(

@@ -2,6 +2,7 @@
 
 import importlib
 import pathlib
+import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -115,7 +116,7 @@ def open_keras_file(
     Raises:
         SourceError: If the file cannot be loaded, or holds no generator.
     """
-    model = _loaded(path, compile=False)
+    model = load_network(path)
     if not isinstance(model, GAN):
         return GeneratedByKeras(model, str(path), latents or "normal", num_classes, batch_size)
     if latents is not None:
@@ -123,23 +124,38 @@ def open_keras_file(
             f"{path} holds a whole GAN, which knows its latents. Received: latents={latents!r}. "
             "Leave them out."
         )
-    gan = _loaded(path, compile=True)  # The averages are part of how it was compiled.
+    gan = load_network(path, compile=True)  # The averages are part of how it was compiled.
     gan.num_classes = num_classes or gan.num_classes
     return GeneratedByGAN(gan, str(path), batch_size=batch_size)
 
 
-def _loaded(path: pathlib.Path, compile: bool) -> Any:
+def load_network(path: pathlib.Path, what: str = "a generator", compile: bool = False) -> Any:
+    """Returns the model in a `.keras` file, which may have layers of this package.
+
+    Args:
+        path: The file.
+        what: What it should hold, for the message.
+        compile: Whether to compile it as it was.
+
+    Raises:
+        SourceError: If Keras cannot load it.
+    """
     # Keras finds those layers of this package that have been imported.
     for name in ("normalization", "resizing", "spectral_normalization"):
         importlib.import_module(f"tfgan_stab.networks.{name}")
+    if not zipfile.is_zipfile(path):
+        raise SourceError(
+            f"Expected {path} to be {what} that Keras can load. Received: a file that is no zip "
+            'archive, as .keras files are. Save it again with model.save("model.keras").'
+        )
     try:
         return keras.saving.load_model(path, compile=compile)
     except (ValueError, TypeError, LookupError, AttributeError, OSError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise SourceError(
-            f"Expected {path} to be a generator that Keras can load. Received: {reason} If it "
-            "uses layers of your own, write a copy that does without, or sample where they are "
-            "defined and give the images as a .npz file."
+            f"Expected {path} to be {what} that Keras can load. Received: {reason} If it uses "
+            "layers of your own, write a copy that does without, or sample where they are defined "
+            "and give the images as a .npz file."
         ) from error
 
 

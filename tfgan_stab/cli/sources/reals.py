@@ -63,7 +63,11 @@ class StoredReals:
 
 
 def open_real(
-    real: str | None, source: str, size: int | None = None, channels: int | None = None
+    real: str | None,
+    source: str,
+    size: int | None = None,
+    channels: int | None = None,
+    labels: bool = False,
 ) -> Batches | StoredReals:
     """Returns the real images to score a source against.
 
@@ -73,6 +77,7 @@ def open_real(
         source: The path of the source that is scored.
         size: Height and width that a folder's pictures are resized to, an integer >= 1.
         channels: 1 or 3, for a folder's pictures.
+        labels: Whether a data set that is loaded by its name gives its classes.
 
     Returns:
         What has `name`, `num_examples`, `num_classes` and `examples(limit)`.
@@ -96,6 +101,8 @@ def open_real(
                 for name, value in (("size", size), ("channels", channels))
                 if value is not None
             }
+        if labels and not real.startswith("arrays:"):  # They want an array there.
+            settings["labels"] = True
         return load(real, **settings)
     if _kind_of(real).generates:
         raise SourceError(
