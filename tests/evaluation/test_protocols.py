@@ -1,0 +1,95 @@
+"""Different measurements have different protocols, and what a protocol says is so."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from numpy.testing import assert_allclose
+
+import tfgan_stab as tgs
+from tfgan_stab.evaluation.extractors import FunctionExtractor
+from tfgan_stab.evaluation.fid_at_sizes import FIDAtSizes
+from tfgan_stab.evaluation.frechet import frechet_distance
+from tfgan_stab.evaluation.results import ScoreResult
+
+
+def noise(count, seed=0, shape=(2, 2, 1), width=1.0):
+    return np.random.default_rng(seed).uniform(-width, width, [count, *shape]).astype(np.float32)
+
+
+def flat(images):
+    return tf.reshape(images, [len(images), -1])
+
+
+FLAT = FunctionExtractor(flat, content_hash="v1")
+
+
+def test_mixtures_of_other_modes_have_other_protocols():
+    first, second, third = (
+        tgs.ModeCoverage(centers=centers, std=0.1, samples=10).protocol()[0]
+        for centers in (np.eye(2), 2 * np.eye(2), [[1, 0], [0, 1]])
+    )
+    assert first != second and first == third
+
+
+@pytest.mark.parametrize("count, samples, limit", [(80, 60, 60), (300, 150, 200), (90, 20, 89)])
+def test_no_more_real_images_are_taken_than_asked_for(count, samples, limit):
+    score = tgs.FID(FLAT, noise(count), samples=samples, real_samples=limit)
+    assert f"/real={limit} array@" in score.protocol()
+    assert score.reals.reference.count == limit
+    held, rest = score.reals.rows
+    assert min(len(held), len(rest)) >= min(samples, limit // 2)
+    assert not np.intersect1d(held, rest).size
+
+
+def test_which_real_images_count_does_not_depend_on_how_many_are_generated():
+    few, many = (
+        tgs.FID(FLAT, noise(300), samples=samples, real_samples=100) for samples in (40, 180)
+    )
+    np.testing.assert_array_equal(few.reals.rows[1], many.reals.rows[1])
+    other = tgs.FID(FLAT, noise(300), samples=40, real_samples=100, seed=1)
+    assert not np.array_equal(other.reals.rows[1], few.reals.rows[1])
+
+
+def test_fid_at_a_size_is_that_of_its_protocol_also_with_fewer_real_images():
+    fake = noise(80, seed=1, width=0.7)
+    first, *_ = FIDAtSizes(FLAT, noise(300), sizes=[40, 80], real_samples=100)([fake])
+    alone = tgs.FID(FLAT, noise(300), samples=40, real_samples=100)([fake])
+    assert first.protocol == alone.protocol
+    assert_allclose(first.value, alone.value, rtol=1e-9)
+
+
+def test_equal_numbers_rank_equal_whatever_is_known_of_their_errors():
+    one, other = (ScoreResult("kid", 1.0, "kid/a@1", False, error) for error in (0.1, 0.2))
+    assert one <= other and other <= one and one >= other
+    assert not one < other and not one > other
+    larger = ScoreResult("kid", 2.0, "kid/a@1")
+    assert larger > one and larger >= one and not larger <= one
+    for compare in (lambda a, b: a <= b, lambda a, b: a > b, lambda a, b: a >= b):
+        with pytest.raises(ValueError, match="Only scores of one protocol can be compared"):
+            compare(one, ScoreResult("kid", 1.0, "kid/b@1"))
+        with pytest.raises(TypeError, match="not supported between"):
+            compare(one, 1.0)
+
+
+def test_features_of_any_scale_have_their_distance():
+    features = [np.random.default_rng(seed).normal(size=(50, 3)) for seed in (0, 1)]
+    tiny = frechet_distance(*(1e-90 * each for each in features))
+    assert_allclose(tiny, 1e-180 * frechet_distance(*features), rtol=1e-9)
+
+
+def test_texts_of_bytes_are_texts():
+    score = tgs.NgramJSD([b"abab", b"abba"] * 9, characters="ab", lengths=[1, 2], samples=2)
+    results = score([np.array([[0, 1, 0, 1], [0, 1, 1, 0]])])
+    assert [result.value for result in results] == [0.0, 0.0]
+
+
+def test_texts_that_are_none_are_refused():
+    score = tgs.NgramJSD(["abab"] * 9, characters="ab", lengths=[1, 2], samples=2)
+    with pytest.raises(ValueError, match="must be numbers. Received: NaN in 2 of 2 texts"):
+        score([np.full([2, 4, 2], np.nan)])
+    with pytest.raises(ValueError, match="all of the generator's integers.*the integer -1"):
+        score([np.full([2, 4], -1)])
+    with pytest.raises(ValueError, match="`characters` must say what"):
+        tgs.NgramJSD([b"abab"] * 9, lengths=[1], samples=2)
+    forbidden = np.where(np.eye(2)[np.array([[0, 1, 0, 1]] * 2)] > 0, 0.0, -np.inf)
+    assert [result.value for result in score([forbidden])] == [0.0, 0.0]
