@@ -93,3 +93,63 @@ def test_texts_that_are_none_are_refused():
         tgs.NgramJSD([b"abab"] * 9, lengths=[1], samples=2)
     forbidden = np.where(np.eye(2)[np.array([[0, 1, 0, 1]] * 2)] > 0, 0.0, -np.inf)
     assert [result.value for result in score([forbidden])] == [0.0, 0.0]
+
+
+def test_the_floor_at_sizes_does_not_depend_on_the_order_of_classes():
+    """Two far clusters one after the other: the first images would be of one of them."""
+    real = np.concatenate([noise(200, 0, width=0.1) - 0.8, noise(200, 1, width=0.1) + 0.8])
+    score = FIDAtSizes(FLAT, real, sizes=[50, 100, 999])
+    floors = score.floor()
+    assert [floor.name for floor in floors] == ["fid_50", "fid_100", "fid_infinity"]
+    assert all(floor.value < 0.5 for floor in floors[:2])
+    assert score.reals.held.whole.count == 200
+    assert [at.count for at in score.reals.held.at.values()] == [50, 100]
+    assert "/fake=50+100 real/held-out-seed=0" in floors[2].protocol
+    rows, ranks = score.reals.rows[0], np.random.RandomState(0).permutation(200)
+    expected = real[rows[ranks < 50]].reshape(50, -1).mean(axis=0)
+    assert_allclose(score.reals.held.at[50].mean, expected, rtol=1e-6)
+    other = FIDAtSizes(FLAT, real, sizes=[50, 100], seed=1).reals.held.at[50].mean
+    assert not np.allclose(other, expected)
+
+
+@pytest.mark.parametrize("seed", [1.5, "1", True, None])
+def test_a_seed_that_is_none_is_refused(seed):
+    with pytest.raises(TypeError, match="`seed` must be an integer. Received: "):
+        tgs.FID(FLAT, noise(30), samples=10, seed=seed)
+
+
+@pytest.mark.parametrize("seed", [-3, 2**70, np.int64(5)])
+def test_any_integer_is_a_seed(seed):
+    result = tgs.FID(FLAT, noise(30), samples=10, seed=seed)([noise(10)])
+    assert f"/seed={int(seed)}/" in result.protocol
+
+
+@pytest.mark.parametrize("make", [tgs.FID, tgs.KID, tgs.PrecisionRecall, FIDAtSizes])
+def test_scores_against_real_images_need_them(make):
+    with pytest.raises(ValueError, match="against real ones. Received: real=None"):
+        make(FLAT, None, samples=10)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"patch_size": 8}, "`patch_size` must be an odd integer >= 3. Received: 8"),
+        ({"patch_size": 1}, "`patch_size` must be an integer >= 3. Received: 1"),
+        ({"projections": 0}, "`projections` must be an integer >= 1"),
+        ({"resolution_min": 0}, "`resolution_min` must be an integer >= 1"),
+        ({"patches_per_image": 0}, "`patches_per_image` must be an integer >= 1"),
+    ],
+)
+def test_settings_are_refused_before_images_are_drawn(settings, message):
+    with pytest.raises(ValueError, match=message):
+        tgs.SlicedWasserstein(noise(30), **settings)
+
+
+def test_pairs_take_an_even_number():
+    with pytest.raises(ValueError, match="`samples` must be even, for pairs. Received: 3"):
+        tgs.MSSSIM(samples=3)
+
+
+def test_images_of_different_sizes_are_refused():
+    with pytest.raises(ValueError, match=r"one size. Received: shapes \[2, 2, 1\] and \[3, 3, 1\]"):
+        tgs.FID(FLAT, noise(30), samples=10)([noise(5), noise(5, shape=(3, 3, 1))])

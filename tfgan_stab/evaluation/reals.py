@@ -22,7 +22,11 @@ class Keeper(Protocol):
     quantize: bool
 
     def gatherer(self) -> Gatherer:
-        """Returns an empty keeper of generated images, or of what stands for them."""
+        """Returns an empty keeper of generated images."""
+        ...
+
+    def held_gatherer(self, count: int) -> Gatherer:
+        """Returns an empty keeper of so many real images that stand for generated ones."""
         ...
 
     def real_gatherer(self) -> Gatherer:
@@ -161,7 +165,7 @@ class Reals:
     def start(self) -> list[tuple[np.ndarray, Gatherer]]:
         """Returns both parts' rows with an empty gatherer for each."""
         held, rest = self.rows
-        return [(held, self.keeper.gatherer()), (rest, self.keeper.real_gatherer())]
+        return [(held, self.keeper.held_gatherer(len(held))), (rest, self.keeper.real_gatherer())]
 
     def settle(self, parts: Sequence[tuple[np.ndarray, Gatherer]]) -> None:
         """Notes what the gatherers have kept."""
