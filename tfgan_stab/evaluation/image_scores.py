@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from tfgan_stab.evaluation.extractors import checked_images
+from tfgan_stab.evaluation.feature_arrays import checked_count
 from tfgan_stab.evaluation.gathering import KeptArrays
 from tfgan_stab.evaluation.measures import Number
 from tfgan_stab.evaluation.score import Score
@@ -57,6 +58,14 @@ class SlicedWasserstein(Score):
         patch_size: int = 7,
         projections: int = 147,
     ) -> None:
+        for name, number in [
+            ("resolution_min", resolution_min),
+            ("patches_per_image", patches_per_image),
+            ("projections", projections),
+        ]:
+            checked_count(name, number)
+        if checked_count("patch_size", patch_size, 3) % 2 == 0:
+            raise ValueError(f"`patch_size` must be an odd integer >= 3. Received: {patch_size}.")
         self._options = {
             "resolution_min": resolution_min,
             "patches_per_image": patches_per_image,
@@ -117,6 +126,10 @@ class MSSSIM(Score):
         self, real: Any = None, samples: int = 1000, seed: int = 0, quantize: bool = False
     ) -> None:
         super().__init__(real, samples, seed, None, None, quantize)
+        if samples % 2:
+            raise ValueError(
+                f"`samples` must be even, for pairs. Received: {samples}. Use {samples + 1}."
+            )
         self._scales = ""
 
     def gatherer(self) -> KeptArrays:
