@@ -153,3 +153,22 @@ def test_pairs_take_an_even_number():
 def test_images_of_different_sizes_are_refused():
     with pytest.raises(ValueError, match=r"one size. Received: shapes \[2, 2, 1\] and \[3, 3, 1\]"):
         tgs.FID(FLAT, noise(30), samples=10)([noise(5), noise(5, shape=(3, 3, 1))])
+
+
+def test_the_mean_over_classes_says_what_is_so_of_all():
+    labels = np.array([0] * 12 + [1] * 30 + [2] * 9)
+    score = tgs.PerClass(tgs.FID(FLAT, (noise(51), labels), samples=10))
+    *classes, mean = score.floor()
+    assert [("singular-covariance" in each.protocol) for each in classes] == [False, False, True]
+    assert "/classes=0,1,2/real=31 array@" in mean.protocol
+    # Six, ten and four of the classes were held out.
+    assert mean.protocol.endswith("/fake=20 real/held-out-seed=0/singular-covariance")
+    *_, asked = score.collected([[part([noise(10)])] for part in score.parts])
+    assert asked.protocol.endswith("/fake=10/seed=0/bn=inference")
+
+
+def test_one_class_may_be_named_alone_and_none_twice():
+    score = tgs.FID(FLAT, (noise(30), np.arange(30) % 2), samples=10)
+    assert tgs.PerClass(score, classes=1).names == ["fid_class_1", "fid_class_mean"]
+    with pytest.raises(ValueError, match="name each class once. Received: .1, 1."):
+        tgs.PerClass(score, classes=[1, 1])

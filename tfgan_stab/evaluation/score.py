@@ -65,8 +65,8 @@ class Score:
             raise TypeError(f"`quantize` must be True or False. Received: {quantize!r}.")
         if real is None and self.compares:
             raise ValueError(
-                f"{self.name!r} holds generated images against real ones. Received: real=None. Pass "
-                "the real images."
+                f"{self.name!r} holds generated images against real ones. Received: real=None. "
+                "Pass the real images."
             )
         self.samples = samples
         self.seed = checked_integer("seed", seed)
