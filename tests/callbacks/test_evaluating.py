@@ -224,3 +224,31 @@ def test_unknown_classes_are_told_before_training(tiny):
     with pytest.raises(ValueError, match="needs to know its classes.*num_classes=10"):
         gan.fit(data, callbacks=[Evaluate(tiny.MeanScore())], verbose=0)
     assert gan.rounds == 0
+
+
+def per_class(classes):
+    real = np.zeros([40, 8, 8, 1], "f4")
+
+    def flat(images):
+        return np.asarray(images).reshape(len(images), -1)[:, :2]
+
+    return tgs.PerClass(tgs.FID(flat, (real, np.arange(40) % 20), samples=10), classes=classes)
+
+
+def test_scores_of_classes_that_cannot_be_generated_are_told_before_training(tiny, image_gan):
+    score = per_class([3])
+    with pytest.raises(ValueError, match="`labels` expects networks that take class labels"):
+        run(tiny, image_gan, Evaluate(score))
+    conditional = tiny.image_gan(eager=True, num_classes=10)
+    data = tgs.data.digits(batch_size=8, labels=True).take(2)
+    with pytest.raises(ValueError, match="must be classes from 0 to 9. Received: 13 to 13"):
+        conditional.fit(data, callbacks=[Evaluate(per_class([3, 13]))], verbose=0)
+    assert image_gan.rounds == conditional.rounds == 0
+
+
+def test_scores_of_one_model_are_not_shown_for_another(tiny, image_gan):
+    evaluate = Evaluate(tiny.MeanScore(), every=3, weights="live")
+    assert "mean" in run(tiny, image_gan, evaluate, epochs=1)
+    assert "mean" in run(tiny, image_gan, evaluate, epochs=2, steps=1)
+    other = run(tiny, tiny.image_gan(eager=True), evaluate, epochs=1, steps=1)
+    assert "mean" not in other

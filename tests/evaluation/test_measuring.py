@@ -194,3 +194,9 @@ def test_features_extracted_on_several_devices_are_the_same():
 
     alone = measure(scores(), Generator())
     assert measure(scores(), Generator(), devices=[device] * 3) == alone
+
+
+def test_a_score_given_twice_is_refused():
+    score = FID(flat, noise(30), samples=10)
+    with pytest.raises(ValueError, match="Each score must be given once. Received: one twice"):
+        measure([score, score], Generator())
