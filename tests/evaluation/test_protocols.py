@@ -145,11 +145,6 @@ def test_settings_are_refused_before_images_are_drawn(settings, message):
         tgs.SlicedWasserstein(noise(30), **settings)
 
 
-def test_pairs_take_an_even_number():
-    with pytest.raises(ValueError, match="`samples` must be even, for pairs. Received: 3"):
-        tgs.MSSSIM(samples=3)
-
-
 def test_images_of_different_sizes_are_refused():
     with pytest.raises(ValueError, match=r"one size. Received: shapes \[2, 2, 1\] and \[3, 3, 1\]"):
         tgs.FID(FLAT, noise(30), samples=10)([noise(5), noise(5, shape=(3, 3, 1))])

@@ -100,7 +100,8 @@ class MSSSIM(Score):
 
     Args:
         real: The real images, for `floor()`; as in `tgs.FID`.
-        samples: How many generated images a score takes, an even integer >= 2: half as many pairs.
+        samples: How many generated images a score takes, an integer >= 2: half as many pairs, and
+            none with the last one of an odd number.
         seed: Draws the latents, and which images are pairs.
         quantize: As in `tgs.FID`.
 
@@ -126,10 +127,6 @@ class MSSSIM(Score):
         self, real: Any = None, samples: int = 1000, seed: int = 0, quantize: bool = False
     ) -> None:
         super().__init__(real, samples, seed, None, None, quantize)
-        if samples % 2:
-            raise ValueError(
-                f"`samples` must be even, for pairs. Received: {samples}. Use {samples + 1}."
-            )
         self._scales = ""
 
     def gatherer(self) -> KeptArrays:
