@@ -6,9 +6,11 @@ import tensorflow as tf
 from numpy.testing import assert_allclose
 
 import tfgan_stab as tgs
+from tfgan_stab.evaluation import fid
 from tfgan_stab.evaluation.extractors import FunctionExtractor
 from tfgan_stab.evaluation.fid_at_sizes import FIDAtSizes
-from tfgan_stab.evaluation.frechet import frechet_distance
+from tfgan_stab.evaluation.frechet import FrechetDistance, frechet_distance
+from tfgan_stab.evaluation.kernel import kernel_distance
 from tfgan_stab.evaluation.results import ScoreResult
 
 
@@ -167,3 +169,29 @@ def test_one_class_may_be_named_alone_and_none_twice():
     assert tgs.PerClass(score, classes=1).names == ["fid_class_1", "fid_class_mean"]
     with pytest.raises(ValueError, match="name each class once. Received: .1, 1."):
         tgs.PerClass(score, classes=[1, 1])
+
+
+def test_what_rounding_took_is_remarked(monkeypatch):
+    monkeypatch.setattr(fid, "frechet_distance_from_moments", lambda *_: FrechetDistance(-2e-9))
+    result = tgs.FID(FLAT, noise(30), samples=10)([noise(10)])
+    assert result.value == 0.0 and result.remark == "round-off of -2.0e-09 was set to 0"
+    monkeypatch.setattr(fid, "frechet_distance_from_moments", lambda *_: FrechetDistance(2e-9))
+    result = tgs.FID(FLAT, noise(30), samples=10)([noise(10)])
+    assert result.value == 2e-9 and result.remark == ""
+
+
+def test_too_few_images_of_either_side_are_told():
+    few, enough = noise(4), noise(30)
+    told = [
+        "singular-covariance" in tgs.FID(FLAT, real, samples=samples).protocol()
+        for real, samples in [(enough, 5), (few, 5), (enough, 4), (noise(5), 30)]
+    ]
+    assert told == [False, True, True, False]
+
+
+def test_an_image_shares_no_block_with_itself_but_by_chance():
+    """As blocks of the same images would, whose distances are all below 0."""
+    images = noise(400)
+    same = kernel_distance(*[images.reshape(400, -1)] * 2, max_block_size=10)
+    found = tgs.KID(FLAT, images, samples=400, real_samples=None, max_block_size=10)([images])
+    assert same < 0 and abs(found.value) < abs(same) / 3
