@@ -8,11 +8,12 @@ import tfgan_stab as tgs
 from tfgan_stab.evaluation.extractors import FunctionExtractor, Outputs
 from tfgan_stab.evaluation.fid import FID
 from tfgan_stab.evaluation.fid_at_sizes import FIDAtSizes
-from tfgan_stab.evaluation.gathering import needs_of
+from tfgan_stab.evaluation.gathering import Batch, Need, needs_of
 from tfgan_stab.evaluation.measures import Sample
 from tfgan_stab.evaluation.measuring import floors, measure
 from tfgan_stab.evaluation.per_class import PerClass
 from tfgan_stab.evaluation.results import all_of
+from tfgan_stab.evaluation.spreading import spread
 
 
 def flat(images):
@@ -275,3 +276,19 @@ def test_floors_of_several_scores_go_through_the_real_images_once():
     assert seen.count == 300 and none == []
     assert fid == FID(Seen(), real, samples=80).floor()
     assert kid == tgs.KID(Seen(), real, samples=60, real_samples=None).floor()
+
+
+@pytest.mark.multi_device
+def test_no_more_batches_wait_than_devices_work_on():
+    drawn = []
+
+    def source():
+        for number in range(20):
+            drawn.append(number)
+            yield Batch(noise(3, seed=number))
+
+    device = tf.config.list_logical_devices("CPU")[0].name
+    for number, batch in enumerate(spread(source(), [Need(Seen(), False)], [device] * 3)):
+        assert np.array_equal(batch.images, noise(3, seed=number))
+        assert len(drawn) <= number + 1 + 3
+    assert len(drawn) == 20

@@ -195,3 +195,32 @@ def test_an_image_shares_no_block_with_itself_but_by_chance():
     same = kernel_distance(*[images.reshape(400, -1)] * 2, max_block_size=10)
     found = tgs.KID(FLAT, images, samples=400, real_samples=None, max_block_size=10)([images])
     assert same < 0 and abs(found.value) < abs(same) / 3
+
+
+def test_texts_may_lie_in_any_order_and_container():
+    texts = [("ab" * 5)[: 3 + number % 7] for number in range(600)]
+    order = np.random.RandomState(0).permutation(600)
+    sources = [
+        texts,
+        [texts[number] for number in order],
+        tuple(texts),
+        np.array(texts),
+        tf.data.Dataset.from_tensor_slices(texts).batch(7),
+    ]
+    fake = [np.array([[0, 1, 0, 1], [0, 1, 1, 0]])]
+    scores = [tgs.NgramJSD(s, characters="ab", lengths=[1, 2], samples=2) for s in sources]
+    results = [[(r.value, r.protocol.split("@")[1]) for r in score(fake)] for score in scores]
+    assert results == [results[0]] * len(sources)
+    pair = tgs.NgramJSD(("abab", "abba") * 2, characters="ab", lengths=[1], samples=2)
+    assert pair(fake).value == 0.0
+
+
+def test_modes_are_found_by_the_share_that_was_asked_for():
+    points = np.array([[0.0, 0.0]] * 9 + [[5.0, 0.0]])
+    centers = [[0.0, 0.0], [5.0, 0.0]]
+    found = [
+        tgs.ModeCoverage(centers=centers, std=0.1, samples=10, least_share=share)([points])[0]
+        for share in (0.0, 0.2)
+    ]
+    assert [result.value for result in found] == [2.0, 1.0]
+    assert found[0].protocol != found[1].protocol

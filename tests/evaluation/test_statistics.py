@@ -108,3 +108,9 @@ def test_moments_of_different_features_do_not_merge():
 def test_one_sample_has_no_covariance():
     with pytest.raises(ValueError, match="at least 2 samples. Received: 1"):
         _ = Moments.of([[1.0, 2.0]]).covariance
+
+
+def test_an_offset_that_leaves_whole_numbers_only_costs_nothing_within_a_block():
+    numbers = np.random.RandomState(0).randint(-50, 50, [1000, 3]).astype(np.float64)
+    moments = Moments.of(numbers + 1e14)
+    np.testing.assert_allclose(moments.covariance, np.cov(numbers, rowvar=False), rtol=1e-11)

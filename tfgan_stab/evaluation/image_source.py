@@ -203,6 +203,10 @@ def _shown(images: np.ndarray) -> np.ndarray:
     return to_bytes(np.nan_to_num(images))
 
 
-def _number(image: np.ndarray, label: Any) -> int:
-    shown = image.tobytes() + (b"" if label is None else f" class {label}".encode())
+def _number(image: Any, label: Any) -> int:
+    # Texts as they are: an array pads them to its longest, which is another in another order.
+    text = image.encode() if isinstance(image, str) else image
+    shown = (text if isinstance(text, bytes) else text.tobytes()) + (
+        b"" if label is None else f" class {label}".encode()
+    )
     return int.from_bytes(hashlib.sha256(shown).digest()[:16], "little")

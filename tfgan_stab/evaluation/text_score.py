@@ -56,7 +56,9 @@ class NgramJSD(Score):
             checked_count("lengths", length, 1)
         if not lengths:
             raise ValueError("`lengths` must hold a number >= 1. Received: none. Use [4].")
-        if characters is None and len(real) and isinstance(real[0], (str, bytes)):
+        # A pair is otherwise taken for images and labels.
+        real = list(real) if isinstance(real, tuple) else real
+        if characters is None and _are_strings(real):
             raise ValueError(
                 "`characters` must say what the generator's integers stand for where real texts "
                 "are strings. Received: none. Give a string with one character for each."
@@ -85,7 +87,7 @@ class NgramJSD(Score):
 
     def _decoded(self, texts: np.ndarray) -> Sequence[Any]:
         """Returns texts of what comes: strings and integers as they are, else the most probable."""
-        if texts.dtype.kind in "SU":
+        if _are_strings(texts):
             return [text.decode() if isinstance(text, bytes) else str(text) for text in texts]
         if texts.ndim == 3:
             _check_numbers(texts)
@@ -104,6 +106,15 @@ class NgramJSD(Score):
                 f"{len(self._characters)} characters, and the integer {wrong[0]}."
             )
         return ["".join(self._characters[number] for number in text) for text in texts]
+
+
+def _are_strings(texts: Any) -> bool:
+    """Whether texts are strings, also as TensorFlow gives them: an array of objects, in bytes."""
+    return (
+        isinstance(texts, (list, np.ndarray))
+        and len(texts) > 0
+        and all(isinstance(text, (str, bytes)) for text in texts)
+    )
 
 
 def _check_numbers(texts: np.ndarray) -> None:
