@@ -293,3 +293,15 @@ def test_each_number_of_a_score_says_which_way_is_better(tiny, image_gan):
     run(tiny, image_gan, evaluate, epochs=1, steps=1)
     found = [(m.result.name, m.result.value, m.larger_is_better) for m in evaluate.latest]
     assert found == [("up", 4.0, True), ("down", 1.0, False)]
+
+
+def test_two_scores_that_have_a_number_of_one_name_are_refused():
+    real = np.zeros([20, 8, 8, 1], "f4")
+    scores = [tgs.PrecisionRecall("random", real, samples=10, neighbors=k) for k in (3, 5)]
+    scores[0].name = "renamed"
+    with pytest.raises(ValueError, match="different names.*Received: .'precision', 'recall'"):
+        Evaluate(scores)
+
+
+def test_all_of_the_time_is_a_share(tiny):
+    assert Evaluate(tiny.MeanScore(), max_share=1).share.largest == 1
