@@ -268,3 +268,85 @@ def test_what_a_score_cannot_take_is_told_before_training(tiny, image_gan, make,
     with pytest.raises((ValueError, TypeError), match=message):
         run(tiny, image_gan, Evaluate(make()))
     assert image_gan.rounds == 0
+
+
+def per_class(classes):
+    real = np.zeros([80, 8, 8, 1], "f4")
+
+    def flat(images):
+        return np.asarray(images).reshape(len(images), -1)[:, :2]
+
+    return tgs.PerClass(tgs.FID(flat, (real, np.arange(80) % 20), samples=10), classes=classes)
+
+
+def test_scores_of_classes_that_cannot_be_generated_are_told_before_training(tiny, image_gan):
+    score = per_class([3])
+    with pytest.raises(ValueError, match="`labels` expects networks that take class labels"):
+        run(tiny, image_gan, Evaluate(score))
+    conditional = tiny.image_gan(eager=True, num_classes=10)
+    data = tgs.data.digits(batch_size=8, labels=True).take(2)
+    with pytest.raises(ValueError, match="must be classes from 0 to 9. Received: 13 to 13"):
+        conditional.fit(data, callbacks=[Evaluate(per_class([3, 13]))], verbose=0)
+    assert image_gan.rounds == conditional.rounds == 0
+
+
+def test_scores_of_one_model_are_not_shown_for_another(tiny, image_gan):
+    evaluate = Evaluate(tiny.MeanScore(), every=3, weights="live")
+    assert "mean" in run(tiny, image_gan, evaluate, epochs=1)
+    assert "mean" in run(tiny, image_gan, evaluate, epochs=2, steps=1)
+    other = run(tiny, tiny.image_gan(eager=True), evaluate, epochs=1, steps=1)
+    assert "mean" not in other
+
+
+def test_each_class_is_scored_by_images_of_its_own_drawn_where_replicas_are(tiny, monkeypatch):
+    gan = tiny.image_gan(eager=True, num_classes=10)
+    device = tf.config.list_logical_devices("CPU")[0].name
+    monkeypatch.setattr(tgs.distribution, "local_devices", lambda strategy: [device] * 2)
+    asked, sample_batches = [], gan.sample_batches
+
+    def noted(*args, **settings):
+        asked.append(settings)
+        return sample_batches(*args, **settings)
+
+    monkeypatch.setattr(gan, "sample_batches", noted)
+    evaluate = Evaluate(per_class([3, 7]), weights="ema")
+    data = tgs.data.digits(batch_size=8, labels=True)
+    gan.fit(data, epochs=1, steps_per_epoch=1, callbacks=[evaluate], verbose=0)
+    drawn = [settings for settings in asked if settings.get("devices")]
+    assert all(settings["devices"] == [device] * 2 for settings in drawn)
+    assert [settings["labels"][0] for settings in drawn[-2:]] == [3, 7]
+    monkeypatch.undo()
+    expected = [
+        part([gan.sample(10, weights="ema", labels=np.full(10, part.label))]).value
+        for part in evaluate.scores[0].parts
+    ]
+    found = [measurement.result.value for measurement in evaluate.latest]
+    np.testing.assert_allclose(found, [*expected, np.mean(expected)], rtol=1e-6)
+    assert expected[0] != expected[1]
+
+
+def test_each_number_of_a_score_says_which_way_is_better(tiny, image_gan):
+    class Both:
+        name, samples = "both", 4
+
+        def __call__(self, images):
+            sizes = [len(batch) for batch in images]
+            up = tgs.evaluation.ScoreResult("up", float(sum(sizes)), "up", larger_is_better=True)
+            return [up, tgs.evaluation.ScoreResult("down", 1.0, "down")]
+
+    evaluate = Evaluate(Both(), weights="live")
+    run(tiny, image_gan, evaluate, epochs=1, steps=1)
+    found = [(m.result.name, m.result.value, m.larger_is_better) for m in evaluate.latest]
+    assert found == [("up", 4.0, True), ("down", 1.0, False)]
+
+
+def test_two_scores_that_have_a_number_of_one_name_are_refused():
+    real = np.zeros([20, 8, 8, 1], "f4")
+    scores = [tgs.PrecisionRecall("random", real, samples=10, neighbors=k) for k in (3, 5)]
+    scores[0].name = "renamed"
+    with pytest.raises(ValueError, match="different names.*Received: .'precision', 'recall'"):
+        Evaluate(scores)
+
+
+def test_all_of_the_time_is_a_share(tiny):
+    assert Evaluate(tiny.MeanScore(), max_share=1).share.largest == 1

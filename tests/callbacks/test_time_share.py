@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 
 import tfgan_stab as tgs
@@ -113,3 +114,22 @@ def test_without_a_bound_every_round_is_scored_and_the_share_reported(tiny, imag
     rounds, events, shares = run_with(tiny, image_gan, monkeypatch, 0.5)
     assert rounds == list(range(1, 41)) and not events
     assert shares == pytest.approx([1 / 3, 1 / 3])
+
+
+def test_going_through_the_real_images_is_not_expected_again(tiny, image_gan, monkeypatch):
+    watch, real = Watch(), np.full([40, 8, 8, 1], 0.5, "f4")
+
+    class Slow:
+        name, content_hash = "slow", "1a2b3c4d"
+
+        def __call__(self, images):
+            watch.work(30.0 if np.all(images == 0.5) else 1.0)()
+            return np.reshape(images, [len(images), -1])[:, :2]
+
+    evaluate = tgs.callbacks.Evaluate(tgs.FID(Slow(), real, samples=20), weights="live")
+    monkeypatch.setattr(evaluate.share, "_now", watch)
+    history = image_gan.fit(
+        tiny.images(), epochs=1, steps_per_epoch=1, callbacks=[evaluate], verbose=0
+    )
+    assert evaluate.share.last_cost == 1.0
+    assert history.history["evaluation_share"] == [1.0]

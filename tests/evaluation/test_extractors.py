@@ -296,3 +296,12 @@ def test_tensors_without_values_are_refused():
 
 def test_a_rounding_error_beyond_the_range_is_allowed():
     checked_images(np.full((1, 2, 2, 1), np.nextafter(np.float32(1), np.float32(2))))
+
+
+def test_a_named_extractor_follows_its_cache_to_another_place(monkeypatch, tmp_path):
+    monkeypatch.setenv("TFGAN_STAB_CACHE", str(tmp_path / "a"))
+    first = as_extractor("digits")
+    monkeypatch.setenv("TFGAN_STAB_CACHE", str(tmp_path / "b"))
+    second = as_extractor("digits")
+    assert [each.path.parent.name for each in (first, second)] == ["a", "b"]
+    assert as_extractor("digits") is second

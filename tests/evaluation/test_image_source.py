@@ -91,7 +91,7 @@ def test_a_data_set_of_the_package_gives_each_example_once_with_its_label():
     assert len(images) == len(labels) == source.count == plain.count == 1797
     order = [np.lexsort(x.reshape(1797, -1).T) for x in (images, read(plain))]
     np.testing.assert_array_equal(images[order[0]], read(plain)[order[1]])
-    assert source.content_hash == plain.content_hash
+    assert source.content_hash != plain.content_hash  # Classes count, too.
     assert np.bincount(labels).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
 
 
@@ -120,7 +120,44 @@ def test_labels_that_are_not_there_are_refused(name):
         ImageSource(tgs.data.digits(), labelled=True)
 
 
-def test_classes_of_an_endless_set_are_refused():
-    endless = tgs.data.mixture(modes=16, labels=True)
-    with pytest.raises(ValueError, match="needs real images that end. Received: 'mixture"):
-        ImageSource(endless, labelled=True)
+def labelled(images, labels):
+    return ImageSource((images, labels), labelled=True)
+
+
+def gone_through(source):
+    _ = source.labels
+    for _ in source.batches():
+        continue
+    return source.content_hash
+
+
+def test_labels_count_for_the_hash_and_their_order_does_not():
+    images, labels = pictures(300), np.arange(300) % 3
+    plain = gone_through(labelled(images, labels))
+    assert plain != gone_through(labelled(images, np.roll(labels, 1)))
+    order = np.random.RandomState(0).permutation(300)
+    assert plain == gone_through(labelled(images[order], labels[order]))
+
+
+def test_data_that_are_shuffled_anew_have_no_classes_to_go_by():
+    data = tf.data.Dataset.from_tensor_slices((pictures(60), np.arange(60) % 3))
+    fixed = ImageSource(data.shuffle(60, 1, reshuffle_each_iteration=False).batch(7), labelled=True)
+    assert gone_through(fixed) == gone_through(ImageSource(data.batch(9), labelled=True))
+    with pytest.raises(ValueError, match="come in the same order each time. Received: another"):
+        gone_through(ImageSource(data.shuffle(60).batch(7), labelled=True))
+
+
+@pytest.mark.parametrize("wrong", [np.eye(3, dtype=int)[np.arange(60) % 3], np.full(60, 0.5)])
+def test_labels_that_are_no_classes_are_refused(wrong):
+    with pytest.raises(ValueError, match="must be integers .samples., one for each image"):
+        _ = labelled(pictures(60), wrong).labels
+
+
+def test_labels_for_some_images_only_are_refused():
+    with pytest.raises(ValueError, match="Received: 60 images and 59 labels"):
+        labelled(pictures(60), np.zeros(59, int))
+
+
+def test_endless_data_have_no_classes_to_go_through():
+    with pytest.raises(ValueError, match="real images that end. Received: endless data 'mixture"):
+        ImageSource(tgs.data.mixture(modes=4, labels=True), labelled=True)

@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgan_stab.evaluation.extractors import FunctionExtractor
+import tfgan_stab as tgs
+from tfgan_stab.evaluation.extractors import FunctionExtractor, Outputs
 from tfgan_stab.evaluation.fid import FID
 from tfgan_stab.evaluation.fid_at_sizes import FIDAtSizes
+from tfgan_stab.evaluation.gathering import Batch, Need, needs_of
 from tfgan_stab.evaluation.measures import Sample
-from tfgan_stab.evaluation.measuring import measure
+from tfgan_stab.evaluation.measuring import floors, measure
 from tfgan_stab.evaluation.per_class import PerClass
+from tfgan_stab.evaluation.results import all_of
+from tfgan_stab.evaluation.spreading import spread
 
 
 def flat(images):
@@ -147,8 +151,6 @@ def test_labelled_sources_give_the_same_classes():
 
 
 def test_a_labelled_data_set_of_the_package_shows_each_digit_to_its_class(classifier):
-    import tfgan_stab as tgs
-
     data = tgs.data.digits(batch_size=64, labels=True)
     score = PerClass(FID(classifier, data, samples=50), classes=[3, 8])
     columns = zip(*data.take(29).as_numpy_iterator(), strict=True)
@@ -194,3 +196,99 @@ def test_features_extracted_on_several_devices_are_the_same():
 
     alone = measure(scores(), Generator())
     assert measure(scores(), Generator(), devices=[device] * 3) == alone
+
+
+def test_a_score_given_twice_is_refused():
+    score = FID(flat, noise(30), samples=10)
+    with pytest.raises(ValueError, match="Each score must be given once. Received: one twice"):
+        measure([score, score], Generator())
+
+
+def together_as_alone(scores):
+    """Whether several scores give in one go what new ones like them give one by one."""
+    together = [result for results in measure(scores(), Generator()) for result in results]
+    return together == [result for score in scores() for result in all_of(alone(score))]
+
+
+def test_scores_of_other_real_images_keep_to_their_own():
+    reals = [noise(300, seed=2), noise(300, seed=3)]
+    assert together_as_alone(lambda: [FID(Seen(), real, samples=60) for real in reals])
+
+
+def test_scores_of_other_extractors_of_one_name_keep_to_their_own():
+    class Half(Seen):
+        def __call__(self, images):
+            return super().__call__(images)[:, :2]
+
+    real = noise(300)
+    assert together_as_alone(lambda: [FID(Seen(), real, samples=60), FID(Half(), real, samples=60)])
+
+
+def test_scores_of_one_endless_set_take_as_many_as_each_needs():
+    data = tgs.data.mixture(modes=4)
+
+    def points(sample):
+        yield noise(500, seed=sample.seed).reshape(500, 4)[:, :2]
+
+    def scores():
+        return [FID(flat, data, samples=n, real_samples=r) for n, r in [(40, None), (90, 70)]]
+
+    together = [result for (result,) in measure(scores(), points)]
+    assert together == [score(points(score.sample)) for score in scores()]
+    assert ["/real=80 " in together[0].protocol, "/real=70 " in together[1].protocol] == [True] * 2
+    floors = [score.floor().protocol for score in scores()]
+    assert "/real=40 " in floors[0] and "/fake=40 real/" in floors[0]
+    assert "/real=70 " in floors[1] and "/fake=90 real/" in floors[1]
+
+
+def test_a_classifiers_logits_go_with_their_images():
+    class Classifier(Seen):
+        def outputs(self, images):
+            return Outputs(self(images), 3 * self(images))
+
+    classifier = Classifier()
+    assert together_as_alone(
+        lambda: [
+            tgs.InceptionScore(classifier, samples=30, splits=2),
+            tgs.InceptionScore(classifier, samples=100, splits=2),
+        ]
+    )
+
+
+def test_what_is_asked_of_a_batch_is_each_extractor_with_either_kind_of_images():
+    seen, other, real = Seen(), Seen(), noise(30)
+    scores = [FID(e, real, quantize=q) for e in (seen, other) for q in (True, False, True)]
+    needs = {(id(need.extractor), need.quantize) for need in needs_of(scores)}
+    assert needs == {(id(e), q) for e in (seen, other) for q in (True, False)}
+    assert len(needs_of(scores)) == 4
+
+
+def test_points_have_no_levels_to_be_rounded_to():
+    points = 5 * noise(90).reshape(90, 4)
+    plain, quantized = (FID(flat, points, samples=30, quantize=q) for q in (False, True))
+    assert plain([points]).value == quantized([points]).value
+
+
+def test_floors_of_several_scores_go_through_the_real_images_once():
+    seen, real = Seen(), noise(300)
+    scores = [FID(seen, real, samples=80), tgs.KID(seen, real, samples=60, real_samples=None)]
+    [[fid], [kid], none] = floors([*scores, tgs.MSSSIM()])
+    assert seen.count == 300 and none == []
+    assert fid == FID(Seen(), real, samples=80).floor()
+    assert kid == tgs.KID(Seen(), real, samples=60, real_samples=None).floor()
+
+
+@pytest.mark.multi_device
+def test_no_more_batches_wait_than_devices_work_on():
+    drawn = []
+
+    def source():
+        for number in range(20):
+            drawn.append(number)
+            yield Batch(noise(3, seed=number))
+
+    device = tf.config.list_logical_devices("CPU")[0].name
+    for number, batch in enumerate(spread(source(), [Need(Seen(), False)], [device] * 3)):
+        assert np.array_equal(batch.images, noise(3, seed=number))
+        assert len(drawn) <= number + 1 + 3
+    assert len(drawn) == 20

@@ -116,8 +116,8 @@ def test_only_so_many_real_images_are_taken_as_asked_for():
     assert_allclose(result.value, expected, rtol=1e-9)
     assert "/real=15 array@" in result.protocol
     assert "/real=15 array@" in fid.floor().protocol and "/fake=20 real/" in fid.floor().protocol
-    # Thirty are not left beside the twenty held out: then all are taken.
-    assert "/real=50 array@" in FID(flat, noise(50), samples=20, real_samples=31).protocol()
+    # Twenty are not left to hold out beside these: nineteen are.
+    assert "/real=31 array@" in FID(flat, noise(50), samples=20, real_samples=31).protocol()
 
 
 def test_quantized_images_score_as_their_files_do():

@@ -195,3 +195,9 @@ def test_nothing_has_no_moments():
         _ = RunningMoments().moments
     with pytest.raises(ValueError, match="same features. Received: 7 and 6"):
         RunningMoments().add(features()).add(features(size=6))
+
+
+def test_an_offset_that_leaves_whole_numbers_only_costs_nothing_within_a_block():
+    numbers = np.random.RandomState(0).randint(-50, 50, [1000, 3]).astype(np.float64)
+    moments = Moments.of(numbers + 1e14)
+    np.testing.assert_allclose(moments.covariance, np.cov(numbers, rowvar=False), rtol=1e-11)

@@ -90,12 +90,20 @@ class Evaluate(Periodic):
         """Which weights are scored."""
         return [LIVE, *self.gan.averages] if self._weights is None else list(self._weights)
 
+    def set_model(self, model: Any) -> None:
+        """Forgets the scores of another model."""
+        if model is not self.model:
+            self.latest = []
+        super().set_model(model)
+
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Checks that all weights can be sampled from, and that scores take such images."""
         super().on_train_begin(logs)
         for name in self.weights:
-            # Draws nothing yet, but says if the weights or the classes are not known.
-            self.gan.sample_batches(1, weights=name)
+            for label in self._classes:
+                # Draws nothing yet, but says if the weights or the classes are not known.
+                labels = None if label is None else [label]
+                self.gan.sample_batches(1, weights=name, labels=labels)
         rehearse(self._ours, self._drawing(self.weights[0]))
         self.postponed, self._is_due = 0, False
         self.share.begin()
@@ -169,6 +177,13 @@ class Evaluate(Periodic):
     @property
     def _ours(self) -> list[Any]:
         return [score for score in self.scores if _shares(score)]
+
+    @property
+    def _classes(self) -> set[int | None]:
+        """The classes that scores ask for; `None` for the classes in turn."""
+        parts = [part for score in self._ours for part in score.parts]
+        alone = [None] if len(self._ours) < len(self.scores) else []
+        return {*(part.label for part in parts), *alone}
 
     @property
     def _devices(self) -> list[str]:

@@ -105,6 +105,17 @@ def checked_count(name: str, number: int, least: int = 1) -> int:
     return int(number)
 
 
+def checked_integer(name: str, number: int) -> int:
+    """Returns an integer setting.
+
+    Raises:
+        TypeError: If it is no integer.
+    """
+    if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
+        raise TypeError(f"`{name}` must be an integer. Received: {number!r}.")
+    return int(number)
+
+
 def _rows_not_finite(array: np.ndarray) -> np.ndarray:
     """Returns the indices of rows that float64 cannot hold as finite numbers."""
     if array.dtype.kind in "iu":

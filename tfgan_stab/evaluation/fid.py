@@ -11,6 +11,9 @@ from tfgan_stab.evaluation.results import ScoreResult
 from tfgan_stab.evaluation.score import Score
 from tfgan_stab.evaluation.statistics import Moments
 
+# What protocols say where there are too few images for a covariance.
+SINGULAR = "singular-covariance"
+
 
 class FID(Score):
     """Frechet inception distance between real and generated images, by any extractor; 0 is best.
@@ -88,7 +91,7 @@ class FID(Score):
 
 def singular(real: int | None, fake: int, size: int) -> list[str]:
     """Returns what protocols say where either covariance must be singular."""
-    return ["singular-covariance"] if min(real or fake, fake) <= size else []
+    return [SINGULAR] if min(real or fake, fake) <= size else []
 
 
 def frechet_number(name: str, real: Moments, fake: Moments) -> Number:

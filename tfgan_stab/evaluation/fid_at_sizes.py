@@ -1,5 +1,6 @@
 """FID at several sample sizes, and what endless samples would give."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -123,6 +124,12 @@ class FIDAtSizes(Score):
         """Returns a keeper of the moments of the first images, for each size."""
         return _KeptAtSizes(self.extractor, self.sizes)
 
+    def held_gatherer(self, count: int) -> "_KeptMixedAtSizes":
+        """Returns a keeper of the moments of a few of the held-out images, for each size."""
+        # RandomState's stream is frozen, Generator's may change with NumPy's version.
+        ranks = np.random.RandomState(self.seed % 2**32).permutation(count)
+        return _KeptMixedAtSizes(self.extractor, self.sizes, ranks)
+
     def real_gatherer(self) -> KeptMoments:
         """Returns a keeper of the features' moments."""
         return KeptMoments(self.extractor)
@@ -165,8 +172,9 @@ class FIDAtSizes(Score):
     def protocol_of(self, name: str, sides: Sides) -> str:
         """At a size the protocol is that of `tgs.FID` with so many samples."""
         if name == _INFINITY:
-            sizes = "+".join(map(str, self.sizes))
-            return super().protocol_of(name, sides._replace(fake=self.sizes[0], shown=sizes))
+            sizes = "+".join(str(size) for size in self.sizes if size <= sides.fake)
+            shown = sides.shown.replace(str(sides.fake), sizes)
+            return super().protocol_of(name, sides._replace(fake=self.sizes[0], shown=shown))
         size = int(name.removeprefix("fid_"))
         shown = sides.shown.replace(str(sides.fake), str(size))
         return super().protocol_of("fid", sides._replace(fake=size, shown=shown))
@@ -214,3 +222,35 @@ class _KeptAtSizes:
     def gathered(self) -> _AtSizes:
         """The moments at each size and of all."""
         return _AtSizes(self._running.moments, self._at)
+
+
+class _KeptMixedAtSizes:
+    """Keeps moments at each size of images that come in the order of their classes, say.
+
+    Args:
+        extractor: Whose features.
+        sizes: Numbers of images, in order.
+        ranks: The place of each image that comes, in an order without a meaning.
+    """
+
+    def __init__(self, extractor: Extractor, sizes: Sequence[int], ranks: np.ndarray) -> None:
+        self._extractor = extractor
+        self._sizes, self._ranks = list(sizes), ranks
+        self._between = [RunningMoments() for _ in range(len(sizes) + 1)]
+        self._seen = 0
+
+    def add(self, batch: Batch) -> None:
+        """Takes the features of more images in."""
+        features = batch.outputs(self._extractor).features
+        ranks = self._ranks[self._seen : self._seen + len(features)]
+        self._seen += len(features)
+        between = np.searchsorted(self._sizes, ranks, side="right")
+        for number in np.unique(between):
+            self._between[number].add(features[between == number])
+
+    @property
+    def gathered(self) -> _AtSizes:
+        """The moments at each size and of all."""
+        pieces = [running.moments for running in self._between if running.count]
+        sums = list(itertools.accumulate(pieces))
+        return _AtSizes(sums[-1], {each.count: each for each in sums if each.count in self._sizes})

@@ -101,7 +101,7 @@ def _root_trace(real: Moments, fake: Moments) -> float:
     The eigenvalues of A^T C2 A, whose roots these are, would be quicker to have; but they are
     squares, and the small ones among them would be lost in the rounding of the largest.
     """
-    if not np.trace(real.covariance) * np.trace(fake.covariance):
+    if not (np.trace(real.covariance) and np.trace(fake.covariance)):
         return 0.0
     return float(np.linalg.svd(real.root.T @ _factor(fake), compute_uv=False).sum())
 

@@ -41,7 +41,6 @@ class ImageSource:
             )
         if labelled:
             _check_labelled(images)
-            _check_has_end(images)
         if isinstance(images, tf.data.Dataset) and not isinstance(images, Batches):
             if images.cardinality() == tf.data.INFINITE_CARDINALITY:
                 raise ValueError(
@@ -67,9 +66,19 @@ class ImageSource:
 
     @functools.cached_property
     def labels(self) -> np.ndarray:
-        """All labels, int `[samples]`, in the order of the images."""
+        """All labels, int `[samples]`, in the order of the images.
+
+        Raises:
+            ValueError: If they are not one integer for each image.
+        """
         pieces = [labels for _, labels in self._batches(None) if labels is not None]
-        return np.concatenate(pieces) if pieces else np.zeros([0], np.int32)
+        labels = np.concatenate(pieces) if pieces else np.zeros([0], np.int32)
+        if labels.ndim != 1 or labels.dtype.kind not in "iu":
+            raise ValueError(
+                "Labels must be integers [samples], one for each image. Received: "
+                f"{labels.dtype} {list(labels.shape)}. Take np.argmax of one-hot labels."
+            )
+        return labels
 
     @functools.cached_property
     def count(self) -> int:
@@ -83,6 +92,8 @@ class ImageSource:
     @property
     def content_hash(self) -> str:
         """8 hex digits of what the images show, whatever their order; known after one pass.
+
+        Of a source that gives labels they count too.
 
         Raises:
             RuntimeError: If no pass has ended yet.
@@ -100,12 +111,33 @@ class ImageSource:
 
         Args:
             limit: How many of an endless set, an integer >= 1.
+
+        Raises:
+            ValueError: If labels come in another order than before.
         """
-        digest = 0
-        for images in rebatched((images for images, _ in self._batches(limit)), BATCH_SIZE):
-            digest += sum(_number(image) for image in _shown(images))
+        digest, seen = 0, 0
+        for images in rebatched(self._checked_batches(limit), BATCH_SIZE):
+            labels = (
+                self.labels[seen : seen + len(images)] if self.labelled else [None] * len(images)
+            )
+            seen += len(images)
+            digest += sum(map(_number, _shown(images), labels))
             yield images
         self._hash = hashlib.sha256(str(digest).encode()).hexdigest()[:8]
+
+    def _checked_batches(self, limit: int | None) -> Iterator[np.ndarray]:
+        """Yields images; those of each class are looked for where the labels said they are."""
+        seen = 0
+        for images, labels in self._batches(limit):
+            if labels is not None:
+                if not np.array_equal(labels, self.labels[seen : seen + len(labels)]):
+                    raise ValueError(
+                        "Real images with labels must come in the same order each time. Received: "
+                        "another order than the last time. Leave out shuffle(), or write "
+                        "shuffle(..., reshuffle_each_iteration=False)."
+                    )
+                seen += len(labels)
+            yield images
 
     def _batches(self, limit: int | None) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
         """Yields pairs of images and labels; labels are `None` unless asked for."""
@@ -144,18 +176,20 @@ def _check_labelled(images: Any) -> None:
         if isinstance(images, tf.data.Dataset)
         else _is_pair(images)
     )
+    if _is_pair(images) and len(images[0]) != len(images[1]):
+        raise ValueError(
+            "A score per class needs a label for each real image. Received: "
+            f"{len(images[0])} images and {len(images[1])} labels. Pass as many."
+        )
+    if isinstance(images, Batches) and images.num_examples is None:
+        raise ValueError(
+            "A score per class needs real images that end. Received: endless data "
+            f"{images.name!r}. Pass a pair (images, labels) taken from them."
+        )
     if not has_labels:
         raise ValueError(
             "A score per class needs real images with labels. Received: none. Load the data with "
             "labels=True, or pass a pair (images, labels)."
-        )
-
-
-def _check_has_end(images: Any) -> None:
-    if isinstance(images, Batches) and images.num_examples is None:
-        raise ValueError(
-            f"A score per class needs real images that end. Received: {images.name!r}, whose "
-            "examples are made up as they are asked for. Pass a pair of arrays drawn from it."
         )
 
 
@@ -176,5 +210,10 @@ def _shown(images: np.ndarray) -> np.ndarray:
     return to_bytes(np.nan_to_num(images))
 
 
-def _number(image: np.ndarray) -> int:
-    return int.from_bytes(hashlib.sha256(image.tobytes()).digest()[:16], "little")
+def _number(image: Any, label: Any) -> int:
+    # Texts as they are: an array pads them to its longest, which is another in another order.
+    text = image.encode() if isinstance(image, str) else image
+    shown = (text if isinstance(text, bytes) else text.tobytes()) + (
+        b"" if label is None else f" class {label}".encode()
+    )
+    return int.from_bytes(hashlib.sha256(shown).digest()[:16], "little")

@@ -17,7 +17,7 @@ def rebatched(
         samples: Stop after so many images, without asking for more; by default take all.
 
     Raises:
-        ValueError: If fewer than `samples` images come.
+        ValueError: If fewer than `samples` images come, or they differ in size.
 
     Example:
         >>> [len(batch) for batch in rebatched([np.zeros([5, 2]), np.zeros([4, 2])], 3, samples=8)]
@@ -30,7 +30,7 @@ def rebatched(
         taken += len(images)
         waiting.append(images)
         if sum(map(len, waiting)) >= batch_size:
-            joined = np.concatenate(waiting)
+            joined = _joined(waiting)
             whole = len(joined) // batch_size * batch_size
             yield from np.split(joined[:whole], whole // batch_size)
             waiting = [joined[whole:]]
@@ -42,4 +42,14 @@ def rebatched(
             "Lower `samples` or generate more."
         )
     if sum(map(len, waiting)):
-        yield np.concatenate(waiting)
+        yield _joined(waiting)
+
+
+def _joined(batches: list[np.ndarray]) -> np.ndarray:
+    shapes = {batch.shape[1:] for batch in batches}
+    if len(shapes) > 1:
+        listed = " and ".join(sorted(str(list(shape)) for shape in shapes))
+        raise ValueError(
+            f"All images must have one size. Received: shapes {listed}. Resize or crop them."
+        )
+    return np.concatenate(batches)

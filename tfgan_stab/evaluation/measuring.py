@@ -39,7 +39,8 @@ def measure(
         show: Whether to show progress bars where something takes over 2 seconds.
 
     Raises:
-        ValueError: If there are too few images, real or generated, or they are not such.
+        ValueError: If there are too few images, real or generated, or they are not such, or a score
+            is given twice.
 
     Example:
         >>> import tfgan_stab as tgs
@@ -50,6 +51,8 @@ def measure(
         'fid'
     """
     parts = [part for score in scores for part in score.parts]
+    if len(set(map(id, parts))) < len(parts):
+        raise ValueError("Each score must be given once. Received: one twice. Leave it out.")
     gather([part.compared_with for part in parts if part.compared_with is not None], devices, show)
     gathered: dict[int, Any] = {}
     for sample in _samples(parts):

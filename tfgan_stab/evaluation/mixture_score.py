@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tfgan_stab.evaluation import weights_cache
 from tfgan_stab.evaluation.gathering import Batch
 from tfgan_stab.evaluation.measures import Number
 from tfgan_stab.evaluation.mixtures import MixtureCounts
@@ -90,10 +91,11 @@ class ModeCoverage(Score):
 
     @property
     def settings(self) -> list[str]:
-        """The mixture, and what counts as near and as found."""
+        """The mixture with a hash of its modes, and what counts as near and as found."""
         share = [f"least-share={self._least_share:g}"] if self._least_share else []
+        where = weights_cache.content_hash([self._centers.astype(np.float64)])[:8]
         return [
-            f"{len(self._centers)}-modes",
+            f"{len(self._centers)}-modes@{where}",
             f"std={self._std:g}",
             f"reach={self._reach:g}",
             *share,

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tfgan_stab.evaluation.fid import SINGULAR
 from tfgan_stab.evaluation.image_source import ImageSource
 from tfgan_stab.evaluation.measures import INFERENCE
 from tfgan_stab.evaluation.reals import gather
@@ -58,7 +59,9 @@ class PerClass:
         self.samples, self.seed = score.samples, score.seed
         self.larger_is_better = score.larger_is_better
         source = ImageSource(score.reals.source.images, labelled=True)
-        labels = np.unique(source.labels) if classes is None else classes
+        labels = np.unique(source.labels) if classes is None else np.atleast_1d(classes)
+        if len(set(labels)) < len(labels):
+            raise ValueError(f"`classes` must name each class once. Received: {classes!r}.")
         self.parts = [_of_class(score, source, int(label)) for label in labels]
         if not self.parts:
             raise ValueError(f"`classes` must name a class. Received: {classes!r}. Leave it out.")
@@ -88,23 +91,36 @@ class PerClass:
         """Returns the mean of a number over classes."""
         name = _MEAN.format(column[0].name.removesuffix(f"_class_{self.parts[0].label}"))
         labels = ",".join(str(part.label) for part in self.parts)
-        pieces = [
-            f"classes={labels}" if piece.startswith("class=") else piece
-            for piece in column[0].protocol.split("/")[1:]
-        ]
-        pieces = [
-            f"real={self._count(column)} {piece.split(' ', 1)[1]}"
-            if piece.startswith("real=")
-            else piece
-            for piece in pieces
-        ]
+        columns = zip(*(_pieces(result) for result in column), strict=True)
+        pieces = [_of_all(of_classes, labels) for of_classes in columns]
+        # What is wrong with the number of a class is wrong with the mean.
+        flaws = dict.fromkeys(flaw for result in column for flaw in _flaws(result))
         mean = float(np.mean([result.value for result in column]))
-        return ScoreResult(name, mean, "/".join([name, *pieces]), column[0].larger_is_better)
+        protocol = "/".join([name, *pieces, *flaws])
+        return ScoreResult(name, mean, protocol, column[0].larger_is_better)
 
-    def _count(self, column: tuple[ScoreResult, ...]) -> int:
-        """Returns how many real images all classes have been held against."""
-        protocols = "/".join(result.protocol for result in column).split("/")
-        return sum(int(p[5:].split()[0]) for p in protocols if p.startswith("real="))
+
+def _flaws(result: ScoreResult) -> list[str]:
+    return [piece for piece in result.protocol.split("/") if piece == SINGULAR]
+
+
+def _pieces(result: ScoreResult) -> list[str]:
+    """Returns a protocol without the name of its number and what is wrong with it."""
+    return [piece for piece in result.protocol.split("/")[1:] if piece != SINGULAR]
+
+
+def _of_all(pieces: tuple[str, ...], labels: str) -> str:
+    """Returns what the protocols of all classes say at one place: of real images how many in all.
+
+    As many generated ones are asked for of each class.
+    """
+    key, _, rest = pieces[0].partition("=")
+    if key == "class":
+        return f"classes={labels}"
+    if key == "real" or (key == "fake" and " real" in rest):
+        counts = [int(piece.partition("=")[2].split()[0]) for piece in pieces]
+        return " ".join([f"{key}={sum(counts)}", *rest.split(" ", 1)[1:]])
+    return pieces[0]
 
 
 def _of_class(score: Score, source: ImageSource, label: int) -> Score:

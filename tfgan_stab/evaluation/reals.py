@@ -22,7 +22,11 @@ class Keeper(Protocol):
     quantize: bool
 
     def gatherer(self) -> Gatherer:
-        """Returns an empty keeper of generated images, or of what stands for them."""
+        """Returns an empty keeper of generated images."""
+        ...
+
+    def held_gatherer(self, count: int) -> Gatherer:
+        """Returns an empty keeper of so many real images that stand for generated ones."""
         ...
 
     def real_gatherer(self) -> Gatherer:
@@ -92,10 +96,15 @@ class Reals:
             )
         # RandomState's stream is frozen, Generator's may change with NumPy's version.
         random = np.random.RandomState(self.keeper.seed % 2**32)
-        most = len(those) if self._limit == 0 else len(those) // 2
-        held = those[_spread_out(len(those), min(self.keeper.samples, most), random)]
-        rest = random.permutation(np.setdiff1d(those, held, assume_unique=True))
-        return held, np.sort(rest[: self._limit])
+        samples = self.keeper.samples
+        if self._limit == 0:
+            return _chosen(those, min(samples, len(those)), random)[0], those[:0]
+        if self._limit is not None and self._limit < len(those):
+            # Those that count are chosen first, so that they do not depend on `samples`.
+            those, others = _chosen(those, self._limit, random)
+            if len(others) >= min(samples, self._limit // 2):
+                return _chosen(others, min(samples, len(others)), random)[0], those
+        return _chosen(those, min(samples, len(those) // 2), random)
 
     @property
     def held(self) -> Any:
@@ -156,13 +165,21 @@ class Reals:
     def start(self) -> list[tuple[np.ndarray, Gatherer]]:
         """Returns both parts' rows with an empty gatherer for each."""
         held, rest = self.rows
-        return [(held, self.keeper.gatherer()), (rest, self.keeper.real_gatherer())]
+        return [(held, self.keeper.held_gatherer(len(held))), (rest, self.keeper.real_gatherer())]
 
     def settle(self, parts: Sequence[tuple[np.ndarray, Gatherer]]) -> None:
         """Notes what the gatherers have kept."""
         held, rest = (gatherer.gathered if len(rows) else None for rows, gatherer in parts)
         self._parts = held, rest
         self._extracted_by = self._extractor_now
+
+
+def _chosen(
+    rows: np.ndarray, count: int, random: np.random.RandomState
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns `count` of sorted rows, spread out, and all others."""
+    chosen = rows[_spread_out(len(rows), count, random)]
+    return chosen, np.setdiff1d(rows, chosen, assume_unique=True)
 
 
 def _spread_out(count: int, chosen: int, random: np.random.RandomState) -> np.ndarray:

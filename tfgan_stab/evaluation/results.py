@@ -1,11 +1,11 @@
 """A number that knows how it was measured. Numbers of different protocols refuse to be compared."""
 
 import dataclasses
-import functools
+import operator
+from collections.abc import Callable
 from typing import Any
 
 
-@functools.total_ordering
 @dataclasses.dataclass(frozen=True)
 class ScoreResult:
     """A number that knows how it was measured; results of one protocol can be ranked.
@@ -34,10 +34,23 @@ class ScoreResult:
     remark: str = ""
 
     def __lt__(self, other: object) -> bool:
+        return self._ranked(other, operator.lt)
+
+    def __le__(self, other: object) -> bool:
+        return self._ranked(other, operator.le)
+
+    def __gt__(self, other: object) -> bool:
+        return self._ranked(other, operator.gt)
+
+    def __ge__(self, other: object) -> bool:
+        return self._ranked(other, operator.ge)
+
+    def _ranked(self, other: object, order: Callable[[float, float], bool]) -> bool:
+        """Compares the numbers alone: equality asks for more, such as equal errors."""
         if not isinstance(other, ScoreResult):
             return NotImplemented
         same_protocol(self, other)
-        return self.value < other.value
+        return order(self.value, other.value)
 
     def better_than(self, other: "ScoreResult") -> bool:
         """Whether this is the better one of two results of one protocol.

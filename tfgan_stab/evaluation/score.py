@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tfgan_stab.arguments import checked_seed
 from tfgan_stab.evaluation.extractors import Extractor, as_extractor
-from tfgan_stab.evaluation.feature_arrays import checked_count
+from tfgan_stab.evaluation.feature_arrays import checked_count, checked_integer
 from tfgan_stab.evaluation.gathering import Batch, Gatherer
 from tfgan_stab.evaluation.image_source import BATCH_SIZE, ImageSource
 from tfgan_stab.evaluation.image_streams import rebatched
@@ -65,8 +64,13 @@ class Score:
             checked_count("real_samples", real_samples, self.least)
         if not isinstance(quantize, bool):
             raise TypeError(f"`quantize` must be True or False. Received: {quantize!r}.")
+        if real is None and self.compares:
+            raise ValueError(
+                f"{self.name!r} holds generated images against real ones. Received: real=None. "
+                "Pass the real images."
+            )
         self.samples = samples
-        self.seed = checked_seed(seed)
+        self.seed = checked_integer("seed", seed)
         self.label: int | None = None
         self.quantize = quantize
         self.extractor: Extractor | None = None if extractor is None else as_extractor(extractor)
@@ -79,6 +83,13 @@ class Score:
     def gatherer(self) -> Gatherer:
         """Returns an empty keeper of what the score needs of one side."""
         raise TypeError(f"{type(self).__name__} must define `gatherer()`.")
+
+    def held_gatherer(self, count: int) -> Gatherer:
+        """Returns an empty keeper of `count` real images that stand for generated ones.
+
+        They come in the order of the data, which may be that of their classes.
+        """
+        return self.gatherer()
 
     def real_gatherer(self) -> Gatherer:
         """Returns an empty keeper of what the score needs of real images."""

@@ -57,8 +57,9 @@ class NgramJSD(Score):
             checked_count("lengths", length, 1)
         if not lengths:
             raise ValueError("`lengths` must hold a number >= 1. Received: none. Use [4].")
-        is_array = isinstance(real, (list, tuple, np.ndarray))
-        if characters is None and is_array and len(real) and isinstance(real[0], str):
+        # A pair is otherwise taken for images and labels.
+        real = list(real) if isinstance(real, tuple) else real
+        if characters is None and _are_strings(real):
             raise ValueError(
                 "`characters` must say what the generator's integers stand for where real texts "
                 "are strings. Received: none. Give a string with one character for each."
@@ -87,9 +88,10 @@ class NgramJSD(Score):
 
     def _decoded(self, texts: np.ndarray) -> Sequence[Any]:
         """Returns texts of what comes: strings and integers as they are, else the most probable."""
-        if texts.dtype.kind in "US":
-            return [str(text) for text in texts]
+        if _are_strings(texts):
+            return [text.decode() if isinstance(text, bytes) else str(text) for text in texts]
         if texts.ndim == 3:
+            _check_numbers(texts)
             texts = np.argmax(texts, axis=2)
         if texts.ndim != 2 or texts.dtype.kind not in "iu":
             raise ValueError(
@@ -98,12 +100,32 @@ class NgramJSD(Score):
             )
         if self._characters is None:
             return list(texts)
-        if texts.size and texts.max() >= len(self._characters):
+        wrong = texts[(texts < 0) | (texts >= len(self._characters))]
+        if wrong.size:
             raise ValueError(
                 f"`characters` must name all of the generator's integers. Received: "
-                f"{len(self._characters)} characters, and the integer {texts.max()}."
+                f"{len(self._characters)} characters, and the integer {wrong[0]}."
             )
         return ["".join(self._characters[number] for number in text) for text in texts]
+
+
+def _are_strings(texts: Any) -> bool:
+    """Whether texts are strings, also as TensorFlow gives them: an array of objects, in bytes."""
+    return (
+        isinstance(texts, (list, np.ndarray))
+        and len(texts) > 0
+        and all(isinstance(text, (str, bytes)) for text in texts)
+    )
+
+
+def _check_numbers(texts: np.ndarray) -> None:
+    """Infinity is allowed: it forbids a character, or calls for it."""
+    bad = np.isnan(texts).any(axis=(1, 2))
+    if bad.any():
+        raise ValueError(
+            f"Generated texts must be numbers. Received: NaN in {np.count_nonzero(bad)} of "
+            f"{len(texts)} texts. The generator's weights have diverged."
+        )
 
 
 class _KeptCounts:
