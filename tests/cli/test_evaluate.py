@@ -236,3 +236,34 @@ def test_the_script_is_the_command(stored, tmp_path):
     command = [sys.executable, SCRIPT, *arguments]
     done = subprocess.run(command, check=True, timeout=120, capture_output=True, text=True)
     assert "ms_ssim" in done.stdout and "measured as" in done.stdout
+
+
+@pytest.mark.slow
+def test_some_of_the_images_of_a_folder_in_the_order_of_classes_are_of_all_classes(tmp_path):
+    images, labels = loaded_digits()
+    order = np.argsort(labels, kind="stable")
+    np.save(tmp_path / "digits.npy", np.rint((images[order] + 1) * 127.5).astype(np.uint8))
+    common = [f"--source={tmp_path}/digits.npy", "--real=digits", "--extractor=digits"]
+    scores = report(tmp_path, *common, "--samples=600", "--sizes=200,400,600")
+    # Digits in order would be 0s and 1s only at 200, at a FID of about 100.
+    for name in ("fid", "fid_200", "fid_400", "fid_600"):
+        assert scores[name, None]["value"] < 12
+
+
+def test_what_is_picked_depends_on_the_seed_alone_and_grows_by_sizes(tmp_path):
+    numbers = np.arange(600, dtype=np.float32).reshape(600, 1) / 600
+    np.save(tmp_path / "points.npy", np.repeat(numbers, 2, axis=1))
+    source = open_source(tmp_path / "points.npy")
+
+    def picked(*arguments, **settings):
+        return np.concatenate(list(source.picked(*arguments, **settings)))[:, 0].tolist()
+
+    whole = picked(600, 0)
+    assert whole == sorted(whole) and len(set(whole)) == 600
+    some = picked(300, 0)
+    assert some == sorted(some) == picked(300, 0) != picked(300, 1)
+    steps = picked(300, 0, sizes=[50, 100, 300])
+    assert sorted(steps) == some and set(steps[:100]) == set(picked(100, 0))
+    assert set(steps[:50]) == set(picked(50, 0)) and min(steps[:50]) < 0.1 and max(steps[:50]) > 0.9
+    with pytest.raises(ValueError, match="Expected 601 images. Received: 600"):
+        picked(601, 0)

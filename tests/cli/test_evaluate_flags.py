@@ -61,6 +61,10 @@ def test_lists_keep_their_order():
         (["--source=x", "--sizes=50,50"], "--sizes=50,50: name each size once"),
         (["--source=x", "--sizes=50,60", "--samples=55"], "must be at most --samples=55"),
         (["--source=x", "--sizes=50,60", "--scores=kid"], "--sizes has no effect.*Add fid"),
+        (
+            ["--source=x", "--extractor=digits", "--scores=modes"],
+            "--extractor=digits has no effect",
+        ),
         (["--source=x", "--output=scores"], "must end in .json. Try --output=scores.json"),
     ],
 )

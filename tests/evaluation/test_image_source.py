@@ -161,3 +161,11 @@ def test_labels_for_some_images_only_are_refused():
 def test_endless_data_have_no_classes_to_go_through():
     with pytest.raises(ValueError, match="real images that end. Received: endless data 'mixture"):
         ImageSource(tgs.data.mixture(modes=4, labels=True), labelled=True)
+
+
+def test_images_from_0_to_1_are_warned_of():
+    half = ImageSource((pictures() + 1) / 2)
+    with pytest.warns(UserWarning, match="'Real images' has values from .* use `2 . images - 1`"):
+        read(half)
+    for fine in (pictures(), np.zeros([5, 2, 2, 1], np.float32)):
+        read(ImageSource(fine))

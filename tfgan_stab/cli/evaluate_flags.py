@@ -13,6 +13,7 @@ from tfgan_stab.gin_files.names import nearest
 __all__ = ["EXTRACTORS", "RESIZES", "SCORES", "Settings", "help_text", "parse"]
 
 EXTRACTORS = ("digits", "inception", "random")
+BY_FEATURES = ("fid", "kid", "inception_score", "precision_recall")
 RESIZES = ("tf1", "clean")
 SCORES = (
     "fid",
@@ -227,6 +228,11 @@ def _check_extractor(values: flags.FlagValues) -> None:
         raise flags.Error(
             f"--extractor={name}: must be one of {', '.join(EXTRACTORS)}, or a file ending in "
             f".keras. {nearest(name, EXTRACTORS)}"
+        )
+    if values["extractor"].present and not set(values.scores) & set(BY_FEATURES):
+        raise flags.Error(
+            f"--extractor={name} has no effect: --scores={','.join(values.scores)} look at no "
+            "features. Leave it out."
         )
     for flag in ("inception", "resize"):
         if values[flag].present and name != "inception":

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from tfgan_stab.cli.evaluate_flags import Settings
+from tfgan_stab.cli.evaluate_flags import BY_FEATURES, Settings
 from tfgan_stab.cli.source_kinds import SourceError
 from tfgan_stab.cli.sources.contract import Source
 from tfgan_stab.cli.sources.generator_files import load_network
 from tfgan_stab.cli.sources.opening import open_source
 from tfgan_stab.cli.sources.reals import open_real
+from tfgan_stab.cli.sources.stored_images import StoredImages
 from tfgan_stab.evaluation.extractors import as_extractor
 from tfgan_stab.evaluation.feature_scores import KID, InceptionScore, PrecisionRecall
 from tfgan_stab.evaluation.fid import FID
@@ -29,7 +30,6 @@ from tfgan_stab.files import write_atomically
 __all__ = ["evaluate"]
 
 _SAMPLES = 10_000
-_BY_FEATURES = ("fid", "kid", "inception_score", "precision_recall")
 _FLOOR = "floor"
 
 
@@ -48,12 +48,15 @@ def evaluate(settings: Settings) -> None:
     scores = _scores(settings, samples)
     sides = _weights(settings, source)
     rehearse(scores, _draw(source, sides[0]))
+    sizes = settings.sizes
     rows: list[tuple[str, ScoreResult]] = []
     try:
         for weights in sides:
             rows += [
                 (weights or "", result)
-                for results in measure(scores, _draw(source, weights), _note(source), show=True)
+                for results in measure(
+                    scores, _draw(source, weights, sizes), _note(source), show=True
+                )
                 for result in results
             ]
         if settings.floor:
@@ -99,8 +102,10 @@ def _weights(settings: Settings, source: Source) -> Sequence[str | None]:
     return settings.weights or source.weights or [None]
 
 
-def _draw(source: Source, weights: str | None) -> Any:
+def _draw(source: Source, weights: str | None, sizes: Sequence[int] = ()) -> Any:
     def draw(sample: Sample) -> Iterator[np.ndarray]:
+        if isinstance(source, StoredImages):
+            return source.picked(sample.count, sample.seed, sample.label, sizes)
         return source.draw(sample.count, weights, sample.seed, sample.label)
 
     return draw
@@ -114,7 +119,7 @@ def _note(source: Source) -> str:
 def _scores(settings: Settings, samples: int) -> list[Any]:
     """Returns the scores asked for."""
     real = _real(settings)
-    extractor = _extractor(settings) if set(_BY_FEATURES) & set(settings.scores) else None
+    extractor = _extractor(settings) if set(BY_FEATURES) & set(settings.scores) else None
     common: dict[str, Any] = {"samples": samples, "seed": settings.seed}
     pictures = {**common, "quantize": settings.quantize}
     made: list[Any] = []

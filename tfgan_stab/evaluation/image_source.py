@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_stab.data.batches import Batches
-from tfgan_stab.data.pixels import to_bytes
+from tfgan_stab.data.pixels import to_bytes, warn_of_half_range
 from tfgan_stab.evaluation.image_streams import rebatched
 
 # Images per step where nobody asks for another number.
@@ -116,13 +116,18 @@ class ImageSource:
             ValueError: If labels come in another order than before.
         """
         digest, seen = 0, 0
+        range_seen = np.array([np.inf, -np.inf])
         for images in rebatched(self._checked_batches(limit), BATCH_SIZE):
             labels = (
                 self.labels[seen : seen + len(images)] if self.labelled else [None] * len(images)
             )
             seen += len(images)
             digest += sum(map(_number, _shown(images), labels))
+            if images.ndim == 4 and images.dtype.kind == "f":
+                range_seen = _wider(range_seen, images)
             yield images
+        if 0 <= range_seen[0] < range_seen[1]:
+            warn_of_half_range("Real images", range_seen, stacklevel=3)
         self._hash = hashlib.sha256(str(digest).encode()).hexdigest()[:8]
 
     def _checked_batches(self, limit: int | None) -> Iterator[np.ndarray]:
@@ -208,6 +213,12 @@ def _shown(images: np.ndarray) -> np.ndarray:
     if images.ndim != 4 or images.dtype.kind != "f":
         return np.ascontiguousarray(images)
     return to_bytes(np.nan_to_num(images))
+
+
+def _wider(known: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """Returns the smallest and the largest value so far; what is not finite is told elsewhere."""
+    with np.errstate(invalid="ignore"):
+        return np.array([min(known[0], images.min()), max(known[1], images.max())])
 
 
 def _number(image: Any, label: Any) -> int:

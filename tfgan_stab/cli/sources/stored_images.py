@@ -1,6 +1,7 @@
 """Images that lie somewhere already: what folders and arrays have in common."""
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,31 @@ class StoredImages:
         chosen = self._chosen(label)
         check_count(self.description, count, len(chosen), label)
         return self._read(chosen[:count])
+
+    def picked(
+        self, count: int, seed: int, label: int | None = None, sizes: Sequence[int] = ()
+    ) -> Iterator[np.ndarray]:
+        """Returns images from all over, so that their order, by class perhaps, is of no account.
+
+        Args:
+            count: How many in all, an integer >= 1.
+            seed: Decides which, an integer.
+            label: Images of this class only; by default of all.
+            sizes: The first so many are from all over too, for each of these integers.
+
+        Returns:
+            Yields float32 `[batch, height, width, channels]`, as `draw` does.
+
+        Raises:
+            ValueError: If there are fewer, or no such class.
+        """
+        check_label(self.description, label, self.conditional, self.num_classes)
+        chosen = self._chosen(label)
+        check_count(self.description, count, len(chosen), label)
+        # RandomState's stream is frozen, Generator's may change with NumPy's version.
+        mixed = chosen[np.random.RandomState(seed % 2**32).permutation(len(chosen))][:count]
+        stretches = np.split(mixed, sorted(size for size in sizes if size < count))
+        return itertools.chain.from_iterable(self._read(np.sort(part)) for part in stretches)
 
     def labels(self, count: int, label: int | None = None) -> np.ndarray | None:
         """Returns the images' classes; see `Source.labels`."""
