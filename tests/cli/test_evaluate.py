@@ -158,7 +158,9 @@ def test_classes_of_stored_images_are_scored_alone(tmp_path):
     names = [f"fid_class_{label}" for label in range(10)]
     assert [name for name, _ in scores] == [*names, "fid_class_mean"]
     own = pixels[labels[:600] == 3].astype(np.float32) / 127.5 - 1
-    fid = tgs.FID("random", own, samples=50)([own[:50]])
+    chosen = np.concatenate(list(open_source(tmp_path / "digits.npz").picked(50, 0, label=3)))
+    assert len(chosen) == 50 and all((own == image).all(axis=(1, 2, 3)).any() for image in chosen)
+    fid = tgs.FID("random", own, samples=50)([chosen])
     assert scores["fid_class_3", None]["value"] == pytest.approx(fid.value, rel=1e-6)
 
 
