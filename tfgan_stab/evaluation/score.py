@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tfgan_stab.arguments import checked_seed
 from tfgan_stab.evaluation.extractors import Extractor, as_extractor
 from tfgan_stab.evaluation.feature_arrays import checked_count, checked_integer
 from tfgan_stab.evaluation.gathering import Batch, Gatherer
@@ -70,7 +71,7 @@ class Score:
                 "Pass the real images."
             )
         self.samples = samples
-        self.seed = checked_integer("seed", seed)
+        self.seed = checked_seed(checked_integer("seed", seed))
         self.label: int | None = None
         self.quantize = quantize
         self.extractor: Extractor | None = None if extractor is None else as_extractor(extractor)
