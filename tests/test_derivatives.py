@@ -132,6 +132,7 @@ def test_bilinear_upsampling_is_stopped_and_blamed(name):
         fit(PENALTIES[name], other=discriminator(up))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["generator_gradient_norm", "consensus"])
 def test_vectors_of_spectral_normalization_may_be_constants(name):

@@ -56,6 +56,7 @@ def disturbed(module, name, images, level, seed=0):
     return getattr(module, name)(images, level, np.random.RandomState(seed), **others)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_the_mixture_experiment_leaves_a_line_and_a_picture_for_each_run(tmp_path):
     printed = run(
@@ -77,6 +78,7 @@ def test_the_mixture_experiment_leaves_a_line_and_a_picture_for_each_run(tmp_pat
     assert picture.std() > 1
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_the_top_k_experiment_trains_beside_a_baseline_and_sums_up_over_seeds(tmp_path):
     printed = run(

@@ -108,7 +108,13 @@ def run(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("text", [README, EVALUATION], ids=["README", "evaluation"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(README, id="README", marks=pytest.mark.exhaustive),
+        pytest.param(EVALUATION, id="evaluation"),
+    ],
+)
 def test_the_commands_that_score_and_sample_run(text, run):
     (scoring,) = [block for block in blocks("bash", text) if "scripts/evaluate.py" in block]
     ours = scoring.replace(".venv/bin/python", sys.executable).replace("runs/", f"{run}/runs/")

@@ -74,6 +74,7 @@ def test_keeping_all_fakes_is_the_plain_loss_bit_for_bit(tiny, loss, scheme):
     assert tiny.same(kept, plain)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("loss", "scheme"),

@@ -232,6 +232,7 @@ def test_help_and_wrong_flags_need_no_tensorflow(tmp_path):
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60, capture_output=True)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_the_script_is_the_command(stored, tmp_path):
     arguments = [f"--source={stored}/samples.npz", "--scores=ms_ssim"]

@@ -31,6 +31,7 @@ def rows(table):
     return {line.split()[0]: line.split()[1:] for line in lines}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_the_script_prints_a_table_and_draws_a_picture(tmp_path):
     done = script(

@@ -355,6 +355,7 @@ def test_the_module_and_the_script_are_the_same_program(tmp_path):
         )
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_the_script_loads_generators_with_layers_of_this_package(tmp_path):
     inputs = keras.Input((3,))

@@ -191,6 +191,7 @@ def test_ode_gan_follows_its_step_sizes(command, tmp_path, monkeypatch):
         np.testing.assert_allclose(rates, [0.01, 0.01, 0.04, 0.04, 0.02], rtol=1e-6)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name",

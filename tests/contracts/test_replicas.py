@@ -55,6 +55,7 @@ def test_what_spoils_one_replica_is_named_and_undone_on_both():
         assert f"{case} is guarded" in said
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.multi_device
 def test_replicas_choose_their_most_real_fakes_each_for_itself_or_all_together():

@@ -82,6 +82,8 @@ def test_trial_points_choose_for_themselves():
     assert_close(train(gan, data), expected, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.exhaustive
+@pytest.mark.slow
 # In a graph TensorFlow may reorder the sums of a larger round, as it does in that of `rk4_fresh`.
 @pytest.mark.parametrize(
     ("name", "settings"),

@@ -146,6 +146,7 @@ def test_a_folder_that_cannot_be_written_is_said_and_scoring_goes_on(
         assert kept_nowhere(images[:3]).shape == (3, 64)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.multi_device
 def test_the_classifier_trains_the_same_under_a_strategy(classifier, tmp_path):
@@ -165,6 +166,7 @@ print(classifier.content_hash)
     assert in_a_new_process(code, tmp_path) == classifier.content_hash
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_processes_that_train_at_the_same_time_agree_on_the_cache(classifier, tmp_path):
     with concurrent.futures.ThreadPoolExecutor() as pool:

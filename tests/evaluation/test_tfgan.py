@@ -48,6 +48,7 @@ print(evaluation.frechet_classifier_distance_from_activations.__name__)
     ]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_modules_load_after_a_genuine_import_was_tried_and_the_other_way_round():
     in_new_process(

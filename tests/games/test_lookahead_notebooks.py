@@ -77,6 +77,7 @@ def negative_momentum(beta_1):
     return tgs.games.Adam(beta_1=beta_1, bias_correction="mean")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_with_noise_lookahead_alone_gets_near_the_solution():
     # Extragradient's rounds cost three passes there, so that it has a third of the rounds.
