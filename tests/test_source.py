@@ -14,6 +14,7 @@ PACKAGE = ROOT / "tfgan_stab"
 ORDER = [
     "files",
     "clock",
+    "progress",
     "serializing",
     "data",
     "networks",

@@ -13,7 +13,8 @@ import tensorflow as tf
 from absl import flags as absl_flags
 
 import tfgan_stab as tgs
-from tfgan_stab.cli import progress, sample, sample_flags, sampling_files
+from tfgan_stab import progress
+from tfgan_stab.cli import sample, sample_flags, sampling_files
 from tfgan_stab.cli.sources.opening import open_source
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "sample.py"

@@ -4,13 +4,13 @@ Everything that can be wrong with the flags is found before TensorFlow, which ta
 import.
 """
 
-import os
 import sys
 from collections.abc import Sequence
 
 from absl import flags as absl_flags
 
 from tfgan_stab.cli import game_flags
+from tfgan_stab.cli.command import complain, complain_of_flags, quieten_tensorflow
 
 __all__ = ["main", "run"]
 
@@ -32,7 +32,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         settings = game_flags.parse(arguments)
     except absl_flags.Error as error:
-        return _complain(f"{error}\nSee --help for all flags.", code=2)
+        return complain_of_flags(error)
     if settings.help:
         print(game_flags.help_text(arguments[0]))
         return 0
@@ -40,22 +40,17 @@ def run(arguments: Sequence[str]) -> int:
         settings.picture.parent.mkdir(parents=True, exist_ok=True)
         _play(settings)
     except OSError as error:
-        return _complain(f"Cannot write to --output: {error}. Choose another folder.", code=1)
+        return complain(f"Cannot write to --output: {error}. Choose another folder.", code=1)
     return 0
 
 
 def _play(settings: game_flags.Settings) -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    quieten_tensorflow()
     # Here and not above, because this imports TensorFlow.
     from tfgan_stab.cli import playing
 
     for line in playing.play_all(settings):
         print(line)
-
-
-def _complain(message: str, code: int) -> int:
-    print(f"error: {message}", file=sys.stderr)
-    return code
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ takes seconds to import.
 """
 
 import functools
-import os
 import sys
 import threading
 from collections.abc import Sequence
@@ -15,11 +14,15 @@ from absl import flags as absl_flags
 from tfgan_stab import configuring
 from tfgan_stab.callbacks.divergence_error import DivergenceError
 from tfgan_stab.cli import flags
+from tfgan_stab.cli.command import (
+    INTERRUPTED,
+    complain,
+    complain_of_flags,
+    quieten_tensorflow,
+)
 from tfgan_stab.cli.workdir import Workdir, WorkdirError
 
 __all__ = ["main", "run"]
-
-_INTERRUPTED = 130  # What shells call a program that Ctrl-C ended.
 
 
 def main() -> None:
@@ -42,20 +45,20 @@ def run(arguments: Sequence[str]) -> int:
     try:
         settings = flags.parse(arguments)
     except absl_flags.Error as error:
-        return _complain(f"{error}\nSee --help for all flags.", code=2)
+        return complain_of_flags(error)
     if settings.help:
         print(flags.help_text(arguments[0]))
         return 0
     try:
         _train(settings)
     except KeyboardInterrupt:
-        return _complain(
-            "Interrupted. The same command continues from the last checkpoint.", _INTERRUPTED
+        return complain(
+            "Interrupted. The same command continues from the last checkpoint.", INTERRUPTED
         )
     except (configuring.ConfigError, WorkdirError, DivergenceError, OSError) as error:
         if settings.traceback:
             raise
-        return _complain(configuring.plain_message(error), code=1)
+        return complain(configuring.plain_message(error), code=1)
     return 0
 
 
@@ -76,8 +79,7 @@ def _train(settings: flags.Settings) -> None:
 
 
 def _train_in(workdir: Workdir, settings: flags.Settings, begun: threading.Event) -> None:
-    # TensorFlow announces its instruction sets and the like; what matters is in run.json.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    quieten_tensorflow()  # What matters is in run.json.
     configuring.parse(settings.gin_files, settings.gin_params)
     # Here and not above, because this imports TensorFlow.
     from tfgan_stab.cli import training
@@ -97,11 +99,6 @@ def _settle(workdir: Workdir, gin_params: Sequence[str]) -> None:
             "scope."
         )
     workdir.settle(configuring.operative_text())
-
-
-def _complain(message: str, code: int) -> int:
-    print(f"error: {message}", file=sys.stderr)
-    return code
 
 
 if __name__ == "__main__":

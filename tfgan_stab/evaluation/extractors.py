@@ -104,9 +104,14 @@ def described(extractor: Extractor, feature_size: int) -> str:
         >>> described(FunctionExtractor(flat, content_hash="v1"), 64)
         'flat@v1/features-64'
     """
+    return extraction(extractor, getattr(extractor, "layer", f"features-{feature_size}"))
+
+
+def extraction(extractor: Extractor, layer: str) -> str:
+    """Returns the same for a layer that is known, or "" for none."""
     parts = [
         f"{extractor.name}@{extractor.content_hash}",
-        getattr(extractor, "layer", f"features-{feature_size}"),
+        layer,
         getattr(extractor, "preprocessing", ""),
     ]
     return "/".join(part for part in parts if part)

@@ -14,7 +14,22 @@ from tfgan_stab.evaluation.neighbors import precision_recall
 from tfgan_stab.evaluation.score import Score
 
 
-class KID(Score):
+class _OfFeatures(Score):
+    """A score that keeps all features of both sides."""
+
+    extractor: Extractor
+
+    def gatherer(self) -> KeptArrays:
+        """Returns a keeper of all features."""
+        return kept_features(self.extractor)
+
+    @property
+    def layer(self) -> str:
+        """The extractor's layer, or how many features it gives."""
+        return super().layer or f"features-{self._known_reals.reference.shape[1]}"
+
+
+class KID(_OfFeatures):
     """Kernel inception distance, which has no bias at any sample size; 0 is best.
 
     Its standard error tells which differences mean something. All features are kept: 8 kB an image
@@ -47,7 +62,6 @@ class KID(Score):
     """
 
     name = "kid"
-    extractor: Extractor
 
     def __init__(
         self,
@@ -64,10 +78,6 @@ class KID(Score):
         limit = _limit(real_samples, samples)
         super().__init__(real, samples, seed, extractor, limit, quantize)
 
-    def gatherer(self) -> KeptArrays:
-        """Returns a keeper of all features."""
-        return kept_features(self.extractor)
-
     def numbers(self, real: np.ndarray, fake: np.ndarray) -> list[Number]:
         """Returns the distance with its standard error."""
         distance = kernel_distance(
@@ -81,13 +91,8 @@ class KID(Score):
         """The size of a block."""
         return [f"block={self._max_block_size}"]
 
-    @property
-    def layer(self) -> str:
-        """The extractor's layer, or how many features it gives."""
-        return super().layer or f"features-{self._known_reals.reference.shape[1]}"
 
-
-class PrecisionRecall(Score):
+class PrecisionRecall(_OfFeatures):
     """Precision, recall, density and coverage: whether images look real, and show all of the real.
 
     A generator that shows one mode perfectly has a precision of 1 and a recall near 0, where FID
@@ -118,7 +123,6 @@ class PrecisionRecall(Score):
 
     name = "precision_recall"
     larger_is_better = True
-    extractor: Extractor
 
     def __init__(
         self,
@@ -136,10 +140,6 @@ class PrecisionRecall(Score):
         limit = _limit(real_samples, samples)
         super().__init__(real, samples, seed, extractor, limit, quantize)
 
-    def gatherer(self) -> KeptArrays:
-        """Returns a keeper of all features."""
-        return kept_features(self.extractor)
-
     def numbers(self, real: np.ndarray, fake: np.ndarray) -> list[Number]:
         """Returns all four."""
         shares = precision_recall(real, fake, self.neighbors)
@@ -154,11 +154,6 @@ class PrecisionRecall(Score):
     def settings(self) -> list[str]:
         """The number of neighbors."""
         return [f"neighbors={self.neighbors}"]
-
-    @property
-    def layer(self) -> str:
-        """The extractor's layer, or how many features it gives."""
-        return super().layer or f"features-{self._known_reals.reference.shape[1]}"
 
 
 class InceptionScore(Score):

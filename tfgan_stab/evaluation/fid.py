@@ -15,7 +15,26 @@ from tfgan_stab.evaluation.statistics import Moments
 SINGULAR = "singular-covariance"
 
 
-class FID(Score):
+class OfMoments(Score):
+    """A score that keeps the moments of the real images' features."""
+
+    extractor: Extractor
+
+    @property
+    def layer(self) -> str:
+        """The extractor's layer, or how many features it gives."""
+        return super().layer or f"features-{self._size}"
+
+    def flaws(self, real: int | None, fake: int) -> list[str]:
+        """Says where either covariance must be singular."""
+        return [SINGULAR] if min(real or fake, fake) <= self._size else []
+
+    @property
+    def _size(self) -> int:
+        return int(self._known_reals.reference.mean.size)
+
+
+class FID(OfMoments):
     """Frechet inception distance between real and generated images, by any extractor; 0 is best.
 
     Args:
@@ -49,7 +68,6 @@ class FID(Score):
     """
 
     name = "fid"
-    extractor: Extractor
 
     def __init__(
         self,
@@ -74,24 +92,6 @@ class FID(Score):
         """Returns the distance, and warns if the samples are too few for it."""
         warn_of_few_samples(fake)
         return super().results(fake, note)
-
-    @property
-    def layer(self) -> str:
-        """The extractor's layer, or how many features it gives."""
-        return super().layer or f"features-{self._size}"
-
-    def flaws(self, real: int | None, fake: int) -> list[str]:
-        """Says if there are too few images for a covariance."""
-        return singular(real, fake, self._size)
-
-    @property
-    def _size(self) -> int:
-        return int(self._known_reals.reference.mean.size)
-
-
-def singular(real: int | None, fake: int, size: int) -> list[str]:
-    """Returns what protocols say where either covariance must be singular."""
-    return [SINGULAR] if min(real or fake, fake) <= size else []
 
 
 def frechet_number(name: str, real: Moments, fake: Moments) -> Number:

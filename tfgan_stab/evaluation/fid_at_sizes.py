@@ -8,11 +8,10 @@ import numpy as np
 
 from tfgan_stab.evaluation.extractors import Extractor
 from tfgan_stab.evaluation.feature_arrays import checked_count
-from tfgan_stab.evaluation.fid import frechet_number, singular, warn_of_few_samples
+from tfgan_stab.evaluation.fid import OfMoments, frechet_number, warn_of_few_samples
 from tfgan_stab.evaluation.gathering import Batch, KeptMoments
 from tfgan_stab.evaluation.measures import INFERENCE, Number, Sides
 from tfgan_stab.evaluation.results import ScoreResult
-from tfgan_stab.evaluation.score import Score
 from tfgan_stab.evaluation.statistics import Moments, RunningMoments
 
 _SIZES = 5
@@ -65,7 +64,7 @@ def extrapolated(sizes: Sequence[int], values: Sequence[float]) -> Extrapolation
     return Extrapolation(float(value), float(np.sqrt(left @ left / free * spread)))
 
 
-class FIDAtSizes(Score):
+class FIDAtSizes(OfMoments):
     """FID of the first n generated images for several n, and extrapolated to endless samples.
 
     FID is biased upwards by about slope/n, and the slope differs between generators. Two papers
@@ -98,7 +97,6 @@ class FIDAtSizes(Score):
     """
 
     name = "fid_at_sizes"
-    extractor: Extractor
 
     def __init__(
         self,
@@ -160,15 +158,6 @@ class FIDAtSizes(Score):
         """The names of the numbers."""
         return [*(f"fid_{size}" for size in self.sizes), _INFINITY]
 
-    @property
-    def layer(self) -> str:
-        """The extractor's layer, or how many features it gives."""
-        return super().layer or f"features-{self._size}"
-
-    def flaws(self, real: int | None, fake: int) -> list[str]:
-        """Says if there are too few images for a covariance."""
-        return singular(real, fake, self._size)
-
     def protocol_of(self, name: str, sides: Sides) -> str:
         """At a size the protocol is that of `tgs.FID` with so many samples."""
         if name == _INFINITY:
@@ -178,10 +167,6 @@ class FIDAtSizes(Score):
         size = int(name.removeprefix("fid_"))
         shown = sides.shown.replace(str(sides.fake), str(size))
         return super().protocol_of("fid", sides._replace(fake=size, shown=shown))
-
-    @property
-    def _size(self) -> int:
-        return int(self._known_reals.reference.mean.size)
 
 
 class _AtSizes(NamedTuple):

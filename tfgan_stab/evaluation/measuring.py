@@ -16,7 +16,8 @@ from tfgan_stab.evaluation.measures import INFERENCE, Sample
 from tfgan_stab.evaluation.reals import gather
 from tfgan_stab.evaluation.results import ScoreResult, all_of
 from tfgan_stab.evaluation.score import Score
-from tfgan_stab.evaluation.spreading import progress, spread, waiting
+from tfgan_stab.evaluation.spreading import spread, waiting
+from tfgan_stab.progress import with_progress
 
 Draw = Callable[[Sample], Iterator[np.ndarray]]
 """Gives batches of the generated images that a score asks for; the same each time."""
@@ -146,7 +147,7 @@ def _gathered(
     batches = (Batch(batch) for batch in rebatched(images, BATCH_SIZE, count))
     extracted = spread(batches, needs_of(parts), devices)
     given = 0
-    for batch in progress(extracted, count, "generated images", show):
+    for batch in with_progress(extracted, count, "generated images", show=show, leave=False):
         for part, gatherer in gatherers:
             rows = slice(0, max(0, part.samples - given))
             if rows.stop:

@@ -8,7 +8,8 @@ import numpy as np
 
 from tfgan_stab.evaluation.gathering import Batch, Gatherer, needs_of
 from tfgan_stab.evaluation.image_source import ImageSource
-from tfgan_stab.evaluation.spreading import progress, spread
+from tfgan_stab.evaluation.spreading import spread
+from tfgan_stab.progress import with_progress
 
 _LEAST = 4  # So that either part has a covariance.
 
@@ -222,7 +223,8 @@ def _one_pass(sides: Sequence[Reals], devices: Sequence[str], show: bool) -> Non
     batches = (numbers.picked(images) for images in source.batches(limit))
     extracted = spread((b for b in batches if len(b)), needs, devices)
     given = 0
-    for batch in progress(extracted, len(wanted), f"real images of {source.name}", show):
+    doing = f"real images of {source.name}"
+    for batch in with_progress(extracted, len(wanted), doing, show=show, leave=False):
         here = wanted[given : given + len(batch)]
         given += len(batch)
         for side, part in zip(sides, parts, strict=True):

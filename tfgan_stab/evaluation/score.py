@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tfgan_stab.arguments import checked_seed
-from tfgan_stab.evaluation.extractors import Extractor, as_extractor
+from tfgan_stab.evaluation.extractors import Extractor, as_extractor, extraction
 from tfgan_stab.evaluation.feature_arrays import checked_count, checked_integer
 from tfgan_stab.evaluation.gathering import Batch, Gatherer
 from tfgan_stab.evaluation.image_source import BATCH_SIZE, ImageSource
@@ -24,8 +24,8 @@ from tfgan_stab.evaluation.results import ScoreResult, one_or_all
 class Score:
     """A score of generated images, alone or against real ones. Made by deriving from it.
 
-    A derived class gives `name`, `gatherer()` and `numbers(...)`, and what it likes of `settings`
-    and `floor_settings`.
+    A derived class gives `name`, `gatherer()` and `numbers(...)`, and what it likes of the other
+    methods of that section.
 
     Args:
         real: The real images: a data set of `tgs.data`, a finite `tf.data.Dataset` of image
@@ -169,9 +169,8 @@ class Score:
             TypeError: If the images are not floats.
         """
         if self.compared_with is not None:
-            gather(
-                [self.compared_with]
-            )  # Whatever is wrong with them is said before anything is drawn.
+            # Whatever is wrong with them is said before anything is drawn.
+            gather([self.compared_with])
         gatherer = self.gatherer()
         for batch in rebatched(images, BATCH_SIZE, self.samples):
             whole = Batch(batch)
@@ -263,7 +262,4 @@ class Score:
 
     def _extraction(self) -> list[str]:
         """The extractor's part: which network, which of its layers, what is done to images."""
-        if self.extractor is None:
-            return []
-        details = [self.layer, getattr(self.extractor, "preprocessing", "")]
-        return [f"{self.extractor.name}@{self.extractor.content_hash}", *filter(None, details)]
+        return [] if self.extractor is None else [extraction(self.extractor, self.layer)]

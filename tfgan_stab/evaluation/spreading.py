@@ -1,4 +1,4 @@
-"""Extracts features of batches on all devices at once, in order, with a progress bar."""
+"""Extracts features of batches on all devices at once, in order; shows what is being computed."""
 
 import collections
 import concurrent.futures
@@ -11,8 +11,6 @@ import tensorflow as tf
 import tqdm
 
 from tfgan_stab.evaluation.gathering import Batch, Need
-
-_SHOWN_AFTER = 2.0  # Seconds.
 
 
 def spread(
@@ -51,23 +49,6 @@ def _extracted(batch: Batch, needs: Sequence[Need], device: str | None) -> Batch
         for need in needs:
             need.extract(batch)
     return batch
-
-
-def progress(batches: Iterable[Batch], total: int, what: str, show: bool) -> Iterator[Batch]:
-    """Yields batches and shows how many images have come, if that takes over 2 seconds.
-
-    Args:
-        batches: The batches.
-        total: How many images will come.
-        what: What they are.
-        show: Whether to show anything.
-    """
-    with tqdm.tqdm(
-        total=total, desc=what, unit="image", delay=_SHOWN_AFTER, leave=False, disable=not show
-    ) as bar:
-        for batch in batches:
-            yield batch
-            bar.update(len(batch))
 
 
 @contextlib.contextmanager
