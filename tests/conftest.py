@@ -48,9 +48,9 @@ def known_state():
 
 @pytest.fixture(scope="session")
 def tiny():
-    """The module tiny.py: GANs small enough for tests, and what tests do with them."""
-    path = pathlib.Path(__file__).with_name("tiny.py")
-    specification = importlib.util.spec_from_file_location("tiny_gans", path)
+    """The module helpers.py: GANs small enough for tests, and what tests do with them."""
+    path = pathlib.Path(__file__).with_name("helpers.py")
+    specification = importlib.util.spec_from_file_location("helpers", path)
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module

@@ -52,7 +52,7 @@ def test_the_command_that_trains_runs(tmp_path):
     assert training.startswith(f"{program} {workdir}")
     ours = training.replace(".venv/bin/python", sys.executable)
     ours = ours.replace(workdir, f"--workdir={tmp_path}").rstrip()
-    small = ["epochs = 1", "rounds_per_epoch = 2", "training.train.scores = []"]
+    small = ["epochs = 1", "rounds_per_epoch = 2", "tgs.train.scores = []"]
     printed = shell(" ".join([ours, *(f"--gin_param='{setting}'" for setting in small)]))
     assert "2 rounds, 128 images." in printed
     config = (tmp_path / "config.gin").read_text(encoding="utf-8")
@@ -100,7 +100,7 @@ def test_every_public_name_of_the_table_is_there():
 def run(tmp_path_factory):
     """A folder with a very short run at `runs/digits`."""
     folder = tmp_path_factory.mktemp("scored")
-    small = ["epochs = 1", "rounds_per_epoch = 2", "training.train.scores = []"]
+    small = ["epochs = 1", "rounds_per_epoch = 2", "tgs.train.scores = []"]
     flags = " ".join(f"--gin_param='{setting}'" for setting in small)
     program = f"{sys.executable} scripts/train.py --gin_file=gin_configs/runs/digits.gin"
     shell(f"{program} --workdir={folder}/runs/digits {flags}")

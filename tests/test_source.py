@@ -12,51 +12,15 @@ PACKAGE = ROOT / "tfgan_stab"
 
 # Parts of the package in reading order: each imports from those above it only.
 ORDER = [
-    "files",
-    "clock",
-    "progress",
-    "serializing",
+    "_utils",
     "data",
     "networks",
     "game",
     "updates",
-    "games",
-    "averaging",
-    "distribution",
-    "stored",
-    "swapping",
-    "recalibrating",
-    "kept_averages",
-    "compilation",
-    "equipping",
-    "penalizing",
-    "selecting",
-    "health",
-    "watching",
-    "monitoring",
-    "round",
-    "batching",
-    "assembling",
-    "floor_check",
-    "exactness",
-    "finite_differences",
-    "layer_check",
-    "penalty_check",
-    "derivatives",
-    "arguments",
-    "sampling",
-    "schedules",
-    "setbacks",
-    "saving",
-    "facts",
-    "announcing",
-    "fitting",
-    "workflows",
-    "model",
+    "toy_games",
+    "training",
     "evaluation",
     "callbacks",
-    "gin_files",
-    "configuring",
     "cli",
 ]
 
@@ -76,11 +40,10 @@ TOP_LEVEL = {
     "tfgan_stab",
 }
 
-LONGEST = 300
-LONGER = {"tfgan_stab/model.py": 400}  # One class: Keras wants all methods of a model in one place.
+LONGEST = 400
 
 # `fit` prints a line of its own next to Keras' progress bar, and like it only if verbose.
-PRINTS = {"cli", "callbacks", "fitting"}
+PRINTS = {"cli", "callbacks", "training"}
 
 
 def tracked_files():
@@ -152,11 +115,11 @@ def test_imports_point_upwards():
 
 
 def test_only_the_configuration_knows_gin():
-    assert places_of("gin") == {"tfgan_stab/configuring.py"}
+    assert places_of("gin") == {"tfgan_stab/cli/config/gin.py"}
 
 
 def test_only_one_module_imports_tfgan():
-    assert places_of("tensorflow_gan") <= {"tfgan_stab/evaluation/tfgan.py"}
+    assert places_of("tensorflow_gan") <= {"tfgan_stab/evaluation/extractors/tfgan.py"}
 
 
 def test_only_one_module_writes_variables():
@@ -166,7 +129,7 @@ def test_only_one_module_writes_variables():
         "tfgan_stab/networks/normalization.py",
         "tfgan_stab/networks/spectral_normalization.py",
     }
-    assert places <= {"tfgan_stab/distribution.py", *layer_states}
+    assert places <= {"tfgan_stab/training/distribution.py", *layer_states}
 
 
 def test_the_package_prints_only_where_a_user_is_watching():
@@ -198,7 +161,7 @@ def test_files_stay_short_enough_to_read_in_one_sitting():
     too_long = {}
     for path in modules():
         lines = len(path.read_text(encoding="utf-8").splitlines())
-        if lines > LONGER.get(name_of(path), LONGEST):
+        if lines > LONGEST:
             too_long[name_of(path)] = lines
     assert too_long == {}
 
@@ -256,4 +219,4 @@ def test_no_module_has_the_name_of_what_loads_on_first_use():
             if isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(node.value, ast.Dict):
                 names = [key.value for key in node.value.keys]
                 shadowed += [n for n in names if (path.parent / f"{n}.py").exists()]
-    assert len(lazy) >= 3 and shadowed == []
+    assert len(lazy) >= 2 and shadowed == []

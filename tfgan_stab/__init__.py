@@ -7,62 +7,64 @@ Public names load on first use, so that `import tfgan_stab` costs nothing and co
 checked before TensorFlow starts.
 """
 
-import importlib
-from typing import Any
+from tfgan_stab._utils import lazy
 
 __version__ = "0.1.0"
 
 # Public name -> module that defines it, in reading order.
-_HOMES: dict[str, str] = {
-    "GAN": "tfgan_stab.model",
-    "Players": "tfgan_stab.game.players",
-    "GeneratorGradientNorm": "tfgan_stab.game.penalties.generator_gradient_norm",
-    "Consensus": "tfgan_stab.game.penalties.consensus",
-    "R1": "tfgan_stab.game.penalties.zero_centered",
-    "R2": "tfgan_stab.game.penalties.zero_centered",
-    "ZeroCenteredGradientPenalty": "tfgan_stab.game.penalties.zero_centered",
-    "GradientPenalty": "tfgan_stab.game.penalties.gradient_penalty",
-    "Dragan": "tfgan_stab.game.penalties.gradient_penalty",
-    "ConsistencyRegularization": "tfgan_stab.game.penalties.consistency",
-    "TopK": "tfgan_stab.game.top_k",
-    "WrongDerivativeError": "tfgan_stab.penalty_check",
-    "Simultaneous": "tfgan_stab.updates.simultaneous",
-    "Alternating": "tfgan_stab.updates.alternating",
-    "RungeKutta": "tfgan_stab.updates.runge_kutta",
-    "Tableau": "tfgan_stab.updates.tableaus",
-    "EULER": "tfgan_stab.updates.tableaus",
-    "MIDPOINT": "tfgan_stab.updates.tableaus",
-    "HEUN": "tfgan_stab.updates.tableaus",
-    "RALSTON": "tfgan_stab.updates.tableaus",
-    "RK4": "tfgan_stab.updates.tableaus",
-    "Extragradient": "tfgan_stab.updates.extragradient",
-    "OptimisticGradient": "tfgan_stab.updates.optimistic",
-    "Lookahead": "tfgan_stab.updates.lookahead",
-    "ExponentialAverage": "tfgan_stab.averaging.exponential",
-    "UniformAverage": "tfgan_stab.averaging.uniform",
-    "FID": "tfgan_stab.evaluation.fid",
-    "FIDAtSizes": "tfgan_stab.evaluation.fid_at_sizes",
-    "KID": "tfgan_stab.evaluation.feature_scores",
-    "PrecisionRecall": "tfgan_stab.evaluation.feature_scores",
-    "InceptionScore": "tfgan_stab.evaluation.feature_scores",
-    "SlicedWasserstein": "tfgan_stab.evaluation.image_scores",
-    "MSSSIM": "tfgan_stab.evaluation.image_scores",
-    "ModeCoverage": "tfgan_stab.evaluation.mixture_score",
-    "NgramJSD": "tfgan_stab.evaluation.text_score",
-    "PerClass": "tfgan_stab.evaluation.per_class",
+_HOMES = {
+    "GAN": "training.gan",
+    "Players": "game.players",
+    "GeneratorGradientNorm": "game.penalties.weight_gradient",
+    "Consensus": "game.penalties.weight_gradient",
+    "R1": "game.penalties.input_gradient",
+    "R2": "game.penalties.input_gradient",
+    "ZeroCenteredGradientPenalty": "game.penalties.input_gradient",
+    "GradientPenalty": "game.penalties.input_gradient",
+    "Dragan": "game.penalties.input_gradient",
+    "ConsistencyRegularization": "game.penalties.consistency",
+    "TopK": "game.top_k",
+    "WrongDerivativeError": "training.penalty_check",
+    "Simultaneous": "updates.simultaneous",
+    "Alternating": "updates.alternating",
+    "RungeKutta": "updates.runge_kutta",
+    "Tableau": "updates.tableaus",
+    "EULER": "updates.tableaus",
+    "MIDPOINT": "updates.tableaus",
+    "HEUN": "updates.tableaus",
+    "RALSTON": "updates.tableaus",
+    "RK4": "updates.tableaus",
+    "Extragradient": "updates.extragradient",
+    "OptimisticGradient": "updates.optimistic",
+    "Lookahead": "updates.lookahead",
+    "ExponentialAverage": "training.averaging.rules",
+    "UniformAverage": "training.averaging.rules",
+    "FID": "evaluation.scores.fid",
+    "FIDAtSizes": "evaluation.scores.fid_at_sizes",
+    "KID": "evaluation.scores.feature_scores",
+    "PrecisionRecall": "evaluation.scores.feature_scores",
+    "InceptionScore": "evaluation.scores.feature_scores",
+    "SlicedWasserstein": "evaluation.scores.image_scores",
+    "MSSSIM": "evaluation.scores.image_scores",
+    "ModeCoverage": "evaluation.scores.mode_coverage",
+    "NgramJSD": "evaluation.scores.ngram_jsd",
+    "PerClass": "evaluation.scores.per_class",
+    "train": "cli.jobs.train",
 }
-_SUBPACKAGES = ("callbacks", "cli", "data", "evaluation", "game", "games", "networks", "updates")
+# Public name -> package.
+_PACKAGES = {
+    "callbacks": "callbacks",
+    "cli": "cli",
+    "data": "data",
+    "evaluation": "evaluation",
+    "game": "game",
+    "games": "toy_games",
+    "networks": "networks",
+    "updates": "updates",
+}
 
-__all__ = [*_HOMES, *_SUBPACKAGES]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    if name in _SUBPACKAGES:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, _names, __all__ = lazy.attach(__name__, _HOMES, _PACKAGES)
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])
+    return sorted([*_names(), "__version__"])

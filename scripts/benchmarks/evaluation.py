@@ -18,8 +18,9 @@ import time
 import numpy as np
 from absl import app, flags
 
-from tfgan_stab.evaluation import Moments, RunningMoments, precision_recall, tfgan
-from tfgan_stab.evaluation.frechet import frechet_distance_from_moments
+from tfgan_stab.evaluation import Moments, RunningMoments, precision_recall
+from tfgan_stab.evaluation.extractors import tfgan
+from tfgan_stab.evaluation.metrics.frechet import frechet_distance_from_moments
 
 SAMPLES = flags.DEFINE_integer("samples", 10_000, "Samples on each side.", lower_bound=2)
 FEATURES = flags.DEFINE_integer("features", 2_048, "Features of a sample.", lower_bound=1)

@@ -15,9 +15,9 @@ import tensorflow as tf
 from absl import app, flags
 
 import tfgan_stab as tgs
-from tfgan_stab import distribution
 from tfgan_stab.game.batch import Batch
 from tfgan_stab.game.players import Players
+from tfgan_stab.training import distribution
 
 SIZE = flags.DEFINE_integer("image_size", 32, "Height and width of the images.")
 WIDTH = flags.DEFINE_integer("width", 32, "Channels of the layers next to the images.")

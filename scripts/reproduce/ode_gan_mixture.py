@@ -21,7 +21,7 @@ import numpy as np
 from absl import app, flags
 
 import tfgan_stab as tgs
-from tfgan_stab.evaluation.mixtures import mixture_quality
+from tfgan_stab.evaluation.metrics.mixtures import mixture_quality
 
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402

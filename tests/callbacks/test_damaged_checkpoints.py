@@ -11,8 +11,8 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
-from tfgan_stab.callbacks.checkpointing import DamagedCheckpointError, checkpoints
-from tfgan_stab.fitting import Progress
+from tfgan_stab.callbacks.checkpoint import DamagedCheckpointError, checkpoints
+from tfgan_stab.training.fit import Progress
 
 Checkpoint = tgs.callbacks.Checkpoint
 
@@ -201,12 +201,12 @@ def exhausted(*args, **kwargs):
 FULL = {
     "while the weights are written": ("tensorflow.train.Checkpoint.write", exhausted),
     "while the facts are written": (
-        "tfgan_stab.callbacks.checkpointing.write_atomically",
+        "tfgan_stab.callbacks.checkpoint.write_atomically",
         disk_full,
     ),
-    "while waiting for the disk": ("tfgan_stab.callbacks.checkpointing.flush", disk_full),
+    "while waiting for the disk": ("tfgan_stab.callbacks.checkpoint.flush", disk_full),
     "while making the folder": ("pathlib.Path.mkdir", disk_full),
-    "while giving the name": ("tfgan_stab.callbacks.checkpointing.os.replace", disk_full),
+    "while giving the name": ("tfgan_stab.callbacks.checkpoint.os.replace", disk_full),
 }
 
 
@@ -246,7 +246,7 @@ def test_a_kill_while_saving_leaves_the_former_checkpoints(tiny, image_gan, tmp_
         tiny.put_back(image_gan, start)
         run(tiny, image_gan, Checkpoint(place), epochs=1)
         with monkeypatch.context() as patch:
-            patch.setattr(f"tfgan_stab.callbacks.checkpointing.{function}", interrupted)
+            patch.setattr(f"tfgan_stab.callbacks.checkpoint.{function}", interrupted)
             with pytest.raises(KeyboardInterrupt, match="killed"):
                 run(tiny, image_gan, Checkpoint(place))
         assert [path.name[-1] for path in checkpoints(place)] == ["2"]

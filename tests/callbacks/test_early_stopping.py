@@ -4,7 +4,7 @@ import keras
 import pytest
 
 import tfgan_stab as tgs
-from tfgan_stab.callbacks.checkpointing import checkpoints
+from tfgan_stab.callbacks.checkpoint import checkpoints
 
 
 def run(tiny, gan, *callbacks, epochs):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import tfgan_stab as tgs
-from tfgan_stab.callbacks.periodic import Event, Measurement
-from tfgan_stab.callbacks.time_share import TimeShare
+from tfgan_stab.callbacks.base import Event, Measurement
+from tfgan_stab.callbacks.evaluate import TimeShare
 
 
 class Watch:

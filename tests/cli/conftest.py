@@ -11,8 +11,8 @@ TINY = [
     "generator_width = 4",
     "discriminator_width = 4",
     "batch_size = 8",
-    "training.train.jit_compile = False",
-    "training.train.scores = []",
+    "tgs.train.jit_compile = False",
+    "tgs.train.scores = []",
 ]
 
 

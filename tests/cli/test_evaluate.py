@@ -11,10 +11,12 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
-from tfgan_stab import configuring
-from tfgan_stab.cli import evaluate, flags, sample, train, training
+from tfgan_stab.cli import evaluate, sample, train
+from tfgan_stab.cli.config import gin as configuring
+from tfgan_stab.cli.flags import train as flags
+from tfgan_stab.cli.jobs import train as training
 from tfgan_stab.cli.sources.opening import open_source
-from tfgan_stab.data.digit_images import loaded_digits
+from tfgan_stab.data.digits import loaded_digits
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "evaluate.py"
 # With few images of many features the covariance is singular, which is not what is tested here.
@@ -37,7 +39,7 @@ def report(folder, *arguments):
 def workdir(command, tmp_path_factory):
     """A run of two epochs."""
     path = tmp_path_factory.mktemp("runs") / "run"
-    settings = flags.parse(command(path, "training.train.sample_rows = 0"))
+    settings = flags.parse(command(path, "tgs.train.sample_rows = 0"))
     configuring.parse(settings.gin_files, settings.gin_params)
     home = train.Workdir(settings.workdir)
     given = ("workdir", "ready", "begun")

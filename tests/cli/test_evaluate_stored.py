@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import tfgan_stab as tgs
-from tfgan_stab.cli import evaluate, evaluating
+from tfgan_stab.cli import evaluate
+from tfgan_stab.cli.jobs import evaluate as evaluating
 
 # With few images of many features the covariance is singular, which is not what is tested here.
 pytestmark = pytest.mark.filterwarnings("ignore:FID from:UserWarning")

@@ -10,7 +10,9 @@ import tensorflow as tf
 from absl import flags as absl_flags
 
 import tfgan_stab as tgs
-from tfgan_stab.cli import game_flags, play_game, playing
+from tfgan_stab.cli import play_game
+from tfgan_stab.cli.flags import play_game as game_flags
+from tfgan_stab.cli.jobs import play_game as playing
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

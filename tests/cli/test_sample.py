@@ -13,8 +13,10 @@ import tensorflow as tf
 from absl import flags as absl_flags
 
 import tfgan_stab as tgs
-from tfgan_stab import progress
-from tfgan_stab.cli import sample, sample_flags, sampling_files
+from tfgan_stab._utils import progress
+from tfgan_stab.cli import sample
+from tfgan_stab.cli.flags import sample as sample_flags
+from tfgan_stab.cli.jobs import sample as sampling_files
 from tfgan_stab.cli.sources.opening import open_source
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "sample.py"

@@ -11,7 +11,7 @@ PATH = "--gin_file=gin_configs/scores/all.gin"
 
 def scored(command, workdir, *params, flags=()):
     """The lines of metrics of a tiny run with scores."""
-    arguments = command(workdir, "training.train.sample_rows = 0", *params, flags=flags)
+    arguments = command(workdir, "tgs.train.sample_rows = 0", *params, flags=flags)
     assert train.run([a for a in arguments if "train.scores = []" not in a]) == 0
     return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
 
@@ -43,7 +43,7 @@ def test_a_score_per_class_by_gin(command, tmp_path):
         "tgs.data.digits.labels = True",
         "tgs.networks.dcgan_generator.num_classes = 10",
         "tgs.networks.dcgan_discriminator.num_classes = 10",
-        "training.train.scores = [@tgs.PerClass]",
+        "tgs.train.scores = [@tgs.PerClass]",
         "tgs.PerClass.score = @tgs.FID",
         "tgs.PerClass.classes = [3, 8]",
         "tgs.FID.samples = 20",

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 import tfgan_stab as tgs
-from tfgan_stab import configuring
-from tfgan_stab.cli import flags, train, training
+from tfgan_stab.cli import train
+from tfgan_stab.cli.config import gin as configuring
+from tfgan_stab.cli.flags import train as flags
+from tfgan_stab.cli.jobs import train as training
 from tfgan_stab.cli.workdir import Workdir
-from tfgan_stab.game.penalties.augmenting import FlipAndShift
+from tfgan_stab.game.penalties.consistency import FlipAndShift
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "gin_configs" / "updates"
 RUNGE_KUTTA = tgs.RungeKutta(tgs.RK4)
@@ -120,7 +122,7 @@ def test_wgan_gp_brings_its_loss(command, tmp_path, monkeypatch):
         ("top_k_floor = 9", "`floor` must be at most the batch, 8 fakes.*Received: 9"),
         ("top_k_decay = 2.0", "`decay` must be in"),
         ("top_k_every = 'round'", '`every` must be "epoch" or a number of rounds'),
-        ("training.train.top_k = 0.5", "`top_k` must be a tgs.TopK"),
+        ("tgs.train.top_k = 0.5", "`top_k` must be a tgs.TopK"),
     ],
 )
 def test_wrong_settings_of_top_k_are_refused_before_training(

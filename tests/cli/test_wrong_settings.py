@@ -3,27 +3,28 @@
 import pytest
 
 import tfgan_stab as tgs
-from tfgan_stab import configuring
-from tfgan_stab.cli import train, training
-from tfgan_stab.game.pair import Pair
+from tfgan_stab.cli import train
+from tfgan_stab.cli.config import gin as configuring
+from tfgan_stab.cli.jobs import train as training
+from tfgan_stab.game.validation import Pair
 
 
 @pytest.mark.parametrize(
     ("param", "message"),
     [
-        ("training.train.epoch = 3", "`training.train` has no argument `epoch`. Did you mean"),
+        ("tgs.train.epoch = 3", "`tgs.train` has no argument `epoch`. Did you mean"),
         ("epochs = 0", "`epochs` must be an integer >= 1. Received: 0."),
-        ("training.train.weights = 'mean'", r"Weights must be one of"),
+        ("tgs.train.weights = 'mean'", r"Weights must be one of"),
         ("discriminator_steps = 0", "`discriminator_steps` must be an integer >= 1"),
         ("batch_size = 5000", "batch"),
         ("seed = 'today'", "`seed` must be an integer"),
         ("generator_width = 'wide'", "--traceback shows where."),
         (
-            "training.train.data = @tgs.data.digits",
+            "tgs.train.data = @tgs.data.digits",
             "`data` must be a data set of tgs.data. Received: <function digits",
         ),
         (
-            "training.train.data = @tgs.data.mixture()",
+            "tgs.train.data = @tgs.data.mixture()",
             "networks' shape, [8, 8, 1]. Received: 'mixture/grid-16' of [2]. Change",
         ),
         (
@@ -78,7 +79,7 @@ def test_a_learning_rate_in_words_is_refused_before_anything_is_written(command,
 
 @pytest.mark.parametrize("scores", ["@tgs.FID", "['fid']"])
 def test_scores_that_are_no_list_of_what_makes_them_are_refused(command, tmp_path, capsys, scores):
-    assert train.run(command(tmp_path, f"training.train.scores = {scores}")) == 1
+    assert train.run(command(tmp_path, f"tgs.train.scores = {scores}")) == 1
     assert "`scores` must be a list of what makes scores. Received: " in capsys.readouterr().err
     assert not (tmp_path / "config.gin").exists()
 

@@ -1,7 +1,6 @@
 """Every penalty on the players' slopes, once."""
 
-from tfgan_stab.game.penalties.consensus import Consensus
-from tfgan_stab.game.penalties.generator_gradient_norm import GeneratorGradientNorm
+from tfgan_stab.game.penalties.weight_gradient import Consensus, GeneratorGradientNorm
 
 PENALTIES = {
     "none": [],

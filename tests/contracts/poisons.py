@@ -8,9 +8,9 @@ import tensorflow as tf
 from schemes import SCHEMES
 
 import tfgan_stab as tgs
-from tfgan_stab.callbacks.checkpointing import owned_variables
-from tfgan_stab.callbacks.periodic import Event
-from tfgan_stab.schedules import set_rate_scale
+from tfgan_stab.callbacks.base import Event
+from tfgan_stab.callbacks.checkpoint import owned_variables
+from tfgan_stab.training.optimizers import set_rate_scale
 
 layers = keras.layers
 

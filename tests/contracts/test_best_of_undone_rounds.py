@@ -5,7 +5,7 @@ import pytest
 from poisons import renewed, train
 
 import tfgan_stab as tgs
-from tfgan_stab.callbacks.best import best_of
+from tfgan_stab.callbacks.best_checkpoint import best_of
 from tfgan_stab.evaluation.results import ScoreResult
 
 BestCheckpoint, Checkpoint = tgs.callbacks.BestCheckpoint, tgs.callbacks.Checkpoint

@@ -11,7 +11,7 @@ from test_scheme_contracts import float64 as float64
 import tfgan_stab as tgs
 from tfgan_stab.game import losses
 from tfgan_stab.game.batch import Batch
-from tfgan_stab.game.field import AdversarialField
+from tfgan_stab.game.gradients import AdversarialField
 from tfgan_stab.game.players import BOTH, Players
 
 layers = keras.layers

@@ -8,8 +8,8 @@ from poisons import PoisonedSGD, finite, make, numbers, renewed, same, train
 from schemes import FEW, SCHEMES, chosen
 
 import tfgan_stab as tgs
-from tfgan_stab.callbacks.divergence_error import DivergenceError
-from tfgan_stab.watching import Point
+from tfgan_stab._utils.errors import DivergenceError
+from tfgan_stab.training.watching import Point
 
 Guard = tgs.callbacks.DivergenceGuard
 

@@ -9,8 +9,8 @@ import pytest
 from poisons import finite, numbers, renewed, same, train, variables
 
 import tfgan_stab as tgs
-from tfgan_stab.callbacks.checkpointing import checkpoints
-from tfgan_stab.callbacks.divergence_error import DivergenceError
+from tfgan_stab._utils.errors import DivergenceError
+from tfgan_stab.callbacks.checkpoint import checkpoints
 
 Guard, Checkpoint = tgs.callbacks.DivergenceGuard, tgs.callbacks.Checkpoint
 

@@ -12,8 +12,9 @@ from test_scheme_contracts import BATCH, RATES, SEED, make, reals, weights
 from test_scheme_contracts import float64 as float64
 
 import tfgan_stab as tgs
-from tfgan_stab import health
-from tfgan_stab.game import losses, noise
+from tfgan_stab._utils import random as noise
+from tfgan_stab.game import losses
+from tfgan_stab.training import health
 
 Guard = tgs.callbacks.DivergenceGuard
 

@@ -19,7 +19,7 @@ from test_scheme_contracts import (
 from test_scheme_contracts import float64 as float64
 
 import tfgan_stab as tgs
-from tfgan_stab.game import noise
+from tfgan_stab._utils import random as noise
 from tfgan_stab.updates.scheme import separate_looks
 
 INTERVAL = 2

@@ -24,7 +24,7 @@ from test_scheme_contracts import (
 from test_scheme_contracts import float64 as float64
 
 import tfgan_stab as tgs
-from tfgan_stab.game import noise
+from tfgan_stab._utils import random as noise
 
 NAIVE = NaiveGan((None, None))
 WEIGHT = 0.3

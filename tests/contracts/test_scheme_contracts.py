@@ -7,8 +7,8 @@ import tensorflow as tf
 from naive_gan import Adam, NaiveGan, Sgd
 from schemes import FEW, SCHEMES, chosen
 
-from tfgan_stab.game import noise
-from tfgan_stab.model import GAN
+from tfgan_stab._utils import random as noise
+from tfgan_stab.training.gan import GAN
 from tfgan_stab.updates.scheme import separate_looks
 
 BATCH = 8

@@ -13,7 +13,7 @@ tf.config.set_logical_device_configuration(
 from schemes import SCHEMES  # noqa: E402
 
 import tfgan_stab as tgs  # noqa: E402
-from tfgan_stab.callbacks.divergence_error import DivergenceError  # noqa: E402
+from tfgan_stab._utils.errors import DivergenceError  # noqa: E402
 
 STRATEGY = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 ROWS, ROUNDS = 8, 6

@@ -14,7 +14,7 @@ from naive_gan import NaiveTopK, Sgd  # noqa: E402
 from schemes import SCHEMES  # noqa: E402
 
 import tfgan_stab as tgs  # noqa: E402
-from tfgan_stab.game import noise  # noqa: E402
+from tfgan_stab._utils import random as noise  # noqa: E402
 
 layers = keras.layers
 # Made once: TensorFlow mixes up the collectives of two strategies over the same devices.

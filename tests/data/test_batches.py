@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
+from tfgan_stab.data.arrays import InMemory
 from tfgan_stab.data.batches import Batches
-from tfgan_stab.data.in_memory import InMemory
 
 
 def numbered(count, batch_size, **settings):

@@ -1,6 +1,6 @@
 import pytest
 
-from tfgan_stab.evaluation.digits_classifier import DigitsClassifier, digits
+from tfgan_stab.evaluation.extractors.digits import DigitsClassifier, digits
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgan_stab.evaluation.function_extractor import FunctionExtractor
-from tfgan_stab.evaluation.inception import Inception
-from tfgan_stab.evaluation.random_features import RandomFeatures
+from tfgan_stab.evaluation.extractors.function import FunctionExtractor
+from tfgan_stab.evaluation.extractors.inception import Inception
+from tfgan_stab.evaluation.extractors.random import RandomFeatures
 
 # Extractor -> sizes, numbers of channels it takes, and how many features it gives.
 TAKES = {

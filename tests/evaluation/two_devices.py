@@ -9,7 +9,7 @@ tf.config.set_logical_device_configuration(
 )
 
 import tfgan_stab as tgs  # noqa: E402
-from tfgan_stab.callbacks.periodic import Measurement  # noqa: E402
+from tfgan_stab.callbacks.base import Measurement  # noqa: E402
 
 layers = keras.layers
 STRATEGIES = {n: tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(n)]) for n in (1, 2)}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgan_stab.evaluation import tfgan
+from tfgan_stab.evaluation.extractors import tfgan
 from tfgan_stab.game import losses
 
 LN2 = math.log(2.0)

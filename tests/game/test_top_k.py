@@ -6,13 +6,13 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
-from tfgan_stab.compilation import FieldFunctions
 from tfgan_stab.game import losses, top_k
 from tfgan_stab.game.batch import Batch
-from tfgan_stab.game.field import AdversarialField
+from tfgan_stab.game.gradients import AdversarialField
 from tfgan_stab.game.players import BOTH, Players
-from tfgan_stab.round import Round
-from tfgan_stab.selecting import RoundSelection
+from tfgan_stab.training.compile import FieldFunctions
+from tfgan_stab.training.selecting import RoundSelection
+from tfgan_stab.training.train_step import Round
 
 layers = keras.layers
 

@@ -27,7 +27,7 @@ PARAMS = [
     "generator_width = 8",
     "discriminator_width = 8",
     "tgs.FID.samples = 200",
-    f"training.train.checkpoint_every = {PERIOD}",
+    f"tgs.train.checkpoint_every = {PERIOD}",
 ]
 
 

@@ -1,28 +1,24 @@
-"""What happens around `fit`: swap weights, evaluate, draw samples, guard, checkpoint, log."""
+"""What runs around `fit`: swap weights, evaluate, draw samples, guard, checkpoint, log.
 
-import importlib
-from typing import Any
+May import `training`, `evaluation` and all above them.
+"""
 
-# Public name -> module that defines it. Modules are not called like what they define.
-_HOMES = {
-    "SwapWeights": "swap_weights",
-    "Evaluate": "evaluating",
-    "SampleGrid": "sample_grid",
-    "RunLog": "run_log",
-    "DivergenceGuard": "divergence_guard",
-    "DivergenceError": "divergence_error",
-    "Checkpoint": "checkpointing",
-    "BestCheckpoint": "best",
-}
+from tfgan_stab._utils.errors import DivergenceError
+from tfgan_stab.callbacks.best_checkpoint import BestCheckpoint
+from tfgan_stab.callbacks.checkpoint import Checkpoint
+from tfgan_stab.callbacks.divergence_guard import DivergenceGuard
+from tfgan_stab.callbacks.evaluate import Evaluate
+from tfgan_stab.callbacks.run_log import RunLog
+from tfgan_stab.callbacks.sample_grid import SampleGrid
+from tfgan_stab.callbacks.swap_weights import SwapWeights
 
-__all__ = list(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__all__ = [
+    "BestCheckpoint",
+    "Checkpoint",
+    "DivergenceError",
+    "DivergenceGuard",
+    "Evaluate",
+    "RunLog",
+    "SampleGrid",
+    "SwapWeights",
+]

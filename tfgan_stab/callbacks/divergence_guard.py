@@ -8,13 +8,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgan_stab.callbacks.checkpointing import save
-from tfgan_stab.callbacks.divergence_error import DivergenceError
+from tfgan_stab._utils.errors import DivergenceError
+from tfgan_stab.callbacks.base import Event, usable_directory
+from tfgan_stab.callbacks.checkpoint import save
 from tfgan_stab.callbacks.good_state import GoodState
-from tfgan_stab.callbacks.periodic import Event, usable_directory
-from tfgan_stab.fitting import Progress
-from tfgan_stab.monitoring import Monitor
-from tfgan_stab.schedules import slow_down
+from tfgan_stab.training.fit import Progress
+from tfgan_stab.training.monitor import Monitor
+from tfgan_stab.training.optimizers import slow_down
 
 ADVICE = (
     "Use smaller learning rates, a penalty such as tgs.GeneratorGradientNorm(0.02), or clipnorm "

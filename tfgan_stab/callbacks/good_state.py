@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgan_stab import distribution, setbacks
-from tfgan_stab.callbacks.checkpointing import owned_variables
-from tfgan_stab.fitting import Progress
-from tfgan_stab.swapping import LIVE
+from tfgan_stab.callbacks.checkpoint import owned_variables
+from tfgan_stab.training import distribution, resume
+from tfgan_stab.training.averaging.swap import LIVE
+from tfgan_stab.training.fit import Progress
 
 
 class GoodState:
@@ -24,7 +24,7 @@ class GoodState:
         self._gan = gan
         self._variables = [v for owned in owned_variables(gan).values() for v in owned]
         self._metrics = [v for metric in gan.metrics for v in metric.variables]
-        self._rate_scales = setbacks.rate_scales(gan)
+        self._rate_scales = resume.rate_scales(gan)
         self.progress = progress
         self.round = gan.rounds
         self.rollbacks = gan.setbacks.rollbacks
@@ -52,4 +52,4 @@ class GoodState:
     def _write(self) -> None:
         distribution.write(self._variables, self._values)
         distribution.write(self._metrics, self._means)
-        setbacks.set_rate_scales(self._gan, self._rate_scales)
+        resume.set_rate_scales(self._gan, self._rate_scales)

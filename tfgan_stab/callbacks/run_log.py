@@ -15,8 +15,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgan_stab.callbacks.periodic import Event, Measurement, Picture, usable_directory
-from tfgan_stab.files import write_atomically
+from tfgan_stab._utils.files import write_atomically
+from tfgan_stab.callbacks.base import Event, Measurement, Picture, usable_directory
 
 PACKAGES = ("tfgan_stab", "tensorflow", "keras", "numpy", "tensorflow-gan", "tensorflow-datasets")
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from tfgan_stab.swapping import LIVE
+from tfgan_stab.training.averaging.swap import LIVE
 
 
 class SwapWeights(keras.callbacks.Callback):

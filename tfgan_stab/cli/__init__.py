@@ -1,4 +1,4 @@
-"""Command lines: flags in; a trained run, samples, or a game out.
+"""Flags and gin in; a trained run, scores or samples out. Importing this imports no TensorFlow.
 
-Importing this does not import TensorFlow.
+May import everything; nothing imports it.
 """

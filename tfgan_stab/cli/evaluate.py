@@ -8,10 +8,11 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-from tfgan_stab.cli import evaluate_flags, source_flags
-from tfgan_stab.cli.command import run_on_images
+from tfgan_stab.cli.common import run_on_images
+from tfgan_stab.cli.flags import evaluate as evaluate_flags
+from tfgan_stab.cli.flags import source as source_flags
 from tfgan_stab.cli.outputs import check_report
-from tfgan_stab.cli.source_kinds import kind_of
+from tfgan_stab.cli.sources.kinds import kind_of
 
 __all__ = ["main", "run"]
 
@@ -42,7 +43,7 @@ def _evaluate(settings: evaluate_flags.Settings) -> None:
     if settings.output is not None:
         check_report(settings.output)
     # Here and not above, because this imports TensorFlow.
-    from tfgan_stab.cli import evaluating
+    from tfgan_stab.cli.jobs import evaluate as evaluating
 
     evaluating.evaluate(settings)
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from absl import flags as absl_flags
 
-from tfgan_stab.cli import game_flags
-from tfgan_stab.cli.command import complain, complain_of_flags, quieten_tensorflow
+from tfgan_stab.cli.common import complain, complain_of_flags, quieten_tensorflow
+from tfgan_stab.cli.flags import play_game as game_flags
 
 __all__ = ["main", "run"]
 
@@ -47,7 +47,7 @@ def run(arguments: Sequence[str]) -> int:
 def _play(settings: game_flags.Settings) -> None:
     quieten_tensorflow()
     # Here and not above, because this imports TensorFlow.
-    from tfgan_stab.cli import playing
+    from tfgan_stab.cli.jobs import play_game as playing
 
     for line in playing.play_all(settings):
         print(line)

@@ -7,10 +7,11 @@ import.
 import sys
 from collections.abc import Sequence
 
-from tfgan_stab.cli import sample_flags, source_flags
-from tfgan_stab.cli.command import run_on_images
+from tfgan_stab.cli.common import run_on_images
+from tfgan_stab.cli.flags import sample as sample_flags
+from tfgan_stab.cli.flags import source as source_flags
 from tfgan_stab.cli.outputs import check_output
-from tfgan_stab.cli.source_kinds import kind_of
+from tfgan_stab.cli.sources.kinds import kind_of
 
 __all__ = ["main", "run"]
 
@@ -40,9 +41,9 @@ def _sample(settings: sample_flags.Settings) -> None:
     source_flags.check_has_effect(settings.given, settings.source, [kind])
     check_output(settings.output, settings.source, settings.overwrite)
     # Here and not above, because these import TensorFlow.
-    from tfgan_stab.cli.sampling_files import write_array, write_pictures
+    from tfgan_stab._utils.progress import with_progress
+    from tfgan_stab.cli.jobs.sample import write_array, write_pictures
     from tfgan_stab.cli.sources.opening import open_source
-    from tfgan_stab.progress import with_progress
 
     source = open_source(settings.source, **settings.opening.settings)
     count = settings.count or source.count or _COUNT

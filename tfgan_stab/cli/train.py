@@ -11,15 +11,10 @@ from collections.abc import Sequence
 
 from absl import flags as absl_flags
 
-from tfgan_stab import configuring
-from tfgan_stab.callbacks.divergence_error import DivergenceError
-from tfgan_stab.cli import flags
-from tfgan_stab.cli.command import (
-    INTERRUPTED,
-    complain,
-    complain_of_flags,
-    quieten_tensorflow,
-)
+from tfgan_stab._utils.errors import DivergenceError
+from tfgan_stab.cli.common import INTERRUPTED, complain, complain_of_flags, quieten_tensorflow
+from tfgan_stab.cli.config import gin as configuring
+from tfgan_stab.cli.flags import train as flags
 from tfgan_stab.cli.workdir import Workdir, WorkdirError
 
 __all__ = ["main", "run"]
@@ -82,7 +77,7 @@ def _train_in(workdir: Workdir, settings: flags.Settings, begun: threading.Event
     quieten_tensorflow()  # What matters is in run.json.
     configuring.parse(settings.gin_files, settings.gin_params)
     # Here and not above, because this imports TensorFlow.
-    from tfgan_stab.cli import training
+    from tfgan_stab.cli.jobs import train as training
 
     ready = functools.partial(_settle, workdir, settings.gin_params)
     train = configuring.configured(training.train, given=("workdir", "ready", "begun"))

@@ -7,8 +7,8 @@ import tempfile
 from types import TracebackType
 from typing import IO
 
-from tfgan_stab.files import write_atomically
-from tfgan_stab.gin_files.text import differences
+from tfgan_stab._utils.files import write_atomically
+from tfgan_stab.cli.config.text import differences
 
 __all__ = ["Workdir", "WorkdirError"]
 

@@ -1,35 +1,24 @@
-"""Where pictures (and points) come from: every set is an endless stream of batches.
+"""Where pictures, points and texts come from: endless sets of batches that start at any step.
 
-Start with `batches.py` (what a stream promises), then `order.py` (which example comes when); each
-other file is one kind of source. Names load on first use, so that importing this costs nothing.
+May import `_utils` only. Start with `batches.py`; each other file is one kind of source.
 """
 
-import importlib
-from typing import Any
+from tfgan_stab.data import latents
+from tfgan_stab.data.arrays import arrays
+from tfgan_stab.data.batches import Batches
+from tfgan_stab.data.digits import digits
+from tfgan_stab.data.folders import image_folder
+from tfgan_stab.data.mixtures import mixture
+from tfgan_stab.data.registry import load
+from tfgan_stab.data.tfds import tfds
 
-# Public name -> module that defines it. No module is called like a function it defines: importing
-# such a module would hide the function behind it.
-_HOMES: dict[str, str] = {
-    "Batches": "batches",
-    "digits": "digit_images",
-    "mixture": "gaussians",
-    "image_folder": "folders",
-    "arrays": "array_files",
-    "tfds": "tfds_sets",
-    "load": "registry",
-}
-_SUBMODULES = ("latents",)
-
-__all__ = [*_HOMES, *_SUBMODULES]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    if name in _SUBMODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__all__ = [
+    "Batches",
+    "arrays",
+    "digits",
+    "image_folder",
+    "latents",
+    "load",
+    "mixture",
+    "tfds",
+]

@@ -6,8 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfgan_stab.data import randomness
-from tfgan_stab.serializing import Serializable
+from tfgan_stab._utils import random as randomness
+from tfgan_stab._utils.serialization import Serializable
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,8 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfgan_stab._utils.random import ALGORITHM
 from tfgan_stab.data.pipeline import parallel_map
-from tfgan_stab.data.randomness import ALGORITHM
 
 
 class Records:

@@ -4,12 +4,12 @@ import difflib
 from collections.abc import Callable
 from typing import Any
 
-from tfgan_stab.data.array_files import arrays
+from tfgan_stab.data.arrays import arrays
 from tfgan_stab.data.batches import Batches
-from tfgan_stab.data.digit_images import digits
+from tfgan_stab.data.digits import digits
 from tfgan_stab.data.folders import image_folder
-from tfgan_stab.data.gaussians import mixture
-from tfgan_stab.data.tfds_sets import tfds
+from tfgan_stab.data.mixtures import mixture
+from tfgan_stab.data.tfds import tfds
 
 # Sets that are complete by name, and kinds that want to know which: "tfds:cifar10".
 SETS: dict[str, Callable[..., Batches]] = {"digits": digits, "mixture": mixture}

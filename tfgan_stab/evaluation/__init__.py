@@ -1,51 +1,49 @@
-"""How good a generator is: images -> features -> statistics -> distance.
+"""How good a generator is: images -> features -> statistics -> scores.
 
-Public names load on first use, so that importing the folder costs nothing.
+May import `training` and all above it. Public names load on first use.
 """
 
-import importlib
-from typing import Any
+from tfgan_stab._utils import lazy
 
 # Public name -> module that defines it, in the order of the flow.
 _HOMES = {
-    "Extractor": "extractors",
-    "FunctionExtractor": "extractors",
-    "Outputs": "extractors",
-    "DigitsClassifier": "digits_classifier",
-    "RandomFeatures": "random_features",
-    "Inception": "inception",
-    "resized": "resizing",
-    "Moments": "statistics",
-    "RunningMoments": "statistics",
+    "Extractor": "extractors.base",
+    "FunctionExtractor": "extractors.function",
+    "Outputs": "extractors.base",
+    "DigitsClassifier": "extractors.digits",
+    "RandomFeatures": "extractors.random",
+    "Inception": "extractors.inception",
+    "resized": "extractors.resizing",
+    "Moments": "metrics.moments",
+    "RunningMoments": "metrics.moments",
     "Estimate": "estimate",
-    "frechet_distance": "frechet",
-    "frechet_distance_from_moments": "frechet",
-    "extrapolated": "fid_at_sizes",
-    "kernel_distance": "kernel",
-    "inception_score": "classifier_score",
-    "precision_recall": "neighbors",
-    "sliced_wasserstein": "sliced_distance",
-    "sliced_wasserstein_of_images": "sliced_wasserstein_images",
-    "ms_ssim": "structural_similarity",
-    "mixture_quality": "mixtures",
-    "MixtureCounts": "mixtures",
-    "ngram_jsd": "ngrams",
-    "NgramCounts": "ngrams",
+    "frechet_distance": "metrics.frechet",
+    "frechet_distance_from_moments": "metrics.frechet",
+    "kernel_distance": "metrics.kernel",
+    "inception_score": "metrics.inception_score",
+    "precision_recall": "metrics.precision_recall",
+    "sliced_wasserstein": "metrics.sliced_wasserstein",
+    "sliced_wasserstein_of_images": "metrics.image_sliced_wasserstein",
+    "ms_ssim": "metrics.ms_ssim",
+    "mixture_quality": "metrics.mixtures",
+    "MixtureCounts": "metrics.mixtures",
+    "ngram_jsd": "metrics.ngrams",
+    "NgramCounts": "metrics.ngrams",
     "ScoreResult": "results",
     "same_protocol": "results",
     "Score": "score",
-    "measure": "measuring",
-    "FID": "fid",
+    "measure": "evaluate",
+    "FID": "scores.fid",
+    "FIDAtSizes": "scores.fid_at_sizes",
+    "extrapolated": "scores.fid_at_sizes",
+    "KID": "scores.feature_scores",
+    "PrecisionRecall": "scores.feature_scores",
+    "InceptionScore": "scores.feature_scores",
+    "SlicedWasserstein": "scores.image_scores",
+    "MSSSIM": "scores.image_scores",
+    "ModeCoverage": "scores.mode_coverage",
+    "NgramJSD": "scores.ngram_jsd",
+    "PerClass": "scores.per_class",
 }
 
-__all__ = list(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, __all__ = lazy.attach(__name__, _HOMES)

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tfgan_stab.arguments import checked_seed
-from tfgan_stab.evaluation.extractors import Extractor, as_extractor, extraction
-from tfgan_stab.evaluation.feature_arrays import checked_count, checked_integer
-from tfgan_stab.evaluation.gathering import Batch, Gatherer
+from tfgan_stab.evaluation.accumulators import Batch, Gatherer
+from tfgan_stab.evaluation.extractors.base import Extractor, as_extractor, extraction
 from tfgan_stab.evaluation.image_source import BATCH_SIZE, ImageSource
 from tfgan_stab.evaluation.image_streams import rebatched
 from tfgan_stab.evaluation.measures import INFERENCE, Number, Sample, Sides
-from tfgan_stab.evaluation.reals import Reals, gather
+from tfgan_stab.evaluation.metrics.inputs import checked_count, checked_integer
+from tfgan_stab.evaluation.real_images import Reals, gather
 from tfgan_stab.evaluation.results import ScoreResult, one_or_all
+from tfgan_stab.training.optimizers import checked_seed
 
 
 class Score:

@@ -1,10 +1,15 @@
-"""What each player wants: losses, and the vector field they define."""
+"""What each player minimises, and its gradient.
 
-import importlib
-from typing import Any
+May import `_utils`, `data` and `networks`; knows nothing of update schemes.
+"""
 
+from tfgan_stab.game import losses, penalties
+from tfgan_stab.game.players import Players
+from tfgan_stab.game.top_k import TopK
 
-def __getattr__(name: str) -> Any:
-    if name in ("field", "losses", "noise", "pair", "penalties", "players"):
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__all__ = [
+    "Players",
+    "TopK",
+    "losses",
+    "penalties",
+]

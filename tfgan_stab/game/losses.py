@@ -20,8 +20,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfgan_stab._utils.serialization import Serializable
 from tfgan_stab.game.players import Players
-from tfgan_stab.serializing import Serializable
 
 LossFunction = Callable[..., tf.Tensor]
 

@@ -8,9 +8,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfgan_stab._utils.serialization import Serializable
 from tfgan_stab.game.losses import AdversarialLoss
 from tfgan_stab.game.players import Players
-from tfgan_stab.serializing import Serializable
 
 # So that 192 of 256 are 192 whatever the rounding of 0.75 * 256.
 ROUNDING = 1e-6

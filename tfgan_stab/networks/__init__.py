@@ -1,7 +1,10 @@
-"""The two players' bodies: plain Keras models with no losses inside, and layers for them."""
+"""The two players' bodies: plain Keras models, and layers that are right to second order.
+
+May import `_utils` and `data`.
+"""
 
 from tfgan_stab.networks.dcgan import dcgan_discriminator, dcgan_generator
-from tfgan_stab.networks.exporting import with_keras_layers
+from tfgan_stab.networks.export import with_keras_layers
 from tfgan_stab.networks.mlp import mlp_discriminator, mlp_generator
 from tfgan_stab.networks.normalization import (
     BatchNormalization,

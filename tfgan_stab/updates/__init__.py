@@ -1,1 +1,30 @@
-"""How the players move: update schemes. An update scheme is an integrator of the game's field."""
+"""Update schemes: pure integrators of the game's vector field.
+
+May import `_utils` and `game.players`; knows nothing of Keras models. Start with `scheme.py`.
+"""
+
+from tfgan_stab.updates.alternating import Alternating
+from tfgan_stab.updates.extragradient import Extragradient
+from tfgan_stab.updates.lookahead import Lookahead
+from tfgan_stab.updates.optimistic import OptimisticGradient
+from tfgan_stab.updates.runge_kutta import RungeKutta
+from tfgan_stab.updates.scheme import Game, Scheme
+from tfgan_stab.updates.simultaneous import Simultaneous
+from tfgan_stab.updates.tableaus import EULER, HEUN, MIDPOINT, RALSTON, RK4, Tableau
+
+__all__ = [
+    "Alternating",
+    "EULER",
+    "Extragradient",
+    "Game",
+    "HEUN",
+    "Lookahead",
+    "MIDPOINT",
+    "OptimisticGradient",
+    "RALSTON",
+    "RK4",
+    "RungeKutta",
+    "Scheme",
+    "Simultaneous",
+    "Tableau",
+]

@@ -3,8 +3,8 @@
 import dataclasses
 from typing import Any
 
+from tfgan_stab._utils.serialization import Serializable
 from tfgan_stab.game.players import Players
-from tfgan_stab.serializing import Serializable
 from tfgan_stab.updates.arithmetic import check_batches
 from tfgan_stab.updates.scheme import Game
 

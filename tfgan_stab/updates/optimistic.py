@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfgan_stab._utils.serialization import Serializable
 from tfgan_stab.game.players import Players
-from tfgan_stab.serializing import Serializable
 from tfgan_stab.updates.scheme import Game
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 
-from tfgan_stab.serializing import Serializable
+from tfgan_stab._utils.serialization import Serializable
 
 TOLERANCE = 1e-12
 HIGHEST = 4  # The order up to which claims are checked.

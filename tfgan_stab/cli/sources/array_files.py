@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from tfgan_stab.cli.source_kinds import SourceError
 from tfgan_stab.cli.sources.array_streams import ArrayStream, names_in
 from tfgan_stab.cli.sources.contract import BATCH
+from tfgan_stab.cli.sources.kinds import SourceError
 from tfgan_stab.cli.sources.stored_images import StoredImages
 from tfgan_stab.data.images import to_float
 from tfgan_stab.data.pixels import check_range, warn_of_half_range

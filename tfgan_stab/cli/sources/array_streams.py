@@ -13,7 +13,7 @@ from typing import IO
 
 import numpy as np
 
-from tfgan_stab.cli.source_kinds import SourceError
+from tfgan_stab.cli.sources.kinds import SourceError
 
 _ENDING = ".npy"
 

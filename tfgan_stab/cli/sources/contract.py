@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from tfgan_stab.cli.source_kinds import SourceError
+from tfgan_stab.cli.sources.kinds import SourceError
 
 BATCH = 256
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from tfgan_stab.cli.sources.contract import BATCH, check_count, check_label
-from tfgan_stab.sampling import Sampling
-from tfgan_stab.swapping import LIVE
+from tfgan_stab.training.averaging.swap import LIVE
+from tfgan_stab.training.sampling import Sampling
 
 
 class GeneratedByGAN:

@@ -10,13 +10,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgan_stab.arguments import checked_seed
-from tfgan_stab.cli.source_kinds import SourceError
+from tfgan_stab._utils import random
 from tfgan_stab.cli.sources.contract import BATCH, check_count, check_label, check_no_weights
 from tfgan_stab.cli.sources.gans import GeneratedByGAN, generated_labels
+from tfgan_stab.cli.sources.kinds import SourceError
 from tfgan_stab.data import latents as samplers
-from tfgan_stab.game import noise
-from tfgan_stab.model import GAN
+from tfgan_stab.training.gan import GAN
+from tfgan_stab.training.optimizers import checked_seed
 
 LATENTS: dict[str, Callable[[int], Any]] = {
     "normal": samplers.Normal,
@@ -85,7 +85,7 @@ class GeneratedByKeras:
         size = min(self._batch_size, count)
         generate = tf.function(self._generated, autograph=False)
         for number, first in enumerate(range(0, count, size)):
-            latents = self._latents(size, noise.key(seed, noise.SAMPLING, number))
+            latents = self._latents(size, random.key(seed, random.SAMPLING, number))
             latents = tf.cast(latents, self.generator.inputs[0].dtype)
             rows = range(first, first + size)
             own = None if labels is None else np.take(labels, rows, mode="wrap")

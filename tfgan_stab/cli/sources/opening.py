@@ -3,10 +3,10 @@
 import os
 import pathlib
 
-from tfgan_stab.cli.source_kinds import Kind, kind_of
 from tfgan_stab.cli.sources.array_files import ArrayFile
 from tfgan_stab.cli.sources.contract import BATCH, Source
 from tfgan_stab.cli.sources.generator_files import open_keras_file
+from tfgan_stab.cli.sources.kinds import Kind, kind_of
 from tfgan_stab.cli.sources.picture_folders import PictureFolder
 from tfgan_stab.cli.sources.runs import open_checkpoint, open_workdir
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfgan_stab.cli.source_kinds import SourceError
+from tfgan_stab._utils.progress import with_progress
 from tfgan_stab.cli.sources.contract import BATCH
+from tfgan_stab.cli.sources.kinds import SourceError
 from tfgan_stab.cli.sources.stored_images import StoredImages
 from tfgan_stab.data import folders, images
 from tfgan_stab.data.pipeline import finish, parallel_map
-from tfgan_stab.progress import with_progress
 
 
 class PictureFolder(StoredImages):

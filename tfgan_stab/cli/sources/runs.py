@@ -5,17 +5,17 @@ import json
 import pathlib
 from typing import Any
 
-from tfgan_stab import configuring
-from tfgan_stab.callbacks.best import SCORE
-from tfgan_stab.callbacks.restoring import restore_newest, restore_one
-from tfgan_stab.cli import training
-from tfgan_stab.cli.building import build
-from tfgan_stab.cli.source_kinds import CONFIG, workdir_of
+from tfgan_stab.callbacks.best_checkpoint import SCORE
+from tfgan_stab.callbacks.checkpoint import restore_newest, restore_one
+from tfgan_stab.cli.config import gin as configuring
+from tfgan_stab.cli.jobs import train as training
+from tfgan_stab.cli.jobs.build import build
 from tfgan_stab.cli.sources.contract import BATCH
 from tfgan_stab.cli.sources.gans import GeneratedByGAN
+from tfgan_stab.cli.sources.kinds import CONFIG, workdir_of
 from tfgan_stab.data.batches import Batches
-from tfgan_stab.model import GAN
-from tfgan_stab.swapping import LIVE
+from tfgan_stab.training.averaging.swap import LIVE
+from tfgan_stab.training.gan import GAN
 
 
 def open_workdir(workdir: pathlib.Path, batch_size: int = BATCH) -> GeneratedByGAN:

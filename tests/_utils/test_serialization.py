@@ -1,0 +1,92 @@
+"""Settings objects survive Keras' serialization, nested ones and subclasses of users included."""
+
+import dataclasses
+import json
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import tfgan_stab as tgs
+from tfgan_stab._utils.serialization import Serializable
+
+
+@dataclasses.dataclass(frozen=True)
+class Wrapped(Serializable):
+    """A settings object around another one, as a scheme around a scheme."""
+
+    inner: Any
+    period: int = 5
+    names: tuple[Any, ...] = ("a", "b")
+    plain: Any = None
+
+
+def through_json(value):
+    written = json.dumps(keras.saving.serialize_keras_object(value))
+    return keras.saving.deserialize_keras_object(json.loads(written))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        tgs.ExponentialAverage(0.9, start=7),
+        tgs.Alternating(discriminator_steps=3),
+        tgs.Simultaneous(),
+        Wrapped(tgs.Alternating(2), period=9),
+        Wrapped(Wrapped(tgs.ExponentialAverage(0.5)), names=()),
+        Wrapped((tgs.Simultaneous(), Wrapped(tgs.Alternating(2))), names=(("a",), ())),
+        Wrapped(None, plain={"low": 1, "high": [2.5, "three"]}),
+    ],
+    ids=repr,
+)
+def test_what_is_read_back_equals_what_was_written(settings):
+    found = through_json(settings)
+    assert type(found) is type(settings)
+    assert found == settings
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (lambda: tgs.R1(np.float32(0.5), interval=np.int64(4)), tgs.R1(0.5, interval=4)),
+        (lambda: tgs.GradientPenalty(np.float64(3), np.int32(2)), tgs.GradientPenalty(3.0, 2)),
+        (lambda: tgs.Consensus(np.float16(0.5)), tgs.Consensus(0.5)),
+        (lambda: tgs.GeneratorGradientNorm(1), tgs.GeneratorGradientNorm(1.0)),
+        (
+            lambda: tgs.TopK(decay=np.float32(0.5), every=np.int64(3), floor=np.float32(0.25)),
+            tgs.TopK(decay=0.5, every=3, floor=0.25),
+        ),
+        (lambda: tgs.TopK(floor=np.int64(3)), tgs.TopK(floor=3)),
+        (lambda: tgs.ExponentialAverage(np.float32(0.75)), tgs.ExponentialAverage(0.75)),
+        (
+            lambda: tgs.Lookahead(tgs.Simultaneous(), np.int64(5), np.float32(0.5)),
+            tgs.Lookahead(tgs.Simultaneous(), 5, 0.5),
+        ),
+    ],
+    ids=["r1", "gp", "consensus", "norm", "top_k", "count", "average", "lookahead"],
+)
+def test_numpys_numbers_are_as_good_as_pythons(given, expected):
+    found = given()
+    assert found == expected
+    for field in dataclasses.fields(found):
+        value = getattr(found, field.name)
+        assert type(value) in (int, float, bool, str, type(None), tgs.Simultaneous)
+    assert through_json(found) == expected
+
+
+def test_classes_are_known_to_keras_by_this_packages_name():
+    name = keras.saving.get_registered_name(tgs.ExponentialAverage)
+    assert name == "tfgan_stab>ExponentialAverage"
+    found = keras.saving.get_registered_object(name)
+    assert (found.__module__, found.__name__) == (
+        "tfgan_stab.training.averaging.rules",
+        "ExponentialAverage",
+    )
+
+
+def test_values_are_checked_when_they_are_read_back():
+    written = keras.saving.serialize_keras_object(tgs.ExponentialAverage(0.9))
+    written["config"]["decay"] = 1.5
+    with pytest.raises(ValueError, match="`decay` must be in"):
+        keras.saving.deserialize_keras_object(written)

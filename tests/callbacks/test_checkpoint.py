@@ -1,0 +1,321 @@
+"""A run that is interrupted and resumed ends where the uninterrupted one ends, bit for bit."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfgan_stab as tgs
+from tfgan_stab.callbacks.base import Measurement
+from tfgan_stab.callbacks.checkpoint import checkpoints
+
+Checkpoint = tgs.callbacks.Checkpoint
+EPOCHS, STEPS = 3, 4
+
+
+def run(tiny, gan, *callbacks, epochs=EPOCHS, steps=STEPS, data=None):
+    data = tiny.images() if data is None else data
+    return gan.fit(
+        data, epochs=epochs, steps_per_epoch=steps, callbacks=list(callbacks), verbose=0
+    ).history
+
+
+def names(directory):
+    return [path.name for path in sorted(directory.iterdir())]
+
+
+def progress(path):
+    facts = json.loads((path / "progress.json").read_text())
+    return facts["round"], facts["epoch"], facts["step"]
+
+
+@pytest.fixture(scope="module")
+def whole(tiny, compiled_image_gan):
+    """The uninterrupted run: how it ends, and all its scores."""
+    gan, new = compiled_image_gan
+    tiny.put_back(gan, new)
+    scores = []
+    gan.listeners.append(lambda news: scores.append(news._replace(seconds=0)))
+    run(tiny, gan, tgs.callbacks.Evaluate(tiny.MeanScore(), every=1))
+    return tiny.everything(gan), scores
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("every", ["epoch", 1, 3, 5])
+def test_killed_twice_and_resumed_a_run_ends_bit_for_bit_as_if_it_had_not_been(
+    tiny, image_gan, whole, tmp_path, every
+):
+    ending, expected = whole
+    scores = {}
+    start = tiny.everything(image_gan)
+    for kill in (5, 10, None):
+        tiny.put_back(image_gan, start)
+        image_gan.listeners.append(
+            lambda news: (
+                scores.update({(news.round, news.weights): news._replace(seconds=0)})
+                if isinstance(news, Measurement)
+                else None
+            )
+        )
+        callbacks = [
+            Checkpoint(tmp_path, every),
+            tgs.callbacks.Evaluate(tiny.MeanScore(), every=1),
+        ]
+        if kill:
+            with pytest.raises(tiny.Stop, match="after round"):
+                run(tiny, image_gan, *callbacks, tiny.kill(image_gan, kill))
+            tiny.disturb(image_gan)
+        else:
+            run(tiny, image_gan, *callbacks)
+    assert tiny.same(tiny.everything(image_gan), ending)
+    assert list(scores.values()) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kill", [1, 3, 4, 6])
+def test_killed_after_any_round_it_resumes_from_there(tiny, image_gan, tmp_path, kill):
+    start = tiny.everything(image_gan)
+    run(tiny, image_gan, epochs=2)
+    expected = tiny.everything(image_gan)
+    tiny.put_back(image_gan, start)
+    with pytest.raises(tiny.Stop, match="after round"):
+        run(tiny, image_gan, Checkpoint(tmp_path, 1), tiny.kill(image_gan, kill), epochs=2)
+    newest = checkpoints(tmp_path)[0]
+    assert progress(newest) == (kill, *divmod(kill, STEPS))
+    tiny.disturb(image_gan)
+    rounds = []
+    trace = tiny.Trace(lambda hook: rounds.append(image_gan.rounds), "on_train_batch_begin")
+    run(tiny, image_gan, Checkpoint(tmp_path, 1), trace, epochs=2)
+    assert rounds == list(range(kill, 2 * STEPS))
+    assert tiny.same(tiny.everything(image_gan), expected)
+
+
+@pytest.mark.parametrize(
+    ("every", "hook"),
+    [
+        ("epoch", "on_epoch_end"),
+        (1, "on_epoch_end"),
+        (4, "on_epoch_end"),
+        (4, "on_train_batch_end"),
+    ],
+)
+def test_killed_among_the_callbacks_of_an_epochs_end_it_does_that_work_again(
+    tiny, image_gan, whole, tmp_path, every, hook
+):
+    def die(hook):
+        if image_gan.rounds == 2 * STEPS:
+            raise tiny.Stop("after round 8")
+
+    with pytest.raises(tiny.Stop, match="after round"):
+        run(tiny, image_gan, Checkpoint(tmp_path, every), tiny.Trace(die, hook))
+    tiny.disturb(image_gan)
+    epochs = []
+
+    class Note(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            epochs.append(epoch)
+
+    run(tiny, image_gan, Checkpoint(tmp_path, every), Note())
+    assert epochs == [1, 2]
+    assert tiny.same(tiny.everything(image_gan), whole[0])
+
+
+@pytest.mark.slow
+def test_another_model_of_the_same_make_resumes_too(tiny, tmp_path):
+    """With several minibatches a round, in data without end."""
+    data = tgs.data.mixture(batch_size=4)
+
+    def make():
+        return tiny.point_gan(eager=True, scheme=tgs.Alternating(2))
+
+    first = make()
+    start = tiny.everything(first)
+    run(tiny, first, epochs=2, data=data)
+    expected = tiny.everything(first)
+    tiny.put_back(first, start)
+    with pytest.raises(tiny.Stop, match="after round"):
+        run(tiny, first, Checkpoint(tmp_path, 3), tiny.kill(first, 5), epochs=2, data=data)
+    second = make()
+    assert not tiny.same(tiny.everything(second), start)
+    run(tiny, second, Checkpoint(tmp_path, 3), epochs=2, data=data)
+    assert tiny.same(tiny.everything(second), expected)
+    assert second.images_seen == 2 * STEPS * 2 * 4
+
+
+def numbered_images(count):
+    """Pictures that a plain data set gives in a fixed order."""
+    pixels = np.random.RandomState(3).uniform(-1, 1, [count, 4, 8, 8, 1])
+    return tf.data.Dataset.from_tensor_slices(pixels.astype("float32"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("count", "steps", "every"),
+    [(4, None, 3), (4, 4, 3), (8, 4, 3), (3, 4, 5), (4, None, "epoch")],
+)
+def test_plain_data_sets_resume_too(tiny, image_gan, tmp_path, count, steps, every):
+    data = numbered_images(count)
+    if count == 3:
+        data = data.repeat()
+    start = tiny.everything(image_gan)
+    run(tiny, image_gan, steps=steps, data=data)
+    expected = tiny.everything(image_gan)
+    tiny.put_back(image_gan, start)
+    with pytest.raises(tiny.Stop, match="after round"):
+        run(
+            tiny,
+            image_gan,
+            Checkpoint(tmp_path, every),
+            tiny.kill(image_gan, 7),
+            steps=steps,
+            data=data,
+        )
+    tiny.disturb(image_gan)
+    run(tiny, image_gan, Checkpoint(tmp_path, every), steps=steps, data=data)
+    assert tiny.same(tiny.everything(image_gan), expected)
+
+
+def test_a_finished_run_trains_nothing_and_more_epochs_go_on(tiny, image_gan, whole, tmp_path):
+    run(tiny, image_gan, Checkpoint(tmp_path), epochs=2)
+    ending, files = tiny.everything(image_gan), names(tmp_path)
+    for every in ("epoch", 3):
+        tiny.disturb(image_gan)
+        history = run(tiny, image_gan, Checkpoint(tmp_path, every), epochs=2)
+        assert history == {}
+        assert tiny.same(tiny.everything(image_gan), ending)
+        assert names(tmp_path) == files
+    tiny.disturb(image_gan)
+    run(tiny, image_gan, Checkpoint(tmp_path), epochs=3)
+    assert tiny.same(tiny.everything(image_gan), whole[0])
+
+
+def test_no_epochs_leave_no_checkpoint(tiny, image_gan, whole, tmp_path):
+    run(tiny, image_gan, Checkpoint(tmp_path), epochs=0)
+    assert names(tmp_path) == []
+    run(tiny, image_gan, Checkpoint(tmp_path))
+    assert tiny.same(tiny.everything(image_gan), whole[0])
+
+
+@pytest.mark.parametrize("every", ["epoch", 1, 4, 5])
+def test_a_run_that_another_callback_stops_goes_on_where_it_stopped(
+    tiny, image_gan, whole, tmp_path, every
+):
+    def stop(hook):
+        image_gan.stop_training = image_gan.rounds in (6, 8)
+
+    for rounds, epoch, step in ((6, 1, 2), (8, 2, 0), (12, 3, 0)):
+        trace = tiny.Trace(stop, "on_train_batch_end")
+        run(tiny, image_gan, Checkpoint(tmp_path, every), trace)
+        assert progress(checkpoints(tmp_path)[0]) == (rounds, epoch, step)
+        ending = tiny.everything(image_gan)
+        tiny.disturb(image_gan)
+    assert tiny.same(ending, whole[0])
+
+
+@pytest.mark.slow
+def test_the_newest_are_kept_and_no_others(tiny, image_gan, tmp_path):
+    for every, keep, expected in (
+        ("epoch", 2, [8, 12]),
+        (3, 3, [6, 9, 12]),
+        (5, 9, [5, 10, 12]),
+        ("epoch", 1, [12]),
+    ):
+        place = tmp_path / f"{every}-{keep}"
+        image_gan.start_over()
+        run(tiny, image_gan, Checkpoint(place, every, keep))
+        assert names(place) == [f"round-{rounds:010d}" for rounds in expected]
+        ends = {progress(path) for path in checkpoints(place)}
+        assert ends == {(n, *divmod(n, STEPS)) for n in expected}
+
+
+def test_at_every_moment_there_is_a_whole_checkpoint(tiny, image_gan, tmp_path, monkeypatch):
+    """Even when a single one is kept: the former one goes after the new one has come."""
+    import shutil
+
+    remove = shutil.rmtree
+
+    def watched(path, **kwargs):
+        others = [p for p in checkpoints(tmp_path) if p != path]
+        assert others or not checkpoints(tmp_path), f"{path} was the only one"
+        remove(path, **kwargs)
+
+    monkeypatch.setattr("tfgan_stab.callbacks.checkpoint.shutil.rmtree", watched)
+    run(tiny, image_gan, Checkpoint(tmp_path, 2, keep=1))
+    assert names(tmp_path) == ["round-0000000012"]
+
+
+def test_what_is_saved_while_an_average_is_in_use_are_the_trained_weights(
+    tiny, image_gan, whole, tmp_path
+):
+    swap = tgs.callbacks.SwapWeights("ema", swap_on_epoch=True)
+    with pytest.raises(tiny.Stop, match="after round"):
+        run(tiny, image_gan, swap, Checkpoint(tmp_path), tiny.kill(image_gan, 2 * STEPS))
+    tiny.disturb(image_gan)
+    with image_gan.using("late"):
+        run(tiny, image_gan, Checkpoint(tmp_path), swap)
+        assert tiny.same(tiny.network(image_gan), tiny.average(image_gan, "late"))
+    assert tiny.same(tiny.everything(image_gan), whole[0])
+
+
+def test_saving_leaves_training_alone_wherever_the_checkpoint_stands(
+    tiny, image_gan, whole, tmp_path
+):
+    evaluate = tgs.callbacks.Evaluate(tiny.MeanScore())
+    saved = []
+    note = tiny.Trace(lambda hook: saved.append(len(names(tmp_path))), "on_epoch_end")
+    run(tiny, image_gan, Checkpoint(tmp_path, keep=9), evaluate, note)
+    assert saved == [0, 1, 2]
+    assert tiny.same(tiny.everything(image_gan), whole[0])
+
+
+def test_seconds_count_on(tiny, image_gan, tmp_path):
+    run(tiny, image_gan, Checkpoint(tmp_path), epochs=1)
+    (path,) = checkpoints(tmp_path)
+    counted = json.loads((path / "progress.json").read_text())["seconds"]
+    assert 0 < counted <= image_gan.clock.seconds
+    image_gan.clock.set(5000.0)
+    run(tiny, image_gan, Checkpoint(tmp_path), epochs=1)
+    assert counted < image_gan.clock.seconds < counted + 100
+
+
+def test_a_resumed_run_says_where_it_goes_on(tiny, image_gan, tmp_path, capsys):
+    run(tiny, image_gan, Checkpoint(tmp_path), epochs=1)
+    assert "Resuming" not in capsys.readouterr().out
+    run(tiny, image_gan, Checkpoint(tmp_path), epochs=1)
+    assert f"Resuming from {tmp_path}/round-0000000004: 4 rounds" in capsys.readouterr().out
+
+
+def test_data_without_an_order_take_checkpoints_at_epoch_ends_only(tiny, image_gan, tmp_path):
+    pixels = np.zeros([8, 8, 8, 1], "float32")
+    message = "inside epochs need data in a fixed order.*every=3 with other data.*every='epoch'"
+    with pytest.raises(ValueError, match=message):
+        image_gan.fit(pixels, batch_size=4, callbacks=[Checkpoint(tmp_path, 3)], verbose=0)
+    image_gan.fit(pixels, batch_size=4, callbacks=[Checkpoint(tmp_path)], verbose=0)
+    history = image_gan.fit(
+        pixels, batch_size=4, epochs=3, callbacks=[Checkpoint(tmp_path)], verbose=0
+    )
+    assert history.epoch == [1, 2]
+    assert image_gan.rounds == 6
+
+
+@pytest.mark.parametrize("keep", [0, -1, 2.0, True, None])
+def test_a_number_to_keep_that_is_none_is_refused(tmp_path, keep):
+    with pytest.raises(ValueError, match=f"`keep` must be a number.*Received: {keep!r}. Use 3"):
+        Checkpoint(tmp_path, keep=keep)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "looks"), [(tgs.Alternating(), []), (tgs.Extragradient(state="separate"), [1, 2])]
+)
+def test_each_variable_is_saved_once_and_those_for_trial_steps_where_there_are_any(
+    tiny, scheme, looks
+):
+    from tfgan_stab.callbacks import checkpoint
+
+    gan = tiny.image_gan(scheme=scheme)
+    owned = checkpoint.owned_variables(gan)
+    assert len([name for name in owned if "look" in name]) == len(looks)
+    saved = [id(variable) for variables in owned.values() for variable in variables]
+    assert len(saved) == len(set(saved))

@@ -1,0 +1,285 @@
+"""Settings reach what they name, or are refused with the name that was meant."""
+
+import re
+import sys
+import textwrap
+
+import pytest
+
+from tfgan_stab.cli.config import files as sources
+from tfgan_stab.cli.config import gin as configuring
+from tfgan_stab.cli.config import text
+from tfgan_stab.cli.config.gin import ConfigError
+
+STAND_IN = """
+class Part:
+    def __init__(self, size=1, **others):
+        self.size = size
+        self.others = others
+
+
+def run(epochs, part=None, rate=0.1, workdir=None):
+    return epochs, part, rate, workdir
+"""
+
+RUN = """
+from __gin__ import dynamic_registration
+import stand_in
+
+epochs = 3
+stand_in.run.epochs = %epochs
+stand_in.run.part = @generator/stand_in.Part()
+generator/stand_in.Part.size = 5
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stand_in(tmp_path_factory):
+    """Something to configure; imported once, because gin keeps what it has once registered."""
+    path = tmp_path_factory.mktemp("modules")
+    (path / "stand_in.py").write_text(STAND_IN)
+    (path / "fails.py").write_text("def fail(x):\n    raise ValueError(f'x is {x}.')\n")
+    sys.path.insert(0, str(path))
+    yield
+    sys.path.remove(str(path))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working folder with a file that configures it."""
+    (tmp_path / "run.gin").write_text(RUN)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*bindings, files=("run.gin",)):
+    import stand_in
+
+    configuring.parse(files, bindings)
+    return configuring.configured(stand_in.run)()
+
+
+def write(folder, name, text):
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text("from __gin__ import dynamic_registration\n" + textwrap.dedent(text))
+
+
+def test_undecorated_functions_and_classes_take_their_settings_from_files(folder):
+    epochs, part, rate, _ = run()
+    assert (epochs, part.size, rate) == (3, 5, 0.1)
+
+
+def test_bindings_override_files_and_use_their_imports(folder):
+    epochs, part, rate, _ = run("epochs = 7", "stand_in.run.rate = 0.5")
+    assert (epochs, part.size, rate) == (7, 5, 0.5)
+
+
+def test_later_files_override_earlier_ones(folder):
+    write(folder, "more.gin", "import stand_in\ngenerator/stand_in.Part.size = 8\n")
+    assert run(files=("run.gin", "more.gin"))[1].size == 8
+    assert run(files=("more.gin", "run.gin"))[1].size == 5
+
+
+def test_included_files_are_overridden_by_those_that_include_them(folder):
+    write(folder, "long.gin", 'include "run.gin"\nepochs = 100\n')
+    assert run(files=("long.gin",))[0] == 100
+
+
+def test_parsing_again_forgets_the_former_configuration(folder):
+    run("stand_in.run.rate = 0.5")
+    assert run()[2] == 0.1
+
+
+def test_files_are_found_in_gin_configs_from_any_folder(folder):
+    found = sources.find_file("gin_configs/runs/digits.gin")
+    assert found == sources.find_file("runs/digits.gin")
+    assert found.is_file()
+
+
+@pytest.mark.parametrize(
+    ("binding", "message"),
+    [
+        ("stand_in.run.epoch = 3", "`stand_in.run` has no argument `epoch`. Did you mean `epochs`"),
+        ("stand_in.rum.epochs = 3", "`stand_in` has no `rum`. Did you mean `run`"),
+        ("standin.run.epochs = 3", "begins with `standin`, which nothing here imports. Did you"),
+        ("stand_in.Part.sizes = 3", "`stand_in.Part` has no argument `sizes`. Did you mean `size`"),
+        ("generater/stand_in.Part.size = 3", "no value refers to `@generater/...`.*`generator`"),
+        ("epoch = 3", "`epoch` is set, but no value uses `%epoch`. Did you mean `epochs`"),
+        ("stand_in.run.rate = %epoch", "`%epoch` is set nowhere. Did you mean `epochs`"),
+        ("stand_in.run.part = @stand_in.Prt()", "has no `Prt`. Did you mean `Part`"),
+        ("stand_in.epochs = 3", "`stand_in` is a module; only arguments of functions and classes"),
+        ("epochs = three", "not gin syntax"),
+        ("epochs", "not gin syntax"),
+        ("epochs = (3", "not gin syntax"),
+        ('include "run.gin"', "name it with --gin_file instead"),
+    ],
+)
+def test_a_setting_that_reaches_nothing_is_refused_with_its_place(folder, binding, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        run(binding)
+    assert str(caught.value).startswith(f"--gin_param={binding}")
+
+
+def test_a_wrong_name_in_a_file_is_refused_with_file_and_line(folder):
+    write(folder, "wrong.gin", "import stand_in\n\nstand_in.run.epoch = 4\n")
+    with pytest.raises(ConfigError, match=r"wrong.gin:4: `stand_in.run` has no argument `epoch`"):
+        run(files=("run.gin", "wrong.gin"))
+
+
+def test_wrong_names_inside_indented_blocks_are_refused(folder):
+    write(folder, "block.gin", "import stand_in\nstand_in.run:\n  epoch = 4\n")
+    with pytest.raises(ConfigError, match=r"block.gin:4: .* no argument `epoch`"):
+        run(files=("block.gin",))
+
+
+def test_wrong_syntax_in_a_file_is_refused_with_file_and_line(folder):
+    write(folder, "wrong.gin", "import stand_in\nstand_in.run.epochs = = 4\n")
+    with pytest.raises(ConfigError, match=r"wrong.gin:3: not gin syntax"):
+        configuring.read(["wrong.gin"])
+
+
+def test_a_missing_file_is_named_with_the_nearest_shipped_one(folder):
+    with pytest.raises(ConfigError, match=r"no gin file 'gin_configs/runs/digit.gin'.*digits.gin"):
+        configuring.read(["gin_configs/runs/digit.gin"])
+
+
+def test_a_missing_included_file_is_named_with_the_line_that_includes_it(folder):
+    write(folder, "outer.gin", 'include "absent.gin"\n')
+    with pytest.raises(ConfigError, match=r"outer.gin:2: There is no gin file 'absent.gin'"):
+        configuring.read(["outer.gin"])
+
+
+def test_files_that_include_each_other_are_refused(folder):
+    write(folder, "one.gin", 'include "two.gin"\n')
+    write(folder, "two.gin", 'include "one.gin"\n')
+    with pytest.raises(ConfigError, match="two.gin includes one.gin, which includes it in turn"):
+        configuring.read(["one.gin"])
+
+
+def test_an_include_below_a_setting_is_refused_since_it_would_override_it(folder):
+    write(folder, "late.gin", 'epochs = 4\ninclude "run.gin"\n')
+    with pytest.raises(ConfigError, match=r"late.gin:3: `include` must come before"):
+        configuring.read(["late.gin"])
+
+
+def test_a_module_that_cannot_be_imported_is_named_with_its_line(folder):
+    write(folder, "wrong.gin", "import no_such_module\n")
+    with pytest.raises(ConfigError, match=r"wrong.gin:2: `import no_such_module` fails: No module"):
+        run(files=("wrong.gin",))
+
+
+def test_a_file_without_dynamic_registration_is_refused(folder):
+    (folder / "plain.gin").write_text("import stand_in\nstand_in.run.epochs = 3\n")
+    with pytest.raises(ConfigError, match="plain.gin must begin with `from __gin__ import"):
+        run(files=("plain.gin",))
+
+
+def test_a_file_that_is_not_text_is_refused(folder):
+    (folder / "image.gin").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="image.gin is not a text file in UTF-8"):
+        configuring.read(["image.gin"])
+
+
+def test_a_required_value_that_nobody_sets_is_refused(folder):
+    with pytest.raises(ConfigError, match="run.rate set to `%gin.REQUIRED` but not"):
+        run("stand_in.run.rate = %gin.REQUIRED")
+
+
+def test_an_argument_without_default_that_no_file_sets_is_named(folder):
+    write(folder, "part.gin", "import stand_in\nstand_in.run.rate = 0.2\n")
+    with pytest.raises(ConfigError, match="No gin file sets `stand_in.run.epochs`. Begin with a"):
+        run(files=("part.gin",))
+
+
+def test_the_operative_text_repeats_the_run_when_parsed(folder):
+    run("stand_in.run.rate = 0.25", "epochs = 9")
+    text = configuring.operative_text()
+    (folder / "config.gin").write_text(text)
+    epochs, part, rate, _ = run(files=("config.gin",))
+    assert (epochs, part.size, rate) == (9, 5, 0.25)
+    assert configuring.operative_text() == text
+
+
+def test_the_operative_text_leaves_out_what_was_not_used(folder):
+    run("stand_in.run.part = None")
+    assert "Part.size" not in configuring.operative_text()
+
+
+def test_bindings_that_nothing_used_are_told(folder):
+    used, idle = "stand_in.run.rate = 0.5", "stand_in.Part.size = 2"
+    run("stand_in.run.part = None", used, idle)
+    assert configuring.unused([used, idle]) == [idle]
+
+
+def test_a_macro_that_only_an_unused_setting_reads_is_told(folder):
+    write(folder, "size.gin", "import stand_in\nsize = 5\ngenerator/stand_in.Part.size = %size\n")
+    bindings = ["size = 6", "epochs = 4"]
+    run("stand_in.run.part = None", *bindings, files=("run.gin", "size.gin"))
+    assert configuring.unused(bindings) == ["size = 6"]
+
+
+def test_a_binding_for_a_scope_that_is_not_entered_is_told(folder):
+    write(folder, "other.gin", "import stand_in\nstand_in.run.part = @other/stand_in.Part()\n")
+    binding = "other/stand_in.Part.size = 2"
+    run(binding, files=("other.gin", "run.gin"))
+    assert configuring.unused([binding]) == [binding]
+    run(binding, files=("run.gin", "other.gin"))
+    assert configuring.unused([binding]) == []
+
+
+def test_a_binding_without_a_scope_is_used_within_scopes(folder):
+    binding = "stand_in.Part.size = 2"
+    run(binding, "stand_in.run.part = @other/stand_in.Part()")
+    assert configuring.unused([binding]) == []
+
+
+def test_a_binding_that_a_deeper_scope_overrides_is_told(folder):
+    binding = "stand_in.Part.size = 2"
+    assert run(binding)[1].size == 5
+    assert configuring.unused([binding]) == [binding]
+
+
+def test_differences_ignore_comments_imports_order_and_line_breaks():
+    former = "import a\n# Words\nf.x = 1\nf.y = \\\n    [1,\n     2]\n"
+    latter = "import b\nf.y = [1, 2]\n\nf.x = 1"
+    assert text.differences(former, latter) == []
+
+
+def test_differences_show_changed_new_and_lost_settings():
+    assert text.differences("f.x = 1\nf.y = 2", "f.x = 3\ng/f.z = 4") == [
+        "f.x: 1 -> 3",
+        "f.y: 2 -> (not set)",
+        "g/f.z: (not set) -> 4",
+    ]
+
+
+def test_messages_of_configured_functions_lose_the_list_of_calls(folder):
+    write(folder, "fails.gin", "import fails\nfails.fail.x = 3\n")
+    configuring.parse(["fails.gin"])
+    import fails
+
+    with pytest.raises(ValueError, match=re.escape("x is 3.")) as caught:
+        configuring.configured(fails.fail)()
+    assert "In call to" in str(caught.value)
+    assert configuring.plain_message(caught.value) == "x is 3."
+
+
+def test_arguments_are_looked_up_without_calling_what_they_are_for(folder):
+    import stand_in
+
+    configuring.parse(["run.gin"], ["stand_in.run.rate = 0.5"])
+    found = configuring.arguments(stand_in.run, ["epochs", "rate", "workdir"])
+    assert found == {"epochs": 3, "rate": 0.5}
+    part = configuring.arguments(stand_in.run, ["part"])["part"]
+    assert isinstance(part, stand_in.Part) and part.size == 5
+    assert configuring.arguments(stand_in.run, ["part"])["part"] is not part
+
+
+def test_arguments_without_a_default_must_be_set(folder):
+    import stand_in
+
+    write(folder, "less.gin", "import stand_in\nstand_in.run.rate = 0.5\n")
+    configuring.parse(["less.gin"])
+    assert configuring.arguments(stand_in.run, ["rate", "part"]) == {"rate": 0.5}
+    with pytest.raises(ConfigError, match="No gin file sets `stand_in.run.epochs`"):
+        configuring.arguments(stand_in.run, ["epochs", "rate"])

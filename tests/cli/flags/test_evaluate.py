@@ -1,0 +1,137 @@
+"""What is to be scored, how, and against which real images, is understood or refused."""
+
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from absl import flags as absl_flags
+
+from tfgan_stab.cli.flags import evaluate as evaluate_flags
+from tfgan_stab.cli.sources import real_images as reals
+from tfgan_stab.cli.sources.kinds import SourceError
+from tfgan_stab.evaluation.image_source import ImageSource
+
+
+def parse(*arguments):
+    return evaluate_flags.parse(["evaluate.py", *arguments])
+
+
+def test_flags_keep_their_defaults():
+    settings = parse("--source=runs/one")
+    assert (settings.real, settings.extractor, settings.resize) == (None, "inception", "tf1")
+    assert (settings.scores, settings.samples, settings.weights) == (("fid",), None, None)
+    assert (settings.seed, settings.floor, settings.sizes) == (0, False, ())
+    assert (settings.inception, settings.output, settings.given) == (None, None, {"source"})
+
+
+def test_lists_keep_their_order():
+    settings = parse(
+        "--source=x",
+        "--scores=kid,fid",
+        "--weights=ema,live",
+        "--sizes=500,1000,200",
+        "--output=scores.json",
+        "--floor",
+    )
+    assert (settings.scores, settings.weights) == (("kid", "fid"), ("ema", "live"))
+    assert (settings.sizes, settings.output) == ((500, 1000, 200), pathlib.Path("scores.json"))
+    assert settings.floor
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--scores=fid"], "--source is missing"),
+        (["--source=x", "fid"], "Unexpected 'fid': every argument is a flag"),
+        (["--source=x", "--scores=fdi"], "there is no 'fdi'.*fid"),
+        (["--source=x", "--scores=fid,fid"], "--scores=fid,fid: name one or several, each once"),
+        (["--source=x", "--scores="], "--scores=: name one"),
+        (["--source=x", "--weights=live,live"], "--weights=live,live: name one or several"),
+        (["--source=x", "--samples=1"], "--samples=1: 1 is not integer >= 2"),
+        (["--source=x", "--extractor=inceptoin"], "must be one of digits, inception.*inception"),
+        (["--source=x", "--extractor=no.keras"], "--extractor=no.keras: there is nothing"),
+        (["--source=x", "--inception=no"], "--inception=no: there is nothing"),
+        (["--source=x", "--extractor=digits", "--resize=clean"], "--resize has no effect.*incept"),
+        (["--source=x", "--extractor=digits", "--inception=."], "--inception has no effect"),
+        (["--source=x", "--resize=nearest"], "should be one of <tf1.clean>"),
+        (["--source=x", "--sizes=1000"], "--sizes=1000: must be two integers >= 2 or more"),
+        (["--source=x", "--sizes=1000,many"], "--sizes=1000,many: must be two integers"),
+        (["--source=x", "--sizes=1,1000"], "--sizes=1,1000: must be two integers >= 2"),
+        (["--source=x", "--sizes=50,50"], "--sizes=50,50: name each size once"),
+        (["--source=x", "--sizes=50,60", "--samples=55"], "must be at most --samples=55"),
+        (["--source=x", "--sizes=50,60", "--scores=kid"], "--sizes has no effect.*Add fid"),
+        (
+            ["--source=x", "--extractor=digits", "--scores=modes"],
+            "--extractor=digits has no effect",
+        ),
+        (["--source=x", "--output=scores"], "must end in .json. Try --output=scores.json"),
+    ],
+)
+def test_wrong_flags_are_refused_with_what_to_type_instead(arguments, message):
+    with pytest.raises(absl_flags.Error, match=message):
+        parse(*arguments)
+
+
+def test_help_shows_every_flag():
+    assert parse("--help").help
+    shown = evaluate_flags.help_text("evaluate.py")
+    for name in ("source", "real", "extractor", "scores", "sizes", "[no]floor", "weights"):
+        assert f"--{name}" in shown
+    assert "evaluate.py --source=runs/digits --extractor=digits" in shown
+
+
+def pixels(count=300):
+    return np.random.RandomState(0).randint(0, 256, [count, 4, 4, 1], np.uint8)
+
+
+def test_real_images_of_a_file_are_one_finite_pass_in_order_as_often_as_asked(tmp_path):
+    np.savez(tmp_path / "real.npz", pixels())
+    found = reals.open_real(str(tmp_path / "real.npz"), source="unused")
+    assert (found.num_examples, found.num_classes) == (300, None)
+    expected = pixels().astype(np.float32) / 127.5 - 1
+    for _ in range(2):
+        shown = np.concatenate([np.asarray(batch) for batch in ImageSource(found).batches()])
+        np.testing.assert_array_equal(shown, expected)
+    assert found.examples().element_spec.shape.as_list() == [None, 4, 4, 1]
+    few = np.concatenate(list(found.examples(limit=270).as_numpy_iterator()))
+    np.testing.assert_array_equal(few, expected[:270])
+    assert sum(len(batch) for batch in found.examples(limit=999)) == 300
+
+
+def test_real_images_of_a_folder_and_of_a_data_set(tmp_path):
+    for number, picture in enumerate(pixels(3)):
+        tf.io.write_file(f"{tmp_path}/{number}.png", tf.io.encode_png(picture))
+    assert next(iter(reals.open_real(str(tmp_path), "x").examples())).shape == (3, 4, 4, 1)
+    resized = reals.open_real(str(tmp_path), "x", size=2, channels=3)
+    assert next(iter(resized.examples())).shape == (3, 2, 2, 3)
+    assert reals.open_real("digits", "x").num_examples == 1797
+    np.save(tmp_path / "real.npy", pixels(64))
+    assert reals.open_real(f"arrays:{tmp_path}/real.npy", "x").num_examples == 64
+
+
+def test_without_real_images_there_is_an_error(tmp_path):
+    np.save(tmp_path / "samples.npy", pixels())
+    with pytest.raises(SourceError, match="--real is missing: .*samples.npy.*--real=tfds:cifar10"):
+        reals.open_real(None, str(tmp_path / "samples.npy"))
+    with pytest.raises(FileNotFoundError, match="--real=digit is neither .* digits, mixture, arr"):
+        reals.open_real("digit", "x")
+    (tmp_path / "generator.keras").touch()
+    with pytest.raises(SourceError, match="Received: .*generator.keras, a .keras file. Write samp"):
+        reals.open_real(str(tmp_path / "generator.keras"), "x")
+
+
+def test_a_run_is_scored_against_what_it_trains_on(tmp_path):
+    checkpoint = tmp_path / "run" / "checkpoints" / "round-0000000003"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "progress.json").touch()
+    (tmp_path / "run" / "config.gin").write_text(
+        "from __gin__ import dynamic_registration\n"
+        "import tfgan_stab as tgs\n"
+        "import tfgan_stab as tgs\n"
+        "tgs.train.data = @tgs.data.digits()\n"
+        "tgs.data.digits.batch_size = 16\n"
+    )
+    for source in (tmp_path / "run", checkpoint):
+        found = reals.open_real(None, str(source))
+        assert (found.name, found.batch_size) == ("digits", 16)

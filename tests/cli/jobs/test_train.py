@@ -1,0 +1,233 @@
+"""The training command, from flags to a workdir that holds all it should."""
+
+import hashlib
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from tfgan_stab.cli import train
+from tfgan_stab.cli.config import gin as configuring
+from tfgan_stab.cli.config import text
+from tfgan_stab.cli.flags import train as flags
+from tfgan_stab.cli.jobs import train as training
+
+pytestmark = pytest.mark.slow  # Nearly every test trains a run.
+
+
+def contents(folder):
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in pathlib.Path(folder).rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def finished(command, tmp_path_factory):
+    """The workdir of a run that has ended, scored on few samples."""
+    workdir = tmp_path_factory.mktemp("finished") / "run"
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "tfgan_stab.cli.train",
+            *command(workdir, "tgs.train.scores = [@tgs.FID]", "tgs.FID.samples = 100")[1:],
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path_factory.mktemp("elsewhere"),
+    )
+    assert done.returncode == 0, done.stderr
+    return workdir, done.stdout
+
+
+def test_a_run_leaves_settings_facts_scores_pictures_checkpoints_and_the_generator(finished):
+    workdir, _ = finished
+    names = set(contents(workdir))
+    assert {"config.gin", "run.json", "metrics.jsonl", "generator.keras"} <= names
+    assert {f"best/{label}/{best}" for label, best in best_files(workdir)} <= names
+    assert {"samples/round-00000003.png", "samples/round-00000006.png"} <= names
+    assert any(name.startswith("checkpoints/") for name in names)
+    assert any("tfevents" in name for name in names)
+    assert json.loads((workdir / "run.json").read_text())["field_evaluations_per_round"] == 2
+
+
+def best_files(workdir):
+    """The files that should be there for each weights, by the scores in the log."""
+    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    for label, weights in (("fid", "live"), ("fid_ema", "ema")):
+        values = {line["step"]: line["value"] for line in lines if line["weights"] == weights}
+        folder = f"round-{min(values, key=values.get):010d}"
+        yield from ((label, f"{folder}/{n}") for n in ("generator.keras", "progress.json"))
+
+
+def test_the_last_lines_name_the_best_of_each_weights(finished):
+    workdir, printed = finished
+    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    for weights in ("live", "ema"):
+        best = min((each for each in lines if each["weights"] == weights), key=lambda e: e["value"])
+        told = f"{best['value']:.3f} after {best['step']} rounds, {workdir}/best/"
+        assert re.search(rf"best fid {weights}: +{re.escape(told)}\S+generator.keras", printed)
+
+
+def test_scores_of_both_weights_are_logged_with_their_protocol(finished):
+    workdir, _ = finished
+    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    assert [(line["step"], line["weights"]) for line in lines] == [
+        (0, "live"),
+        (0, "ema"),
+        (3, "live"),
+        (3, "ema"),
+        (6, "live"),
+        (6, "ema"),
+    ]
+    assert all("fake=100" in line["protocol"] for line in lines)
+    assert [line["images"] for line in lines] == [0, 0, 24, 24, 48, 48]
+
+
+def test_the_last_lines_say_the_scores_their_floor_and_where_to_look(finished):
+    workdir, printed = finished
+    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    closing = printed[printed.index("6 rounds, 48 images.") :]
+    for line in lines[-2:]:
+        assert f"fid {line['weights']:<8}{line['value']:10.3f}  from " in closing
+    assert re.search(r"fid live +[\d.]+  from [\d.]+ after 0 rounds", closing)
+    assert re.search(r"fid floor +[\d.]+  100 real images against 1697 others", closing)
+    for name in ("samples/round-00000006.png", "generator.keras", "metrics.jsonl", "config.gin"):
+        assert str(workdir / name) in closing
+
+
+def test_the_generator_loads_without_this_package_and_samples(finished):
+    workdir, _ = finished
+    program = (
+        "import sys; sys.modules['tfgan_stab'] = None\n"  # Importing it fails from here on.
+        "import keras, numpy as np\n"
+        "generator = keras.saving.load_model(sys.argv[1])\n"
+        "images = generator(np.zeros([2, 4], 'float32')).numpy()\n"
+        "print(images.shape, float(np.abs(images).max()) <= 1)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, workdir / "generator.keras"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "(2, 8, 8, 1) True\n", done.stderr
+
+
+def trained(arguments, ready=lambda: None):
+    """What a command line trains, and how often it said that training had begun."""
+    settings = flags.parse(arguments)
+    configuring.parse(settings.gin_files, settings.gin_params)
+    begun = []
+    gan = configuring.configured(training.train, given=("workdir", "ready", "begun"))(
+        workdir=train.Workdir(settings.workdir), ready=ready, begun=lambda: begun.append(True)
+    )
+    return gan, len(begun)
+
+
+def test_the_generator_is_saved_with_the_averaged_weights_after_each_epoch(
+    command, tmp_path, monkeypatch
+):
+    save, in_use = training._save_generator, []
+
+    def watched(gan, workdir):
+        in_use.append(gan.weights_in_use.current)
+        save(gan, workdir)
+
+    monkeypatch.setattr(training, "_save_generator", watched)
+    gan, begun = trained(command(tmp_path / "run"))
+    assert in_use == ["ema", "ema", "ema"]  # Two epochs and the end.
+    assert begun == gan.rounds == 6
+    saved = keras.saving.load_model(tmp_path / "run" / "generator.keras").get_weights()
+    live = gan.generator.get_weights()
+    with gan.using("ema"):
+        averaged = gan.generator.get_weights()
+    for one, other in zip(saved, averaged, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert any(np.any(one != other) for one, other in zip(saved, live, strict=True))
+
+
+def test_the_same_command_again_trains_no_further(command, finished, capsys):
+    workdir, _ = finished
+    before = contents(workdir)
+    params = ["tgs.train.scores = [@tgs.FID]", "tgs.FID.samples = 100"]
+    assert train.run(command(workdir, *params)) == 0
+    after = contents(workdir)
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed <= {"run.json", "generator.keras"}
+    assert "fid floor" in capsys.readouterr().out
+
+
+def test_a_runs_own_config_asks_for_the_same_run(finished):
+    workdir, _ = finished
+    config = workdir / "config.gin"
+    before = config.read_bytes()
+    assert train.run(["train.py", f"--gin_file={config}", f"--workdir={workdir}"]) == 0
+    assert config.read_bytes() == before
+
+
+def test_other_settings_are_refused_and_nothing_in_the_workdir_changes(command, finished, capsys):
+    workdir, _ = finished
+    before = contents(workdir)
+    assert train.run(command(workdir, "epochs = 3")) == 1
+    message = capsys.readouterr().err
+    assert message.startswith(f"error: {workdir} holds a run with other settings")
+    assert "\n  epochs: 2 -> 3\n" in message
+    assert "\n  tgs.train.scores: [@tgs.FID] -> []\n" in message
+    assert contents(workdir) == before
+
+
+def test_resume_never_refuses_a_finished_run(command, finished, capsys):
+    workdir, _ = finished
+    assert train.run(command(workdir, flags=["--resume=never"])) == 1
+    assert "--resume=never forbids to continue it" in capsys.readouterr().err
+
+
+def test_an_interrupted_run_says_how_to_go_on(command, tmp_path, capsys, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training.GAN, "fit", interrupt)
+    assert train.run(command(tmp_path)) == 130
+    assert "The same command continues" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "value"),
+    [
+        ("updates/simultaneous.gin", "tgs.train.scheme", "@tgs.Simultaneous()"),
+        ("updates/alternating.gin", "tgs.train.scheme", "@tgs.Alternating()"),
+    ],
+)
+def test_a_further_file_swaps_one_thing(command, tmp_path, name, setting, value):
+    def stop():
+        raise InterruptedError("ready")
+
+    settings = {}
+    for folder, more in (("one", []), ("other", [f"--gin_file=gin_configs/{name}"])):
+        with pytest.raises(InterruptedError, match="ready"):
+            trained(command(tmp_path / folder, flags=more), ready=stop)
+        settings[folder] = text.settings_of(configuring.operative_text())
+    assert settings["other"][setting] == value
+    ignored = {setting, "discriminator_steps", "tgs.Alternating.discriminator_steps"}
+    for key in (settings["one"].keys() | settings["other"].keys()) - ignored:
+        assert settings["one"].get(key) == settings["other"].get(key)
+
+
+def test_runs_with_the_same_seed_begin_with_the_same_weights(command, tmp_path, monkeypatch):
+    monkeypatch.setattr(training.GAN, "fit", lambda *_, **__: None)
+    weights = [
+        trained(command(tmp_path / str(number), f"seed = {seed}"))[0].get_weights()
+        for number, seed in enumerate([2**61, 2**61, 2**61 + 1])
+    ]
+    for one, other in zip(*weights[:2], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert any(np.any(one != other) for one, other in zip(*weights[1:], strict=True))

@@ -1,0 +1,89 @@
+"""Pairs that cannot play are refused before anything is trained."""
+
+import keras
+import pytest
+
+from tfgan_stab.game.validation import check_pair
+
+layers = keras.layers
+
+
+def generator(latents=4, size=3):
+    return keras.Sequential([keras.Input((latents,)), layers.Dense(size)])
+
+
+def discriminator(size=3):
+    return keras.Sequential([keras.Input((size,)), layers.Dense(1)])
+
+
+def conditional(size, outputs, dtype="int32", shape=()):
+    first, labels = keras.Input((size,)), keras.Input(shape, dtype=dtype)
+    embedded = layers.Flatten()(layers.Embedding(5, size)(labels))
+    return keras.Model([first, labels], layers.Dense(outputs)(layers.Add()([first, embedded])))
+
+
+def test_a_fitting_pair_is_described():
+    assert check_pair(generator(), discriminator(), 4) == ((3,), False)
+    assert check_pair(conditional(4, 3), conditional(3, 1), 4) == ((3,), True)
+
+
+def test_unbuilt_networks_are_built():
+    networks = [keras.Sequential([layers.Dense(3)]), keras.Sequential([layers.Dense(1)])]
+    assert check_pair(*networks, 4).example_shape == (3,)
+    assert [network.built for network in networks] == [True, True]
+
+
+def test_what_is_no_model_is_refused():
+    with pytest.raises(TypeError, match="`generator` must be a Keras model.*Wrap layers"):
+        check_pair(layers.Dense(3), discriminator(), 4)
+
+
+def test_noise_of_another_size_is_refused_with_the_right_one():
+    with pytest.raises(ValueError, match=r"shape \[4\]. Received: `latents`.*\[128\].*latents=4"):
+        check_pair(generator(), discriminator(), 128)
+
+
+def test_examples_of_another_shape_than_the_discriminator_takes_are_refused():
+    with pytest.raises(ValueError, match=r"expects inputs of shape \[7\].*returns shape \[3\]"):
+        check_pair(generator(), discriminator(7), 4)
+
+
+def test_shared_variables_are_refused_by_name():
+    shared = layers.Dense(3, name="shared")
+    first = keras.Sequential([keras.Input((3,)), shared])
+    second = keras.Sequential([keras.Input((3,)), shared, layers.Dense(1)])
+    with pytest.raises(ValueError, match="belong to one player.*shared/kernel"):
+        check_pair(first, second, 3)
+
+
+def test_a_network_with_nothing_to_train_is_refused():
+    frozen = discriminator()
+    frozen.trainable = False
+    with pytest.raises(ValueError, match="`discriminator` must have trainable weights"):
+        check_pair(generator(), frozen, 4)
+
+
+def test_a_generator_of_several_outputs_is_refused():
+    noise = keras.Input((4,))
+    two = keras.Model(noise, [layers.Dense(3)(noise), layers.Dense(3)(noise)])
+    with pytest.raises(ValueError, match="`generator` must return one tensor"):
+        check_pair(two, discriminator(), 4)
+
+
+def test_labels_for_one_player_only_are_refused():
+    with pytest.raises(ValueError, match="Either both networks take class labels.*or neither"):
+        check_pair(conditional(4, 3), discriminator(), 4)
+
+
+def test_labels_that_are_no_integers_are_refused():
+    first, labels = keras.Input((4,)), keras.Input((1,), dtype="float32")
+    floats = keras.Model([first, labels], layers.Dense(3)(layers.Concatenate()([first, labels])))
+    with pytest.raises(ValueError, match="second input of `generator` must take integer class"):
+        check_pair(floats, conditional(3, 1), 4)
+
+
+def test_more_than_two_inputs_are_refused():
+    three = [keras.Input((4,)) for _ in range(3)]
+    network = keras.Model(three, layers.Dense(3)(layers.Add()(three)))
+    with pytest.raises(ValueError, match="one input, or two.*Received: 3"):
+        check_pair(network, discriminator(), 4)

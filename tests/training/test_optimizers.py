@@ -1,0 +1,98 @@
+"""Schedules count rounds, and are saved as what the user gave."""
+
+import keras
+import pytest
+import tensorflow as tf
+
+import tfgan_stab as tgs
+from tfgan_stab.training.optimizers import ByRound, slow_down
+
+
+class Mine(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule that Keras has not been told of."""
+
+    def __call__(self, step):
+        return 0.1 / (1.0 + keras.ops.cast(step, "float32"))
+
+    def get_config(self):
+        return {}
+
+
+def compiled(tiny, rate, scheme=None, optimizer=keras.optimizers.SGD):
+    gan = tgs.GAN(*tiny.image_networks(), latents=3)
+    gan.compile(optimizer(rate), optimizer(1e-3), scheme=scheme, jit_compile=False)
+    return gan
+
+
+def train(gan, rounds=3):
+    gan.fit(tgs.data.digits(batch_size=8), epochs=1, steps_per_epoch=rounds, verbose=0)
+    return gan
+
+
+@pytest.mark.slow
+def test_a_schedule_is_asked_about_the_round_and_saved_as_it_was(tiny, tmp_path):
+    decay = keras.optimizers.schedules.PolynomialDecay(0.1, 10, 0.0)
+    gan = train(compiled(tiny, decay, tgs.Extragradient()))
+    assert float(gan.generator_optimizer.learning_rate) == pytest.approx(0.07)
+    assert int(gan.generator_optimizer.iterations.numpy()) == 6
+    gan.save(tmp_path / "gan.keras")
+    again = keras.models.load_model(tmp_path / "gan.keras")
+    assert float(again.generator_optimizer.learning_rate) == pytest.approx(0.07)
+    config = again.generator_optimizer.get_config()["learning_rate"]
+    restored = keras.saving.deserialize_keras_object(config)
+    assert type(restored) is keras.optimizers.schedules.PolynomialDecay
+    assert isinstance(gan.generator_optimizer._learning_rate, ByRound)
+
+
+def test_optimizers_for_trial_steps_share_a_schedule_that_keras_does_not_know(tiny):
+    gan = train(compiled(tiny, Mine(), tgs.Extragradient(state="separate")))
+    for optimizers in (gan.optimizers, gan.look_optimizers):
+        assert float(optimizers.generator.learning_rate) == pytest.approx(0.1 / 4)
+
+
+def test_a_rate_that_is_set_later_holds_for_trial_steps_too(tiny):
+    gan = compiled(tiny, 0.1, tgs.Extragradient(state="separate"))
+    gan.generator_optimizer.learning_rate = 0.5
+    assert float(gan.look_optimizers.generator.learning_rate) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("state", ["shared", "separate"])
+@pytest.mark.parametrize("scales_losses", [False, True])
+def test_slowing_down_multiplies_each_rate_once(tiny, state, scales_losses):
+    def optimizer(rate):
+        plain = keras.optimizers.SGD(rate)
+        return keras.optimizers.LossScaleOptimizer(plain) if scales_losses else plain
+
+    decay = keras.optimizers.schedules.PolynomialDecay(0.1, 10, 0.0)
+    gan = compiled(tiny, decay, tgs.Extragradient(state=state), optimizer)
+    optimizers = [*gan.optimizers, *gan.look_optimizers]
+    for times in (1, 2):
+        slow_down(optimizers, 0.5)
+        rates = [float(tf.convert_to_tensor(each.learning_rate)) for each in optimizers]
+        assert rates == pytest.approx([0.1 * 0.5**times, 1e-3 * 0.5**times] * 2)
+
+
+@pytest.mark.slow
+def test_optimizers_for_trial_steps_spare_the_same_weights_from_decay(tiny):
+    def optimizer(rate):
+        made = keras.optimizers.AdamW(rate, weight_decay=0.1)
+        made.exclude_from_weight_decay(var_names=["bias"])
+        return made
+
+    gan = train(compiled(tiny, 0.0, tgs.Extragradient(state="separate"), optimizer))
+    for own, look in zip(gan.optimizers, gan.look_optimizers, strict=True):
+        assert look._exclude_from_weight_decay_pattern == own._exclude_from_weight_decay_pattern
+        for variable in own._trainable_variables:
+            assert own._use_weight_decay(variable) == look._use_weight_decay(variable)
+
+
+@pytest.mark.slow
+def test_optimizers_that_scale_losses_are_copied_with_what_they_wrap(tiny):
+    def optimizer(rate):
+        return keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(rate), initial_scale=8.0)
+
+    decay = keras.optimizers.schedules.PolynomialDecay(0.1, 10, 0.0)
+    gan = train(compiled(tiny, decay, tgs.Extragradient(state="separate"), optimizer))
+    for optimizers in (gan.optimizers, gan.look_optimizers):
+        assert float(optimizers.generator.learning_rate) == pytest.approx(0.07)
+        assert optimizers.generator.initial_scale == 8.0

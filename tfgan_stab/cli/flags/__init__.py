@@ -1,0 +1,1 @@
+"""The commands' flags, read and checked before TensorFlow is imported."""

@@ -1,0 +1,192 @@
+"""Scores what lies somewhere, or what a generator makes, and prints a table."""
+
+import json
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfgan_stab._utils.files import write_atomically
+from tfgan_stab.cli.flags.evaluate import BY_FEATURES, Settings
+from tfgan_stab.cli.sources.contract import Source
+from tfgan_stab.cli.sources.generator_files import load_network
+from tfgan_stab.cli.sources.kinds import SourceError
+from tfgan_stab.cli.sources.opening import open_source
+from tfgan_stab.cli.sources.real_images import open_real
+from tfgan_stab.cli.sources.stored_images import StoredImages
+from tfgan_stab.evaluation.evaluate import floors, measure, rehearse
+from tfgan_stab.evaluation.extractors.base import as_extractor
+from tfgan_stab.evaluation.extractors.inception import Inception
+from tfgan_stab.evaluation.measures import INFERENCE, Sample
+from tfgan_stab.evaluation.results import ScoreResult
+from tfgan_stab.evaluation.scores.feature_scores import KID, InceptionScore, PrecisionRecall
+from tfgan_stab.evaluation.scores.fid import FID
+from tfgan_stab.evaluation.scores.fid_at_sizes import FIDAtSizes
+from tfgan_stab.evaluation.scores.image_scores import MSSSIM, SlicedWasserstein
+from tfgan_stab.evaluation.scores.mode_coverage import ModeCoverage
+from tfgan_stab.evaluation.scores.per_class import PerClass
+
+__all__ = ["evaluate"]
+
+_SAMPLES = 10_000
+_FLOOR = "floor"
+
+
+def evaluate(settings: Settings) -> None:
+    """Scores as the command line says.
+
+    Args:
+        settings: What it says.
+
+    Raises:
+        ValueError: If something does not fit together.
+        OSError: If something cannot be read or written.
+    """
+    source = open_source(settings.source, **settings.opening.settings)
+    samples = _samples(settings, source)
+    scores = _scores(settings, samples)
+    sides = _weights(settings, source)
+    rehearse(scores, _draw(source, sides[0]))
+    sizes = settings.sizes
+    rows: list[tuple[str, ScoreResult]] = []
+    try:
+        for weights in sides:
+            rows += [
+                (weights or "", result)
+                for results in measure(
+                    scores, _draw(source, weights, sizes), _note(source), show=True
+                )
+                for result in results
+            ]
+        if settings.floor:
+            of_floors = floors(scores, show=True)
+            rows += [(_FLOOR, result) for results in of_floors for result in results]
+    finally:
+        if rows:  # What has been measured when the rest fails, or is interrupted, is told.
+            each = " of each class" if settings.per_class else ""
+            print(f"{samples} images{each} of {source.description}")
+            print("\n".join(_table(rows)))
+    if settings.output is not None:
+        write_atomically(settings.output, _report(settings, source, rows))
+        print(f"Written to {settings.output}.")
+
+
+def _samples(settings: Settings, source: Source) -> int:
+    if settings.samples is not None:
+        return settings.samples
+    if source.count is None:
+        return _SAMPLES
+    labels = source.labels(source.count) if settings.per_class else None
+    # As many of each class as the smallest one has.
+    available = (
+        source.count if labels is None else int(np.unique(labels, return_counts=True)[1].min())
+    )
+    if available < 2:
+        of_class = " of a class" if settings.per_class else ""
+        raise SourceError(
+            f"A score takes 2 images{of_class} or more. Received: {source.description} with "
+            f"{available}. Choose a larger source."
+        )
+    return min(_SAMPLES, available)
+
+
+def _weights(settings: Settings, source: Source) -> Sequence[str | None]:
+    """Which weights to score; `None` where there is no choice."""
+    for name in settings.weights or ():
+        if name not in source.weights:
+            known = ", ".join(source.weights) or "no others than its own"
+            raise SourceError(
+                f"--weights={name}: {source.description} has {known}. Correct it, or leave it out."
+            )
+    return settings.weights or source.weights or [None]
+
+
+def _draw(source: Source, weights: str | None, sizes: Sequence[int] = ()) -> Any:
+    def draw(sample: Sample) -> Iterator[np.ndarray]:
+        if isinstance(source, StoredImages):
+            return source.picked(sample.count, sample.seed, sample.label, sizes)
+        return source.draw(sample.count, weights, sample.seed, sample.label)
+
+    return draw
+
+
+def _note(source: Source) -> str:
+    """How images were made: of stored ones nobody knows."""
+    return INFERENCE if source.count is None else "stored"
+
+
+def _scores(settings: Settings, samples: int) -> list[Any]:
+    """Returns the scores asked for."""
+    real = _real(settings)
+    extractor = _extractor(settings) if set(BY_FEATURES) & set(settings.scores) else None
+    common: dict[str, Any] = {"samples": samples, "seed": settings.seed}
+    pictures = {**common, "quantize": settings.quantize}
+    made: list[Any] = []
+    for name in settings.scores:
+        if name == "fid":
+            made.append(FID(extractor, real, **pictures))
+        elif name == "modes":
+            made.append(ModeCoverage(real, **common))
+        elif name in ("sliced_wasserstein", "ms_ssim"):
+            kind = SlicedWasserstein if name == "sliced_wasserstein" else MSSSIM
+            made.append(kind(real, **pictures))
+        else:
+            kinds = {"kid": KID, "inception_score": InceptionScore}
+            made.append(kinds.get(name, PrecisionRecall)(extractor, real, **pictures))
+    if settings.sizes:
+        sized = {key: value for key, value in pictures.items() if key != "samples"}
+        made.append(FIDAtSizes(extractor, real, sizes=list(settings.sizes), **sized))
+    return [PerClass(score) for score in made] if settings.per_class else made
+
+
+def _real(settings: Settings) -> Any:
+    """Returns the real images; `None` if none are named and no score needs them."""
+    alone = set(settings.scores) <= {"inception_score", "ms_ssim"}
+    if alone and settings.real is None and not (settings.floor or settings.per_class):
+        return None
+    opening = settings.opening
+    return open_real(
+        settings.real, settings.source, opening.size, opening.channels, settings.per_class
+    )
+
+
+def _extractor(settings: Settings) -> Any:
+    if settings.extractor == "inception":
+        return Inception(settings.inception, settings.resize)
+    if settings.extractor.endswith(".keras"):
+        return load_network(pathlib.Path(settings.extractor).expanduser(), "a network")
+    return as_extractor(settings.extractor)
+
+
+def _table(rows: Sequence[tuple[str, ScoreResult]]) -> list[str]:
+    """A line for each number, and how it was measured below."""
+    wide = max(len(result.name) for _, result in rows)
+    lines = []
+    for weights, result in rows:
+        error = result.standard_error
+        spread = "" if error is None else f" +- {error:.4g}"
+        lines.append(f"  {result.name:<{wide}}  {weights:<8}{result.value:12.5g}{spread}")
+        lines += [f"  {'':<{wide}}  {'':<8}({result.remark})"] if result.remark else []
+    return [*lines, "measured as", *(f"  {line}" for line in dict.fromkeys(_protocols(rows)))]
+
+
+def _protocols(rows: Sequence[tuple[str, ScoreResult]]) -> list[str]:
+    return [result.protocol for _, result in rows]
+
+
+def _report(settings: Settings, source: Source, rows: Sequence[tuple[str, ScoreResult]]) -> str:
+    numbers = [
+        {
+            "score": result.name,
+            "weights": weights or None,
+            "value": result.value,
+            "standard_error": result.standard_error,
+            "larger_is_better": result.larger_is_better,
+            "protocol": result.protocol,
+            **({"remark": result.remark} if result.remark else {}),
+        }
+        for weights, result in rows
+    ]
+    facts = {"source": source.description, "seed": settings.seed, "scores": numbers}
+    return json.dumps(facts, indent=1) + "\n"

@@ -1,0 +1,123 @@
+"""Images into files: a folder of PNG files, or an array in a `.npz` file.
+
+Either holds the same bytes, and is there whole or not at all. A batch at a time is in memory.
+"""
+
+import pathlib
+import zipfile
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from tfgan_stab._utils.files import replacing, replacing_folder
+from tfgan_stab.data.pixels import to_bytes
+
+__all__ = ["write_array", "write_pictures"]
+
+
+def write_pictures(
+    folder: pathlib.Path,
+    batches: Iterable[np.ndarray],
+    count: int,
+    classes: np.ndarray | None = None,
+) -> None:
+    """Writes `000000.png`, `000001.png`, ... in the order of the images.
+
+    Args:
+        folder: Where to write; what is there is replaced.
+        batches: Float `[batch, height, width, 1 or 3]` in [-1, 1].
+        count: How many images they hold in all.
+        classes: int `[count]`: each class gets a folder, which `tgs.data.image_folder` counts as
+            that class where each has an image; by default all lie side by side.
+
+    Raises:
+        ValueError: If they are no pictures, or not finite; nothing is written then.
+        OSError: If a file cannot be written; nothing is there then but what was before.
+    """
+    width = max(6, len(str(count - 1)))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with replacing_folder(folder) as draft:
+        folders = [draft] * count if classes is None else _class_folders(draft, classes)
+        number = 0
+        for batch in _finite(batches):
+            if batch.ndim != 4 or batch.shape[-1] not in (1, 3):
+                raise ValueError(
+                    "PNG files hold pictures [height, width, 1 or 3]. Received: examples of "
+                    f"shape {list(batch.shape[1:])}. Write them to a file that ends in .npz."
+                )
+            for png in tf.io.encode_png(to_bytes(batch)).numpy():
+                (folders[number] / f"{number:0{width}d}.png").write_bytes(png)
+                number += 1
+
+
+def write_array(
+    path: pathlib.Path,
+    batches: Iterable[np.ndarray],
+    count: int,
+    classes: np.ndarray | None = None,
+) -> None:
+    """Writes a `.npz` file as the evaluators of other projects read it.
+
+    It holds `arr_0`: uint8 `[count, height, width, channels]`, or for other examples than images
+    float32 `[count, ...]`; and `arr_1`, int64 `[count]`, where there are classes.
+
+    Args:
+        path: The file; one that is there is replaced.
+        batches: Float `[batch, ...]`, images in [-1, 1].
+        count: How many examples they hold in all.
+        classes: int `[count]`; `None` without classes.
+
+    Raises:
+        ValueError: If values are not finite; nothing is written then.
+        OSError: If the file cannot be written; what was there is left.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as draft, zipfile.ZipFile(draft, "w", allowZip64=True) as archive:
+        _write_member(archive, "arr_0", map(_stored, _finite(batches)), count)
+        if classes is not None:
+            _write_member(archive, "arr_1", [np.asarray(classes, np.int64)], count)
+
+
+def _class_folders(draft: pathlib.Path, classes: np.ndarray) -> list[pathlib.Path]:
+    """Makes a folder for each class, of names in the order of the classes; returns each image's."""
+    width = len(str(classes.max()))
+    folders = {int(each): draft / f"{each:0{width}d}" for each in np.unique(classes)}
+    for folder in folders.values():
+        folder.mkdir()
+    return [folders[int(each)] for each in classes]
+
+
+def _finite(batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    done = 0
+    for batch in batches:
+        finite = np.isfinite(batch).reshape(len(batch), -1).all(axis=1)
+        if not finite.all():
+            raise ValueError(
+                "Samples must be finite numbers. Received: NaN or infinity in image "
+                f"{done + int(np.argmin(finite))}. Choose other weights, or a checkpoint from "
+                "before the training diverged."
+            )
+        yield batch
+        done += len(batch)
+
+
+def _stored(batch: np.ndarray) -> np.ndarray:
+    return to_bytes(batch) if batch.ndim == 4 else batch.astype(np.float32)
+
+
+def _write_member(
+    archive: zipfile.ZipFile, name: str, pieces: Iterable[np.ndarray], count: int
+) -> None:
+    """Writes an array of `count` rows that comes in pieces, as `numpy.savez` would."""
+    # Without a date, so that the same samples make the same file.
+    with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
+        for number, piece in enumerate(pieces):
+            if not number:
+                facts = {
+                    "descr": np.lib.format.dtype_to_descr(piece.dtype),
+                    "fortran_order": False,
+                    "shape": (count, *piece.shape[1:]),
+                }
+                np.lib.format.write_array_header_1_0(file, facts)
+            file.write(piece.tobytes())

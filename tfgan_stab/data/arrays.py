@@ -1,0 +1,241 @@
+"""Pictures from a `.npz` or `.npy` file, or from an array in memory."""
+
+import hashlib
+import os
+import zipfile
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import ArrayLike
+
+from tfgan_stab.data.batches import Batches
+from tfgan_stab.data.images import to_float
+from tfgan_stab.data.order import example_numbers, shuffled
+from tfgan_stab.data.pipeline import parallel_map
+from tfgan_stab.data.pixels import check_range, warn_of_half_range
+
+_PATHS = (str, os.PathLike)
+
+
+def arrays(
+    images: str | os.PathLike[str] | ArrayLike,
+    batch_size: int = 64,
+    seed: int = 0,
+    key: str | None = None,
+    labels: str | ArrayLike | None = None,
+) -> Batches:
+    """Streams pictures that lie in an array.
+
+    Args:
+        images: A `.npz` or `.npy` file, or an array (a list or a tensor will do): `[examples,
+            height, width, channels]` or, for gray pictures, `[examples, height, width]`; uint8 in
+            0..255, or floats in [-1, 1].
+        batch_size: Images in a minibatch, an integer in [1, examples].
+        seed: Decides the order, an integer in [0, 2**63).
+        key: Which array of a `.npz` file holds the pictures; not needed where there is one alone.
+        labels: Classes 0, 1, ...: integers `[examples]`, or which array of the `.npz` file holds
+            them; `None` for a stream of images alone.
+
+    Returns:
+        Endless batches of float32 `[batch_size, height, width, channels]` in [-1, 1], with int32
+        `[batch_size]` labels when asked.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        TypeError: If the arrays have another dtype, or are none.
+        ValueError: If the arrays have another shape, values out of range or NaN, or the file
+            cannot be read.
+
+    Example:
+        >>> pictures = np.zeros([100, 8, 8], np.uint8)
+        >>> batches = arrays(pictures, batch_size=10)
+        >>> batches.example_shape, float(next(iter(batches))[0, 0, 0, 0])
+        ((8, 8, 1), -1.0)
+    """
+    name = f"arrays:{os.fspath(images)}" if isinstance(images, _PATHS) else "array"
+    pictures, classes = _read(images, key, labels)
+    pictures = _checked_images(name, pictures)
+    num_classes = None
+    if classes is not None:
+        classes = _as_array("labels", classes)
+        _check_labels(name, classes, len(pictures))
+        num_classes = int(classes.max()) + 1
+    return Batches(InMemory(name, pictures, classes, num_classes), batch_size, seed)
+
+
+def _read(images: Any, key: str | None, labels: Any) -> tuple[np.ndarray, Any]:
+    loaded = _load(os.fspath(images)) if isinstance(images, _PATHS) else _as_array("images", images)
+    if isinstance(loaded, np.ndarray):
+        if key is not None or isinstance(labels, str):
+            raise ValueError(
+                "`key`, and `labels` as a name, choose an array of a `.npz` file; this is a single "
+                f"array. Received: key={key!r}, labels={labels!r}. Leave `key` out and give the "
+                "labels as an array."
+            )
+        return loaded, labels
+    with loaded:
+        if isinstance(labels, str):
+            labels = _member(loaded, labels, "labels")
+        return _member(loaded, _only_key(loaded) if key is None else key, "key"), labels
+
+
+def _as_array(argument: str, values: Any) -> np.ndarray:
+    """Returns what is like an array, such as a list or a tensor, as one."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(
+            f"`{argument}` must have one shape for all its entries. Received: a "
+            f"{type(values).__name__} that NumPy makes no array of: {error}. Bring pictures to one "
+            "size first, as `tgs.data.image_folder` does."
+        ) from error
+    if array.dtype == object:
+        wanted = "a `.npz` or `.npy` file, or an array" if argument == "images" else "an array"
+        raise TypeError(
+            f"`{argument}` must be {wanted} of numbers. Received: {type(values).__name__}. A data "
+            "set of tf.data can be given to `fit` as it is."
+        )
+    return array
+
+
+def _load(path: str) -> Any:
+    path = os.path.expanduser(path)
+    if not os.path.isfile(path):
+        raise FileNotFoundError(
+            f"There is no file {path!r}. Expected a `.npz` or `.npy` file of pictures; "
+            f"{os.getcwd()!r} is where relative paths begin."
+        )
+    try:
+        if zipfile.is_zipfile(path):
+            return np.load(path)
+        # Not read before it is needed, and then straight into its tensor.
+        return np.lib.format.open_memmap(path, mode="r")
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+        raise ValueError(_unreadable(path, error)) from error
+
+
+def _unreadable(path: str, error: Exception) -> str:
+    return (
+        f"{path!r} cannot be read as a `.npz` or `.npy` file of numbers: {str(error).rstrip('.')}. "
+        "Write it with `numpy.savez(path, images=...)` or `numpy.save(path, images)`, and no "
+        "Python objects in the array."
+    )
+
+
+def _only_key(file: Any) -> str:
+    if len(file.files) != 1:
+        raise ValueError(
+            "`key` must say which array of the file holds the pictures. "
+            f"Received: key=None; the file has {sorted(file.files)}."
+        )
+    return file.files[0]
+
+
+def _member(file: Any, key: str, argument: str) -> np.ndarray:
+    if key not in file.files:
+        raise ValueError(
+            f"`{argument}` must name an array of the file, one of {sorted(file.files)}. "
+            f"Received: {argument}={key!r}."
+        )
+    try:
+        return file[key]
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+        raise ValueError(_unreadable(key, error)) from error
+
+
+def _checked_images(name: str, images: np.ndarray) -> np.ndarray:
+    images = images[..., np.newaxis] if images.ndim == 3 else images
+    if images.ndim != 4 or 0 in images.shape:
+        raise ValueError(
+            f"{name!r} must hold pictures, [examples, height, width, channels] or [examples, "
+            f"height, width], at least one. Received: shape {list(images.shape)}."
+        )
+    if images.shape[1] in (1, 3) and images.shape[3] > 4:
+        raise ValueError(
+            f"{name!r} must have its channels last. Received: shape {list(images.shape)}, which "
+            "has them first. Use `numpy.transpose(images, (0, 2, 3, 1))`."
+        )
+    if images.dtype == np.uint8:
+        return images
+    if not np.issubdtype(images.dtype, np.floating):
+        raise TypeError(
+            f"{name!r} must hold uint8 in 0..255 or floats in [-1, 1]. Received: dtype "
+            f"{images.dtype}. If the values are 0..255, use `numpy.asarray(images, numpy.uint8)`."
+        )
+    check_range(name, images)
+    warn_of_half_range(name, images, stacklevel=4)
+    return images.astype(np.float32, copy=False)
+
+
+def _check_labels(name: str, labels: np.ndarray, num_examples: int) -> None:
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise TypeError(
+            f"`labels` of {name!r} must be integers. Received: dtype {labels.dtype}. Number the "
+            "classes 0, 1, ..."
+        )
+    if labels.shape != (num_examples,):
+        raise ValueError(
+            f"`labels` of {name!r} must have one entry per picture, shape [{num_examples}]. "
+            f"Received: shape {list(labels.shape)}."
+        )
+    if labels.min() < 0:
+        raise ValueError(
+            f"`labels` of {name!r} must be classes 0, 1, ... Received: {labels.min()} at index "
+            f"{labels.argmin()}. Leave out pictures without a class."
+        )
+
+
+# DOC: """Images held in memory: put in a tensor once, then picked by index."""
+#
+
+
+class InMemory:
+    """A source whose images all lie in one tensor.
+
+    Bytes stay bytes until a batch is made, so that 8-bit pictures take a quarter of the memory.
+
+    Args:
+        name: What the set is called in reports.
+        images: uint8 in 0..255 or float32 in [-1, 1], `[examples, height, width, channels]`.
+        labels: int32 `[examples]`; `None` for a stream of images alone.
+        num_classes: Classes of the labels; `None` without labels.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        images: np.ndarray,
+        labels: np.ndarray | None = None,
+        num_classes: int | None = None,
+    ) -> None:
+        self.name = name
+        self.num_examples = len(images)
+        self.num_classes = num_classes
+        # On a machine with a GPU a constant would land in its memory, and each batch come back.
+        with tf.device("CPU:0"):
+            self._images = tf.constant(images)
+            self._labels = None if labels is None else tf.constant(labels, tf.int32)
+
+    def stream(self, first: int, count: int, seed: int) -> tf.data.Dataset:
+        """Endless batches of `count` examples, from the running number `first` on."""
+        numbers = example_numbers(first, count)
+        return parallel_map(
+            numbers, lambda batch: self._pick(shuffled(batch, self.num_examples, seed))
+        )
+
+    def in_order(self, count: int, limit: int | None) -> tf.data.Dataset:
+        """Images only, one pass in a fixed order, at most `limit`, `count` at a time."""
+        end = self.num_examples if limit is None else min(limit, self.num_examples)
+        return parallel_map(tf.data.Dataset.range(end).batch(count), self._pick_images)
+
+    def facts(self) -> dict[str, Any]:
+        """A short hash of the pixels, so that reports of different data can be told apart."""
+        return {"content": hashlib.sha256(self._images.numpy().tobytes()).hexdigest()[:12]}
+
+    def _pick(self, indices: tf.Tensor) -> Any:
+        images = self._pick_images(indices)
+        return images if self._labels is None else (images, tf.gather(self._labels, indices))
+
+    def _pick_images(self, indices: tf.Tensor) -> tf.Tensor:
+        return to_float(tf.gather(self._images, indices))

@@ -1,0 +1,1 @@
+"""From images to features: the networks that scores look through."""

@@ -1,0 +1,1 @@
+"""Distances and statistics of arrays, without networks or images' sources."""

@@ -1,0 +1,1 @@
+"""Scores: what to keep of real and generated images, and the number that comes of it."""

@@ -1,0 +1,145 @@
+"""Games with a linear field: their answers are matrices."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfgan_stab.game.players import Players
+from tfgan_stab.toy_games.base import as_points, check_count, check_number
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DampedRotation:
+    """A rotation that shrinks.
+
+    min over x, max over y of::
+
+        f(x, y) = damping x^2 / 2 + frequency x y - damping y^2 / 2
+
+    Its field is linear, with eigenvalues `-damping +- i frequency`.
+
+    Args:
+        damping: How fast the continuous flow shrinks, >= 0, per unit of time; 0 is a rotation.
+        frequency: How fast it turns, radians per unit of time.
+        start: Where to begin, one number for either player.
+
+    Raises:
+        ValueError: If a number is not finite, or `damping` is negative.
+
+    Example:
+        >>> import tfgan_stab as tgs
+        >>> game = tgs.games.DampedRotation(damping=1.0, frequency=20.0)
+        >>> for scheme in (tgs.Simultaneous(), tgs.RungeKutta(tgs.RK4)):
+        ...     print(round(tgs.games.play(game, scheme, 0.01, rounds=100).factor, 5))
+        1.01
+        0.99005
+
+    Source: a linear stand-in for the field of figure 1 of Qin et al. 2020 (ODE-GAN), arXiv
+        2010.15040.
+    """
+
+    damping: float = 0.0
+    frequency: float = 1.0
+    start: Players = Players(1.0, 0.0)
+
+    def __post_init__(self) -> None:
+        check_number("damping", self.damping, "how fast the flow shrinks", minimum=0.0)
+        check_number("frequency", self.frequency, "how fast the flow turns")
+        object.__setattr__(self, "start", as_points("start", self.start))
+
+    @property
+    def solution(self) -> Players:
+        """The origin."""
+        return Players(*map(tf.zeros_like, self.start))
+
+    @property
+    def jacobian(self) -> np.ndarray:
+        """`[[-damping, -frequency], [frequency, -damping]]`."""
+        d, f = float(self.damping), float(self.frequency)
+        return np.array([[-d, -f], [f, -d]])
+
+    def slopes(self, params: Players, seed: tf.Tensor) -> Players:
+        """Returns the Jacobian times the point."""
+        del seed
+        return _product(self.jacobian, params)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RandomLinear:
+    """A random game that converges in continuous time, turning as it does.
+
+    min over x, max over y of::
+
+        f(x, y) = x^T P x / 2 + x^T B y - y^T Q y / 2
+
+    P = damping (I + W W^T / n) with normal W, and Q likewise, so that both are at least
+    `damping I`; B is normal with variance rotation^2 / (numbers of both players). The symmetric
+    part of the field's Jacobian `[[-P, -B], [B^T, -Q]]` is negative definite, whatever B is.
+
+    Args:
+        dimensions: How many numbers the generator and the discriminator have, integers >= 1.
+        seed: What P, Q, B and the start are drawn from, an integer >= 0.
+        damping: The least rate at which the flow shrinks, > 0, per unit of time.
+        rotation: How strongly the players act on each other, >= 0.
+
+    Raises:
+        ValueError: If an argument is outside its range.
+
+    Example:
+        >>> game = RandomLinear((3, 2), seed=1)
+        >>> bool(np.linalg.eigvals(game.jacobian).real.max() <= -0.1)
+        True
+    """
+
+    dimensions: Players | tuple[int, int] = (3, 2)
+    seed: int = 0
+    damping: float = 0.1
+    rotation: float = 1.0
+    start: Players = dataclasses.field(init=False)
+    jacobian: np.ndarray = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        _check_dimensions(self.dimensions)
+        check_count("seed", self.seed, "what the game is drawn from", minimum=0)
+        check_number("damping", self.damping, "the least rate of shrinking", minimum=0.0)
+        check_number("rotation", self.rotation, "the strength of interaction", minimum=0.0)
+        if not self.damping:
+            raise ValueError("`damping` must be positive, or nothing converges. Received: 0.")
+        random = np.random.RandomState(self.seed)
+        n, m = self.dimensions
+        p, q = (self.damping * (np.eye(k) + _square(random.randn(k, k))) for k in (n, m))
+        b = self.rotation / np.sqrt(n + m) * random.randn(n, m)
+        object.__setattr__(self, "jacobian", np.block([[-p, -b], [b.T, -q]]))
+        start = as_points("start", (random.randn(n), random.randn(m)))
+        object.__setattr__(self, "start", start)
+
+    @property
+    def solution(self) -> Players:
+        """The origin."""
+        return Players(*map(tf.zeros_like, self.start))
+
+    def slopes(self, params: Players, seed: tf.Tensor) -> Players:
+        """Returns the Jacobian times the point."""
+        del seed
+        return _product(self.jacobian, params)
+
+
+def _product(jacobian: np.ndarray, params: Players) -> Players:
+    joint = tf.linalg.matvec(jacobian, tf.concat(params, axis=-1))
+    return Players(*tf.split(joint, [own.shape[-1] for own in params], axis=-1))
+
+
+def _square(matrix: np.ndarray) -> np.ndarray:
+    return matrix @ matrix.T / len(matrix)
+
+
+def _check_dimensions(dimensions: Any) -> None:
+    if not isinstance(dimensions, (tuple, list)) or len(dimensions) != 2:
+        raise ValueError(
+            "`dimensions` must be two integers, the generator's and the discriminator's numbers. "
+            f"Received: {dimensions!r}. Use, for instance, (3, 2)."
+        )
+    for own in dimensions:
+        check_count("dimensions", own, "how many numbers a player has")

@@ -1,0 +1,181 @@
+"""Which variables of a network are batch statistics, and which are copied instead of averaged."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgan_stab._utils import random
+
+
+def normalizations(network: keras.Model) -> list[Any]:
+    """Returns the layers with moving means and variances, such as batch normalization.
+
+    Args:
+        network: A built model.
+    """
+    names = ("moving_mean", "moving_variance", "momentum")
+    return [
+        layer
+        for layer in network._flatten_layers()
+        if all(getattr(layer, name, None) is not None for name in names)
+    ]
+
+
+def measurable(network: keras.Model) -> list[Any]:
+    """Returns those layers that measure statistics in training; frozen ones do not."""
+    return [layer for layer in normalizations(network) if layer.trainable and layer.momentum < 1]
+
+
+def copied(networks: Sequence[keras.Model], rule: Any) -> list[bool]:
+    """Returns for each variable whether an average holds a copy of it instead of a mean.
+
+    Copied are integers and seeds, and floats that are not trained: a mean of spectral-norm vectors,
+    each of length one, has another length. Batch statistics go by the rule's `batch_statistics`;
+    those to be recalibrated are copied until they are used.
+
+    Args:
+        networks: The networks, in the order of the average's variables.
+        rule: The average.
+    """
+    averaged: set[int] = set()
+    for network in networks:
+        averaged.update(id(variable) for variable in network.trainable_variables)
+        if getattr(rule, "batch_statistics", "average") == "average":
+            for layer in normalizations(network):
+                averaged.update((id(layer.moving_mean), id(layer.moving_variance)))
+    return [id(variable) not in averaged for network in networks for variable in network.variables]
+
+
+# DOC: """Batch statistics measured anew, for weights that no batch has ever passed through.
+#
+# Averaged weights have never seen a batch: their batch statistics can be averaged too, which is
+# what
+# the averaging paper does, or measured on examples that the averaged generator itself makes.
+# """
+#
+
+
+class Recalibration:
+    """Replaces a generator's moving means and variances by measured ones.
+
+    The generator makes some batches in training mode, with noise that only the GAN's seed and the
+    batch's number decide. Over their equal sizes the statistics are pooled exactly::
+
+        mean     = mean over batches of their means
+        variance = mean over batches of (their variances + (their means - mean)^2)
+
+    That is done when weights are first used, and again only if they have changed: what is measured
+    is a function of the weights, so a resumed run need not remember it.
+
+    Args:
+        gan: The model, for its generator, latents, classes and seed. Each of the generator's
+            normalization layers is called once per batch.
+        batches: How many batches, an integer >= 1.
+        batch_size: Examples in each, an integer >= 2.
+    """
+
+    def __init__(self, gan: Any, batches: int, batch_size: int):
+        self._gan = gan
+        self._batches = batches
+        self._batch_size = batch_size
+        self._layers = measurable(gan.generator)
+        self._used: list[tf.Tensor] = []
+        self._found: dict[int, np.ndarray] = {}
+        self._measure = tf.function(self._measured, autograph=False)
+
+    def __call__(self, values: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Returns weights with the batch statistics that belong to them.
+
+        Args:
+            values: The values of the generator's variables; others may follow them.
+        """
+        if not _same(self._used, values):
+            self._found = self._pooled(values)
+            self._used = values
+        replaced = [
+            tf.cast(self._found[id(variable)], value.dtype)
+            if id(variable) in self._found
+            else value
+            for variable, value in zip(self._variables, values, strict=False)
+        ]
+        return [*replaced, *values[len(replaced) :]]
+
+    @property
+    def _variables(self) -> list[keras.Variable]:
+        return self._gan.generator.variables
+
+    def _pooled(self, values: Sequence[tf.Tensor]) -> dict[int, np.ndarray]:
+        """Returns pooled statistics by the identity of the variable that they belong to."""
+        state = [
+            tf.cast(value, variable.dtype)
+            for variable, value in zip(self._variables, values, strict=False)
+        ]
+        seen = []
+        for number in range(self._batches):
+            key = random.key(self._gan.seed, random.RECALIBRATING, number)
+            latents = tf.cast(self._gan.latents(self._batch_size, key), keras.config.floatx())
+            found, state = self._measure(state, latents, self._classes(number))
+            seen.append([[np.asarray(each, np.float64) for each in pair] for pair in found])
+        pooled = {}
+        for number, layer in enumerate(self._layers):
+            means, variances = (np.stack([batch[number][k] for batch in seen]) for k in (0, 1))
+            mean = means.mean(axis=0)
+            pooled[id(layer.moving_mean)] = mean
+            pooled[id(layer.moving_variance)] = np.mean(variances + (means - mean) ** 2, axis=0)
+        return pooled
+
+    def _classes(self, number: int) -> tf.Tensor | None:
+        """Returns labels, all classes in turn, where the generator takes them."""
+        if not self._gan.pair.conditional:
+            return None
+        check_classes(self._gan)
+        first = number * self._batch_size
+        return tf.range(first, first + self._batch_size) % self._gan.num_classes
+
+    def _measured(
+        self, state: list[tf.Tensor], latents: tf.Tensor, labels: tf.Tensor | None
+    ) -> tuple[list[list[tf.Tensor]], list[tf.Tensor]]:
+        """Returns each layer's mean and variance of a batch, and all variables with seeds advanced.
+
+        A moving statistic that starts from 0 ends as `(1 - momentum)` times that of the batch.
+        """
+        layers = self._layers
+        moving = {id(v) for layer in layers for v in (layer.moving_mean, layer.moving_variance)}
+        pairs = [
+            (variable, tf.zeros_like(value) if id(variable) in moving else value)
+            for variable, value in zip(self._variables, state, strict=True)
+        ]
+        with keras.StatelessScope(pairs) as scope:
+            self._gan.generator(latents if labels is None else [latents, labels], training=True)
+        found = [
+            [
+                tf.cast(scope.get_current_value(own), tf.float64) / (1.0 - layer.momentum)
+                for own in (layer.moving_mean, layer.moving_variance)
+            ]
+            for layer in layers
+        ]
+        seeds = [
+            value
+            if variable.dtype.startswith(("float", "bfloat"))
+            else scope.get_current_value(variable)
+            for variable, value in zip(self._variables, state, strict=True)
+        ]
+        return found, seeds
+
+
+def check_classes(gan: Any) -> None:
+    """Raises ValueError if a conditional generator's classes, which recalibration needs, lack."""
+    if gan.pair.conditional and gan.num_classes is None:
+        raise ValueError(
+            "Recalibrating a class-conditional generator needs to know its classes. Received: "
+            "num_classes=None. Write GAN(..., num_classes=10)."
+        )
+
+
+def _same(one: Sequence[tf.Tensor], other: Sequence[tf.Tensor]) -> bool:
+    return len(one) == len(other) and all(
+        bool(tf.reduce_all(tf.equal(a, b))) for a, b in zip(one, other, strict=True)
+    )

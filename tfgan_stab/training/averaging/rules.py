@@ -1,0 +1,358 @@
+"""What an average is: a rule that says how much the newest weights count."""
+
+import dataclasses
+import math
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
+
+import tensorflow as tf
+
+from tfgan_stab._utils.serialization import Serializable
+
+
+@runtime_checkable
+class Average(Protocol):
+    """A rule for averaging weights over rounds, in its simplest form.
+
+    A rule may also have a `start` (rounds during which the average is a copy of the weights) and
+    the other fields of `WeightsRule`.
+    """
+
+    def weight_of_new(self, round_number: tf.Tensor) -> tf.Tensor:
+        """Returns the weight in [0, 1] that the newest weights get.
+
+        Args:
+            round_number: int64 scalar, the rounds done, this one included (>= 1).
+        """
+
+
+class Point(NamedTuple):
+    """Weights that an average takes in, and what lies between them and those before.
+
+    All are int64 scalars. They count from the average's start.
+
+    Attributes:
+        number: Which point this is, 1 for the first.
+        round: Rounds done, counted from the beginning of training.
+        rounds: Rounds since the point before; 1 unless the average waits for synchronizations.
+        images: Real examples of those rounds, of all parts on all replicas.
+        all_rounds: Rounds since the start, up to this point.
+        all_images: Real examples since the start, up to this point.
+    """
+
+    number: tf.Tensor
+    round: tf.Tensor
+    rounds: tf.Tensor
+    images: tf.Tensor
+    all_rounds: tf.Tensor
+    all_images: tf.Tensor
+
+
+@runtime_checkable
+class CountingAverage(Protocol):
+    """A rule that asks for more than the number of the round."""
+
+    def weight_of_point(self, point: Point) -> tf.Tensor:
+        """Returns the weight in [0, 1] that a point's weights get."""
+
+
+WeightsRule = Average | CountingAverage
+"""Either kind of rule."""
+
+AT = ("round", "sync")
+BATCH_STATISTICS = ("average", "copy", "recalibrate")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CommonSettings(Serializable):
+    """What the averages of this package have in common; see them."""
+
+    start: int = 0
+    at: str = "round"
+    batch_statistics: str = "average"
+    recalibration_batches: int = 16
+    recalibration_batch_size: int = 64
+    discriminator: bool = False
+
+    def __post_init__(self) -> None:
+        if not _is_count(self.start, 0):
+            raise ValueError(
+                f"`start` must be a number of rounds, an integer >= 0. Received: {self.start!r}. "
+                "Use 0 to average from the first round."
+            )
+        if self.at not in AT:
+            raise ValueError(
+                '`at` must be "round" (after each one) or "sync" (after those in which a Lookahead '
+                f"synchronizes). Received: {self.at!r}."
+            )
+        if self.batch_statistics not in BATCH_STATISTICS:
+            raise ValueError(
+                '`batch_statistics` must be "average" (like the weights), "copy" (the live ones) '
+                'or "recalibrate" (measured anew under the averaged weights). Received: '
+                f"{self.batch_statistics!r}."
+            )
+        for name, least in (("recalibration_batches", 1), ("recalibration_batch_size", 2)):
+            value = getattr(self, name)
+            if not _is_count(value, least):
+                raise ValueError(
+                    f"`{name}` must be an integer >= {least}. Received: {value!r}. Use "
+                    f"{type(self).__dataclass_fields__[name].default}."
+                )
+        if not isinstance(self.discriminator, bool):
+            raise ValueError(
+                "`discriminator` must be True to average the discriminator's weights too, or "
+                f"False. Received: {self.discriminator!r}."
+            )
+
+
+def _is_count(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def update_period(average: WeightsRule, sync_period: int | None) -> int:
+    """Returns how many rounds lie between an average's updates.
+
+    Args:
+        average: The rule; one that does not say when is updated after each round.
+        sync_period: Rounds between a scheme's synchronizations; `None` if it has none.
+
+    Raises:
+        ValueError: If the average waits for synchronizations that never come.
+    """
+    if getattr(average, "at", "round") == "round":
+        return 1
+    if sync_period is None:
+        raise ValueError(
+            f"{average!r} is updated when a Lookahead synchronizes. Received: a scheme that never "
+            'does. Wrap it, tgs.Lookahead(scheme, sync_period=5), or use at="round".'
+        )
+    return sync_period
+
+
+def check_averages(averages: Any) -> dict[str, WeightsRule]:
+    """Returns the averages by name.
+
+    Raises:
+        ValueError: If a name is not usable, "live" included, which names the trained weights.
+        TypeError: If it is no dictionary of averages.
+    """
+    if averages is None:
+        return {}
+    if not isinstance(averages, dict) or not all(
+        isinstance(average, (Average, CountingAverage)) and not isinstance(average, type)
+        for average in averages.values()
+    ):
+        raise TypeError(
+            '`averages` must be a dictionary such as {"ema": tgs.ExponentialAverage(0.999)}. '
+            f"Received: {averages!r}."
+        )
+    for name in averages:
+        if name == "live" or not isinstance(name, str) or not name.isidentifier():
+            raise ValueError(
+                "A name of `averages` must be an identifier other than 'live', which means the "
+                f"trained weights. Received: {name!r}. Use a name such as 'ema'."
+            )
+    return dict(averages)
+
+
+# DOC: """The average that forgets: recent weights count more."""
+#
+DEFAULT_DECAY = 0.999
+
+
+@dataclasses.dataclass(frozen=True)
+class ExponentialAverage(CommonSettings):
+    """Follows the weights slowly: an exponential moving average.
+
+    After each round, with a decay of beta::
+
+        average <- beta average + (1 - beta) weights
+
+    With a half-life of h rounds or images, `beta = 0.5 ** (n / h)` where n are the rounds or images
+    since the update before: batches of any size, parts and synchronizations included, age the
+    average alike.
+
+    Args:
+        decay: What is kept per update, in [0, 1). The paper's beta. 0.999 (the default unless a
+            half-life is given) suits thousands of rounds, 0.9999 hundreds of thousands.
+        half_life: Instead of a decay: after how many rounds or images weights count half as much, a
+            number > 0.
+        unit: What the half-life counts, "rounds" or "images" (real examples, of all parts on all
+            replicas).
+        warmup: "copy" starts from a copy of the weights, as the paper does: about `1 / (1 - beta)`
+            rounds pass before the average means something. "unbiased" averages the weights since
+            `start` only: the first replace the copy, and later every share is divided by
+            `1 - beta^t` as in Adam's bias correction, so that weights count exactly as much as
+            their age says.
+        start: Rounds during which the average stays a copy of the weights, an integer >= 0.
+        at: "round" to take in the weights after each round; "sync" only after those rounds in which
+            a `Lookahead` synchronizes, when fast and slow weights are the same (lookahead-minmax's
+            EMA-slow). With a period of k the same decay then lasts k times as long; a half-life
+            lasts as long as it says.
+        batch_statistics: What becomes of the moving means and variances of batch normalization:
+            "average" treats them like weights, "copy" takes the live ones, "recalibrate" measures
+            them under the averaged weights when they are first used.
+        recalibration_batches: Batches to measure them over, an integer >= 1, for "recalibrate".
+        recalibration_batch_size: Examples in each of these, an integer >= 2; best as in training.
+        discriminator: Whether to average the discriminator's weights too. Swapping then swaps both
+            networks.
+
+    Raises:
+        ValueError: If an argument is outside its range, or both `decay` and `half_life` are given.
+
+    Example:
+        >>> ExponentialAverage(half_life=1000).kept(points=2000, rounds=2000)
+        0.25
+        >>> ExponentialAverage(0.5, warmup="unbiased").kept(points=1, rounds=1)
+        0.0
+
+    Precision: float32 (float64 for weights in float64). Weights that differ from their average by
+        less than 6e-8 / (1 - beta) of it are not followed; that is 6e-4 at 0.9999.
+    Source: Yazici et al. 2019, arXiv 1806.04498, equation 2 (number from memory); the batch
+        statistics as in their code; "sync": Chavdarova et al. 2021, arXiv 2006.14567, their code;
+        bias correction: Kingma & Ba 2015, arXiv 1412.6980, algorithm 1.
+    Departures: all but `decay` and "sync" is ours. Spectral-norm vectors, seeds and whatever else
+        is neither trained nor a batch statistic are copied.
+    """
+
+    decay: float | None = None
+    _: dataclasses.KW_ONLY
+    half_life: float | None = None
+    unit: str = "rounds"
+    warmup: str = "copy"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.half_life is None:
+            if self.decay is None:
+                object.__setattr__(self, "decay", DEFAULT_DECAY)
+            self._check_decay()
+        else:
+            self._check_half_life(self.half_life)
+        if self.warmup not in ("copy", "unbiased"):
+            raise ValueError(
+                '`warmup` must be "copy" (start from a copy of the weights) or "unbiased" (average '
+                f"only what comes after `start`). Received: {self.warmup!r}."
+            )
+
+    def _check_decay(self) -> None:
+        if not _is_number(self.decay) or not 0.0 <= self.decay < 1.0:  # type: ignore[operator]
+            raise ValueError(
+                "`decay` must be in [0, 1), the part of the average that is kept per round. "
+                f"Received: {self.decay!r}. Use 0.999 for thousands of rounds."
+            )
+        if self.unit != "rounds":
+            raise ValueError(
+                "`unit` says what `half_life` counts. Received: "
+                f"unit={self.unit!r} without a half-life. Give half_life=..., or leave `unit` out."
+            )
+
+    def _check_half_life(self, half_life: float) -> None:
+        if self.decay is not None:
+            raise ValueError(
+                "An average has a `decay` or a `half_life`. Received: both, "
+                f"decay={self.decay!r} and half_life={half_life!r}. Leave one out, or None."
+            )
+        if not _is_number(half_life) or not 0.0 < half_life < math.inf:
+            raise ValueError(
+                "`half_life` must be a number > 0 of rounds or images. Received: "
+                f"{half_life!r}. Use, for instance, half_life=700, which is a decay of 0.999."
+            )
+        if self.unit not in ("rounds", "images"):
+            raise ValueError(
+                '`unit` must be "rounds" or "images", what the half-life counts. Received: '
+                f"{self.unit!r}."
+            )
+
+    @property
+    def _rate(self) -> float:
+        """How fast the average forgets: its half-life's unit in powers of 1 / e."""
+        if self.half_life is not None:
+            return math.log(2.0) / self.half_life
+        return -math.log(self.decay) if self.decay else math.inf
+
+    def _of(self, points: Any, rounds: Any, images: Any) -> Any:
+        """Returns whichever of the three the rate belongs to."""
+        if self.half_life is None:
+            return points
+        return rounds if self.unit == "rounds" else images
+
+    def kept(self, points: int, rounds: int, images: float | None = None) -> float | None:
+        """Returns how much of the average is still the copy that it started from.
+
+        Args:
+            points: Updates since the start.
+            rounds: Rounds since the start.
+            images: Images since the start, if they are known.
+
+        Returns:
+            A number in [0, 1]; `None` if it depends on images that are not known.
+        """
+        amount = self._of(points, rounds, images)
+        if amount is None or amount <= 0:
+            return None if amount is None else 1.0
+        return 0.0 if self.warmup == "unbiased" else round(math.exp(-self._rate * amount), 12)
+
+    def weight_of_point(self, point: Point) -> tf.Tensor:
+        """Returns `1 - beta`; in an unbiased average divided by one minus the product of betas."""
+        share = self._forgotten(self._of(1, point.rounds, point.images))
+        if self.warmup == "copy":
+            return share
+        total = self._of(point.number, point.all_rounds, point.all_images)
+        return share / self._forgotten(total)
+
+    def _forgotten(self, amount: Any) -> tf.Tensor:
+        if not tf.is_tensor(amount):
+            return tf.constant(-math.expm1(-self._rate * amount), tf.float64)
+        return -tf.math.expm1(-self._rate * tf.cast(amount, tf.float64))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+# DOC: """The average that forgets nothing: all weights since a round count the same."""
+#
+
+
+@dataclasses.dataclass(frozen=True)
+class UniformAverage(CommonSettings):
+    """The plain mean of the weights after each round since `start`.
+
+    The n-th point counts 1 / n, so that the first replaces the copy::
+
+        average <- average + (weights - average) / n
+
+    Args:
+        start: Rounds during which the average stays a copy of the weights, an integer >= 0. Early
+            weights spoil the mean for as long as it runs: the source starts after a tenth of it.
+        at: As in `tgs.ExponentialAverage`.
+        batch_statistics: As there: "average", "copy" or "recalibrate".
+        recalibration_batches: As there.
+        recalibration_batch_size: As there.
+        discriminator: As there.
+
+    Raises:
+        ValueError: If an argument is outside its range.
+
+    Example:
+        >>> import tfgan_stab as tgs
+        >>> tgs.UniformAverage(start=1000).start
+        1000
+
+    Precision: float64, which takes twice the memory of the weights. A mean in float32 stands still
+        where weights differ from it by less than 6e-8 n of it: of a million rounds whose weights
+        shift by 1 % on the way it was 0.6 % off, where float64 was right to 1e-13.
+    Source: Yazici et al. 2019, arXiv 1806.04498, their moving average and its code, where it starts
+        at iteration 50,000 of 500,000.
+    Departures: float64; spectral-norm vectors, seeds and whatever else is neither trained nor a
+        batch statistic are copied.
+    """
+
+    start: int = 0
+
+    # What averages are kept in, where the weights are not more precise already.
+    precision: ClassVar[str] = "float64"
+
+    def weight_of_point(self, point: Point) -> tf.Tensor:
+        """Returns `1 / n`."""
+        return 1.0 / tf.cast(point.number, tf.float64)

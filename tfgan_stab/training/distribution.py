@@ -1,0 +1,208 @@
+"""The only code that writes weights, and the only code that talks to other replicas.
+
+Values assigned per replica are not checked by TensorFlow: unequal ones leave the copies of a weight
+silently different. So every write goes through here, and whatever is written was either averaged
+here or computed from such averages alike on every replica.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+
+def num_replicas() -> int:
+    """Returns how many replicas share a batch, 1 without a strategy."""
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def local_devices(strategy: tf.distribute.Strategy) -> list[str]:
+    """Returns the names of a strategy's devices on this machine; none where it has but one."""
+    if strategy.num_replicas_in_sync == 1:
+        return []
+    return list(strategy.extended.worker_devices)
+
+
+def replica_number() -> tf.Tensor | int:
+    """Returns this replica's number, counted from 0; 0 outside of replicas."""
+    context = tf.distribute.get_replica_context()
+    return context.replica_id_in_sync_group if context and num_replicas() > 1 else 0
+
+
+class Rows(NamedTuple):
+    """How the rows of a batch are spread over replicas.
+
+    Attributes:
+        share: float64 scalar, how much this replica's rows count in a mean over all rows: 1 on
+            average, 0 for a replica that the last, smaller batch left without rows; `None` where
+            all replicas have as many.
+        total: int64 scalar, the rows of all replicas.
+    """
+
+    share: tf.Tensor | None
+    total: tf.Tensor
+
+
+def rows_of(batch: tf.Tensor) -> Rows:
+    """Returns how rows are spread; communicates only where replicas may have different numbers.
+
+    Args:
+        batch: This replica's rows along axis 0. Where the graph knows their number, all replicas
+            have as many.
+    """
+    own = tf.shape(batch, out_type=tf.int64)[0]
+    if num_replicas() == 1 or batch.shape[0] is not None:
+        return Rows(None, own * num_replicas())
+    context = tf.distribute.get_replica_context()
+    total = context.all_reduce(tf.distribute.ReduceOp.SUM, own)
+    mean = tf.cast(total, tf.float64) / num_replicas()
+    return Rows(tf.cast(own, tf.float64) / mean, total)
+
+
+def weighted(value: tf.Tensor, share: tf.Tensor | None) -> tf.Tensor:
+    """Returns `share * value`; 0 where the share is 0, even of a value that is not a number."""
+    if share is None or not value.dtype.is_floating:
+        return value
+    return tf.math.multiply_no_nan(value, tf.cast(share, value.dtype))
+
+
+def average(values: Any, share: tf.Tensor | None = None) -> Any:
+    """Returns the mean over replicas of each tensor of a nested structure.
+
+    Args:
+        values: Nested tensors, alike on all replicas; `None` stays `None`.
+        share: What `rows_of` says of this replica's rows.
+
+    Returns:
+        The same structure. Integer tensors are this replica's own: counters and seeds, which
+        advance alike everywhere.
+    """
+    if num_replicas() == 1:
+        return values
+    flat = tf.nest.flatten(values)
+    places = [i for i, value in enumerate(flat) if value is not None and value.dtype.is_floating]
+    if places:
+        context = tf.distribute.get_replica_context()
+        own = [weighted(flat[i], share) for i in places]
+        means = context.all_reduce(tf.distribute.ReduceOp.MEAN, own)
+        for i, mean in zip(places, means, strict=True):
+            flat[i] = mean
+    return tf.nest.pack_sequence_as(values, flat)
+
+
+def gathered(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | int]:
+    """Returns the rows of all replicas, one after the other, and where this replica's begin.
+
+    Args:
+        values: This replica's rows along axis 0.
+    """
+    if num_replicas() == 1:
+        return values, 0
+    context = tf.distribute.get_replica_context()
+    rows = context.all_gather(values, axis=0)
+    if values.shape[0] is not None:
+        return rows, replica_number() * values.shape[0]
+    counts = context.all_gather(tf.shape(values)[:1], axis=0)
+    return rows, tf.cumsum(counts, exclusive=True)[replica_number()]
+
+
+def read(variables: Sequence[keras.Variable]) -> list[tf.Tensor]:
+    """Returns the variables' values now, as tensors that later writes do not change."""
+    return [tf.identity(tf.convert_to_tensor(variable.value)) for variable in variables]
+
+
+def number(variable: keras.Variable) -> int:
+    """Returns an integer variable's value, outside of replicas."""
+    return int(tf.convert_to_tensor(variable.value))
+
+
+def write(variables: Sequence[keras.Variable], values: Sequence[Any]) -> None:
+    """Assigns each variable its value, on every replica.
+
+    Args:
+        variables: Keras variables.
+        values: Tensors or arrays of the same shapes; in a replica context they must be equal on
+            all replicas.
+    """
+    for variable, value in zip(variables, values, strict=True):
+        variable.value.assign(tf.cast(value, variable.value.dtype))
+
+
+def apply(
+    optimizer: keras.optimizers.Optimizer,
+    variables: Sequence[keras.Variable],
+    slopes: Sequence[tf.Tensor],
+) -> None:
+    """Lets a Keras optimizer move its variables along downhill slopes.
+
+    Args:
+        optimizer: Built on `variables`.
+        variables: The trainable weights of one player.
+        slopes: Minus the gradients, already averaged over replicas.
+    """
+    # Optimizers that scale losses divide what they are given by their scale; slopes are unscaled.
+    gradients = [optimizer.scale_loss(-slope) for slope in slopes]
+    optimizer.apply(gradients, list(variables))
+
+
+def adopt(optimizer: keras.optimizers.Optimizer) -> None:
+    """Makes an optimizer take slopes as they are: averaged over replicas already.
+
+    Keras' optimizers sum over replicas. Dividing by their number beforehand would give the same
+    sum, but gradient clipping would see slopes that are too small, and everything would be
+    communicated twice.
+
+    Args:
+        optimizer: An optimizer that moves one player's weights and nothing else.
+
+    Raises:
+        RuntimeError: If the optimizer does not sum the way Keras' do.
+    """
+    if num_replicas() == 1:
+        return
+    if not hasattr(optimizer, "_all_reduce_sum_gradients"):
+        raise RuntimeError(
+            "Expected a Keras optimizer of the TensorFlow backend. Received: "
+            f"{type(optimizer).__name__}, which does not say how it sums over replicas. Train "
+            "without a distribution strategy, or use an optimizer of `keras.optimizers`."
+        )
+    vars(optimizer)["_all_reduce_sum_gradients"] = list
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        adopt(optimizer.inner_optimizer)
+
+
+# DOC: """Tensors that outlive a round: what a scheme remembers, kept in variables."""
+#
+
+
+class StoredTensors(keras.layers.Layer):
+    """Keeps nested tensors in variables; a layer only so that Keras saves them.
+
+    Args:
+        example: The tensors' structure, shapes and types.
+        name: What they are.
+    """
+
+    def __init__(self, example: Any, name: str):
+        super().__init__(name=name, trainable=False)
+        # A function, because Keras would turn a nested attribute into containers of its own.
+        structure = tf.nest.map_structure(lambda _: 0, example)
+        self._structure = lambda: structure
+        for number, value in enumerate(map(tf.convert_to_tensor, tf.nest.flatten(example))):
+            self.add_weight(
+                shape=value.shape,
+                dtype=value.dtype.name,
+                initializer="zeros",
+                trainable=False,
+                name=f"tensor_{number}",
+            )
+        self.built = True
+
+    def read(self) -> Any:
+        """Returns the tensors, nested as the example was."""
+        return tf.nest.pack_sequence_as(self._structure(), read(self.weights))
+
+    def write(self, tensors: Any) -> None:
+        """Keeps other tensors of the same structure instead."""
+        write(self.weights, tf.nest.flatten(tensors))

@@ -1,0 +1,201 @@
+"""What `GAN.compile` is given, checked before anything is built."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras.optimizers import schedules
+
+from tfgan_stab.game.players import Players
+from tfgan_stab.training import distribution
+
+
+def checked_seed(seed: Any) -> int:
+    """Returns `seed` if it is one.
+
+    Raises:
+        ValueError: If it is no integer in [0, 2**62).
+    """
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**62:
+        raise ValueError(f"`seed` must be an integer in [0, 2**62). Received: {seed!r}.")
+    return seed
+
+
+def checked_optimizers(generator: Any, discriminator: Any) -> Players:
+    """Returns both players' optimizers, made where names are given.
+
+    Raises:
+        TypeError: If one is no Keras optimizer.
+        ValueError: If one is in use already, both are the same object, or a learning rate is
+            negative or no finite number.
+    """
+    optimizers = Players(
+        _optimizer("generator_optimizer", generator),
+        _optimizer("discriminator_optimizer", discriminator),
+    )
+    for player, optimizer in optimizers._asdict().items():
+        _check_learning_rate(player, optimizer)
+        if optimizer.use_ema:
+            raise ValueError(
+                f"`{player}_optimizer` must leave averaging to the GAN, which knows batch "
+                "statistics and swaps. Received: use_ema=True. Write compile(..., averages={'ema': "
+                f"tgs.ExponentialAverage({optimizer.ema_momentum})}})."
+            )
+        if optimizer.gradient_accumulation_steps:
+            raise ValueError(
+                f"`{player}_optimizer` must move at each call: a scheme's trial steps and moves "
+                "would be mixed. Received: gradient_accumulation_steps="
+                f"{optimizer.gradient_accumulation_steps}. Use a larger batch."
+            )
+        if optimizer.built:
+            raise ValueError(
+                f"`{player}_optimizer` must be new: an optimizer remembers the weights it moves. "
+                f"Received: {optimizer.name!r}, which is in use already. Make another one."
+            )
+    if optimizers.generator is optimizers.discriminator:
+        raise ValueError(
+            "Each player needs an optimizer of its own. Received: the same object for both. Make "
+            "two, with two learning rates if you like (TTUR)."
+        )
+    return optimizers
+
+
+def _check_learning_rate(player: str, optimizer: keras.optimizers.Optimizer) -> None:
+    try:
+        rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+    except (ValueError, TypeError, tf.errors.OpError):  # What a schedule makes of words.
+        rate = math.nan
+    if not math.isfinite(rate) or rate < 0:
+        given = optimizer.get_config()["learning_rate"]
+        raise ValueError(
+            f"`{player}_optimizer` must have a finite learning rate >= 0. Received: {given!r}. Use "
+            "keras.optimizers.Adam(1e-4, beta_1=0.5)."
+        )
+
+
+def _optimizer(name: str, given: Any) -> keras.optimizers.Optimizer:
+    if isinstance(given, (str, dict)):
+        try:
+            return keras.optimizers.get(given)
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                f"`{name}` must be an optimizer of keras.optimizers or its name. Received: "
+                f"{given!r}. Use keras.optimizers.Adam(1e-4, beta_1=0.5)."
+            ) from error
+    if not isinstance(given, keras.optimizers.Optimizer):
+        raise TypeError(
+            f"`{name}` must be an optimizer of keras.optimizers or its name. Received: {given!r}. "
+            "Use keras.optimizers.Adam(1e-4, beta_1=0.5), an instance."
+        )
+    return given
+
+
+def copied(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """Returns a new optimizer with the same settings and the very same learning rate."""
+    config = optimizer.get_config()
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        del config["inner_optimizer"]
+        return type(optimizer)(copied(optimizer.inner_optimizer), **config)
+    copy = type(optimizer).from_config({**config, "learning_rate": 0.0})
+    # A schedule of the user's need not be known to Keras, and a rate may be set later on.
+    for name in ("_learning_rate", "_exclude_from_weight_decay_pattern"):
+        if hasattr(optimizer, name):
+            vars(copy)[name] = getattr(optimizer, name)
+    return copy
+
+
+# DOC: """Learning-rate schedules that count rounds.
+#
+# Keras' schedules count an optimizer's updates. A scheme may update a player several times a round,
+# trial steps included, and then two players would run through their schedules at different speeds.
+# """
+#
+
+
+@keras.saving.register_keras_serializable("tfgan_stab")
+class ByRound(schedules.LearningRateSchedule):
+    """A schedule that is asked about the round instead of the optimizer's own count.
+
+    Saved as the plain schedule that it wraps; the model that loads it wraps it again.
+
+    Args:
+        schedule: The user's schedule.
+        rounds: int64 variable, the rounds done.
+
+    Attributes:
+        scale: float32 variable, what the schedule is multiplied by: 1 until a rollback makes it
+            smaller.
+    """
+
+    def __init__(self, schedule: Any, rounds: keras.Variable):
+        self.schedule = schedule
+        self._rounds = rounds
+        self.scale = keras.Variable(1.0, trainable=False, dtype="float32", name="rate_scale")
+
+    def __call__(self, step: Any) -> tf.Tensor:
+        """Returns the learning rate of this round, whatever the step."""
+        del step
+        rate = tf.convert_to_tensor(self.schedule(tf.convert_to_tensor(self._rounds.value)))
+        return rate * tf.cast(tf.convert_to_tensor(self.scale.value), rate.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the plain schedule's description."""
+        return {"schedule": keras.saving.serialize_keras_object(self.schedule)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Returns the plain schedule."""
+        return keras.saving.deserialize_keras_object(config["schedule"])
+
+
+def count_rounds(optimizer: keras.optimizers.Optimizer, rounds: keras.Variable) -> None:
+    """Lets an optimizer's schedule, if it has one, count rounds.
+
+    Args:
+        optimizer: Any Keras optimizer.
+        rounds: int64 variable, the rounds done.
+    """
+    optimizer = _plain(optimizer)
+    schedule = getattr(optimizer, "_learning_rate", None)
+    if isinstance(schedule, ByRound):
+        schedule = schedule.schedule
+    if isinstance(schedule, schedules.LearningRateSchedule):
+        optimizer.learning_rate = ByRound(schedule, rounds)
+
+
+def rate_scale(optimizer: keras.optimizers.Optimizer) -> float:
+    """Returns what an optimizer's schedule is multiplied by; 1 for a constant learning rate."""
+    schedule = getattr(_plain(optimizer), "_learning_rate", None)
+    return (
+        float(tf.convert_to_tensor(schedule.scale.value)) if isinstance(schedule, ByRound) else 1.0
+    )
+
+
+def set_rate_scale(optimizer: keras.optimizers.Optimizer, scale: float) -> None:
+    """Multiplies an optimizer's schedule, from the next round on; a constant rate stays."""
+    schedule = getattr(_plain(optimizer), "_learning_rate", None)
+    if isinstance(schedule, ByRound):
+        distribution.write([schedule.scale], [scale])
+
+
+def slow_down(optimizers: Iterable[keras.optimizers.Optimizer], factor: float) -> None:
+    """Multiplies optimizers' learning rates, be they constants or schedules.
+
+    Args:
+        optimizers: Those that `count_rounds` has seen. A rate that several share, such as that of
+            an optimizer's copy for trial steps, is multiplied once.
+        factor: A number > 0.
+    """
+    rates = {id(rate): rate for rate in (_plain(each)._learning_rate for each in optimizers)}
+    for rate in rates.values():
+        variable = rate.scale if isinstance(rate, ByRound) else rate
+        distribution.write([variable], [tf.convert_to_tensor(variable.value) * factor])
+
+
+def _plain(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """Returns the optimizer that has the learning rate, inside one that scales losses."""
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return _plain(optimizer.inner_optimizer)
+    return optimizer

@@ -1,0 +1,186 @@
+"""Draws new examples from a GAN's generator, a batch at a time."""
+
+import concurrent.futures
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgan_stab._utils import random
+from tfgan_stab.training.averaging.swap import LIVE
+from tfgan_stab.training.optimizers import checked_seed
+
+
+class Sampling:
+    """What a GAN offers to whoever wants examples; part of `tgs.GAN`."""
+
+    generator: Any
+    weights_in_use: Any
+
+    def using(self, weights: str) -> contextlib.AbstractContextManager[None]:
+        """Puts weights into the generator inside a `with`.
+
+        Args:
+            weights: "live" for the trained weights, or an average's name.
+        """
+        return self.weights_in_use.using(weights)
+
+    def sample(
+        self, count: int, weights: str = LIVE, seed: int = 0, labels: Any = None
+    ) -> np.ndarray:
+        """Returns new examples.
+
+        Args:
+            count: How many, an integer >= 1.
+            weights: "live" for the trained weights, or an average's name.
+            seed: Decides the noise, an integer.
+            labels: int `[count]`, the classes, for a conditional pair; in turn 0, 1, ... unless
+                given.
+
+        Returns:
+            float32 `[count, height, width, channels]` in [-1, 1]; for other examples than images
+            whatever the generator returns.
+        """
+        return np.concatenate(
+            list(self.sample_batches(count, weights=weights, seed=seed, labels=labels))
+        )
+
+    def sample_batches(
+        self,
+        count: int,
+        batch_size: int = 256,
+        weights: str = LIVE,
+        seed: int = 0,
+        labels: Any = None,
+        devices: Sequence[str] = (),
+    ) -> Iterator[np.ndarray]:
+        """Returns new examples batch by batch; see `sample`. The first ones of more are the same.
+
+        Args:
+            count: How many in all, an integer >= 1.
+            batch_size: How many at a time, an integer >= 1.
+            weights: "live" for the trained weights, or an average's name.
+            seed: Decides the noise, an integer.
+            labels: int `[count]`, the classes, for a conditional pair.
+            devices: Names of devices that make a batch each at the same time; where TensorFlow puts
+                it unless given. What comes out does not depend on them, as far as they compute
+                alike.
+
+        Returns:
+            Yields float32 `[batch_size, ...]`, the last one smaller.
+        """
+        return batches(self, count, batch_size, weights, checked_seed(seed), labels, devices)
+
+    def _generated(self, latents: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+        examples = self.generator(latents if labels is None else [latents, labels], training=False)
+        examples = tf.cast(examples, tf.float32)
+        # Pictures are clipped, for generators that do not end in tanh.
+        return tf.clip_by_value(examples, -1.0, 1.0) if examples.shape.rank == 4 else examples
+
+
+def batches(
+    gan: Any,
+    count: int,
+    batch_size: int,
+    weights: str,
+    seed: int,
+    labels: Any,
+    devices: Sequence[str] = (),
+) -> Iterator[np.ndarray]:
+    """Returns an iterator over `count` new examples.
+
+    Args:
+        gan: The model.
+        count: How many in all, an integer >= 1.
+        batch_size: How many at a time, an integer >= 1.
+        weights: "live" for the trained weights, or an average's name.
+        seed: Decides the noise.
+        labels: int `[count]`, or `None`.
+        devices: Names of devices, or none.
+
+    Raises:
+        ValueError: If a number is out of range, there are no such weights, or the labels do not
+            fit.
+    """
+    if count < 1 or batch_size < 1:
+        raise ValueError(
+            f"`count` and `batch_size` must be integers >= 1. Received: count={count}, "
+            f"batch_size={batch_size}."
+        )
+    gan.weights_in_use.check(weights)
+    work = _Work(gan, count, batch_size, seed, _classes(gan, count, labels))
+    return _drawn(work, weights, devices)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Work:
+    """Which examples to make, in batches that are counted from 0."""
+
+    gan: Any
+    count: int
+    batch_size: int
+    seed: int
+    classes: np.ndarray | None
+
+    @property
+    def num_batches(self) -> int:
+        return -(-self.count // self.batch_size)
+
+    def batch(self, number: int, device: str | None = None) -> np.ndarray:
+        """Makes one batch of them with the weights that the generator holds."""
+        first = number * self.batch_size
+        rows = range(first, first + min(self.batch_size, self.count))
+        with contextlib.nullcontext() if device is None else tf.device(device):
+            # Drawn for a whole batch, so that the first examples of more are the same.
+            key = random.key(self.seed, random.SAMPLING, number)
+            latents = self.gan.latents(self.batch_size, key)[: len(rows)]
+            own = None if self.classes is None else np.take(self.classes, rows, mode="wrap")
+            examples = self.gan.generate(tf.cast(latents, keras.config.floatx()), own).numpy()
+        return examples[: self.count - first]
+
+
+def _drawn(work: _Work, weights: str, devices: Sequence[str]) -> Iterator[np.ndarray]:
+    together = max(1, len(devices))
+    with concurrent.futures.ThreadPoolExecutor(together) as pool:
+        for first in range(0, work.num_batches, together):
+            numbers = range(first, min(first + together, work.num_batches))
+            # Swapped each time, so that whoever takes the batches finds the weights as they were.
+            with work.gan.using(weights):
+                if len(devices) < 2:
+                    made = [work.batch(first)]
+                else:
+                    made = list(pool.map(work.batch, numbers, devices))
+            yield from made
+
+
+def _classes(gan: Any, count: int, labels: Any) -> np.ndarray | None:
+    if not gan.pair.conditional:
+        if labels is not None:
+            raise ValueError(
+                "`labels` expects networks that take class labels. Received: labels for an "
+                "unconditional pair. Leave them out."
+            )
+        return None
+    if labels is None:
+        if gan.num_classes is None:
+            raise ValueError(
+                "A class-conditional generator needs to know its classes. Received: no `labels`. "
+                "Give labels, or write GAN(..., num_classes=10)."
+            )
+        return np.arange(count, dtype=np.int32) % gan.num_classes
+    classes = np.asarray(labels, dtype=np.int32)
+    if gan.num_classes is not None and not np.all((classes >= 0) & (classes < gan.num_classes)):
+        raise ValueError(
+            f"`labels` must be classes from 0 to {gan.num_classes - 1}. Received: {classes.min()} "
+            f"to {classes.max()}."
+        )
+    if classes.shape != (count,):
+        raise ValueError(
+            f"`labels` must hold one class per example, shape [{count}]. Received: shape "
+            f"{list(classes.shape)}."
+        )
+    return classes
