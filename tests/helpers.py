@@ -81,7 +81,7 @@ def few_images():
 
 def variables(gan):
     """All that training changes, metrics aside."""
-    found = [gan._round_counter, gan._image_counter]
+    found = [gan._step_counter, gan._image_counter]
     found += [*gan.generator.variables, *gan.discriminator.variables]
     found += [v for average in gan._averages.values() for v in average.weights]
     return found + [v for optimizer in gan.optimizers for v in optimizer.variables]
@@ -158,12 +158,12 @@ class Stop(Exception):
     """What `kill` raises."""
 
 
-def kill(gan, round_number, error=Stop):
-    """A callback that ends training by an exception once so many rounds are done."""
+def kill(gan, step_number, error=Stop):
+    """A callback that ends training by an exception once so many steps are done."""
 
     def check(hook):
-        if gan.rounds == round_number:
-            raise error(f"after round {round_number}")
+        if gan.steps == step_number:
+            raise error(f"after step {step_number}")
 
     return Trace(check, "on_train_batch_begin", "on_epoch_begin")
 

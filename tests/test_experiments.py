@@ -65,10 +65,10 @@ def test_the_mixture_experiment_leaves_a_line_and_a_picture_for_each_run(tmp_pat
         "--solvers=heun",
         "--weights=0.07",
         "--seeds=2",
-        "--rounds=1000",
+        "--steps=1000",
     )
     lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
-    assert [(line["seed"], line["rounds"], line["field_evaluations"]) for line in lines] == [
+    assert [(line["seed"], line["steps"], line["field_evaluations"]) for line in lines] == [
         (0, 1000, 2000),
         (1, 1000, 2000),
     ]
@@ -86,13 +86,13 @@ def test_the_top_k_experiment_trains_beside_a_baseline_and_sums_up_over_seeds(tm
         f"--output={tmp_path}",
         "--modes=4",
         "--seeds=2",
-        "--rounds=40",
+        "--steps=40",
         "--decay_every=5",
         "--width=8",
         "--evaluations=2",
     )
     lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
-    assert [(line["method"], line["seed"], line["rounds"]) for line in lines] == [
+    assert [(line["method"], line["seed"], line["steps"]) for line in lines] == [
         ("baseline", 0, 40),
         ("top_k", 0, 40),
         ("baseline", 1, 40),
@@ -100,7 +100,7 @@ def test_the_top_k_experiment_trains_beside_a_baseline_and_sums_up_over_seeds(tm
     ]
     for line in lines:
         assert 0 <= line["high_quality"] <= 1 and 0 <= line["modes"] <= 1
-        assert [found["rounds"] for found in line["measured"]] == [20, 40]
+        assert [found["steps"] for found in line["measured"]] == [20, 40]
     assert "top_k" not in lines[0]["measured"][0]
     means = [np.mean([256 * 0.99 ** (r // 5) for r in own]) for own in (range(20), range(20, 40))]
     found = [each["top_k"] for each in lines[1]["measured"]]
@@ -261,8 +261,8 @@ def test_swirl_looks_where_its_formula_says_one_way_or_the_other(reproduced, rad
 @pytest.mark.parametrize("level", [1, 2, 4])
 def test_swirl_leaves_what_is_the_same_all_around(reproduced, level):
     rows, columns = np.indices([32, 32]) - 15.5
-    round_one = np.exp(-(rows**2 + columns**2) / 50).astype(np.float32)
-    images = np.broadcast_to(round_one[None, :, :, None], [4, 32, 32, 3])
+    step_one = np.exp(-(rows**2 + columns**2) / 50).astype(np.float32)
+    images = np.broadcast_to(step_one[None, :, :, None], [4, 32, 32, 3])
     swirled = disturbed(reproduced("disturbances"), "swirl", images, level)
     # Linear interpolation errs by 1/8 of the second derivatives, 2 / 25 at most.
     np.testing.assert_allclose(swirled, images, rtol=0, atol=0.01)
@@ -369,7 +369,7 @@ def test_the_schemes_benchmark_prints_a_ratio_for_each_scheme():
 @pytest.mark.slow
 @pytest.mark.exhaustive
 def test_the_methods_benchmark_prints_what_each_costs():
-    small = ("--image_size=8", "--width=4", "--batch_size=4", "--turns=3", "--rounds=2")
+    small = ("--image_size=8", "--width=4", "--batch_size=4", "--turns=3", "--steps=2")
     printed = run("benchmarks/methods.py", *small, "--only=plain,three averages,R1")
     lines = [line for line in printed.splitlines() if line.startswith(("plain", "three", "R1"))]
     assert len(lines) == 3

@@ -42,7 +42,7 @@ def test_the_example_runs(tmp_path, monkeypatch):
     written = {path.name for path in (tmp_path / "runs" / "example").iterdir()}
     assert written == {"run.json", "metrics.jsonl", "tensorboard", "samples", "checkpoints"}
     exec(guarded.replace("steps_per_epoch=200", "steps_per_epoch=5"), names)
-    assert names["gan"].rounds == 5 and names["gan"].top_k is not None
+    assert names["gan"].steps == 5 and names["gan"].top_k is not None
 
 
 @pytest.mark.slow
@@ -52,9 +52,9 @@ def test_the_command_that_trains_runs(tmp_path):
     assert training.startswith(f"{program} {workdir}")
     ours = training.replace(".venv/bin/python", sys.executable)
     ours = ours.replace(workdir, f"--workdir={tmp_path}").rstrip()
-    small = ["epochs = 1", "rounds_per_epoch = 2", "tgs.train.scores = []"]
+    small = ["epochs = 1", "steps_per_epoch = 2", "tgs.train.scores = []"]
     printed = shell(" ".join([ours, *(f"--gin_param='{setting}'" for setting in small)]))
-    assert "2 rounds, 128 images." in printed
+    assert "2 steps, 128 images." in printed
     config = (tmp_path / "config.gin").read_text(encoding="utf-8")
     assert "@tgs.Simultaneous()" in config
     assert "generator_learning_rate = 0.0001" in config
@@ -64,7 +64,7 @@ def test_the_command_that_trains_runs(tmp_path):
 def test_the_command_that_plays_a_game_runs(tmp_path):
     (playing,) = [block for block in blocks("bash") if "scripts/play_game.py" in block]
     ours = playing.replace(".venv/bin/python", sys.executable).rstrip()
-    printed = shell(f"{ours} --rounds=20 --output={tmp_path / 'game.png'}")
+    printed = shell(f"{ours} --steps=20 --output={tmp_path / 'game.png'}")
     assert "extragradient" in printed and (tmp_path / "game.png").exists()
 
 
@@ -100,7 +100,7 @@ def test_every_public_name_of_the_table_is_there():
 def run(tmp_path_factory):
     """A folder with a very short run at `runs/digits`."""
     folder = tmp_path_factory.mktemp("scored")
-    small = ["epochs = 1", "rounds_per_epoch = 2", "tgs.train.scores = []"]
+    small = ["epochs = 1", "steps_per_epoch = 2", "tgs.train.scores = []"]
     flags = " ".join(f"--gin_param='{setting}'" for setting in small)
     program = f"{sys.executable} scripts/train.py --gin_file=gin_configs/runs/digits.gin"
     shell(f"{program} --workdir={folder}/runs/digits {flags}")

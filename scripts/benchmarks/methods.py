@@ -1,8 +1,8 @@
-"""What averages, top-k and penalties cost beside a plain round of a DCGAN.
+"""What averages, top-k and penalties cost beside a plain step of a DCGAN.
 
 .venv/bin/python scripts/benchmarks/methods.py
 
-Times blocks of rounds with each method and without any, turn by turn in one process, and prints
+Times blocks of steps with each method and without any, turn by turn in one process, and prints
 medians of the quotients within a turn, so that a slow moment of the machine counts for both.
 """
 
@@ -19,7 +19,7 @@ SIZE = flags.DEFINE_integer("image_size", 32, "Height and width of the images.")
 WIDTH = flags.DEFINE_integer("width", 32, "Channels of the layers next to the images.")
 BATCH = flags.DEFINE_integer("batch_size", 64, "Images per minibatch.")
 TURNS = flags.DEFINE_integer("turns", 9, "How often everything is timed.", lower_bound=3)
-ROUNDS = flags.DEFINE_integer("rounds", 16, "Rounds in a block: lazy penalties come once.")
+STEPS = flags.DEFINE_integer("steps", 16, "Steps in a block: lazy penalties come once.")
 ONLY = flags.DEFINE_list("only", [], "Names of methods to time; all unless given.")
 
 HALF = {"decay": 0.5, "every": 1, "floor": 0.5}
@@ -32,7 +32,7 @@ METHODS = {
     "three averages": ({"averages": EMA}, "plain", 1.05),
     "top-k full": ({"top_k": tgs.TopK(**HALF)}, "plain", 1.01),
     "R1": ({"penalties": [tgs.R1(10.0)]}, "plain", 2.2),
-    "R1 every 16 rounds": ({"penalties": [tgs.R1(10.0, interval=16)]}, "plain", 1.15),
+    "R1 every 16 steps": ({"penalties": [tgs.R1(10.0, interval=16)]}, "plain", 1.15),
     "plain without XLA": ({"jit_compile": False}, "plain", None),
     "R1 every 16 without XLA": (
         {"penalties": [tgs.R1(10.0, interval=16)], "jit_compile": False},
@@ -70,12 +70,12 @@ def make(settings):
 
 
 def block_of(gan, images):
-    """Returns a function that plays a block of rounds, compiled as `fit` compiles them."""
-    whole = gan.compilation.scope == "round"
+    """Returns a function that plays a block of steps, compiled as `fit` compiles them."""
+    whole = gan.compilation.scope == "step"
     step = tf.function(gan.train_step, autograph=False, jit_compile=whole or None)
 
     def play():
-        for _ in range(ROUNDS.value):
+        for _ in range(STEPS.value):
             logs = step(images)
         return logs["generator_loss"].numpy()
 
@@ -103,10 +103,10 @@ def main(argv):
     for _ in range(TURNS.value):
         for name, function in timed.items():
             turns[name].append(seconds(function))
-    print(f"{'method':26}{'XLA':>7}{'first s':>9}{'ms/round':>10}{'ratio':>8}{'spread':>16}  goal")
+    print(f"{'method':26}{'XLA':>7}{'first s':>9}{'ms/step':>10}{'ratio':>8}{'spread':>16}  goal")
     for name, (_, against, goal) in chosen.items():
         line = f"{name:26}{gans[name].compilation.scope:>7}{first[name]:9.1f}"
-        line += f"{1e3 * statistics.median(turns[name]) / ROUNDS.value:10.1f}"
+        line += f"{1e3 * statistics.median(turns[name]) / STEPS.value:10.1f}"
         if against in turns:
             pairs = zip(turns[name], turns[against], strict=True)
             ratios = sorted(a / b for a, b in pairs)

@@ -2,9 +2,9 @@
 
 .venv/bin/python scripts/benchmarks/schemes.py
 
-Times one round of each scheme, and the bare compiled field of the same networks on the same batch,
-turn by turn in one process, and prints medians: the time of a round over evaluations times the time
-of the field. Then it times how long the first round takes to trace and compile.
+Times one step of each scheme, and the bare compiled field of the same networks on the same batch,
+turn by turn in one process, and prints medians: the time of a step over evaluations times the time
+of the field. Then it times how long the first step takes to trace and compile.
 """
 
 import statistics
@@ -55,15 +55,15 @@ def make(scheme):
     return gan
 
 
-def round_of(gan, images):
-    """Returns a function that plays one round, compiled as `fit` compiles it."""
-    whole = gan.compilation.scope == "round"
+def step_of(gan, images):
+    """Returns a function that plays one step, compiled as `fit` compiles it."""
+    whole = gan.compilation.scope == "step"
     step = tf.function(gan.train_step, autograph=False, jit_compile=whole or None)
     return lambda: step(images)["generator_loss"].numpy()
 
 
 def bare_field_of(gan, images):
-    """Returns a function that evaluates the bare field, compiled as in a round."""
+    """Returns a function that evaluates the bare field, compiled as in a step."""
     compiled = gan.compilation.scope != "off"
     field = tf.function(gan.adversarial, autograph=False, jit_compile=compiled or None)
     networks = (gan.generator, gan.discriminator)
@@ -87,7 +87,7 @@ def main(argv):
         [BATCH.value, SIZE.value, SIZE.value, 3], [1, 1], -1.0, 1.0
     )
     gans = {name: make(scheme) for name, scheme in SCHEMES.items()}
-    timed = {name: round_of(gan, images) for name, gan in gans.items()}
+    timed = {name: step_of(gan, images) for name, gan in gans.items()}
     timed["bare field"] = bare_field_of(gans["simultaneous"], images)
     first = {name: seconds(function) for name, function in timed.items()}
     turns = {name: [] for name in timed}
@@ -97,7 +97,7 @@ def main(argv):
     field = statistics.median(turns["bare field"])
     print(f"bare field: median {1e3 * field:.1f} ms of {TURNS.value} turns")
     print(
-        f"{'scheme':26}{'XLA':>7}{'evaluations':>13}{'ms/round':>10}{'min':>8}{'max':>8}{'ratio':>8}"
+        f"{'scheme':26}{'XLA':>7}{'evaluations':>13}{'ms/step':>10}{'min':>8}{'max':>8}{'ratio':>8}"
     )
     for name, scheme in SCHEMES.items():
         own = turns[name]
@@ -111,7 +111,7 @@ def main(argv):
         )
     pairs = zip(turns["lookahead(simultaneous)"], turns["simultaneous"], strict=True)
     print(f"lookahead over its inner scheme: {statistics.median(a / b for a, b in pairs):.3f}")
-    print("first round, tracing and compiling:")
+    print("first step, tracing and compiling:")
     for name in SCHEMES:
         extra = first[name] - statistics.median(turns[name])
         print(f"{name:26}{extra:8.2f} s")
@@ -119,7 +119,7 @@ def main(argv):
     compiling = {name: [] for name in again}
     for _ in range(3):
         for name, scheme in again.items():
-            function = round_of(make(scheme), images)
+            function = step_of(make(scheme), images)
             compiling[name].append(seconds(function) - seconds(function))
     medians = {name: statistics.median(values) for name, values in compiling.items()}
     print(f"rk4 over euler, medians of 3: {medians['rk4'] / medians['euler']:.2f}")

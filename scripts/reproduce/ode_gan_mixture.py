@@ -4,7 +4,7 @@
 
 The setting of the notebook released with Qin et al. 2020, arXiv 2010.15040: 16 modes on a grid, 512
 points a batch with 32 of each mode, perceptrons of two layers of 25 units, plain gradient steps of
-0.1 for both players, weight 0.07, 30,000 rounds. The notebook shows pictures and prints no number:
+0.1 for both players, weight 0.07, 30,000 steps. The notebook shows pictures and prints no number:
 what is counted here is ours. Departure: both players move jointly to each stage, where the notebook
 freezes the other one.
 
@@ -30,14 +30,14 @@ OUTPUT = flags.DEFINE_string("output", "runs/ode_gan_mixture", "Where results ar
 SOLVERS = flags.DEFINE_list("solvers", ["rk4", "heun", "euler"], "Tableaus to integrate with.")
 WEIGHTS = flags.DEFINE_list("weights", ["0.07", "0"], "Weights of the regularizer.")
 SEEDS = flags.DEFINE_integer("seeds", 3, "Seeds 0, 1, ... of each run.", lower_bound=1)
-ROUNDS = flags.DEFINE_integer("rounds", 30_000, "Rounds of each run.", lower_bound=100)
+STEPS = flags.DEFINE_integer("steps", 30_000, "Steps of each run.", lower_bound=100)
 STEP_SIZE = flags.DEFINE_float("step_size", 0.1, "Both players' learning rate.")
 
 SAMPLES = 10_000
 STD = 0.02
 NEAR = 0.25  # Closer than this to a center counts as its mode: half way to the next is 0.5.
 SHARE = 0.005  # A mode with at least this share of the samples is covered.
-ROUNDS_PER_CALL = 100
+STEPS_PER_CALL = 100
 
 
 def initializer():
@@ -67,11 +67,11 @@ def train(solver, weight, seed):
         penalties=[tgs.GeneratorGradientNorm(weight)] if weight else [],
         jit_compile=False,  # On networks this small the plain graph is quicker.
         seed=seed,
-        steps_per_execution=ROUNDS_PER_CALL,
+        steps_per_execution=STEPS_PER_CALL,
     )
     history = gan.fit(
         data,
-        steps_per_epoch=ROUNDS.value // 10,
+        steps_per_epoch=STEPS.value // 10,
         epochs=10,
         callbacks=[keras.callbacks.TerminateOnNaN()],
         verbose=0,
@@ -110,8 +110,8 @@ def run(solver, weight, seed, output):
         "solver": solver,
         "weight": weight,
         "seed": seed,
-        "rounds": gan.rounds,
-        "field_evaluations": gan.rounds * gan.scheme.evaluations,
+        "steps": gan.steps,
+        "field_evaluations": gan.steps * gan.scheme.evaluations,
         "step_size": STEP_SIZE.value,
         "finite": finite,
         "generator_loss": history["generator_loss"][-1],

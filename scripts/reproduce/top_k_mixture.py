@@ -4,13 +4,13 @@
 
 The setting of Sinha et al. 2020, arXiv 2002.06224 version 1, sections 4.1 and 4.2: an even grid of
 Gaussians of the standard deviation 0.05, perceptrons of 4 layers of 256 units, the non-saturating
-loss, Adam with 1e-4, batches of 256, k times 0.99 every 2,000 rounds down to 192, 100,000 rounds.
+loss, Adam with 1e-4, batches of 256, k times 0.99 every 2,000 steps down to 192, 100,000 steps.
 Of 10,000 samples, those within 4 standard deviations of the nearest mode are of high quality; a
 mode is recovered if one of them is its own. The paper gives no spread and no number of runs.
 
 Chosen here, since the paper does not say: noise from N(0, I) of 2 numbers and modes 1 apart, as in
 an independent re-implementation; Adam's other settings as Keras has them; ReLU; 4 hidden layers.
-Both players see the same noise in a round.
+Both players see the same noise in a step.
 
 Prints how each run goes and a table of means and spreads over the seeds, and writes what it found
 to `results.jsonl`, with a picture of the samples for each run.
@@ -38,12 +38,12 @@ MODES = flags.DEFINE_list("modes", ["25"], "Numbers of Gaussians, square: 25, 64
 METHODS = flags.DEFINE_list("methods", ["baseline", "top_k"], "What to train: baseline, top_k.")
 SEEDS = flags.DEFINE_integer("seeds", 3, "Seeds 0, 1, ... of each run.", lower_bound=1)
 FIRST_SEED = flags.DEFINE_integer("first_seed", 0, "The first of them.", lower_bound=0)
-ROUNDS = flags.DEFINE_integer("rounds", 100_000, "Rounds of each run.", lower_bound=1)
-EVERY = flags.DEFINE_integer("decay_every", 2000, "Rounds after which k shrinks.", lower_bound=1)
+STEPS = flags.DEFINE_integer("steps", 100_000, "Steps of each run.", lower_bound=1)
+EVERY = flags.DEFINE_integer("decay_every", 2000, "Steps after which k shrinks.", lower_bound=1)
 WIDTH = flags.DEFINE_integer("width", 256, "Units of each hidden layer.", lower_bound=1)
 LATENTS = flags.DEFINE_integer("latents", 2, "Size of the noise.", lower_bound=1)
 COMPUTE = flags.DEFINE_enum("compute", "full", ["full", "selected"], "What top-k differentiates.")
-XLA = flags.DEFINE_boolean("xla", False, "Whether to compile rounds with XLA.")
+XLA = flags.DEFINE_boolean("xla", False, "Whether to compile steps with XLA.")
 EVALUATIONS = flags.DEFINE_integer(
     "evaluations", 20, "How often each run is measured; quality goes up and down.", lower_bound=1
 )
@@ -52,7 +52,7 @@ BATCH = 256
 STD = 0.05
 SAMPLES = 10_000
 REACH = 4  # Standard deviations.
-ROUNDS_PER_CALL = 100
+STEPS_PER_CALL = 100
 
 
 def train(method, modes, seed):
@@ -66,7 +66,7 @@ def train(method, modes, seed):
         latents=LATENTS.value,
     )
     rule = tgs.TopK(decay=0.99, every=EVERY.value, floor=192, compute=COMPUTE.value)
-    each = max(1, ROUNDS.value // EVALUATIONS.value)
+    each = max(1, STEPS.value // EVALUATIONS.value)
     gan.compile(
         keras.optimizers.Adam(1e-4),
         keras.optimizers.Adam(1e-4),
@@ -74,13 +74,13 @@ def train(method, modes, seed):
         top_k=rule if method == "top_k" else None,
         jit_compile=XLA.value,
         seed=seed,
-        steps_per_execution=math.gcd(ROUNDS_PER_CALL, each),
+        steps_per_execution=math.gcd(STEPS_PER_CALL, each),
     )
     measuring = Measuring(data.modes)
     gan.fit(
         data,
         steps_per_epoch=each,
-        epochs=max(1, ROUNDS.value // each),
+        epochs=max(1, STEPS.value // each),
         callbacks=[keras.callbacks.TerminateOnNaN(), measuring],
         verbose=0,
     )
@@ -103,17 +103,17 @@ class Measuring(keras.callbacks.Callback):
         """Measures, and prints a line."""
         samples = self.model.sample(SAMPLES, seed=epoch)
         now = {
-            "rounds": self.model.rounds,
+            "steps": self.model.steps,
             "seconds": round(time.monotonic() - self._began, 1),
             **{name: float(value) for name, value in logs.items()},
             **measured(samples, self.centers),
         }
         self.found.append(now)
         print(
-            f"  round {now['rounds']:7}  k {now.get('top_k', BATCH):6.1f}  "
+            f"  step {now['steps']:7}  k {now.get('top_k', BATCH):6.1f}  "
             f"high quality {now['high_quality']:6.1%}  modes {now['modes']:6.1%}  "
             f"loss G {now['generator_loss']:6.3f}  D {now['discriminator_loss']:6.3f}  "
-            f"{now['rounds'] / max(now['seconds'], 0.1):6.0f} rounds/s",
+            f"{now['steps'] / max(now['seconds'], 0.1):6.0f} steps/s",
             flush=True,
         )
 
@@ -141,7 +141,7 @@ def run(method, modes, seed, output):
     print(f"{method}, {modes} modes, seed {seed}:", flush=True)
     gan, centers, found = train(method, modes, seed)
     samples = gan.sample(SAMPLES, seed=seed)
-    title = f"{method}, {modes} modes, seed {seed}, {gan.rounds} rounds"
+    title = f"{method}, {modes} modes, seed {seed}, {gan.steps} steps"
     draw(samples, centers, title, output / f"{method}-{modes}-{seed}.png")
     last = found[-1]
     # The mean of the last quarter varies less than the end alone.
@@ -150,7 +150,7 @@ def run(method, modes, seed, output):
         "method": method,
         "modes_in_all": modes,
         "seed": seed,
-        "rounds": gan.rounds,
+        "steps": gan.steps,
         "width": WIDTH.value,
         "latents": LATENTS.value,
         "top_k": repr(gan.top_k),

@@ -48,7 +48,7 @@ def test_a_disk_that_is_full_keeps_the_former_file_and_says_which_one_failed(tmp
     program = textwrap.dedent(
         """
         import resource, sys
-        from tfgan_stab import files
+        from tfgan_stab._utils import files
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
         files.write_atomically(sys.argv[1], "x" * 5000)
         """
@@ -67,7 +67,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next_one(tmp_path):
     program = textwrap.dedent(
         """
         import os, signal, sys
-        from tfgan_stab import files
+        from tfgan_stab._utils import files
         with files.replacing(sys.argv[1]) as draft:
             draft.write_text("half")
             os.kill(os.getpid(), signal.SIGKILL)
@@ -136,7 +136,7 @@ def test_a_folder_that_cannot_be_put_in_place_leaves_the_former_one(tmp_path, mo
 def test_the_folder_that_a_killed_process_left_is_removed(tmp_path):
     program = (
         "import os, pathlib, signal, sys\n"
-        "from tfgan_stab import files\n"
+        "from tfgan_stab._utils import files\n"
         "with files.replacing_folder(sys.argv[1]) as draft:\n"
         "    (draft / 'half').touch()\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

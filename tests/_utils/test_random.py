@@ -21,16 +21,16 @@ def test_a_long_seed_counts_in_all_its_bits():
 
 
 def test_eager_graph_and_xla_give_the_same_key():
-    def draw(round_number):
-        return noise.key(3, noise.TRAINING, round_number, 1)
+    def draw(step_number):
+        return noise.key(3, noise.TRAINING, step_number, 1)
 
-    rounds = tf.constant(7, tf.int64)
-    expected = draw(rounds).numpy()
+    steps = tf.constant(7, tf.int64)
+    expected = draw(steps).numpy()
     for jit in (False, True):
-        np.testing.assert_array_equal(tf.function(draw, jit_compile=jit)(rounds), expected)
+        np.testing.assert_array_equal(tf.function(draw, jit_compile=jit)(steps), expected)
 
 
-def test_latents_of_successive_rounds_are_uncorrelated():
+def test_latents_of_successive_steps_are_uncorrelated():
     first, second = (Normal(100)(1000, noise.key(0, 0, r)).numpy().ravel() for r in (5, 6))
     # 1e5 pairs: the correlation's standard deviation is 0.0032.
     assert abs(np.corrcoef(first, second)[0, 1]) < 5 * 0.0032

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 
 class Scripted:
-    """A score that says what it is told to: one value per round and weights."""
+    """A score that says what it is told to: one value per step and weights."""
 
     samples, seed = 2, 0
 
@@ -34,9 +34,9 @@ class Scripted:
 
     def __call__(self, images):
         for _ in images:
-            number = self.asked.count(self.gan.rounds)
-        self.asked.append(self.gan.rounds)
-        row = self.values[self.gan.rounds]
+            number = self.asked.count(self.gan.steps)
+        self.asked.append(self.gan.steps)
+        row = self.values[self.gan.steps]
         return ScoreResult(self.name, row[number % len(row)], self.protocol)
 
 
@@ -57,20 +57,20 @@ def found(directory):
         path.relative_to(directory).as_posix(): json.loads((path / "score.json").read_text())[
             "value"
         ]
-        for path in sorted(directory.glob("*/round-*"))
+        for path in sorted(directory.glob("*/step-*"))
     }
 
 
 def test_each_weights_keep_their_own_best(tiny, image_gan, tmp_path):
     averages = {}
     note = tiny.Trace(
-        lambda hook: averages.update({image_gan.rounds: tiny.average(image_gan)}), "on_epoch_end"
+        lambda hook: averages.update({image_gan.steps: tiny.average(image_gan)}), "on_epoch_end"
     )
     run(tiny, image_gan, tmp_path, {2: (5.0, 9.0), 4: (7.0, 8.0), 6: (6.0, 8.0)}, note)
-    assert found(tmp_path) == {"fid/round-0000000002": 5.0, "fid_ema/round-0000000004": 8.0}
+    assert found(tmp_path) == {"fid/step-0000000002": 5.0, "fid_ema/step-0000000004": 8.0}
     live, ema = best_of(tmp_path)
     assert (ema.result.name, ema.result.protocol, ema.weights) == ("fid", "fid/a@1", "ema")
-    assert (live.round, ema.round) == (2, 4)
+    assert (live.step, ema.step) == (2, 4)
     saved = keras.saving.load_model(ema.generator)
     for mine, theirs in zip(saved.variables, averages[4], strict=True):
         if "seed" not in mine.path:  # Keras saves none.
@@ -97,12 +97,12 @@ def test_the_score_says_which_way_is_better(tiny, image_gan, tmp_path, larger_is
 def test_what_is_no_finite_number_never_wins(tiny, image_gan, tmp_path):
     values = {2: (math.nan, math.nan), 4: (3.0, -math.inf), 6: (math.nan, math.inf)}
     run(tiny, image_gan, tmp_path, values)
-    assert found(tmp_path) == {"fid/round-0000000004": 3.0}
+    assert found(tmp_path) == {"fid/step-0000000004": 3.0}
 
 
 def test_of_equal_values_the_first_stays(tiny, image_gan, tmp_path):
     run(tiny, image_gan, tmp_path, {2: (3.0,), 4: (3.0,), 6: (3.0,)}, weights="late")
-    assert found(tmp_path) == {"fid_late/round-0000000002": 3.0}
+    assert found(tmp_path) == {"fid_late/step-0000000002": 3.0}
 
 
 @pytest.mark.parametrize("every", ["epoch", 3])
@@ -118,14 +118,14 @@ def test_a_run_trains_on_from_the_best_bit_for_bit(tiny, image_gan, tmp_path, ev
     tiny.put_back(image_gan, new)
     tiny.disturb(image_gan)
     (kept,) = best_of(tmp_path / "best")
-    assert kept.round == (4 if every == "epoch" else 3)
+    assert kept.step == (4 if every == "epoch" else 3)
     shutil.copytree(kept.path, tmp_path / "new" / kept.path.name)
     image_gan.fit(tiny.images(), callbacks=[Checkpoint(tmp_path / "new")], **settings)
-    assert image_gan.rounds == 8
+    assert image_gan.steps == 8
     assert tiny.same(tiny.everything(image_gan), expected)
 
 
-def test_after_a_resume_the_best_is_known_and_later_rounds_are_forgotten(tiny, image_gan, tmp_path):
+def test_after_a_resume_the_best_is_known_and_later_steps_are_forgotten(tiny, image_gan, tmp_path):
     values = {2: (5.0, 4.0), 4: (3.0, 6.0), 6: (4.0, 5.0)}
     place = tmp_path / "best"
     checkpoint = Checkpoint(tmp_path / "checkpoints")
@@ -137,21 +137,21 @@ def test_after_a_resume_the_best_is_known_and_later_rounds_are_forgotten(tiny, i
 
     with pytest.raises(tiny.Stop, match="before"):
         run(tiny, image_gan, place, values, Stop(), checkpoint)
-    # Both are there: a resumed run begins after round 2, and may do worse this time.
-    expected = {"fid/round-0000000002": 5.0, "fid/round-0000000004": 3.0}
-    assert found(place) == expected | {"fid_ema/round-0000000002": 4.0}
+    # Both are there: a resumed run begins after step 2, and may do worse this time.
+    expected = {"fid/step-0000000002": 5.0, "fid/step-0000000004": 3.0}
+    assert found(place) == expected | {"fid_ema/step-0000000002": 4.0}
     image_gan.listeners = []
     values[4] = (6.0, 7.0)
     run(tiny, image_gan, place, values, Checkpoint(tmp_path / "checkpoints"))
-    assert found(place) == {"fid/round-0000000006": 4.0, "fid_ema/round-0000000002": 4.0}
+    assert found(place) == {"fid/step-0000000006": 4.0, "fid_ema/step-0000000002": 4.0}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "place"), [(3, (0, 3)), (6, (1, 2))])
-def test_a_resume_inside_an_epoch_counts_its_rounds(tiny, image_gan, tmp_path, number, place):
+def test_a_resume_inside_an_epoch_counts_its_steps(tiny, image_gan, tmp_path, number, place):
     new = tiny.everything(image_gan)
     settings = {"epochs": 2, "steps_per_epoch": 4, "verbose": 0}
-    with pytest.raises(tiny.Stop, match="after round 1"):
+    with pytest.raises(tiny.Stop, match="after step 1"):
         callbacks = [tiny.kill(image_gan, 1), Checkpoint(tmp_path / "a", every=1)]
         image_gan.fit(tiny.images(), callbacks=callbacks, **settings)
     score = Scripted(image_gan, dict.fromkeys(range(9), (5.0,)) | {number: (1.0,)})
@@ -161,7 +161,7 @@ def test_a_resume_inside_an_epoch_counts_its_rounds(tiny, image_gan, tmp_path, n
     expected = tiny.everything(image_gan)
     (kept,) = best_of(tmp_path / "best")
     facts = json.loads((kept.path / "progress.json").read_text())
-    assert (facts["round"], facts["epoch"], facts["step"]) == (number, *place)
+    assert (facts["step"], facts["epoch"], facts["step_in_epoch"]) == (number, *place)
     tiny.put_back(image_gan, new)
     shutil.copytree(kept.path, tmp_path / "b" / kept.path.name)
     image_gan.fit(tiny.images(), callbacks=[Checkpoint(tmp_path / "b")], **settings)
@@ -174,8 +174,8 @@ def test_a_score_measured_in_another_way_begins_anew(tiny, image_gan, tmp_path):
         values = {4: (8.0,)}
         run(tiny, image_gan, tmp_path, values, epochs=1, weights="live", protocol="fid/b@2")
     assert found(tmp_path) == {
-        "fid.former-1/round-0000000002": 1.0,
-        "fid/round-0000000004": 8.0,
+        "fid.former-1/step-0000000002": 1.0,
+        "fid/step-0000000004": 8.0,
     }
     assert [best.result.value for best in best_of(tmp_path)] == [8.0]
 
@@ -188,7 +188,7 @@ def test_scores_of_one_name_are_refused_before_they_take_each_others_place(
     with pytest.raises(ValueError, match=message):
         evaluate = tgs.callbacks.Evaluate(other, weights="live")
         run(tiny, image_gan, tmp_path, {2: (5.0,)}, evaluate, epochs=1, weights="live")
-    assert found(tmp_path) == {"fid/round-0000000002": 5.0}
+    assert found(tmp_path) == {"fid/step-0000000002": 5.0}
 
 
 def test_the_same_callback_in_another_training_may_hear_of_another_way(tiny, image_gan, tmp_path):
@@ -211,7 +211,7 @@ def test_a_training_without_checkpoints_keeps_the_best_alone(tiny, image_gan, tm
     for others in ([Checkpoint(tmp_path / "checkpoints")], []):
         callbacks = [*callbacks[:2], *others]
         image_gan.fit(tiny.images(), callbacks=callbacks, steps_per_epoch=STEPS, verbose=0)
-    assert found(tmp_path / "best") == {"fid/round-0000000004": 3.0}
+    assert found(tmp_path / "best") == {"fid/step-0000000004": 3.0}
 
 
 def test_the_score_of_a_mere_start_is_not_kept_for_another_run(tiny, image_gan, tmp_path):
@@ -219,23 +219,23 @@ def test_the_score_of_a_mere_start_is_not_kept_for_another_run(tiny, image_gan, 
         score = Scripted(image_gan, {0: (value,)})
         evaluate = tgs.callbacks.Evaluate(score, every=99, weights="live", at_start=True)
         callbacks = [BestCheckpoint(tmp_path), evaluate, tiny.kill(image_gan, 0)]
-        with pytest.raises(tiny.Stop, match="after round 0"):
+        with pytest.raises(tiny.Stop, match="after step 0"):
             image_gan.fit(tiny.images(), callbacks=callbacks, steps_per_epoch=STEPS, verbose=0)
-    assert found(tmp_path) == {"fid/round-0000000000": 5.0}
+    assert found(tmp_path) == {"fid/step-0000000000": 5.0}
 
 
 def test_a_new_run_leaves_the_best_of_another_one_alone(tiny, image_gan, tmp_path, capsys):
     new = tiny.everything(image_gan)
     mine = tmp_path / "notes"
     mine.mkdir()
-    (mine / "round-1").mkdir()
+    (mine / "step-1").mkdir()
     for _ in range(2):
         tiny.put_back(image_gan, new)
         run(tiny, image_gan, tmp_path, {2: (5.0,)}, epochs=1, weights="ema")
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"notes", "fid_ema", "fid_ema.former-1"}
     assert "held the best of an earlier run. It is in" in capsys.readouterr().out
-    assert list(mine.iterdir()) == [mine / "round-1"]
+    assert list(mine.iterdir()) == [mine / "step-1"]
 
 
 def failing(error):
@@ -255,10 +255,10 @@ def test_a_kill_while_keeping_leaves_the_former_best(tiny, image_gan, tmp_path, 
         )
         with pytest.raises(KeyboardInterrupt, match="killed"):
             run(tiny, image_gan, tmp_path, values, epochs=1, weights="ema")
-    assert found(tmp_path) == {"fid_ema/round-0000000002": 5.0}
+    assert found(tmp_path) == {"fid_ema/step-0000000002": 5.0}
     run(tiny, image_gan, tmp_path, values | {6: (4.0,)}, epochs=1, weights="ema")
-    assert found(tmp_path) == {"fid_ema/round-0000000006": 4.0}
-    assert [path.name for path in (tmp_path / "fid_ema").iterdir()] == ["round-0000000006"]
+    assert found(tmp_path) == {"fid_ema/step-0000000006": 4.0}
+    assert [path.name for path in (tmp_path / "fid_ema").iterdir()] == ["step-0000000006"]
 
 
 def test_a_full_disk_is_explained(tiny, image_gan, tmp_path, monkeypatch):
@@ -273,14 +273,14 @@ def test_a_full_disk_is_explained(tiny, image_gan, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["score.json", "progress.json", "state.index"])
 def test_a_damaged_best_does_not_count(tiny, image_gan, tmp_path, name):
     run(tiny, image_gan, tmp_path, {2: (1.0,)}, epochs=1, weights="ema")
-    (path,) = tmp_path.glob(f"fid_ema/round-*/{name}")
+    (path,) = tmp_path.glob(f"fid_ema/step-*/{name}")
     path.write_text("{")
-    with pytest.warns(UserWarning, match="is damaged.*It no longer counts, and is .*damaged-round"):
+    with pytest.warns(UserWarning, match="is damaged.*It no longer counts, and is .*damaged-step"):
         run(tiny, image_gan, tmp_path, {4: (5.0,)}, epochs=1, weights="ema")
     assert [best.result.value for best in best_of(tmp_path)] == [5.0]
     assert {path.name for path in (tmp_path / "fid_ema").iterdir()} == {
-        "round-0000000004",
-        "damaged-round-0000000002.former-1",
+        "step-0000000004",
+        "damaged-step-0000000002.former-1",
     }
 
 
@@ -288,7 +288,7 @@ def test_a_directory_that_cannot_be_made_is_refused_before_training(tiny, image_
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OSError, match="Expected a directory that can be written to"):
         run(tiny, image_gan, tmp_path / "file", {}, epochs=1)
-    assert image_gan.rounds == 0
+    assert image_gan.steps == 0
 
 
 def test_keeping_the_best_leaves_training_alone(tiny, image_gan, tmp_path):

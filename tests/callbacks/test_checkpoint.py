@@ -28,7 +28,7 @@ def names(directory):
 
 def progress(path):
     facts = json.loads((path / "progress.json").read_text())
-    return facts["round"], facts["epoch"], facts["step"]
+    return facts["step"], facts["epoch"], facts["step_in_epoch"]
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_killed_twice_and_resumed_a_run_ends_bit_for_bit_as_if_it_had_not_been(
         tiny.put_back(image_gan, start)
         image_gan.listeners.append(
             lambda news: (
-                scores.update({(news.round, news.weights): news._replace(seconds=0)})
+                scores.update({(news.step, news.weights): news._replace(seconds=0)})
                 if isinstance(news, Measurement)
                 else None
             )
@@ -64,7 +64,7 @@ def test_killed_twice_and_resumed_a_run_ends_bit_for_bit_as_if_it_had_not_been(
             tgs.callbacks.Evaluate(tiny.MeanScore(), every=1),
         ]
         if kill:
-            with pytest.raises(tiny.Stop, match="after round"):
+            with pytest.raises(tiny.Stop, match="after step"):
                 run(tiny, image_gan, *callbacks, tiny.kill(image_gan, kill))
             tiny.disturb(image_gan)
         else:
@@ -75,20 +75,20 @@ def test_killed_twice_and_resumed_a_run_ends_bit_for_bit_as_if_it_had_not_been(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kill", [1, 3, 4, 6])
-def test_killed_after_any_round_it_resumes_from_there(tiny, image_gan, tmp_path, kill):
+def test_killed_after_any_step_it_resumes_from_there(tiny, image_gan, tmp_path, kill):
     start = tiny.everything(image_gan)
     run(tiny, image_gan, epochs=2)
     expected = tiny.everything(image_gan)
     tiny.put_back(image_gan, start)
-    with pytest.raises(tiny.Stop, match="after round"):
+    with pytest.raises(tiny.Stop, match="after step"):
         run(tiny, image_gan, Checkpoint(tmp_path, 1), tiny.kill(image_gan, kill), epochs=2)
     newest = checkpoints(tmp_path)[0]
     assert progress(newest) == (kill, *divmod(kill, STEPS))
     tiny.disturb(image_gan)
-    rounds = []
-    trace = tiny.Trace(lambda hook: rounds.append(image_gan.rounds), "on_train_batch_begin")
+    steps = []
+    trace = tiny.Trace(lambda hook: steps.append(image_gan.steps), "on_train_batch_begin")
     run(tiny, image_gan, Checkpoint(tmp_path, 1), trace, epochs=2)
-    assert rounds == list(range(kill, 2 * STEPS))
+    assert steps == list(range(kill, 2 * STEPS))
     assert tiny.same(tiny.everything(image_gan), expected)
 
 
@@ -105,10 +105,10 @@ def test_killed_among_the_callbacks_of_an_epochs_end_it_does_that_work_again(
     tiny, image_gan, whole, tmp_path, every, hook
 ):
     def die(hook):
-        if image_gan.rounds == 2 * STEPS:
-            raise tiny.Stop("after round 8")
+        if image_gan.steps == 2 * STEPS:
+            raise tiny.Stop("after step 8")
 
-    with pytest.raises(tiny.Stop, match="after round"):
+    with pytest.raises(tiny.Stop, match="after step"):
         run(tiny, image_gan, Checkpoint(tmp_path, every), tiny.Trace(die, hook))
     tiny.disturb(image_gan)
     epochs = []
@@ -124,7 +124,7 @@ def test_killed_among_the_callbacks_of_an_epochs_end_it_does_that_work_again(
 
 @pytest.mark.slow
 def test_another_model_of_the_same_make_resumes_too(tiny, tmp_path):
-    """With several minibatches a round, in data without end."""
+    """With several minibatches a step, in data without end."""
     data = tgs.data.mixture(batch_size=4)
 
     def make():
@@ -135,7 +135,7 @@ def test_another_model_of_the_same_make_resumes_too(tiny, tmp_path):
     run(tiny, first, epochs=2, data=data)
     expected = tiny.everything(first)
     tiny.put_back(first, start)
-    with pytest.raises(tiny.Stop, match="after round"):
+    with pytest.raises(tiny.Stop, match="after step"):
         run(tiny, first, Checkpoint(tmp_path, 3), tiny.kill(first, 5), epochs=2, data=data)
     second = make()
     assert not tiny.same(tiny.everything(second), start)
@@ -163,7 +163,7 @@ def test_plain_data_sets_resume_too(tiny, image_gan, tmp_path, count, steps, eve
     run(tiny, image_gan, steps=steps, data=data)
     expected = tiny.everything(image_gan)
     tiny.put_back(image_gan, start)
-    with pytest.raises(tiny.Stop, match="after round"):
+    with pytest.raises(tiny.Stop, match="after step"):
         run(
             tiny,
             image_gan,
@@ -203,12 +203,12 @@ def test_a_run_that_another_callback_stops_goes_on_where_it_stopped(
     tiny, image_gan, whole, tmp_path, every
 ):
     def stop(hook):
-        image_gan.stop_training = image_gan.rounds in (6, 8)
+        image_gan.stop_training = image_gan.steps in (6, 8)
 
-    for rounds, epoch, step in ((6, 1, 2), (8, 2, 0), (12, 3, 0)):
+    for steps, epoch, step in ((6, 1, 2), (8, 2, 0), (12, 3, 0)):
         trace = tiny.Trace(stop, "on_train_batch_end")
         run(tiny, image_gan, Checkpoint(tmp_path, every), trace)
-        assert progress(checkpoints(tmp_path)[0]) == (rounds, epoch, step)
+        assert progress(checkpoints(tmp_path)[0]) == (steps, epoch, step)
         ending = tiny.everything(image_gan)
         tiny.disturb(image_gan)
     assert tiny.same(ending, whole[0])
@@ -225,7 +225,7 @@ def test_the_newest_are_kept_and_no_others(tiny, image_gan, tmp_path):
         place = tmp_path / f"{every}-{keep}"
         image_gan.start_over()
         run(tiny, image_gan, Checkpoint(place, every, keep))
-        assert names(place) == [f"round-{rounds:010d}" for rounds in expected]
+        assert names(place) == [f"step-{steps:010d}" for steps in expected]
         ends = {progress(path) for path in checkpoints(place)}
         assert ends == {(n, *divmod(n, STEPS)) for n in expected}
 
@@ -243,14 +243,14 @@ def test_at_every_moment_there_is_a_whole_checkpoint(tiny, image_gan, tmp_path, 
 
     monkeypatch.setattr("tfgan_stab.callbacks.checkpoint.shutil.rmtree", watched)
     run(tiny, image_gan, Checkpoint(tmp_path, 2, keep=1))
-    assert names(tmp_path) == ["round-0000000012"]
+    assert names(tmp_path) == ["step-0000000012"]
 
 
 def test_what_is_saved_while_an_average_is_in_use_are_the_trained_weights(
     tiny, image_gan, whole, tmp_path
 ):
     swap = tgs.callbacks.SwapWeights("ema", swap_on_epoch=True)
-    with pytest.raises(tiny.Stop, match="after round"):
+    with pytest.raises(tiny.Stop, match="after step"):
         run(tiny, image_gan, swap, Checkpoint(tmp_path), tiny.kill(image_gan, 2 * STEPS))
     tiny.disturb(image_gan)
     with image_gan.using("late"):
@@ -284,7 +284,7 @@ def test_a_resumed_run_says_where_it_goes_on(tiny, image_gan, tmp_path, capsys):
     run(tiny, image_gan, Checkpoint(tmp_path), epochs=1)
     assert "Resuming" not in capsys.readouterr().out
     run(tiny, image_gan, Checkpoint(tmp_path), epochs=1)
-    assert f"Resuming from {tmp_path}/round-0000000004: 4 rounds" in capsys.readouterr().out
+    assert f"Resuming from {tmp_path}/step-0000000004: 4 steps" in capsys.readouterr().out
 
 
 def test_data_without_an_order_take_checkpoints_at_epoch_ends_only(tiny, image_gan, tmp_path):
@@ -297,7 +297,7 @@ def test_data_without_an_order_take_checkpoints_at_epoch_ends_only(tiny, image_g
         pixels, batch_size=4, epochs=3, callbacks=[Checkpoint(tmp_path)], verbose=0
     )
     assert history.epoch == [1, 2]
-    assert image_gan.rounds == 6
+    assert image_gan.steps == 6
 
 
 @pytest.mark.parametrize("keep", [0, -1, 2.0, True, None])
@@ -307,15 +307,15 @@ def test_a_number_to_keep_that_is_none_is_refused(tmp_path, keep):
 
 
 @pytest.mark.parametrize(
-    ("scheme", "looks"), [(tgs.Alternating(), []), (tgs.Extragradient(state="separate"), [1, 2])]
+    ("scheme", "numbers"), [(tgs.Alternating(), []), (tgs.Extragradient(state="separate"), [1, 2])]
 )
 def test_each_variable_is_saved_once_and_those_for_trial_steps_where_there_are_any(
-    tiny, scheme, looks
+    tiny, scheme, numbers
 ):
     from tfgan_stab.callbacks import checkpoint
 
     gan = tiny.image_gan(scheme=scheme)
     owned = checkpoint.owned_variables(gan)
-    assert len([name for name in owned if "look" in name]) == len(looks)
+    assert len([name for name in owned if "extrapolation" in name]) == len(numbers)
     saved = [id(variable) for variables in owned.values() for variable in variables]
     assert len(saved) == len(set(saved))

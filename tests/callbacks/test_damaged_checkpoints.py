@@ -23,13 +23,13 @@ def run(tiny, gan, *callbacks, epochs=3):
 
 @pytest.fixture(scope="module")
 def saved_once(tiny, compiled_image_gan, tmp_path_factory):
-    """Checkpoints of rounds 2, 4 and 6, and every number of the model in these rounds."""
+    """Checkpoints of steps 2, 4 and 6, and every number of the model in these steps."""
     directory = tmp_path_factory.mktemp("saved")
     gan, new = compiled_image_gan
     tiny.put_back(gan, new)
     numbers = {}
     note = tiny.Trace(
-        lambda hook: numbers.update({gan.rounds: tiny.everything(gan)}), "on_epoch_end"
+        lambda hook: numbers.update({gan.steps: tiny.everything(gan)}), "on_epoch_end"
     )
     run(tiny, gan, Checkpoint(directory), note)
     return directory, numbers
@@ -71,7 +71,7 @@ DAMAGES = {
     "facts empty": ("progress.json", replace(b"")),
     "facts zeroed": ("progress.json", replace(b"\0" * 300)),
     "facts no object": ("progress.json", replace(b"[1, 2]")),
-    "facts without files": ("progress.json", replace(b'{"round": 6}')),
+    "facts without files": ("progress.json", replace(b'{"step": 6}')),
     "facts of another kind": ("progress.json", replace(b'{"files": ["state.index"]}')),
     "facts without progress": ("progress.json", replace(b'{"files": {}}')),
     "facts gone": ("progress.json", os.remove),
@@ -104,10 +104,10 @@ def test_training_that_comes_by_again_replaces_the_damaged_one(tiny, image_gan, 
 
 def test_a_plain_file_in_the_directory_is_no_checkpoint(tiny, image_gan, saved):
     directory, numbers = saved
-    (directory / "round-notes.txt").write_text("the third one looks best")
+    (directory / "step-notes.txt").write_text("the third one looks best")
     run(tiny, image_gan, Checkpoint(directory, keep=1))
     assert tiny.same(tiny.everything(image_gan), numbers[6])
-    assert (directory / "round-notes.txt").exists()
+    assert (directory / "step-notes.txt").exists()
 
 
 def test_damaged_ones_do_not_push_whole_ones_out(tiny, image_gan, saved):
@@ -117,7 +117,7 @@ def test_damaged_ones_do_not_push_whole_ones_out(tiny, image_gan, saved):
     settings = {"every": 3, "keep": 1}
     with (
         pytest.warns(UserWarning, match="is damaged"),
-        pytest.raises(tiny.Stop, match="after round 3"),
+        pytest.raises(tiny.Stop, match="after step 3"),
     ):
         run(tiny, image_gan, Checkpoint(directory, **settings), tiny.kill(image_gan, 3))
     assert [path.name[-1] for path in checkpoints(directory)] == ["6", "4", "3"]
@@ -158,9 +158,9 @@ def test_with_all_damaged_nothing_is_trained_and_nothing_lost(tiny, image_gan, s
 def test_unfinished_ones_are_never_used_and_are_cleared_away(tiny, image_gan, saved):
     directory, numbers = saved
     newest = checkpoints(directory)[0]
-    for name in ("round-0000000008.unfinished", "round-0000000006.unfinished"):
+    for name in ("step-0000000008.unfinished", "step-0000000006.unfinished"):
         shutil.copytree(newest, directory / name)
-    (directory / "round-0000000008.unfinished" / "progress.json").unlink()
+    (directory / "step-0000000008.unfinished" / "progress.json").unlink()
     assert checkpoints(directory)[0] == newest
     run(tiny, image_gan, Checkpoint(directory))
     assert not list(directory.glob("*.unfinished"))
@@ -286,7 +286,7 @@ def test_an_unusable_directory_is_told_before_training(tiny, image_gan, tmp_path
     monkeypatch.setattr("os.access", lambda *args, **kwargs: False)
     with pytest.raises(OSError, match="no permission to write to"):
         run(tiny, image_gan, Checkpoint(tmp_path))
-    assert image_gan.rounds == 0
+    assert image_gan.steps == 0
 
 
 def test_the_facts_list_every_file_with_its_hash(saved):

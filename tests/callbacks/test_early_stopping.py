@@ -28,10 +28,10 @@ def test_best_weights_put_back_at_the_end_are_not_saved(tiny, image_gan, tmp_pat
     stop = keras.callbacks.EarlyStopping("worse", 0, 2, mode="min", restore_best_weights=True)
     save = tgs.callbacks.Checkpoint(tmp_path, every, keep=12)
     run(tiny, image_gan, worse, stop, note, save, epochs=9)
-    assert image_gan.rounds == 4, "the first epoch was the best one"
+    assert image_gan.steps == 4, "the first epoch was the best one"
     assert before and contents() == before
     last = {"epoch": 12, 1: 12, 7: 7}[every]
-    assert checkpoints(tmp_path)[0].name == f"round-{last:010d}"
+    assert checkpoints(tmp_path)[0].name == f"step-{last:010d}"
     tiny.disturb(image_gan)
     run(tiny, image_gan, tgs.callbacks.Checkpoint(tmp_path, every), epochs=3)
     assert tiny.same(tiny.everything(image_gan), expected)

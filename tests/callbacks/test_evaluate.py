@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
+from tfgan_stab.training import distribution
 
 Evaluate = tgs.callbacks.Evaluate
 
@@ -38,17 +39,17 @@ def test_history_holds_each_score_of_each_weights_in_each_epoch(tiny, image_gan)
     assert len(np.unique(found)) == found.size
 
 
-def test_a_period_in_rounds_is_kept_and_logs_hold_the_latest(tiny, image_gan):
+def test_a_period_in_steps_is_kept_and_logs_hold_the_latest(tiny, image_gan):
     score, measured = tiny.MeanScore(), {}
 
     def note(hook):
-        measured[image_gan.rounds] = by_hand(image_gan, score, "live")
+        measured[image_gan.steps] = by_hand(image_gan, score, "live")
 
     evaluate = Evaluate(score, every=2, weights="live")
     heard = []
     image_gan.listeners.append(heard.append)
     history = run(tiny, image_gan, evaluate, tiny.Trace(note, "on_train_batch_end"), epochs=3)
-    assert [m.round for m in heard] == [2, 4, 6, 8]
+    assert [m.step for m in heard] == [2, 4, 6, 8]
     assert [m.result.value for m in heard] == [measured[n] for n in (2, 4, 6, 8)]
     assert history["mean"] == [measured[2], measured[6], measured[8]]
 
@@ -64,14 +65,14 @@ def test_scores_of_a_batch_reach_the_callbacks_that_follow(tiny, image_gan):
     assert seen == [False, False, True]
 
 
-def test_what_is_published_says_round_images_weights_and_protocol(tiny, image_gan):
+def test_what_is_published_says_step_images_weights_and_protocol(tiny, image_gan):
     heard = []
     image_gan.listeners.append(heard.append)
     score = tiny.MeanScore()
     run(tiny, image_gan, Evaluate([score, tiny.MeanScore("other", 4)], weights=["ema", "live"]))
-    assert [(m.round, m.images, m.label) for m in heard] == [
-        (rounds, rounds * 8, label)
-        for rounds in (3, 6)
+    assert [(m.step, m.images, m.label) for m in heard] == [
+        (steps, steps * 8, label)
+        for steps in (3, 6)
         for label in ("mean_ema", "mean", "other_ema", "other")
     ]
     assert heard[0].result.protocol == "mean/fake=10/seed=3"
@@ -206,7 +207,7 @@ def test_nothing_to_score_is_refused(tiny):
 
 @pytest.mark.parametrize("every", [0, -1, 2.0, True, "batch", None])
 def test_a_period_that_is_none_is_refused(tiny, every):
-    message = '`every` must be "epoch" or a number of rounds >= 1. Received: '
+    message = '`every` must be "epoch" or a number of steps >= 1. Received: '
     with pytest.raises(ValueError, match=message + re.escape(repr(every))):
         Evaluate(tiny.MeanScore(), every=every)
 
@@ -215,7 +216,7 @@ def test_unknown_weights_are_told_before_training(tiny, image_gan):
     message = re.escape("Weights must be one of ['live', 'ema', 'late']. Received: 'mean'.")
     with pytest.raises(ValueError, match=message):
         run(tiny, image_gan, Evaluate(tiny.MeanScore(), weights=["live", "mean"]))
-    assert image_gan.rounds == 0
+    assert image_gan.steps == 0
 
 
 def test_unknown_classes_are_told_before_training(tiny):
@@ -224,7 +225,7 @@ def test_unknown_classes_are_told_before_training(tiny):
     data = tgs.data.digits(batch_size=8, labels=True).take(2)
     with pytest.raises(ValueError, match="needs to know its classes.*num_classes=10"):
         gan.fit(data, callbacks=[Evaluate(tiny.MeanScore())], verbose=0)
-    assert gan.rounds == 0
+    assert gan.steps == 0
 
 
 def test_the_floor_is_told_once(tiny, image_gan, tmp_path):
@@ -267,7 +268,7 @@ def no_features(images):
 def test_what_a_score_cannot_take_is_told_before_training(tiny, image_gan, make, message):
     with pytest.raises((ValueError, TypeError), match=message):
         run(tiny, image_gan, Evaluate(make()))
-    assert image_gan.rounds == 0
+    assert image_gan.steps == 0
 
 
 def per_class(classes):
@@ -287,7 +288,7 @@ def test_scores_of_classes_that_cannot_be_generated_are_told_before_training(tin
     data = tgs.data.digits(batch_size=8, labels=True).take(2)
     with pytest.raises(ValueError, match="must be classes from 0 to 9. Received: 13 to 13"):
         conditional.fit(data, callbacks=[Evaluate(per_class([3, 13]))], verbose=0)
-    assert image_gan.rounds == conditional.rounds == 0
+    assert image_gan.steps == conditional.steps == 0
 
 
 def test_scores_of_one_model_are_not_shown_for_another(tiny, image_gan):
@@ -301,7 +302,7 @@ def test_scores_of_one_model_are_not_shown_for_another(tiny, image_gan):
 def test_each_class_is_scored_by_images_of_its_own_drawn_where_replicas_are(tiny, monkeypatch):
     gan = tiny.image_gan(eager=True, num_classes=10)
     device = tf.config.list_logical_devices("CPU")[0].name
-    monkeypatch.setattr(tgs.distribution, "local_devices", lambda strategy: [device] * 2)
+    monkeypatch.setattr(distribution, "local_devices", lambda strategy: [device] * 2)
     asked, sample_batches = [], gan.sample_batches
 
     def noted(*args, **settings):

@@ -33,8 +33,8 @@ def test_the_file_of_the_run_says_what_decides_it(tiny, image_gan, tmp_path):
     assert facts["devices"] == [d.name for d in tf.config.list_logical_devices()]
     assert facts["xla"] == {"scope": "off", "reason": "jit_compile=False was asked for."}
     assert facts["scheme"] == "Alternating(discriminator_steps=1)"
-    assert facts["field_evaluations_per_round"] == 2
-    assert facts["parts_per_round"] == 1
+    assert facts["field_evaluations_per_step"] == 2
+    assert facts["minibatches_per_step"] == 1
     assert facts["loss"] == "non_saturating"
     assert facts["precision"] == ["float32"]
     assert facts["replicas"] == 1
@@ -49,9 +49,9 @@ def test_the_file_of_the_run_says_what_decides_it(tiny, image_gan, tmp_path):
             ("discriminator", image_gan.discriminator),
         )
     }
-    assert facts["started_at_round"] == 0
+    assert facts["started_at_step"] == 0
     run(tiny, image_gan, RunLog(tmp_path / "a" / "b"))
-    assert json.loads((tmp_path / "a" / "b" / "run.json").read_text())["started_at_round"] == 6
+    assert json.loads((tmp_path / "a" / "b" / "run.json").read_text())["started_at_step"] == 6
 
 
 def test_each_score_has_a_line(tiny, image_gan, tmp_path):
@@ -92,15 +92,15 @@ def test_tensorboard_shows_losses_costs_scores_and_pictures(tiny, image_gan, tmp
                 shown.pop((f"epoch/{name}", step)), history[name][epoch], rtol=1e-6
             )
         assert shown.pop(("epoch/field_evaluations", step)) == 2 * step
-        assert shown.pop(("epoch/seconds_per_round", step)) > 0
+        assert shown.pop(("epoch/seconds_per_step", step)) > 0
     for news in heard:
         if hasattr(news, "pixels"):
-            pixels = shown.pop(("samples (ema)", news.round))
+            pixels = shown.pop(("samples (ema)", news.step))
             np.testing.assert_array_equal(pixels, news.pixels)
         else:
-            value = shown.pop(("scores/mean_ema", news.round))
+            value = shown.pop(("scores/mean_ema", news.step))
             np.testing.assert_allclose(value, news.result.value, rtol=1e-6)
-    assert [news.round for news in heard] == [2, 3, 4, 6, 6]
+    assert [news.step for news in heard] == [2, 3, 4, 6, 6]
     assert not shown
 
 
@@ -121,10 +121,10 @@ def test_a_resumed_run_ends_with_the_lines_of_the_uninterrupted_one(tiny, image_
         )
 
     train(tmp_path / "whole")
-    with pytest.raises(tiny.Stop, match="after round"):
+    with pytest.raises(tiny.Stop, match="after step"):
         train(tmp_path / "cut", tiny.kill(image_gan, 5))
     metrics = tmp_path / "cut" / "metrics.jsonl"
-    assert tiny.lines(metrics)[-1]["step"] == 5  # The checkpoint is of round 3.
+    assert tiny.lines(metrics)[-1]["step"] == 5  # The checkpoint is of step 3.
     with metrics.open("a") as file:
         file.write('{"step": 6, "ima')
     train(tmp_path / "cut")
@@ -154,7 +154,7 @@ def test_scores_of_another_run_are_kept_under_another_name(tiny, image_gan, tmp_
 
 def test_scores_of_a_start_that_was_killed_come_again_once(tiny, image_gan, tmp_path):
     evaluate = tgs.callbacks.Evaluate(tiny.MeanScore(), weights="live", at_start=True)
-    with pytest.raises(tiny.Stop, match="after round"):
+    with pytest.raises(tiny.Stop, match="after step"):
         run(tiny, image_gan, RunLog(tmp_path), evaluate, tiny.kill(image_gan, 1))
     metrics = tmp_path / "metrics.jsonl"
     assert [line["step"] for line in tiny.lines(metrics)] == [0]
@@ -171,7 +171,7 @@ def test_after_an_exception_the_same_log_and_a_new_one_write_each_line_once(
 ):
     log = RunLog(tmp_path)
     evaluate = tgs.callbacks.Evaluate(tiny.MeanScore(), weights="live")
-    with pytest.raises(tiny.Stop, match="after round"):
+    with pytest.raises(tiny.Stop, match="after step"):
         run(tiny, image_gan, log, evaluate, tiny.kill(image_gan, 3))
     run(tiny, image_gan, log, evaluate, epochs=1)
     run(tiny, image_gan, RunLog(tmp_path), evaluate, epochs=1)
@@ -179,18 +179,18 @@ def test_after_an_exception_the_same_log_and_a_new_one_write_each_line_once(
     assert not image_gan.listeners
 
 
-@pytest.mark.parametrize("rounds", [0, 6])
+@pytest.mark.parametrize("steps", [0, 6])
 def test_a_line_that_is_not_its_own_is_told_and_nothing_is_overwritten(
-    tiny, image_gan, tmp_path, rounds
+    tiny, image_gan, tmp_path, steps
 ):
     metrics = tmp_path / "metrics.jsonl"
-    image_gan._round_counter.assign(rounds)
+    image_gan._step_counter.assign(steps)
     for line in ("not json\n", '{"epoch": 3}\n', "[1]\n", "\x00\x00\n"):
         metrics.write_text('{"step": 0}\n' + line)
         with pytest.raises(ValueError, match=r"in each line of .*metrics.jsonl. Received: "):
             run(tiny, image_gan, RunLog(tmp_path))
         assert metrics.read_text() == '{"step": 0}\n' + line
-    assert image_gan.rounds == rounds
+    assert image_gan.steps == steps
 
 
 def test_an_unusable_directory_is_told_before_training(tiny, image_gan, tmp_path, monkeypatch):
@@ -201,7 +201,7 @@ def test_an_unusable_directory_is_told_before_training(tiny, image_gan, tmp_path
     message = re.escape(f"no permission to write to {tmp_path}")
     with pytest.raises(OSError, match=message):
         run(tiny, image_gan, RunLog(tmp_path))
-    assert image_gan.rounds == 0
+    assert image_gan.steps == 0
 
 
 def test_a_disk_that_is_full_is_told_with_the_file(tiny, image_gan, tmp_path):
@@ -246,7 +246,7 @@ def test_whatever_writes_events_explains_a_full_disk(tiny, image_gan, tmp_path, 
     monkeypatch.setattr(f"tensorflow.summary.{name}", full)
     with pytest.raises(OSError, match="add events to .*tensorboard. Received: .*No space left"):
         run(tiny, image_gan, *callbacks)
-    assert image_gan.rounds == (0 if name == "create_file_writer" else 1)
+    assert image_gan.steps == (0 if name == "create_file_writer" else 1)
 
 
 def test_one_writer_at_a_time_is_open(tiny, image_gan, tmp_path, monkeypatch):
@@ -258,7 +258,7 @@ def test_one_writer_at_a_time_is_open(tiny, image_gan, tmp_path, monkeypatch):
 
     monkeypatch.setattr("tensorflow.summary.create_file_writer", noted)
     log = RunLog(tmp_path)
-    with pytest.raises(tiny.Stop, match="after round"):
+    with pytest.raises(tiny.Stop, match="after step"):
         run(tiny, image_gan, log, tiny.kill(image_gan, 3))
     run(tiny, image_gan, log, epochs=1)
     assert [writer._closed for writer in opened] == [True, True]

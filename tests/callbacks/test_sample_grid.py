@@ -43,7 +43,7 @@ def test_each_file_shows_the_samples_of_its_round(tiny, image_gan, tmp_path):
     image_gan.listeners.append(heard.append)
 
     def draw(hook):
-        expected[image_gan.rounds] = image_gan.sample(6, weights="ema", seed=4)
+        expected[image_gan.steps] = image_gan.sample(6, weights="ema", seed=4)
 
     image_gan.fit(
         tiny.images(),
@@ -56,13 +56,13 @@ def test_each_file_shows_the_samples_of_its_round(tiny, image_gan, tmp_path):
         verbose=0,
     )
     files = sorted((tmp_path / "a" / "b").iterdir())
-    assert [f.name for f in files] == [f"round-{n:08d}.png" for n in (2, 4, 6)]
-    for path, picture, rounds in zip(files, heard, (2, 4, 6), strict=True):
+    assert [f.name for f in files] == [f"step-{n:08d}.png" for n in (2, 4, 6)]
+    for path, picture, steps in zip(files, heard, (2, 4, 6), strict=True):
         sheet = read(path)
         np.testing.assert_array_equal(picture.pixels, sheet)
-        assert (picture.round, picture.name) == (rounds, "samples (ema)")
+        assert (picture.step, picture.name) == (steps, "samples (ema)")
         shown = cells(sheet, 2, 3, 32)
-        for cell, image in zip(shown, shades(expected[rounds]), strict=True):
+        for cell, image in zip(shown, shades(expected[steps]), strict=True):
             # Each pixel of 8x8 has become a square of 4x4.
             np.testing.assert_array_equal(cell, np.kron(image[..., 0], np.ones((4, 4)))[..., None])
     assert not np.array_equal(read(files[0]), read(files[1]))
@@ -124,7 +124,7 @@ def test_a_generator_of_points_cannot_be_drawn(tiny, tmp_path):
             callbacks=[SampleGrid(tmp_path)],
             verbose=0,
         )
-    assert gan.rounds == 0
+    assert gan.steps == 0
 
 
 def test_unknown_weights_and_an_unusable_directory_are_told_before_training(
@@ -138,7 +138,7 @@ def test_unknown_weights_and_an_unusable_directory_are_told_before_training(
     ):
         with pytest.raises(error, match=message):
             image_gan.fit(tiny.images(), steps_per_epoch=1, callbacks=[callback], verbose=0)
-    assert image_gan.rounds == 0
+    assert image_gan.steps == 0
 
 
 def test_a_disk_that_is_full_is_told_with_the_file(tiny, image_gan, tmp_path, monkeypatch):
@@ -146,6 +146,6 @@ def test_a_disk_that_is_full_is_told_with_the_file(tiny, image_gan, tmp_path, mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pathlib.Path.write_bytes", full)
-    with pytest.raises(OSError, match=r"Could not write .*round-00000001.png: No space left"):
+    with pytest.raises(OSError, match=r"Could not write .*step-00000001.png: No space left"):
         image_gan.fit(tiny.images(), steps_per_epoch=1, callbacks=[SampleGrid(tmp_path)], verbose=0)
     assert list(tmp_path.iterdir()) == []

@@ -268,18 +268,18 @@ def test_any_order_of_workflows_and_failures_trains_as_if_nothing_had_been_swapp
         if random.uniform() < 0.5:
             hook = random.choice(HOOKS[:8] + ["on_epoch_end", "on_train_end"])
             callbacks.insert(random.randint(2), tiny.Trace(_raise, str(hook)))
-        before, rounds = tiny.network(image_gan), image_gan.rounds
+        before, steps = tiny.network(image_gan), image_gan.steps
         try:
             workflow(callbacks)
         except RuntimeError as error:
             assert str(error) in HOOKS
         assert image_gan.weights_in_use.current == "live"
-        assert image_gan.rounds > rounds or tiny.same(tiny.network(image_gan), before)
+        assert image_gan.steps > steps or tiny.same(tiny.network(image_gan), before)
 
-    found, rounds = tiny.everything(image_gan), image_gan.rounds
+    found, steps = tiny.everything(image_gan), image_gan.steps
     tiny.put_back(image_gan, start)
-    if rounds:
-        image_gan.fit(tiny.images(), steps_per_epoch=rounds, verbose=0)
+    if steps:
+        image_gan.fit(tiny.images(), steps_per_epoch=steps, verbose=0)
     assert tiny.same(tiny.everything(image_gan), found)
 
 
@@ -287,7 +287,7 @@ def test_an_unknown_average_is_refused_before_anything_happens(tiny, image_gan):
     message = re.escape("Weights must be one of ['live', 'ema', 'late']. Received: 'mean'.")
     with pytest.raises(ValueError, match=message):
         image_gan.fit(tiny.images(), steps_per_epoch=1, verbose=0, callbacks=[SwapWeights("mean")])
-    assert image_gan.rounds == 0
+    assert image_gan.steps == 0
 
 
 def test_a_model_without_averages_is_refused():

@@ -77,7 +77,7 @@ def test_a_share_out_of_range_is_refused(tiny, wrong):
 
 
 def run_with(tiny, gan, monkeypatch, seconds_per_score, **settings):
-    """Trains 40 rounds of a second each; returns rounds that were scored, events and shares."""
+    """Trains 40 steps of a second each; returns steps that were scored, events and shares."""
     watch, heard, shares = Watch(), [], []
     evaluate = tgs.callbacks.Evaluate(tiny.MeanScore(), every=1, weights="live", **settings)
     monkeypatch.setattr(evaluate.share, "_now", watch)
@@ -95,24 +95,24 @@ def run_with(tiny, gan, monkeypatch, seconds_per_score, **settings):
     )
     shares = history.history["evaluation_share"]
     return (
-        [m.round for m in heard if isinstance(m, Measurement)],
+        [m.step for m in heard if isinstance(m, Measurement)],
         [e for e in heard if isinstance(e, Event)],
         shares,
     )
 
 
 def test_the_interval_is_stretched_and_said_so_once(tiny, image_gan, monkeypatch):
-    rounds, events, shares = run_with(tiny, image_gan, monkeypatch, 0.5, max_share=0.1)
-    # Due when 0.5 (n + 1) <= 0.1 (rounds + 0.5 (n + 1)): every 4.5 rounds.
-    assert rounds == [1, 9, 14, 18, 23, 27, 32, 36, 40]  # The last one in any case.
+    steps, events, shares = run_with(tiny, image_gan, monkeypatch, 0.5, max_share=0.1)
+    # Due when 0.5 (n + 1) <= 0.1 (steps + 0.5 (n + 1)): every 4.5 steps.
+    assert steps == [1, 9, 14, 18, 23, 27, 32, 36, 40]  # The last one in any case.
     assert shares[0] <= 0.1 < shares[1] < 0.11
     assert [event.kind for event in events] == ["evaluation_postponed"]
     assert "waits, to stay below max_share=0.1" in events[0].text
 
 
-def test_without_a_bound_every_round_is_scored_and_the_share_reported(tiny, image_gan, monkeypatch):
-    rounds, events, shares = run_with(tiny, image_gan, monkeypatch, 0.5)
-    assert rounds == list(range(1, 41)) and not events
+def test_without_a_bound_every_step_is_scored_and_the_share_reported(tiny, image_gan, monkeypatch):
+    steps, events, shares = run_with(tiny, image_gan, monkeypatch, 0.5)
+    assert steps == list(range(1, 41)) and not events
     assert shares == pytest.approx([1 / 3, 1 / 3])
 
 

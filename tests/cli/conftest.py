@@ -6,7 +6,7 @@ RUN = "gin_configs/runs/digits.gin"
 
 TINY = [
     "epochs = 2",
-    "rounds_per_epoch = 3",
+    "steps_per_epoch = 3",
     "latents = 4",
     "generator_width = 4",
     "discriminator_width = 4",

@@ -39,7 +39,7 @@ def test_the_script_prints_a_table_and_draws_a_picture(tmp_path):
     done = script(
         "--game=bilinear",
         "--schemes=euler,extragradient,rk4,lookahead,lookahead-alternating",
-        "--rounds=60",
+        "--steps=60",
         f"--output={tmp_path}/new/plane.png",
     )
     assert done.returncode == 0, done.stderr
@@ -66,11 +66,11 @@ def test_the_script_prints_a_table_and_draws_a_picture(tmp_path):
 @pytest.mark.slow
 @pytest.mark.exhaustive
 def test_an_animation_is_put_beside_the_picture(tmp_path):
-    done = script("--schemes=euler", "--rounds=20", f"--output={tmp_path}", "--animate")
+    done = script("--schemes=euler", "--steps=20", f"--output={tmp_path}", "--animate")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "bilinear.png").is_file()
     frames = tf.io.decode_gif((tmp_path / "bilinear.gif").read_bytes()).numpy()
-    # Frames in which nothing moves are merged: one is left for each round, and the start.
+    # Frames in which nothing moves are merged: one is left for each step, and the start.
     assert len(frames) == 21 and np.any(frames[0] != frames[-1])
 
 
@@ -84,11 +84,11 @@ def test_an_animation_is_put_beside_the_picture(tmp_path):
     ids=[*game_flags.GAMES, "schemes"],
 )
 def test_every_game_and_every_scheme_can_be_played(arguments):
-    settings = game_flags.parse(["play_game.py", *arguments, "--rounds=2"])
+    settings = game_flags.parse(["play_game.py", *arguments, "--steps=2"])
     # In this process, and without pictures: the ones above are drawn in a process of their own.
     table, runs = playing.played(settings)
     assert list(runs) == list(settings.schemes) == [line.split()[0] for line in table[1:]]
-    assert all(run.rounds == 2 for run in runs.values())
+    assert all(run.steps == 2 for run in runs.values())
 
 
 def test_lookahead_has_settings_that_suit_the_game_and_flags_override_them():
@@ -129,7 +129,7 @@ WRONG = [
     (["--schemes=rk4,rk4"], "name one scheme or several, each once"),
     (["--schemes="], "name one scheme or several"),
     (["--schemes=euler", "rk4"], "Unexpected 'rk4'.*--schemes=euler,rk4"),
-    (["--rounds=0"], "--rounds=0.*positive integer"),
+    (["--steps=0"], "--steps=0.*positive integer"),
     (["--step_size=-1"], "--step_size=-1.*not a number in the range"),
     (["--step_size=nan"], "--step_size=nan: must be a number >= 0"),
     (["--discriminator_step_size=inf"], "--discriminator_step_size=inf.*not a number in the range"),
@@ -165,7 +165,7 @@ def test_flags_are_checked_before_tensorflow_is_imported(arguments):
 def test_help_shows_every_flag_and_an_example(capsys):
     assert play_game.run(["play_game.py", "--help"]) == 0
     shown = capsys.readouterr().out
-    for name in ("--game", "--schemes", "--step_size", "--rounds", "--output", "--[no]animate"):
+    for name in ("--game", "--schemes", "--step_size", "--steps", "--output", "--[no]animate"):
         assert name in shown
     assert "play_game.py --game=bilinear --schemes=euler,extragradient,rk4,lookahead" in shown
 

@@ -121,7 +121,7 @@ def test_wgan_gp_brings_its_loss(command, tmp_path, monkeypatch):
         ("top_k_floor = 1.5", "`floor` must be a part of the batch"),
         ("top_k_floor = 9", "`floor` must be at most the batch, 8 fakes.*Received: 9"),
         ("top_k_decay = 2.0", "`decay` must be in"),
-        ("top_k_every = 'round'", '`every` must be "epoch" or a number of rounds'),
+        ("top_k_every = 'step'", '`every` must be "epoch" or a number of steps'),
         ("tgs.train.top_k = 0.5", "`top_k` must be a tgs.TopK"),
     ],
 )
@@ -187,8 +187,8 @@ def test_ode_gan_follows_its_step_sizes(command, tmp_path, monkeypatch):
     for optimizer in gan.optimizers:
         assert isinstance(optimizer, keras.optimizers.SGD)
         rates = []
-        for rounds in (0, 500, 501, 400_000, 400_001):
-            gan._round_counter.assign(rounds)
+        for steps in (0, 500, 501, 400_000, 400_001):
+            gan._step_counter.assign(steps)
             rates.append(float(optimizer.learning_rate))
         np.testing.assert_allclose(rates, [0.01, 0.01, 0.04, 0.04, 0.02], rtol=1e-6)
 
@@ -207,7 +207,7 @@ def test_ode_gan_follows_its_step_sizes(command, tmp_path, monkeypatch):
 )
 def test_a_swapped_file_trains(command, tmp_path, name):
     gan = swapped(command, tmp_path / "run", name)
-    assert gan.rounds > 0
+    assert gan.steps > 0
     assert all(np.isfinite(values).all() for values in gan.generator.get_weights())
 
 
@@ -231,5 +231,5 @@ def test_a_run_that_diverges_stops_with_a_name_and_its_last_good_state(command, 
     assert re.search(
         "^error: Expected losses.*Received: the (generator|discr.*)'s .*saved", message
     )
-    assert list((tmp_path / "run" / "checkpoints").glob("round-*"))
+    assert list((tmp_path / "run" / "checkpoints").glob("step-*"))
     assert '"event": "stop"' in (tmp_path / "run" / "events.jsonl").read_text()

@@ -33,7 +33,7 @@ def test_the_configuration_is_written_once_and_then_compared(tmp_path):
 def test_other_settings_are_refused_with_the_difference_and_nothing_changes(tmp_path):
     workdir = Workdir(tmp_path)
     workdir.settle("train.epochs = 20\ntrain.seed = 0\n")
-    (tmp_path / "checkpoints" / "round-0000000200").mkdir(parents=True)
+    (tmp_path / "checkpoints" / "step-0000000200").mkdir(parents=True)
     before = files_in(tmp_path)
     with pytest.raises(
         WorkdirError, match="other settings.*\n  train.epochs: 20 -> 30\n"
@@ -44,7 +44,7 @@ def test_other_settings_are_refused_with_the_difference_and_nothing_changes(tmp_
     assert files_in(tmp_path) == before
 
 
-@pytest.mark.parametrize("left", [None, "checkpoints", "checkpoints/round-0000000200.unfinished"])
+@pytest.mark.parametrize("left", [None, "checkpoints", "checkpoints/step-0000000200.unfinished"])
 def test_settings_of_a_run_without_a_checkpoint_are_replaced(tmp_path, capsys, left):
     workdir = Workdir(tmp_path)
     workdir.settle("train.rate = '1'\n")

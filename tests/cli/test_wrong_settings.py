@@ -52,11 +52,11 @@ def test_traceback_shows_where_an_error_arose(command, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_mistake_found_in_the_first_round_does_not_block_its_own_correction(
+def test_a_mistake_found_in_the_first_step_does_not_block_its_own_correction(
     command, tmp_path, capsys
 ):
     wrong, right = (
-        command(tmp_path, "epochs = 1", "rounds_per_epoch = 1", f"beta_1 = {value}")
+        command(tmp_path, "epochs = 1", "steps_per_epoch = 1", f"beta_1 = {value}")
         for value in ("'fast'", "0.25")
     )
     assert train.run(wrong) == 1
@@ -95,7 +95,7 @@ def test_scores_that_are_no_list_of_what_makes_them_are_refused(command, tmp_pat
         (LookupError, False, False),
     ],
 )
-def test_errors_before_the_first_round_and_those_of_files_are_one_message(
+def test_errors_before_the_first_step_and_those_of_files_are_one_message(
     command, tmp_path, capsys, monkeypatch, error, begun, hidden
 ):
     def failing(**given):

@@ -43,22 +43,22 @@ class NaiveGan:
 
     Args:
         optimizers: The generator's and the discriminator's.
-        look_optimizers: Those for trial steps; the same ones unless given.
+        extrapolation_optimizers: Those for trial steps; the same ones unless given.
     """
 
-    def __init__(self, optimizers, look_optimizers=None):
+    def __init__(self, optimizers, extrapolation_optimizers=None):
         self.optimizers = optimizers
-        self.look_optimizers = look_optimizers or optimizers
+        self.extrapolation_optimizers = extrapolation_optimizers or optimizers
 
-    def look(self, player, weights, slopes):
-        return self.look_optimizers[player](weights, slopes)
+    def extrapolate(self, player, weights, slopes):
+        return self.extrapolation_optimizers[player](weights, slopes)
 
-    def move(self, player, weights, slopes):
+    def update(self, player, weights, slopes):
         return self.optimizers[player](weights, slopes)
 
-    def slope(self, player, params, part):
+    def slope(self, player, params, minibatch):
         """Returns minus the gradient of a player's own loss, weight by weight."""
-        reals, latents = part
+        reals, latents = minibatch
         generator, discriminator = params
         fakes, hidden = forward(generator, latents)
         fake_logits, fake_hidden = forward(discriminator, fakes)
@@ -80,31 +80,31 @@ class NaiveTopK(NaiveGan):
 
     Args:
         optimizers: The generator's and the discriminator's.
-        look_optimizers: Those for trial steps.
+        extrapolation_optimizers: Those for trial steps.
         replicas: How many share the batch.
         once: Whether a minibatch's fakes are ranked when it is first looked at, for good; else by
             each evaluation of the generator's slope anew.
     """
 
-    def __init__(self, optimizers, look_optimizers=None, replicas=1, once=False):
-        super().__init__(optimizers, look_optimizers)
+    def __init__(self, optimizers, extrapolation_optimizers=None, replicas=1, once=False):
+        super().__init__(optimizers, extrapolation_optimizers)
         self.once, self.ranked = once, {}
         self.kept = None
         self.chosen = []
         self.replicas = replicas
 
-    def slope(self, player, params, part):
-        reals, latents = part
+    def slope(self, player, params, minibatch):
+        reals, latents = minibatch
         fakes, _ = forward(params[0], latents)
         logits, _ = forward(params[1], fakes)
         rows = self.best(logits[:, 0])
         if self.once:
             # With the minibatch itself, so that no other one can get its identity.
-            _, rows = self.ranked.setdefault(id(part), (part, rows))
+            _, rows = self.ranked.setdefault(id(minibatch), (minibatch, rows))
         if player == 0:
             self.chosen.append(sorted(rows))
-            part = reals, latents[rows]
-        return super().slope(player, params, part)
+            minibatch = reals, latents[rows]
+        return super().slope(player, params, minibatch)
 
     def best(self, logits):
         """Returns the rows of the most real fakes; each replica chooses among its own."""

@@ -96,7 +96,7 @@ def make(name="alternating", optimizers=None, latents=3, **settings):
 
 
 def train(gan, *callbacks, epochs=2, steps=5, **settings):
-    """Trains on points, ten rounds unless told otherwise; returns the events and the history."""
+    """Trains on points, ten steps unless told otherwise; returns the events and the history."""
     news = []
     gan.listeners = [news.append]
     data = tgs.data.mixture(batch_size=8)

@@ -15,18 +15,18 @@ from tfgan_stab.updates.simultaneous import Simultaneous
 from tfgan_stab.updates.tableaus import EULER, HEUN, MIDPOINT, RALSTON, RK4
 
 
-def simultaneous(game, params, parts):
-    slopes = [game.slope(player, params, parts[0]) for player in (0, 1)]
-    return [game.move(player, params[player], slopes[player]) for player in (0, 1)]
+def simultaneous(game, params, minibatches):
+    slopes = [game.slope(player, params, minibatches[0]) for player in (0, 1)]
+    return [game.update(player, params[player], slopes[player]) for player in (0, 1)]
 
 
-def alternating(game, params, parts):
+def alternating(game, params, minibatches):
     generator, discriminator = params
-    for part in parts:
-        slope = game.slope(1, (generator, discriminator), part)
-        discriminator = game.move(1, discriminator, slope)
-    slope = game.slope(0, (generator, discriminator), parts[-1])
-    return [game.move(0, generator, slope), discriminator]
+    for minibatch in minibatches:
+        slope = game.slope(1, (generator, discriminator), minibatch)
+        discriminator = game.update(1, discriminator, slope)
+    slope = game.slope(0, (generator, discriminator), minibatches[-1])
+    return [game.update(0, generator, slope), discriminator]
 
 
 def runge_kutta(a, b):
@@ -35,7 +35,7 @@ def runge_kutta(a, b):
     def mean(factors, slopes, player, i):
         return sum(f * s[player][i] for f, s in zip(factors, slopes, strict=True))
 
-    def play(game, params, parts):
+    def play(game, params, minibatches):
         slopes = []
         for stage, row in enumerate(a):
             trial = [
@@ -45,28 +45,28 @@ def runge_kutta(a, b):
                 ]
                 for player in (0, 1)
             ]
-            part = parts[stage % len(parts)]
-            slopes.append([game.slope(player, trial, part) for player in (0, 1)])
+            minibatch = minibatches[stage % len(minibatches)]
+            slopes.append([game.slope(player, trial, minibatch) for player in (0, 1)])
         means = [
             [mean(b, slopes, player, i) for i in range(len(params[player]))] for player in (0, 1)
         ]
-        return [game.move(player, params[player], means[player]) for player in (0, 1)]
+        return [game.update(player, params[player], means[player]) for player in (0, 1)]
 
     return play
 
 
-def extragradient(game, params, parts):
-    slopes = [game.slope(player, params, parts[0]) for player in (0, 1)]
-    trial = [game.look(player, params[player], slopes[player]) for player in (0, 1)]
-    slopes = [game.slope(player, trial, parts[-1]) for player in (0, 1)]
-    return [game.move(player, params[player], slopes[player]) for player in (0, 1)]
+def extragradient(game, params, minibatches):
+    slopes = [game.slope(player, params, minibatches[0]) for player in (0, 1)]
+    trial = [game.extrapolate(player, params[player], slopes[player]) for player in (0, 1)]
+    slopes = [game.slope(player, trial, minibatches[-1]) for player in (0, 1)]
+    return [game.update(player, params[player], slopes[player]) for player in (0, 1)]
 
 
 def optimistic():
     memory = []
 
-    def play(game, params, parts):
-        moved = simultaneous(game, params, parts)
+    def play(game, params, minibatches):
+        moved = simultaneous(game, params, minibatches)
         steps = [
             [m - w for m, w in zip(*pair, strict=True)] for pair in zip(moved, params, strict=True)
         ]
@@ -82,7 +82,7 @@ def optimistic():
 
 def lookahead(inner, period, alpha, super_period=None):
     snapshots = {}
-    rounds = [0]
+    steps = [0]
 
     def pull(name, params):
         slow = snapshots[name]
@@ -92,15 +92,15 @@ def lookahead(inner, period, alpha, super_period=None):
         ]
         return snapshots[name]
 
-    def play(game, params, parts):
+    def play(game, params, minibatches):
         if not snapshots:
             snapshots.update(slow=params, super_slow=params)
-        params = inner(game, params, parts)
-        rounds[0] += 1
-        if rounds[0] % period == 0:
+        params = inner(game, params, minibatches)
+        steps[0] += 1
+        if steps[0] % period == 0:
             params = pull("slow", params)
             overwrite_inner(params)
-        if super_period and rounds[0] % super_period == 0:
+        if super_period and steps[0] % super_period == 0:
             params = snapshots["slow"] = pull("super_slow", params)
             overwrite_inner(params)
         return params
@@ -164,7 +164,7 @@ USUAL = {
 }
 
 
-# Of these, one for each way to go through a round, for tests that take seconds for each scheme.
+# Of these, one for each way to go through a step, for tests that take seconds for each scheme.
 FEW = {"alternating_3", "rk4_fresh", "extragradient_separate", "lookahead_of_extragradient"}
 
 

@@ -1,4 +1,4 @@
-"""The best of a round that a guard undoes later is as good as any other, resumed runs included."""
+"""The best of a step that a guard undoes later is as good as any other, resumed runs included."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ BestCheckpoint, Checkpoint = tgs.callbacks.BestCheckpoint, tgs.callbacks.Checkpo
 
 
 class Scripted:
-    """A score that says what it is told to: one value per round played, 5 in all others."""
+    """A score that says what it is told to: one value per step played, 5 in all others."""
 
     name, samples, seed = "fid", 2, 0
 
@@ -20,13 +20,13 @@ class Scripted:
         self.gan, self.values, self.seen = gan, values, {}
 
     def __call__(self, images):
-        played = self.gan.rounds_played
+        played = self.gan.steps_played
         self.seen[played] = self.gan.generator.get_weights()
         return ScoreResult(self.name, self.values.get(played, 5.0), "fid/a@1")
 
 
 def guarded(directory, gan, values, *callbacks, **settings):
-    """Trains with a guard that goes back to round 3; returns the score."""
+    """Trains with a guard that goes back to step 3; returns the score."""
     score = Scripted(gan, values)
     train(
         gan,
@@ -44,43 +44,43 @@ def guarded(directory, gan, values, *callbacks, **settings):
 )
 def test_it_stays_until_there_is_a_better_one(tmp_path, again, best):
     gan = renewed("simultaneous", 6)
-    # Played are rounds 1 to 6, then 4 to 7 again. The seventh played is as good as the fifth.
+    # Played are steps 1 to 6, then 4 to 7 again. The seventh played is as good as the fifth.
     values = {5: 1.0, 7: 1.0, 8: again}
     score = guarded(tmp_path, gan, values, epochs=1, steps=10)
-    assert (gan.rounds, gan.rounds_played, gan.setbacks.rollbacks) == (7, 10, 1)
+    assert (gan.steps, gan.steps_played, gan.setbacks.rollbacks) == (7, 10, 1)
     (kept,) = best_of(tmp_path)
-    assert (kept.result.value, kept.round, kept.played) == best
-    assert [path.name for path in kept.path.parent.iterdir()] == ["round-0000000005"]
+    assert (kept.result.value, kept.step, kept.played) == best
+    assert [path.name for path in kept.path.parent.iterdir()] == ["step-0000000005"]
     # Who trains on from it has the weights, the rates and the rollbacks of then.
     Checkpoint(kept.path.parent).resume(gan)
     for mine, theirs in zip(gan.generator.get_weights(), score.seen[kept.played], strict=True):
         np.testing.assert_array_equal(mine, theirs)
     slower = 1.0 if kept.played == 5 else 0.5
     assert float(gan.discriminator_optimizer.learning_rate) == pytest.approx(0.02 * slower)
-    assert (gan.rounds, gan.setbacks.rollbacks) == (5, int(kept.played > 5))
+    assert (gan.steps, gan.setbacks.rollbacks) == (5, int(kept.played > 5))
 
 
 def test_a_run_killed_after_the_rollback_still_has_it(tiny, tmp_path):
     gan = renewed("simultaneous", 5)
     best, checkpoints = tmp_path / "best", tmp_path / "checkpoints"
-    # The first epoch ends with round 3 once more: round 4, the best, has been undone.
-    with pytest.raises(tiny.Stop, match="after round 5"):
+    # The first epoch ends with step 3 once more: step 4, the best, has been undone.
+    with pytest.raises(tiny.Stop, match="after step 5"):
         guarded(best, gan, {4: 1.0}, Checkpoint(checkpoints), tiny.kill(gan, 5))
-    assert (gan.rounds, gan.rounds_played) == (5, 7)
+    assert (gan.steps, gan.steps_played) == (5, 7)
     gan = renewed("simultaneous")
     guarded(best, gan, {6: 3.0}, Checkpoint(checkpoints))
-    assert (gan.rounds, gan.rounds_played) == (8, 10)
+    assert (gan.steps, gan.steps_played) == (8, 10)
     (kept,) = best_of(best)
-    assert (kept.result.value, kept.round, kept.played) == (1.0, 4, 4)
+    assert (kept.result.value, kept.step, kept.played) == (1.0, 4, 4)
 
 
-def test_what_is_saved_without_the_rounds_played_had_no_rollbacks(tmp_path):
+def test_what_is_saved_without_the_steps_played_had_no_rollbacks(tmp_path):
     gan = renewed("simultaneous")
     guarded(tmp_path, gan, {2: 1.0}, epochs=1, steps=2)
     (kept,) = best_of(tmp_path)
     path = kept.path / "score.json"
     text = path.read_text(encoding="utf-8")
-    shorter = text.replace(' "rounds_played": 2,\n', "")
+    shorter = text.replace(' "steps_played": 2,\n', "")
     assert shorter != text
     path.write_text(shorter, encoding="utf-8")
     assert best_of(tmp_path) == [kept]

@@ -45,7 +45,7 @@ def test_every_kind_of_scheme_and_penalty_trains_embeddings(name, penalty):
         jit_compile=False,
     )
     before = [v.numpy() for v in gan.generator.variables + gan.discriminator.variables]
-    rows = 8 * SCHEMES[name][0].parts
+    rows = 8 * SCHEMES[name][0].minibatches
     random = np.random.RandomState(0)
     gan.fit(
         random.normal(size=[rows, 2]),

@@ -1,4 +1,4 @@
-"""A number that is not finite is named in the round it appears, and undone, in every scheme."""
+"""A number that is not finite is named in the step it appears, and undone, in every scheme."""
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ from tfgan_stab.training.watching import Point
 Guard = tgs.callbacks.DivergenceGuard
 
 QUICK = {"simultaneous"}
-ROUND = 4
+STEP = 4
 
 
 def expected_point(name, kind, evaluation):
@@ -23,9 +23,9 @@ def expected_point(name, kind, evaluation):
     turns = "alternating" in repr(scheme).lower()
     last = scheme.evaluations
     own = "discriminator" if turns and evaluation < last else "generator"
-    part = min(evaluation, scheme.parts) if scheme.parts > 1 else 1
+    minibatch = min(evaluation, scheme.minibatches) if scheme.minibatches > 1 else 1
     variable = {"loss": None, "slope": "maker/poisoned/kernel"}[kind]
-    return Point(own, kind, variable, evaluation, part)
+    return Point(own, kind, variable, evaluation, minibatch)
 
 
 @chosen(quick=QUICK, usual={*FEW, "optimistic"})
@@ -33,17 +33,17 @@ def test_a_spoiled_evaluation_is_named_rolled_back_and_the_run_ends_well(name):
     evaluations = SCHEMES[name][0].evaluations
     cases = {("loss", 1), ("loss", evaluations), ("slope", evaluations)}
     for kind, evaluation in sorted(cases):
-        call = (ROUND - 1) * evaluations + evaluation
+        call = (STEP - 1) * evaluations + evaluation
         gan = renewed(name, call, {"loss": "output", "slope": "kernel"}[kind])
         (event,), history = train(gan, Guard("rollback", every=2))
         point = expected_point(name, kind, evaluation)
         assert event.kind == "rollback"
         assert {key: event.facts["fault"][key] for key in Point._fields} == point._asdict()
-        assert event.facts["fault"]["round"] == ROUND
-        assert (event.round, event.facts["rounds_lost"]) == (2, 2)
+        assert event.facts["fault"]["step"] == STEP
+        assert (event.step, event.facts["steps_lost"]) == (2, 2)
         assert f"evaluation {evaluation} of {evaluations}" in event.text
-        assert (gan.rounds, gan.rounds_played) == (8, 10)
-        rates = [float(o.learning_rate) for o in (*gan.optimizers, *gan.look_optimizers)]
+        assert (gan.steps, gan.steps_played) == (8, 10)
+        rates = [float(o.learning_rate) for o in (*gan.optimizers, *gan.extrapolation_optimizers)]
         assert rates == pytest.approx([(0.05 - 0.04 * 8 / 100) / 2, 0.01] * 2)
         assert finite(gan)
         assert all(np.isfinite(values).all() for values in history.values())
@@ -92,12 +92,12 @@ def test_a_guard_that_never_acts_changes_nothing(name, settings):
 def test_it_is_seen_under_xla_and_without_graphs(name, kind, settings):
     gan, poison = make(name, **settings)
     evaluations = SCHEMES[name][0].evaluations
-    poison.spoil(ROUND * evaluations, {"loss": "output", "slope": "kernel"}[kind])
+    poison.spoil(STEP * evaluations, {"loss": "output", "slope": "kernel"}[kind])
     (event,), _ = train(gan, Guard("rollback", every=2))
     point = expected_point(name, kind, evaluations)
     assert {key: event.facts["fault"][key] for key in Point._fields} == point._asdict()
-    assert event.facts["fault"]["round"] == ROUND
-    assert (gan.rounds, finite(gan)) == (8, True)
+    assert event.facts["fault"]["step"] == STEP
+    assert (gan.steps, finite(gan)) == (8, True)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -114,8 +114,8 @@ def test_infinite_is_not_finite_either(what, kind, variable, value):
     with pytest.raises(DivergenceError, match="Received: the generator's") as caught:
         train(gan, Guard(every=1))
     assert caught.value.fault.point[:3] == ("generator", kind, variable)
-    assert caught.value.fault.round == 3
-    assert (caught.value.round, gan.rounds, finite(gan)) == (2, 2, True)
+    assert caught.value.fault.step == 3
+    assert (caught.value.step, gan.steps, finite(gan)) == (2, 2, True)
 
 
 @pytest.mark.slow
@@ -134,10 +134,10 @@ def test_a_loss_is_named_though_its_slopes_are_finite(player, value):
     loss = (spoiled, sound) if player == 0 else (sound, spoiled)
     gan, _ = make("simultaneous", loss=loss)
     calls.assign(0)
-    with pytest.raises(DivergenceError, match="loss in round 3") as caught:
+    with pytest.raises(DivergenceError, match="loss in step 3") as caught:
         train(gan, Guard())
     assert caught.value.fault.point[:3] == (("generator", "discriminator")[player], "loss", None)
-    assert caught.value.round == 0
+    assert caught.value.step == 0
 
 
 @pytest.mark.slow
@@ -148,7 +148,7 @@ def test_weights_that_an_optimizer_spoils_are_named(player, place):
     optimizers[player].at, optimizers[player].place = 3, place
     gan, _ = make("simultaneous", optimizers)
     network = (gan.generator, gan.discriminator)[player]
-    with pytest.raises(DivergenceError, match="weight of .*round 3, evaluation 1 of 1") as caught:
+    with pytest.raises(DivergenceError, match="weight of .*step 3, evaluation 1 of 1") as caught:
         train(gan, Guard(every=1))
     point = caught.value.fault.point
     assert point[:2] == (("generator", "discriminator")[player], "weight")
@@ -166,7 +166,7 @@ def test_weights_that_a_scheme_spoils_are_named():
 
     gan, _ = make("simultaneous")
     gan.compile("sgd", "sgd", scheme=Overshoot(), jit_compile=False)
-    message = "discriminator's weight of 'judge/first/bias' in round 1,"
+    message = "discriminator's weight of 'judge/first/bias' in step 1,"
     with pytest.raises(DivergenceError, match=message):
         train(gan, Guard())
 
@@ -174,24 +174,24 @@ def test_weights_that_a_scheme_spoils_are_named():
 @pytest.mark.slow
 def test_a_trial_point_that_is_not_finite_is_named_before_the_slopes_there():
     optimizers = [PoisonedSGD(0.01), PoisonedSGD(0.01)]
-    optimizers[1].at = 5  # Two updates a round: the first of round 3.
+    optimizers[1].at = 5  # Two updates a step: the first of step 3.
     gan, _ = make("extragradient", optimizers)
-    with pytest.raises(DivergenceError, match="round 3, evaluation 1 of 2") as caught:
+    with pytest.raises(DivergenceError, match="step 3, evaluation 1 of 2") as caught:
         train(gan, Guard(every=1))
     assert caught.value.fault.point[:3] == ("discriminator", "weight", "judge/first/kernel")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("steps", [3, 5])
-def test_later_rounds_of_the_same_call_do_not_hide_the_first(steps):
+def test_later_steps_of_the_same_call_do_not_hide_the_first(steps):
     gan, poison = make("simultaneous", steps_per_execution=steps)
     poison.spoil(8, "kernel")
     (event,), _ = train(gan, Guard("rollback", every=1), epochs=1, steps=15)
-    assert event.facts["fault"]["round"] == 8
+    assert event.facts["fault"]["step"] == 8
     before = 7 // steps * steps
     assert event.facts["restored"] == before
-    assert event.facts["rounds_lost"] == steps
-    assert (gan.rounds, gan.rounds_played, finite(gan)) == (15 - steps, 15, True)
+    assert event.facts["steps_lost"] == steps
+    assert (gan.steps, gan.steps_played, finite(gan)) == (15 - steps, 15, True)
 
 
 @pytest.mark.parametrize("name", ["alternating", "lookahead"])
@@ -200,12 +200,12 @@ def test_a_rollback_restores_all_that_a_checkpoint_holds_except_the_rates(name):
     averages = {"ema": tgs.ExponentialAverage(0.5)}
     gan, poison = make(name, averages=averages)
     evaluations = SCHEMES[name][0].evaluations
-    poison.spoil((ROUND - 1) * evaluations + 1, "output")
+    poison.spoil((STEP - 1) * evaluations + 1, "output")
     seen = []
 
     class Note(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
-            seen.append((gan.rounds, numbers(gan), logs))
+            seen.append((gan.steps, numbers(gan), logs))
 
     train(gan, Note(), Guard("rollback", every=3, rate_factor=0.25))
     before, after = seen[2], seen[3]
@@ -218,7 +218,7 @@ def test_a_rollback_restores_all_that_a_checkpoint_holds_except_the_rates(name):
     assert len(differing) == 1  # The constant learning rate.
     np.testing.assert_allclose(differing, [(0.02, 0.005)], rtol=1e-6)
     assert before[2] == after[2]  # The means over the epoch too.
-    scheduled = 0.05 - (0.05 - 0.01) * gan.rounds / 100
+    scheduled = 0.05 - (0.05 - 0.01) * gan.steps / 100
     rate = float(gan.generator_optimizer.learning_rate)
     assert rate == pytest.approx(scheduled * 0.25, rel=1e-5)
 
@@ -231,36 +231,36 @@ def test_the_number_of_rollbacks_is_limited(policy):
 
     class Again(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
-            fires.append(gan.rounds)
-            poison.spoil(1 if gan.rounds == 3 else 0, "output")
+            fires.append(gan.steps)
+            poison.spoil(1 if gan.steps == 3 else 0, "output")
 
     rollbacks = 2 if policy == "rollback" else 0
     guard = Guard(policy, every=2, max_rollbacks=2)
-    with pytest.raises(DivergenceError, match=f"after {rollbacks} rollback.s.*that of round 2"):
+    with pytest.raises(DivergenceError, match=f"after {rollbacks} rollback.s.*that of step 2"):
         train(gan, Again(), guard)
     assert fires == [0, 1, 2, 3] + [2, 3] * rollbacks
     rate = float(gan.discriminator_optimizer.learning_rate)
     assert rate == pytest.approx(0.02 * 0.5**rollbacks)
-    assert (gan.rounds, gan.rounds_played) == (2, 2 + 2 * rollbacks)
+    assert (gan.steps, gan.steps_played) == (2, 2 + 2 * rollbacks)
 
 
-def test_where_the_first_round_after_a_copy_fails_twice_the_copy_before_is_taken():
+def test_where_the_first_step_after_a_copy_fails_twice_the_copy_before_is_taken():
     # Weights that are finite, and lost: their first evaluation fails at any learning rate.
     gan = renewed("simultaneous", 3)
     poison, rates = gan.generator.layers[0], []
 
     class Lost(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
-            lost = gan.rounds == 3 and gan.setbacks.rollbacks < 4
+            lost = gan.steps == 3 and gan.setbacks.rollbacks < 4
             poison.spoil(1 if lost else 0, "output")
             rates.append(float(gan.discriminator_optimizer.learning_rate))
 
     news, _ = train(gan, Lost(), Guard("rollback", every=1, max_rollbacks=4))
     assert [event.facts["restored"] for event in news] == [3, 2, 3, 2]
-    assert [event.facts["rounds_lost"] for event in news] == [1, 2, 1, 2]
+    assert [event.facts["steps_lost"] for event in news] == [1, 2, 1, 2]
     # Whichever copy it was, each rollback halves the rates.
-    in_rounds = np.unique(np.float32(rates))[::-1]
-    np.testing.assert_allclose(in_rounds, 0.02 * 0.5 ** np.arange(5), rtol=1e-6)
+    in_steps = np.unique(np.float32(rates))[::-1]
+    np.testing.assert_allclose(in_steps, 0.02 * 0.5 ** np.arange(5), rtol=1e-6)
     assert rates == sorted(rates, reverse=True)
 
 
@@ -286,13 +286,13 @@ def test_slopes_that_a_penalty_spoils_are_called_penalized(penalty):
         train(gan, Guard())
     point = caught.value.fault.point
     assert point.player == ("generator" if penalty == "consensus" else "discriminator")
-    assert caught.value.fault.round == 1
+    assert caught.value.fault.step == 1
 
 
 class SpoiledPenalty:
     """A penalty on the discriminator's outputs that is no number when the data are far away."""
 
-    payers, interval, looks_at = ("discriminator",), 1, ()
+    payers, interval, input_gradients_of = ("discriminator",), 1, ()
 
     def draw(self, count, example_shape, latent_shape, key):
         return ()
@@ -335,4 +335,4 @@ def test_a_penalty_on_a_loss_is_named():
     data = tf.data.Dataset.from_tensor_slices(rows)
     with pytest.raises(DivergenceError, match="discriminator's penalty of 'spoiled_penalty' in"):
         gan.fit(data, verbose=0, callbacks=[Guard(every=1)])
-    assert gan.rounds == 3
+    assert gan.steps == 3

@@ -18,7 +18,7 @@ Guard, Checkpoint = tgs.callbacks.DivergenceGuard, tgs.callbacks.Checkpoint
 @pytest.fixture(autouse=True)
 def quick_disk(monkeypatch):
     """Waits for no disk: no test here pulls the plug."""
-    for module in ("files", "callbacks.checkpointing"):
+    for module in ("_utils.files", "callbacks.checkpoint"):
         monkeypatch.setattr(f"tfgan_stab.{module}.flush", lambda path: None)
 
 
@@ -38,17 +38,19 @@ def contents(directory):
 
 
 def steps_of(directory):
-    return {facts["round"]: (facts["epoch"], facts["step"]) for facts in contents(directory)}
+    return {
+        facts["step"]: (facts["epoch"], facts["step_in_epoch"]) for facts in contents(directory)
+    }
 
 
 @pytest.mark.parametrize("every", [1, 4, "epoch"])
 def test_no_checkpoint_holds_what_is_not_finite(new, tmp_path, every):
     gan = new(5)
-    # Both are due in the round that is spoiled; the guard stands last in the list.
-    with pytest.raises(DivergenceError, match="round 5"):
+    # Both are due in the step that is spoiled; the guard stands last in the list.
+    with pytest.raises(DivergenceError, match="step 5"):
         train(gan, Checkpoint(tmp_path, every, keep=9), Guard(every=1))
     expected = {1: [4, 3, 2, 1], 4: [4], "epoch": []}[every]
-    assert [facts["round"] for facts in contents(tmp_path)] == expected
+    assert [facts["step"] for facts in contents(tmp_path)] == expected
     for path in checkpoints(tmp_path):
         disturb(gan)
         Checkpoint(path.parent).resume(gan)
@@ -59,9 +61,9 @@ def test_no_rollback_goes_behind_a_checkpoint(new, tmp_path):
     gan = new(5)
     (event,), _ = train(gan, Checkpoint(tmp_path, 3, keep=9), Guard("rollback", every=100))
     assert event.facts["restored"] == 3
-    # Nine rounds were played when eight had come to stay; the data are at the ninth.
+    # Nine steps were played when eight had come to stay; the data are at the ninth.
     assert steps_of(tmp_path) == {3: (0, 3), 6: (1, 3), 8: (2, 0)}
-    assert (gan.rounds, gan.rounds_played) == (8, 10)
+    assert (gan.steps, gan.steps_played) == (8, 10)
 
 
 @pytest.mark.slow
@@ -77,7 +79,7 @@ def test_a_run_killed_after_a_rollback_ends_as_if_it_had_not_been(
     rates = [float(o.learning_rate) for o in gan.optimizers]
     assert gan.setbacks.rollbacks == 1
     new(4)
-    with pytest.raises(tiny.Stop, match="after round"):
+    with pytest.raises(tiny.Stop, match="after step"):
         callbacks = [Checkpoint(tmp_path / "killed", every), Guard("rollback", every=2)]
         train(gan, *callbacks, tiny.kill(gan, killed))
     spoiled = gan.setbacks.rollbacks
@@ -85,7 +87,7 @@ def test_a_run_killed_after_a_rollback_ends_as_if_it_had_not_been(
     disturb(gan)
     train(gan, Checkpoint(tmp_path / "killed", every), Guard("rollback", every=2))
     assert spoiled == gan.setbacks.rollbacks == 1
-    assert gan.rounds_played == 10
+    assert gan.steps_played == 10
     assert same(gan, whole)
     assert [float(o.learning_rate) for o in gan.optimizers] == rates
 
@@ -111,7 +113,7 @@ def test_stopping_saves_the_last_good_state_so_that_a_run_goes_on_from_it(
     train(gan)
     whole = numbers(gan)
     new(spoiled)
-    name = f"round-000000000{every}"
+    name = f"step-000000000{every}"
     with pytest.raises(DivergenceError, match=f"saved as {tmp_path}/{name}") as caught:
         train(gan, Guard(every=every, directory=tmp_path))
     assert caught.value.path == tmp_path / name
@@ -125,17 +127,17 @@ def test_stopping_saves_the_last_good_state_so_that_a_run_goes_on_from_it(
 @pytest.mark.slow
 def test_a_run_resumed_inside_an_epoch_says_where_in_it_it_stops(tiny, new, tmp_path):
     gan = new()
-    with pytest.raises(tiny.Stop, match="after round 4"):
+    with pytest.raises(tiny.Stop, match="after step 4"):
         train(gan, Checkpoint(tmp_path / "own", 3), tiny.kill(gan, 4))
-    new(2)  # The first call is round 4 once more.
-    with pytest.raises(DivergenceError, match="round 5.*saved as"):
+    new(2)  # The first call is step 4 once more.
+    with pytest.raises(DivergenceError, match="step 5.*saved as"):
         train(gan, Checkpoint(tmp_path / "own", 3), Guard(every=1, directory=tmp_path / "good"))
     assert steps_of(tmp_path / "good") == {4: (0, 4)}
 
 
 def test_the_guard_may_share_the_directory_of_the_checkpoints(new, tmp_path):
     gan = new(9)
-    with pytest.raises(DivergenceError, match="round-0000000005"):
+    with pytest.raises(DivergenceError, match="step-0000000005"):
         train(gan, Checkpoint(tmp_path), Guard(directory=tmp_path))
     assert steps_of(tmp_path) == {5: (1, 0)}
 
@@ -143,7 +145,7 @@ def test_the_guard_may_share_the_directory_of_the_checkpoints(new, tmp_path):
 def test_data_in_no_order_begin_their_epoch_again(new, tmp_path):
     gan = new(7)
     pixels = np.random.RandomState(0).normal(size=[40, 2]).astype("float32")
-    with pytest.raises(DivergenceError, match="of round 6"):
+    with pytest.raises(DivergenceError, match="of step 6"):
         gan.fit(
             pixels,
             batch_size=8,
@@ -160,10 +162,10 @@ def test_a_checkpoint_without_a_guards_facts_is_of_a_run_without_rollbacks(new, 
     train(gan, Checkpoint(tmp_path), epochs=1)
     (path,) = checkpoints(tmp_path)
     facts = json.loads((path / "progress.json").read_text())
-    assert facts.pop("setbacks") == {"rollbacks": 0, "rounds_lost": 0, "rate_scales": [1.0, 1.0]}
+    assert facts.pop("setbacks") == {"rollbacks": 0, "steps_lost": 0, "rate_scales": [1.0, 1.0]}
     (path / "progress.json").write_text(json.dumps(facts))
     train(gan, Checkpoint(tmp_path))
-    assert (gan.rounds, gan.setbacks.rollbacks) == (10, 0)
+    assert (gan.steps, gan.setbacks.rollbacks) == (10, 0)
 
 
 @pytest.mark.slow
@@ -178,7 +180,7 @@ def test_checkpoints_are_the_same_with_and_without_a_guard(new, tmp_path):
     assert without["variables"] == guarded["variables"]
     train(gan, Checkpoint(tmp_path / "with"))  # Resumes without one.
     assert gan.monitor is None
-    assert gan.rounds == 10
+    assert gan.steps == 10
 
 
 @pytest.mark.slow
@@ -190,15 +192,15 @@ def test_events_have_a_line_each_and_scores_none_that_were_undone(tiny, new, tmp
     (line,) = tiny.lines(tmp_path / "events.jsonl")
     assert line.pop("seconds") > 0
     text = line.pop("text")
-    assert "round 6, evaluation 1 of 1" in text and "Back to round 3, rollback 1 of 3" in text
+    assert "step 6, evaluation 1 of 1" in text and "Back to step 3, rollback 1 of 3" in text
     rates = line.pop("learning_rates")
     np.testing.assert_allclose(rates, [(0.05 - 0.04 * 3 / 100) / 2, 0.01], rtol=1e-6)
     assert line.pop("fault")["player"] == "generator"
-    assert line == {"event": "rollback", "step": 3, "restored": 3, "rounds_lost": 3}
+    assert line == {"event": "rollback", "step": 3, "restored": 3, "steps_lost": 3}
     scores = tiny.lines(tmp_path / "metrics.jsonl")
     assert [each["step"] for each in scores] == [1, 2, 3, 4, 5, 6, 7]
     assert all(np.isfinite(each["value"]) for each in scores)
-    # What the undone rounds cost is counted.
+    # What the undone steps cost is counted.
     assert [each["field_evaluations"] for each in scores] == [1, 2, 3, 7, 8, 9, 10]
     shown = tiny.events(tmp_path / "tensorboard")
     assert ("epoch/field_angle", 7) in shown
@@ -212,7 +214,7 @@ def test_events_have_a_line_each_and_scores_none_that_were_undone(tiny, new, tmp
 @pytest.mark.slow
 def test_a_stop_is_logged_and_printed(tiny, new, tmp_path, capsys):
     gan = new(2)
-    with pytest.raises(DivergenceError, match="generator's loss in round 2"):
+    with pytest.raises(DivergenceError, match="generator's loss in step 2"):
         train(gan, tgs.callbacks.RunLog(tmp_path), Guard())
     (line,) = tiny.lines(tmp_path / "events.jsonl")
     assert (line["event"], line["step"], line["fault"]["kind"]) == ("stop", 0, "loss")
@@ -251,7 +253,7 @@ def test_a_rollback_to_the_start_brings_back_no_means_of_a_training_before(new):
 def test_an_average_in_use_at_an_epochs_end_is_not_taken_for_the_weights(new, tmp_path):
     gan = new(6)
     swap = tgs.callbacks.SwapWeights("ema", swap_on_epoch=True)
-    with pytest.raises(DivergenceError, match="of round 5"):
+    with pytest.raises(DivergenceError, match="of step 5"):
         train(gan, swap, Checkpoint(tmp_path), Guard())
     state = numbers(gan)
     assert gan.weights_in_use.current == "live"
@@ -269,7 +271,7 @@ def test_an_interrupted_restoration_is_finished_first(new, monkeypatch):
     write, calls = GoodState._write, []
 
     def interrupted(self):
-        calls.append(self.round)
+        calls.append(self.step)
         if len(calls) == 1:
             raise KeyboardInterrupt
         write(self)
@@ -278,20 +280,20 @@ def test_an_interrupted_restoration_is_finished_first(new, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         train(gan, Guard("rollback", every=1))
     assert calls == [2, 2]
-    assert (gan.rounds, finite(gan)) == (2, True)
+    assert (gan.steps, finite(gan)) == (2, True)
 
 
-def test_what_no_round_shows_is_found_when_a_copy_is_taken(new):
+def test_what_no_step_shows_is_found_when_a_copy_is_taken(new):
     gan = new()
 
     class Spoil(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
-            if gan.rounds == 3:
+            if gan.steps == 3:
                 average.assign(np.full(average.shape, np.inf))
 
     average = gan._averages["ema"].weights[0]
     with pytest.raises(
-        DivergenceError, match=f"Received: '{average.path}' after round 4.*of round 2"
+        DivergenceError, match=f"Received: '{average.path}' after step 4.*of step 2"
     ):
         train(gan, Spoil(), Guard(every=2))
     assert finite(gan)
@@ -321,14 +323,14 @@ def test_a_model_that_cannot_be_watched_is_refused():
     [
         ("policy", "restart", "`policy` must be \"stop\".*Received: 'restart'"),
         *(
-            ("every", v, "`every` must be a number of rounds.*>= 1.*Use 100")
+            ("every", v, "`every` must be a number of steps.*>= 1.*Use 100")
             for v in (0, 1.5, "epoch", True)
         ),
         *(
             ("max_rollbacks", v, "`max_rollbacks` must be.*integer >= 1.*Use 3")
             for v in (0, -1, None)
         ),
-        *(("collapse_rounds", v, "`collapse_rounds` must be.*>= 1.*Use 200") for v in (0, 2.0)),
+        *(("collapse_steps", v, "`collapse_steps` must be.*>= 1.*Use 200") for v in (0, 2.0)),
         *(
             ("rate_factor", v, r"`rate_factor` must be a number in \(0, 1\]")
             for v in (0, 1.1, "half", np.nan)
@@ -345,7 +347,7 @@ def test_settings_out_of_range_are_refused(setting, value, message):
 
 
 def test_epochs_go_on_over_a_rollback(new):
-    gan = new(6)  # The first round of the second epoch: back to the fourth round of the first.
+    gan = new(6)  # The first step of the second epoch: back to the fourth step of the first.
     (event,), _ = train(gan, Guard("rollback", every=4))
-    assert (event.facts["restored"], event.facts["rounds_lost"]) == (4, 2)
-    assert (gan.rounds, gan.epochs) == (8, 2)
+    assert (event.facts["restored"], event.facts["steps_lost"]) == (4, 2)
+    assert (gan.steps, gan.epochs) == (8, 2)

@@ -20,14 +20,14 @@ Guard = tgs.callbacks.DivergenceGuard
 
 
 class Logs(keras.callbacks.Callback):
-    """Keeps each round's own values; resets the means after it."""
+    """Keeps each step's own values; resets the means after it."""
 
     def __init__(self):
         super().__init__()
-        self.rounds = []
+        self.steps = []
 
     def on_train_batch_end(self, batch, logs=None):
-        self.rounds.append(dict(logs))
+        self.steps.append(dict(logs))
         self.model.reset_metrics()
 
 
@@ -44,14 +44,14 @@ def pairwise(examples):
     return np.mean(distances)
 
 
-def naive_health(params, slopes_at, parts, former):
-    """Returns a round's numbers, and its field, written out."""
+def naive_health(params, slopes_at, minibatches, former):
+    """Returns a step's numbers, and its field, written out."""
     generator, _ = params
-    part, at = parts[0], slopes_at
+    minibatch, at = minibatches[0], slopes_at
     game = NaiveGan([None, None])
     slopes = [flat(game.slope(player, *at[player])) for player in (0, 1)]
     field = flat(slopes)
-    data, latents = part
+    data, latents = minibatch
     fakes, _ = forward(generator, latents)
     discriminator = params[1]
     real_logits, fake_logits = (forward(discriminator, x)[0] for x in (data, fakes))
@@ -79,19 +79,19 @@ def test_every_number_is_that_of_a_naive_program(name):
     expected, former = [], None
     for number, rows in enumerate(data):
         key = noise.key(SEED, noise.TRAINING, number, 0)
-        part = (rows, gan.latents(BATCH, key).numpy().astype("float64"))
-        moved = play(naive, params, [part])
+        minibatch = (rows, gan.latents(BATCH, key).numpy().astype("float64"))
+        moved = play(naive, params, [minibatch])
         # In turns, the generator looks first when the discriminator has moved.
         seen = [params[0], moved[1]] if name == "alternating" else params
-        at = [(seen, part), (params, part)]
-        found, former = naive_health(params, at, [part], former)
+        at = [(seen, minibatch), (params, minibatch)]
+        found, former = naive_health(params, at, [minibatch], former)
         expected.append(found)
         params = moved
     logs = Logs()
     dataset = tf.data.Dataset.from_tensor_slices(data)
     gan.fit(dataset, verbose=0, callbacks=[Guard(), logs])
-    assert len(logs.rounds) == 4
-    for found, wanted in zip(logs.rounds, expected, strict=True):
+    assert len(logs.steps) == 4
+    for found, wanted in zip(logs.steps, expected, strict=True):
         for key, value in wanted.items():
             assert found[key] == pytest.approx(value, rel=1e-5), key
     assert expected[1]["field_angle"] > 1
@@ -168,14 +168,14 @@ def test_the_field_that_a_penalty_changes_has_no_angle_to_itself():
 def test_another_guard_watches_by_its_own_settings():
     gan, _ = scaled_gan()
     for settings in ((0.1, 5), (0.2, 5), (0.2, 7)):
-        ratio, rounds = settings
-        guard = Guard(collapse_ratio=ratio, collapse_rounds=rounds)
+        ratio, steps = settings
+        guard = Guard(collapse_ratio=ratio, collapse_steps=steps)
         gan.fit(np.ones([8, 2]), batch_size=8, verbose=0, callbacks=[guard])
-        assert (gan.monitor.collapse_ratio, gan.monitor.collapse_rounds) == settings
+        assert (gan.monitor.collapse_ratio, gan.monitor.collapse_steps) == settings
 
 
 @pytest.mark.slow
-def test_the_first_round_of_a_training_has_no_angle_to_the_one_before():
+def test_the_first_step_of_a_training_has_no_angle_to_the_one_before():
     gan, _ = scaled_gan()
     data = np.random.RandomState(0).normal(size=[8, 2])
     for _ in range(2):
@@ -230,16 +230,16 @@ def test_each_fall_of_the_fakes_spread_is_told_once(steps_per_call, capsys):
 
     class Collapse(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
-            scale.assign(0.01 if gan.rounds in collapsed else 1.0)
+            scale.assign(0.01 if gan.steps in collapsed else 1.0)
 
     news = []
     gan.listeners = [news.append]
     data = np.random.RandomState(0).normal(size=[40 * 8, 2])
-    guard = Guard(collapse_ratio=0.1, collapse_rounds=6)
+    guard = Guard(collapse_ratio=0.1, collapse_steps=6)
     history = gan.fit(data, batch_size=8, verbose=0, callbacks=[Collapse(), guard]).history
-    # Four rounds are too few. Each fall is told when its sixth round is over.
+    # Four steps are too few. Each fall is told when its sixth step is over.
     expected = [-(-(first + 6) // steps_per_call) * steps_per_call for first in (12, 28)]
-    assert [(event.kind, event.round) for event in news] == [("collapse", n) for n in expected]
-    assert "for 6 rounds their spread has been less than 0.1" in news[0].text
+    assert [(event.kind, event.step) for event in news] == [("collapse", n) for n in expected]
+    assert "for 6 steps their spread has been less than 0.1" in news[0].text
     assert capsys.readouterr().out.count("fakes have collapsed") == 2
     assert 0 < history["spread_ratio"][0] < 10

@@ -20,7 +20,7 @@ from test_scheme_contracts import float64 as float64
 
 import tfgan_stab as tgs
 from tfgan_stab._utils import random as noise
-from tfgan_stab.updates.scheme import separate_looks
+from tfgan_stab.updates.scheme import separate_extrapolation
 
 INTERVAL = 2
 PENALTIES = [tgs.R1(0.8), tgs.GradientPenalty(0.6, interval=INTERVAL)]
@@ -33,9 +33,9 @@ def slopes_at(discriminator, points):
     return ((1 - hidden**2) * b[:, 0]) @ a.T
 
 
-def owed(discriminator, generator, part, draws, due):
+def owed(discriminator, generator, minibatch, draws, due):
     """What R1 and the lazy gradient penalty come to."""
-    examples, latents = part
+    examples, latents = minibatch
     squares = np.sum(slopes_at(discriminator, examples) ** 2, axis=1)
     value = 0.8 / 2 * np.mean(squares)
     if due:
@@ -49,8 +49,8 @@ def owed(discriminator, generator, part, draws, due):
 class PaidGan(NaiveGan):
     """The naive game, in which the discriminator pays; derivatives by central differences."""
 
-    def slope(self, player, params, part):
-        reals, latents, draws, due = part
+    def slope(self, player, params, minibatch):
+        reals, latents, draws, due = minibatch
         slope = super().slope(player, params, (reals, latents))
         if player == 0:
             return slope
@@ -67,22 +67,22 @@ class PaidGan(NaiveGan):
 
 
 @chosen(quick={"heun"}, usual=FEW)
-def test_three_rounds_with_penalties_are_those_of_a_naive_program(name):
+def test_three_steps_with_penalties_are_those_of_a_naive_program(name):
     scheme = SCHEMES[name][0]
     gan = make(name, penalties=PENALTIES)
     params = weights(gan)
     data = reals(name, 3)
-    looks = [Sgd(rate) for rate in RATES] if separate_looks(scheme) else None
+    looks = [Sgd(rate) for rate in RATES] if separate_extrapolation(scheme) else None
     game, play = PaidGan([Sgd(rate) for rate in RATES], looks), SCHEMES[name][1]()
     for number, rows in enumerate(data):
-        parts = []
-        for part, own in enumerate(np.split(rows, scheme.parts)):
-            latents = gan.latents(BATCH, noise.key(SEED, noise.TRAINING, number, part))
-            key = noise.key(SEED, noise.PENALTIES, number, part, 1)
+        minibatches = []
+        for minibatch, own in enumerate(np.split(rows, scheme.minibatches)):
+            latents = gan.latents(BATCH, noise.key(SEED, noise.TRAINING, number, minibatch))
+            key = noise.key(SEED, noise.PENALTIES, number, minibatch, 1)
             draws = PENALTIES[1].draw(BATCH, [2], [3], key).numpy().astype("float64")
             due = number % INTERVAL == 0
-            parts.append((own, latents.numpy().astype("float64"), draws, due))
-        params = play(game, params, parts)
+            minibatches.append((own, latents.numpy().astype("float64"), draws, due))
+        params = play(game, params, minibatches)
     assert_close(train(gan, data), params, rtol=1e-5, atol=1e-7)
 
 
@@ -153,7 +153,7 @@ def test_slopes_at_the_examples_are_taken_from_the_passes_that_the_losses_make(p
 class OwnPenalty:
     """A user's own: the square of the discriminator's output on reals."""
 
-    payers, interval, looks_at = ("discriminator",), 1, ()
+    payers, interval, input_gradients_of = ("discriminator",), 1, ()
 
     def draw(self, count, example_shape, latent_shape, key):
         return ()

@@ -24,7 +24,7 @@ def documented():
 
 
 def test_the_code_trains(documented):
-    assert documented["gan"].rounds == 10
+    assert documented["gan"].steps == 10
 
 
 @pytest.mark.slow
@@ -33,7 +33,7 @@ def test_the_code_trains(documented):
     [
         contracts.test_learning_rates_of_zero_change_nothing,
         contracts.test_a_scheme_survives_keras_serialization,
-        contracts.test_the_round_is_traced_once_and_the_field_once_for_each_choice_of_players,
+        contracts.test_the_step_is_traced_once_and_the_field_once_for_each_choice_of_players,
         contracts.test_a_batch_that_does_not_divide_is_refused_with_what_would,
     ],
 )
@@ -47,7 +47,7 @@ def test_the_one_line_holds_it_to_the_promises(documented, monkeypatch, promise)
 def test_it_is_the_naive_program(documented, monkeypatch, optimizer, float64):
     (name, entry), *_ = documented["LINE"].items()
     monkeypatch.setitem(SCHEMES, name, entry)
-    contracts.test_three_rounds_are_those_of_a_naive_program(name, optimizer)
+    contracts.test_three_steps_are_those_of_a_naive_program(name, optimizer)
 
 
 class Rotation:
@@ -56,21 +56,21 @@ class Rotation:
     def __init__(self, step_size):
         self.step_sizes = Players(step_size, step_size)
 
-    def field(self, params, part=0, players=BOTH):
+    def field(self, params, minibatch=0, players=BOTH):
         return Players(-params.discriminator, params.generator)
 
-    def move(self, params, slopes):
+    def update(self, params, slopes):
         return Players(
             *(w + h * v for w, v, h in zip(params, slopes, self.step_sizes, strict=True))
         )
 
 
-def error(scheme, rounds):
+def error(scheme, steps):
     """The distance from where one radian takes the point (1, 0)."""
     params = Players(tf.constant(1.0, tf.float64), tf.constant(0.0, tf.float64))
     state = scheme.init(params)
-    for _ in range(rounds):
-        params, state = scheme.step(Rotation(1.0 / rounds), params, state)
+    for _ in range(steps):
+        params, state = scheme.step(Rotation(1.0 / steps), params, state)
     return np.hypot(params.generator - np.cos(1.0), params.discriminator - np.sin(1.0))
 
 

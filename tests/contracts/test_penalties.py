@@ -40,8 +40,8 @@ SOLVERS = {
 }
 
 
-def trained(scheme, penalties=(), rounds=1, **settings):
-    """The weights before and after, the data parts of the first round."""
+def trained(scheme, penalties=(), steps=1, **settings):
+    """The weights before and after, the data parts of the first step."""
     gan = make("simultaneous")
     gan.compile(
         *(keras.optimizers.SGD(rate) for rate in RATES),
@@ -51,27 +51,29 @@ def trained(scheme, penalties=(), rounds=1, **settings):
         **{"jit_compile": False, **settings},
     )
     before = weights(gan)
-    rows = np.random.RandomState(5).normal(size=[rounds, BATCH * scheme.parts, 2])
+    rows = np.random.RandomState(5).normal(size=[steps, BATCH * scheme.minibatches, 2])
     key = noise.key(SEED, noise.TRAINING, 0, 0)
-    part = rows[0][:BATCH], gan.latents(BATCH, key).numpy().astype("float64")
-    return before, train(gan, rows), part
+    minibatch = rows[0][:BATCH], gan.latents(BATCH, key).numpy().astype("float64")
+    return before, train(gan, rows), minibatch
 
 
-def halves(part):
-    return [[values[first::2] for values in part] for first in (0, 1)]
+def halves(minibatch):
+    return [[values[first::2] for values in minibatch] for first in (0, 1)]
 
 
-def squared_gradient(params, part):
-    return sum(np.sum(g**2) for g in NAIVE.slope(0, params, part))
+def squared_gradient(params, minibatch):
+    return sum(np.sum(g**2) for g in NAIVE.slope(0, params, minibatch))
 
 
-def product_of_halves(params, part):
-    even, odd = (NAIVE.slope(0, params, half) for half in halves(part))
+def product_of_halves(params, minibatch):
+    even, odd = (NAIVE.slope(0, params, half) for half in halves(minibatch))
     return sum(np.sum(a * b) for a, b in zip(even, odd, strict=True))
 
 
-def half_squared_field(params, part):
-    return sum(np.sum(g**2) for player in (0, 1) for g in NAIVE.slope(player, params, part)) / 2
+def half_squared_field(params, minibatch):
+    return (
+        sum(np.sum(g**2) for player in (0, 1) for g in NAIVE.slope(player, params, minibatch)) / 2
+    )
 
 
 def finite_differences(function, params, player, step=1e-6):
@@ -106,9 +108,9 @@ def test_the_generators_gradient_norm_moves_the_discriminator_by_rate_times_weig
     name,
 ):
     scheme = SOLVERS[name]
-    before, without, part = trained(scheme)
+    before, without, minibatch = trained(scheme)
     _, with_penalty, _ = trained(scheme, [tgs.GeneratorGradientNorm(WEIGHT)])
-    gradient = finite_differences(lambda w: squared_gradient(w, part), before, 1)
+    gradient = finite_differences(lambda w: squared_gradient(w, minibatch), before, 1)
     expected = [-RATES[1] * WEIGHT * g for g in gradient]
     assert max(np.abs(g).max() for g in expected) > 1e-3
     for mine, theirs in zip(difference(with_penalty, without, 1), expected, strict=True):
@@ -128,17 +130,17 @@ def test_in_the_first_stage_it_moves_euler_the_same_way_and_displaces_later_tria
 
 
 def test_in_the_first_stage_of_heun_it_is_a_naive_program():
-    before, after, part = trained(
+    before, after, minibatch = trained(
         SOLVERS["heun"], [tgs.GeneratorGradientNorm(WEIGHT, placement="first_stage")]
     )
-    gradient = finite_differences(lambda w: squared_gradient(w, part), before, 1)
-    first = [NAIVE.slope(player, before, part) for player in (0, 1)]
+    gradient = finite_differences(lambda w: squared_gradient(w, minibatch), before, 1)
+    first = [NAIVE.slope(player, before, minibatch) for player in (0, 1)]
     first[1] = [s - WEIGHT / 0.5 * g for s, g in zip(first[1], gradient, strict=True)]
     trial = [
         [w + rate * s for w, s in zip(before[player], first[player], strict=True)]
         for player, rate in enumerate(RATES)
     ]
-    second = [NAIVE.slope(player, trial, part) for player in (0, 1)]
+    second = [NAIVE.slope(player, trial, minibatch) for player in (0, 1)]
     expected = [
         [w + rate * (a + b) / 2 for w, a, b in zip(before[p], first[p], second[p], strict=True)]
         for p, rate in enumerate(RATES)
@@ -155,24 +157,24 @@ def test_the_first_stage_is_refused_where_its_slope_is_no_part_of_the_step(schem
 @pytest.mark.slow
 def test_of_several_discriminator_moves_the_first_pays():
     scheme = tgs.Alternating(2)
-    before, after, part = trained(scheme, [tgs.GeneratorGradientNorm(WEIGHT)])
-    gradient = finite_differences(lambda w: squared_gradient(w, part), before, 1)
+    before, after, minibatch = trained(scheme, [tgs.GeneratorGradientNorm(WEIGHT)])
+    gradient = finite_differences(lambda w: squared_gradient(w, minibatch), before, 1)
     gan = make("alternating")
     rows = np.random.RandomState(5).normal(size=[1, BATCH * 2, 2])[0]
-    parts = [
+    minibatches = [
         (own, gan.latents(BATCH, noise.key(SEED, noise.TRAINING, 0, p)).numpy().astype("float64"))
         for p, own in enumerate(np.split(rows, 2))
     ]
     discriminator = before[1]
-    for number, part in enumerate(parts):
-        slope = NAIVE.slope(1, [before[0], discriminator], part)
+    for number, minibatch in enumerate(minibatches):
+        slope = NAIVE.slope(1, [before[0], discriminator], minibatch)
         paid = gradient if number == 0 else [0.0] * len(gradient)
         discriminator = [
             w + RATES[1] * (s - WEIGHT * g)
             for w, s, g in zip(discriminator, slope, paid, strict=True)
         ]
     assert_close(after[1:], [discriminator], rtol=1e-6, atol=1e-8)
-    slope = NAIVE.slope(0, [before[0], discriminator], parts[-1])
+    slope = NAIVE.slope(0, [before[0], discriminator], minibatches[-1])
     generator = [w + RATES[0] * s for w, s in zip(before[0], slope, strict=True)]
     assert_close(after[:1], [generator], rtol=1e-6, atol=1e-8)
 
@@ -180,9 +182,9 @@ def test_of_several_discriminator_moves_the_first_pays():
 @pytest.mark.slow
 def test_the_unbiased_norm_is_the_product_of_the_halves_gradients():
     penalty = tgs.GeneratorGradientNorm(WEIGHT, unbiased=True)
-    before, without, part = trained(SOLVERS["euler"])
+    before, without, minibatch = trained(SOLVERS["euler"])
     _, with_penalty, _ = trained(SOLVERS["euler"], [penalty])
-    gradient = finite_differences(lambda w: product_of_halves(w, part), before, 1)
+    gradient = finite_differences(lambda w: product_of_halves(w, minibatch), before, 1)
     for mine, theirs in zip(difference(with_penalty, without, 1), gradient, strict=True):
         np.testing.assert_allclose(mine, -RATES[1] * WEIGHT * theirs, rtol=1e-5, atol=1e-9)
     assert_close(with_penalty[:1], without[:1], rtol=0, atol=0)
@@ -190,10 +192,10 @@ def test_the_unbiased_norm_is_the_product_of_the_halves_gradients():
 
 @pytest.mark.slow
 def test_consensus_moves_both_players_down_half_the_squared_field():
-    before, without, part = trained(SOLVERS["euler"])
+    before, without, minibatch = trained(SOLVERS["euler"])
     _, with_penalty, _ = trained(SOLVERS["euler"], [tgs.Consensus(WEIGHT)])
     for player, rate in enumerate(RATES):
-        gradient = finite_differences(lambda w: half_squared_field(w, part), before, player)
+        gradient = finite_differences(lambda w: half_squared_field(w, minibatch), before, player)
         for mine, theirs in zip(difference(with_penalty, without, player), gradient, strict=True):
             np.testing.assert_allclose(mine, -rate * WEIGHT * theirs, rtol=1e-5, atol=1e-9)
 
@@ -203,11 +205,11 @@ ONE_EACH = {("heun", "unbiased"), ("heun", "consensus"), ("euler", "first_stage"
 
 @pytest.mark.slow
 def test_consensus_is_part_of_each_evaluation_for_whoever_moves():
-    before, after, part = trained(tgs.Alternating(), [tgs.Consensus(WEIGHT)])
+    before, after, minibatch = trained(tgs.Alternating(), [tgs.Consensus(WEIGHT)])
 
     def moved(params, player):
-        gradient = finite_differences(lambda w: half_squared_field(w, part), params, player)
-        slope = NAIVE.slope(player, params, part)
+        gradient = finite_differences(lambda w: half_squared_field(w, minibatch), params, player)
+        slope = NAIVE.slope(player, params, minibatch)
         return [
             w + RATES[player] * (s - WEIGHT * g)
             for w, s, g in zip(params[player], slope, gradient, strict=True)
@@ -229,7 +231,7 @@ def test_consensus_is_part_of_each_evaluation_for_whoever_moves():
     ],
 )
 def test_eager_graph_and_xla_agree(name, scheme):
-    settings = {"penalties": PENALTIES[name], "rounds": 2}
+    settings = {"penalties": PENALTIES[name], "steps": 2}
     graph = trained(SOLVERS[scheme], **settings)[1]
     eager = trained(SOLVERS[scheme], **settings, run_eagerly=True)[1]
     compiled = trained(SOLVERS[scheme], **settings, jit_compile=True)[1]
@@ -239,7 +241,7 @@ def test_eager_graph_and_xla_agree(name, scheme):
 
 @dataclasses.dataclass(frozen=True)
 class BothOutside(tgs.Consensus):
-    """A penalty of one's own: consensus, but once per round in each player's move."""
+    """A penalty of one's own: consensus, but once per step in each player's move."""
 
     @property
     def placement(self):
@@ -248,14 +250,14 @@ class BothOutside(tgs.Consensus):
 
 @pytest.mark.slow
 def test_a_penalty_that_both_pay_is_paid_by_each_in_its_own_move():
-    before, without, part = trained(tgs.Alternating())
+    before, without, minibatch = trained(tgs.Alternating())
     _, after, _ = trained(tgs.Alternating(), [BothOutside(WEIGHT)])
-    gradient = finite_differences(lambda w: half_squared_field(w, part), before, 1)
+    gradient = finite_differences(lambda w: half_squared_field(w, minibatch), before, 1)
     for mine, theirs in zip(difference(after, without, 1), gradient, strict=True):
         np.testing.assert_allclose(mine, -RATES[1] * WEIGHT * theirs, rtol=1e-5, atol=1e-9)
     # The generator's own loss changes with the discriminator's move; its pull is that at the start.
-    slope = NAIVE.slope(0, [before[0], after[1]], part)
-    gradient = finite_differences(lambda w: half_squared_field(w, part), before, 0)
+    slope = NAIVE.slope(0, [before[0], after[1]], minibatch)
+    gradient = finite_differences(lambda w: half_squared_field(w, minibatch), before, 0)
     expected = [
         w + RATES[0] * (s - WEIGHT * g) for w, s, g in zip(before[0], slope, gradient, strict=True)
     ]
@@ -282,14 +284,14 @@ def moved_noise(weight):
     ids=["consensus_lazy", "consensus", "norm", "norm_of_halves", "outside_lazy"],
 )
 def test_penalties_on_slopes_are_of_the_losses_alone(slope_penalty, loss_penalty, measure):
-    before, without, part = trained(tgs.Simultaneous(), [loss_penalty])
+    before, without, minibatch = trained(tgs.Simultaneous(), [loss_penalty])
     _, bare, _ = trained(tgs.Simultaneous())
     _, after, _ = trained(tgs.Simultaneous(), [loss_penalty, slope_penalty])
     payer = ("generator", "discriminator").index(loss_penalty.payers[0])
     assert max(np.abs(d).max() for d in difference(without, bare, payer)) > 1e-4
     for player, name in enumerate(("generator", "discriminator")):
         paid = name in slope_penalty.payers
-        gradient = finite_differences(lambda w: measure(w, part), before, player)
+        gradient = finite_differences(lambda w: measure(w, minibatch), before, player)
         for mine, theirs in zip(difference(after, without, player), gradient, strict=True):
             expected = -RATES[player] * WEIGHT * theirs * paid
             np.testing.assert_allclose(mine, expected, rtol=1e-5, atol=1e-8)
@@ -327,9 +329,9 @@ def test_training_logs_what_a_penalty_comes_to(penalty, key, value):
     before = weights(gan)
     rows = np.random.RandomState(5).normal(size=[1, BATCH, 2])
     key_of_noise = noise.key(SEED, noise.TRAINING, 0, 0)
-    part = rows[0], gan.latents(BATCH, key_of_noise).numpy().astype("float64")
+    minibatch = rows[0], gan.latents(BATCH, key_of_noise).numpy().astype("float64")
     history = gan.fit(tf.data.Dataset.from_tensor_slices(rows), verbose=0).history
-    np.testing.assert_allclose(history[key][0], WEIGHT * value(before, part), rtol=1e-6)
+    np.testing.assert_allclose(history[key][0], WEIGHT * value(before, minibatch), rtol=1e-6)
     assert set(gan.evaluate(rows[0], return_dict=True, verbose=0)) == {
         "generator_loss",
         "discriminator_loss",

@@ -1,4 +1,4 @@
-"""The power iteration of spectral normalization is taken once a round, whatever the scheme."""
+"""The power iteration of spectral normalization is taken once a step, whatever the scheme."""
 
 import keras
 import numpy as np
@@ -45,7 +45,7 @@ def test_u_advances_by_one_iteration_at_the_weights_that_start_the_round(name):
             vector = network.layers[0].vector
             vector.assign(random.normal(size=vector.shape))  # Far from where iterations end.
         before = normalized(gan)
-        gan.train_step(tf.constant(random.normal(size=[4 * scheme.parts, 2]), "float32"))
+        gan.train_step(tf.constant(random.normal(size=[4 * scheme.minibatches, 2]), "float32"))
         for (matrix, u), (moved, after) in zip(before, normalized(gan), strict=True):
             np.testing.assert_allclose(after, iterated(matrix, u), rtol=1e-4, atol=1e-5)
             # No other number of iterations and no other weights would do.

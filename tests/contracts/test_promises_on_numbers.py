@@ -6,7 +6,7 @@ import tensorflow as tf
 from schemes import SCHEMES
 
 from tfgan_stab.game.players import BOTH, Players
-from tfgan_stab.updates.scheme import first_weight, separate_looks
+from tfgan_stab.updates.scheme import first_weight, separate_extrapolation
 
 each_scheme = pytest.mark.parametrize("name", SCHEMES)
 
@@ -19,10 +19,10 @@ class Counted:
         self.asked = []
         self.first_slope_only = False
 
-    def field(self, params, part=0, players=BOTH):
-        self.asked.append((part, tuple(players)))
+    def field(self, params, minibatch=0, players=BOTH):
+        self.asked.append((minibatch, tuple(players)))
         (x,), (y, z) = params
-        strength = tf.cast(1.0 + part, x.dtype)
+        strength = tf.cast(1.0 + minibatch, x.dtype)
         slopes = Players([-strength * y - x**3], [strength * x[:1] - y, -z * x[:1]])
         if self.first_slope_only and len(self.asked) > 1:
             slopes = tf.nest.map_structure(tf.zeros_like, slopes)
@@ -30,7 +30,7 @@ class Counted:
             *(own if name in players else None for name, own in zip(BOTH, slopes, strict=True))
         )
 
-    def move(self, params, slopes):
+    def update(self, params, slopes):
         return Players(
             *(
                 own if slope is None else [w + h * s for w, s in zip(own, slope, strict=True)]
@@ -38,7 +38,7 @@ class Counted:
             )
         )
 
-    look = move
+    extrapolate = update
 
 
 def start(dtype="float64"):
@@ -52,10 +52,10 @@ def test_it_makes_as_many_evaluations_as_it_states_and_uses_every_part(name):
     scheme, _ = SCHEMES[name]
     game, params = Counted(), start()
     state = scheme.init(params)
-    for rounds in range(1, 4):
+    for steps in range(1, 4):
         params, state = scheme.step(game, params, state)
-        assert len(game.asked) == rounds * scheme.evaluations
-    assert {part for part, _ in game.asked} == set(range(scheme.parts))
+        assert len(game.asked) == steps * scheme.evaluations
+    assert {minibatch for minibatch, _ in game.asked} == set(range(scheme.minibatches))
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -110,4 +110,4 @@ def test_the_step_holds_as_much_of_the_first_slope_as_it_says(name):
 
 @each_scheme
 def test_only_schemes_with_trial_points_ask_for_optimizers_for_them(name):
-    assert separate_looks(SCHEMES[name][0]) == ("separate" in name)
+    assert separate_extrapolation(SCHEMES[name][0]) == ("separate" in name)

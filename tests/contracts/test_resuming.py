@@ -6,7 +6,7 @@ from schemes import FEW, SCHEMES, chosen
 
 import tfgan_stab as tgs
 
-ROUNDS = 7  # In the middle of every period of `SCHEMES`.
+STEPS = 7  # In the middle of every period of `SCHEMES`.
 
 
 def make(tiny, name, averages=None):
@@ -23,7 +23,7 @@ def make(tiny, name, averages=None):
 
 
 def variables(tiny, gan, name):
-    looks = gan.look_optimizers if name.endswith("separate") else []
+    looks = gan.extrapolation_optimizers if name.endswith("separate") else []
     found = [*tiny.variables(gan), *(v for optimizer in looks for v in optimizer.variables)]
     return found + [v for memory in gan._scheme_memory.values() for v in memory.weights]
 
@@ -34,7 +34,7 @@ def numbers(owned):
 
 def fit(gan, directory, *callbacks):
     data = tgs.data.digits(batch_size=8)
-    saving = tgs.callbacks.Checkpoint(directory, every=ROUNDS, keep=10)
+    saving = tgs.callbacks.Checkpoint(directory, every=STEPS, keep=10)
     gan.fit(data, epochs=2, steps_per_epoch=10, verbose=0, callbacks=[saving, *callbacks])
 
 
@@ -50,8 +50,8 @@ def test_a_run_killed_in_mid_period_ends_as_if_it_had_not_been(tiny, name, tmp_p
     # The same model again, since tracing another one takes seconds: first new, then all wrong.
     for variable, value in zip(owned, new, strict=True):
         variable.assign(value)
-    with pytest.raises(tiny.Stop, match="after round"):
-        fit(gan, tmp_path / "killed", tiny.kill(gan, ROUNDS + 2))
+    with pytest.raises(tiny.Stop, match="after step"):
+        fit(gan, tmp_path / "killed", tiny.kill(gan, STEPS + 2))
     for variable in owned:
         variable.assign(variable.numpy() + (variable.numpy() * 0 + 3))
     assert not tiny.same(numbers(owned), whole)

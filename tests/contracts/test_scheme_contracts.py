@@ -9,7 +9,7 @@ from schemes import FEW, SCHEMES, chosen
 
 from tfgan_stab._utils import random as noise
 from tfgan_stab.training.gan import GAN
-from tfgan_stab.updates.scheme import separate_looks
+from tfgan_stab.updates.scheme import separate_extrapolation
 
 BATCH = 8
 LATENTS = 3
@@ -57,9 +57,9 @@ def make(name, optimizer="sgd", rates=RATES, **settings):
     return gan
 
 
-def reals(name, rounds):
-    rows = BATCH * SCHEMES[name][0].parts
-    return np.random.RandomState(5).normal(size=[rounds, rows, 2])
+def reals(name, steps):
+    rows = BATCH * SCHEMES[name][0].minibatches
+    return np.random.RandomState(5).normal(size=[steps, rows, 2])
 
 
 def weights(gan):
@@ -82,20 +82,20 @@ def assert_close(one, other, **tolerance):
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @scheme_names
-def test_three_rounds_are_those_of_a_naive_program(name, optimizer):
+def test_three_steps_are_those_of_a_naive_program(name, optimizer):
     gan = make(name, optimizer)
     params = weights(gan)
     data = reals(name, 3)
     kind = {"sgd": Sgd, "adam": Adam}[optimizer]
-    looks = [kind(rate) for rate in RATES] if separate_looks(SCHEMES[name][0]) else None
+    looks = [kind(rate) for rate in RATES] if separate_extrapolation(SCHEMES[name][0]) else None
     game = NaiveGan([kind(rate) for rate in RATES], looks)
     play = SCHEMES[name][1]()
     for number, rows in enumerate(data):
-        parts = []
-        for part, own in enumerate(np.split(rows, SCHEMES[name][0].parts)):
-            key = noise.key(SEED, noise.TRAINING, number, part)
-            parts.append((own, gan.latents(BATCH, key).numpy().astype("float64")))
-        params = play(game, params, parts)
+        minibatches = []
+        for minibatch, own in enumerate(np.split(rows, SCHEMES[name][0].minibatches)):
+            key = noise.key(SEED, noise.TRAINING, number, minibatch)
+            minibatches.append((own, gan.latents(BATCH, key).numpy().astype("float64")))
+        params = play(game, params, minibatches)
     # Keras keeps learning rates in float32, and Adam's betas too: 1 - 0.999 loses 5 digits there.
     tolerance = {"sgd": {"rtol": 1e-6, "atol": 1e-8}, "adam": {"rtol": 1e-4, "atol": 1e-5}}
     assert_close(train(gan, data), params, **tolerance[optimizer])
@@ -107,7 +107,7 @@ def test_eager_graph_and_xla_agree(name):
     graph = train(make(name, "adam"), data)
     eager = train(make(name, "adam", run_eagerly=True), data)
     compiled_gan = make(name, "adam", jit_compile=True)
-    assert compiled_gan.compilation.scope in ("round", "field")
+    assert compiled_gan.compilation.scope in ("step", "field")
     compiled = train(compiled_gan, data)
     assert_close(eager, graph, rtol=1e-12)
     # XLA draws the same random bits; what it makes of sine and logarithm is its own.
@@ -115,7 +115,7 @@ def test_eager_graph_and_xla_agree(name):
 
 
 @scheme_names
-def test_the_round_is_traced_once_and_the_field_once_for_each_choice_of_players(name):
+def test_the_step_is_traced_once_and_the_field_once_for_each_choice_of_players(name):
     gan = make(name)
     traces = []
     step = gan.train_step
@@ -150,13 +150,15 @@ def test_a_learning_rate_of_zero_holds_one_player_only(name):
 
 @scheme_names
 def test_a_batch_that_does_not_divide_is_refused_with_what_would(name):
-    parts = SCHEMES[name][0].parts
-    if parts == 1:
+    minibatches = SCHEMES[name][0].minibatches
+    if minibatches == 1:
         gan = make(name)
         train(gan, np.ones([1, 7, 2]))
         return
-    with pytest.raises(ValueError, match=f"into {parts} equal minibatches.*multiple of {parts}"):
-        train(make(name), np.ones([1, parts * 4 + 1, 2]))
+    with pytest.raises(
+        ValueError, match=f"into {minibatches} equal minibatches.*multiple of {minibatches}"
+    ):
+        train(make(name), np.ones([1, minibatches * 4 + 1, 2]))
 
 
 @scheme_names
@@ -171,7 +173,7 @@ def test_a_scheme_survives_keras_serialization(name):
     "name",
     ["alternating_3", "rk4", "extragradient", "extragradient_separate", "lookahead"],
 )
-def test_schedules_count_rounds_however_often_a_player_moves(name):
+def test_schedules_count_steps_however_often_a_player_moves(name):
     scheme, naive = SCHEMES[name]
     gan = make(name)
     rates = [0.1, 0.01, 0.05, 0.0]
@@ -187,9 +189,9 @@ def test_schedules_count_rounds_however_often_a_player_moves(name):
     data = reals(name, 4)
     play = naive()
     for number, rows in enumerate(data):
-        parts = []
-        for part, own in enumerate(np.split(rows, scheme.parts)):
-            key = noise.key(SEED, noise.TRAINING, number, part)
-            parts.append((own, gan.latents(BATCH, key).numpy().astype("float64")))
-        params = play(NaiveGan([Sgd(rates[number])] * 2), params, parts)
+        minibatches = []
+        for minibatch, own in enumerate(np.split(rows, scheme.minibatches)):
+            key = noise.key(SEED, noise.TRAINING, number, minibatch)
+            minibatches.append((own, gan.latents(BATCH, key).numpy().astype("float64")))
+        params = play(NaiveGan([Sgd(rates[number])] * 2), params, minibatches)
     assert_close(train(gan, data), params, rtol=1e-6, atol=1e-8)

@@ -21,34 +21,34 @@ from test_scheme_contracts import float64 as float64
 
 import tfgan_stab as tgs
 from tfgan_stab._utils import random as noise
-from tfgan_stab.updates.scheme import separate_looks
+from tfgan_stab.updates.scheme import separate_extrapolation
 
-ROUNDS = 4
+STEPS = 4
 # 8, 4.8, 2.88, 2.4: kept are 8, 4, 2, 2.
 RULE = {"decay": 0.6, "every": 1, "floor": 0.3}
 KEPT = [8, 4, 2, 2]
 
 
 def played(name, params, data, sampler, kind=Sgd, rates=RATES, once=False):
-    """Both players' weights after the rounds of the naive program, and what it chose."""
+    """Both players' weights after the steps of the naive program, and what it chose."""
     scheme, make_play = SCHEMES[name]
-    looks = [kind(rate) for rate in rates] if separate_looks(scheme) else None
+    looks = [kind(rate) for rate in rates] if separate_extrapolation(scheme) else None
     game = NaiveTopK([kind(rate) for rate in rates], looks, once=once)
     play = make_play()
     for number, (rows, kept) in enumerate(zip(data, KEPT, strict=True)):
         game.kept = kept
-        parts = []
-        for part, own in enumerate(np.split(rows, scheme.parts)):
-            key = noise.key(SEED, noise.TRAINING, number, part)
-            parts.append((own, sampler(BATCH, key).numpy().astype("float64")))
-        params = play(game, params, parts)
+        minibatches = []
+        for minibatch, own in enumerate(np.split(rows, scheme.minibatches)):
+            key = noise.key(SEED, noise.TRAINING, number, minibatch)
+            minibatches.append((own, sampler(BATCH, key).numpy().astype("float64")))
+        params = play(game, params, minibatches)
     return params, game.chosen
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("optimizer", "compute"), [("sgd", "full"), ("adam", "selected")])
 @chosen(quick=QUICK, usual=FEW)
-def test_rounds_are_those_of_a_naive_program_and_traced_once(name, optimizer, compute):
+def test_steps_are_those_of_a_naive_program_and_traced_once(name, optimizer, compute):
     gan = make(name, optimizer, top_k=tgs.TopK(**RULE, compute=compute))
     traces = []
     step = gan.train_step
@@ -58,7 +58,7 @@ def test_rounds_are_those_of_a_naive_program_and_traced_once(name, optimizer, co
         return step(data)
 
     gan.train_step = counted
-    data = reals(name, ROUNDS)
+    data = reals(name, STEPS)
     kind = {"sgd": Sgd, "adam": Adam}[optimizer]
     once = compute == "selected"
     expected, _ = played(name, weights(gan), data, gan.latents, kind, once=once)
@@ -75,16 +75,16 @@ def test_rounds_are_those_of_a_naive_program_and_traced_once(name, optimizer, co
 def test_trial_points_choose_for_themselves():
     rates = (2.0, 4.0)  # Large, so that the choice at a trial point is not that at the start.
     gan = make("rk4", rates=rates, top_k=tgs.TopK(**RULE))
-    data = reals("rk4", ROUNDS)
+    data = reals("rk4", STEPS)
     expected, chosen = played("rk4", weights(gan), data, gan.latents, rates=rates)
-    rounds = [chosen[first : first + 4] for first in range(4, 16, 4)]
-    assert any(own[0] != other for own in rounds for other in own[1:])
+    steps = [chosen[first : first + 4] for first in range(4, 16, 4)]
+    assert any(own[0] != other for own in steps for other in own[1:])
     assert_close(train(gan, data), expected, rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.exhaustive
 @pytest.mark.slow
-# In a graph TensorFlow may reorder the sums of a larger round, as it does in that of `rk4_fresh`.
+# In a graph TensorFlow may reorder the sums of a larger step, as it does in that of `rk4_fresh`.
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
@@ -107,12 +107,12 @@ def test_keeping_all_is_the_plain_run_bit_for_bit(name, settings):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["alternating_3", "rk4"])
 def test_eager_graph_and_xla_agree(name):
-    data = reals(name, ROUNDS)
+    data = reals(name, STEPS)
     rule = tgs.TopK(**RULE)
     graph = train(make(name, "adam", top_k=rule), data)
     eager = train(make(name, "adam", top_k=rule, run_eagerly=True), data)
     gan = make(name, "adam", top_k=rule, jit_compile=True)
-    assert gan.compilation.scope in ("round", "field")
+    assert gan.compilation.scope in ("step", "field")
     assert_close(eager, graph, rtol=1e-12)
     assert_close(train(gan, data), graph, rtol=1e-4, atol=1e-5)
 
@@ -123,32 +123,32 @@ NAIVE = NaiveTopK((None, None))
 
 
 def one_round(**settings):
-    """The weights before and after a round that keeps 3 of 8, and its batch."""
+    """The weights before and after a step that keeps 3 of 8, and its batch."""
     rule = tgs.TopK(decay=0.1, every=1, floor=3, compute=settings.pop("compute", "full"))
     gan = make("simultaneous", top_k=rule, **settings)
-    gan._round_counter.assign(1)  # Round 0 would keep all.
+    gan._step_counter.assign(1)  # Step 0 would keep all.
     before, data = weights(gan), reals("simultaneous", 1)
     latents = gan.latents(BATCH, noise.key(SEED, noise.TRAINING, 1, 0)).numpy().astype("float64")
     return before, train(gan, data), (data[0], latents), gan
 
 
-def slope_of_kept(params, part, kept):
+def slope_of_kept(params, minibatch, kept):
     NAIVE.kept = kept
-    return NAIVE.slope(0, params, part)
+    return NAIVE.slope(0, params, minibatch)
 
 
-def squared_norm(params, part):
-    return sum(np.sum(g**2) for g in slope_of_kept(params, part, 3))
+def squared_norm(params, minibatch):
+    return sum(np.sum(g**2) for g in slope_of_kept(params, minibatch, 3))
 
 
-def product_of_halves(params, part):
-    halves = [[values[first::2] for values in part] for first in (0, 1)]
+def product_of_halves(params, minibatch):
+    halves = [[values[first::2] for values in minibatch] for first in (0, 1)]
     even, odd = (slope_of_kept(params, half, 2) for half in halves)  # Half of 3, rounded up.
     return sum(np.sum(a * b) for a, b in zip(even, odd, strict=True))
 
 
-def finite_differences(function, params, player, part):
-    return naive_differences(lambda moved: function(moved, part), params, player)
+def finite_differences(function, params, player, minibatch):
+    return naive_differences(lambda moved: function(moved, minibatch), params, player)
 
 
 @pytest.mark.slow
@@ -161,9 +161,9 @@ def finite_differences(function, params, player, part):
 def test_the_generators_gradient_norm_is_that_of_the_kept_fakes(unbiased, value, compute):
     weight = 0.3
     penalties = [tgs.GeneratorGradientNorm(weight, unbiased=unbiased)]
-    before, without, part, _ = one_round(compute=compute)
+    before, without, minibatch, _ = one_round(compute=compute)
     _, after, _, _ = one_round(compute=compute, penalties=penalties)
-    gradients = finite_differences(value, before, 1, part)
+    gradients = finite_differences(value, before, 1, minibatch)
     assert max(np.abs(g).max() for g in gradients) > 1e-3
     for new, old, gradient in zip(after[1], without[1], gradients, strict=True):
         np.testing.assert_allclose(new - old, -RATES[1] * weight * gradient, rtol=1e-5, atol=1e-9)
@@ -173,15 +173,15 @@ def test_the_generators_gradient_norm_is_that_of_the_kept_fakes(unbiased, value,
 @pytest.mark.slow
 def test_consensus_is_of_the_kept_fakes():
     weight = 0.2
-    before, without, part, _ = one_round()
+    before, without, minibatch, _ = one_round()
     _, after, _, _ = one_round(penalties=[tgs.Consensus(weight)])
 
-    def half_squared_field(params, part):
-        discriminator = NAIVE.slope(1, params, part)
-        return (squared_norm(params, part) + sum(np.sum(g**2) for g in discriminator)) / 2
+    def half_squared_field(params, minibatch):
+        discriminator = NAIVE.slope(1, params, minibatch)
+        return (squared_norm(params, minibatch) + sum(np.sum(g**2) for g in discriminator)) / 2
 
     for player, rate in enumerate(RATES):
-        gradients = finite_differences(half_squared_field, before, player, part)
+        gradients = finite_differences(half_squared_field, before, player, minibatch)
         for new, old, gradient in zip(after[player], without[player], gradients, strict=True):
             np.testing.assert_allclose(new - old, -rate * weight * gradient, rtol=1e-5, atol=1e-9)
 
@@ -195,7 +195,7 @@ def test_penalties_on_the_discriminator_and_averages_are_those_of_a_run_without_
     }
     before, kept, _, gan = one_round(compute=compute, **settings)
     plain = make("simultaneous", **settings)
-    plain._round_counter.assign(1)
+    plain._step_counter.assign(1)
     everything = train(plain, reals("simultaneous", 1))
     # The discriminator learns from all fakes, and pays for all.
     assert_close(kept[1:], everything[1:], rtol=0, atol=0)

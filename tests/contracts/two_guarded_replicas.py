@@ -16,7 +16,7 @@ import tfgan_stab as tgs  # noqa: E402
 from tfgan_stab._utils.errors import DivergenceError  # noqa: E402
 
 STRATEGY = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-ROWS, ROUNDS = 8, 6
+ROWS, STEPS = 8, 6
 layers = keras.layers
 
 
@@ -47,8 +47,8 @@ def make(name, jit_compile=False):
 
 
 def data(name, spoiled=None):
-    """Batches; of the spoiled round's, a row of the second replica is not a number."""
-    found = np.random.RandomState(0).normal(size=[ROUNDS, ROWS * SCHEMES[name][0].parts, 2])
+    """Batches; of the spoiled step's, a row of the second replica is not a number."""
+    found = np.random.RandomState(0).normal(size=[STEPS, ROWS * SCHEMES[name][0].minibatches, 2])
     if spoiled is not None:
         found[spoiled - 1, -1, 0] = np.nan
     return tf.data.Dataset.from_tensor_slices(found.astype("float32"))
@@ -71,9 +71,11 @@ def check(name, jit_compile):
     (event,) = news
     fault = event.facts["fault"]
     # Only the second replica's loss is spoiled, and it is what is named.
-    assert (fault["player"], fault["kind"], fault["round"]) == ("discriminator", "loss", 4), fault
-    assert fault["evaluation"] == (SCHEMES[name][0].parts if "alternating" in name else 1), fault
-    assert (event.round, gan.rounds) == (2, 4), event
+    assert (fault["player"], fault["kind"], fault["step"]) == ("discriminator", "loss", 4), fault
+    assert fault["evaluation"] == (SCHEMES[name][0].minibatches if "alternating" in name else 1), (
+        fault
+    )
+    assert (event.step, gan.steps) == (2, 4), event
     assert all(np.isfinite(v.numpy()).all() for v in gan.variables)
     assert all(np.isfinite(values).all() for values in history.values()), history
     rates = [float(tf.convert_to_tensor(o.learning_rate)) for o in gan.optimizers]
@@ -95,7 +97,7 @@ def check_equality(name):
     try:
         gan.fit(data(name, 1), verbose=0, callbacks=[tgs.callbacks.DivergenceGuard()])
     except DivergenceError as error:
-        assert error.round == ROUNDS, error
+        assert error.step == STEPS, error
     else:
         sys.exit("not stopped")
     assert all(

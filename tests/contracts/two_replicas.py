@@ -18,7 +18,7 @@ import tfgan_stab as tgs  # noqa: E402
 layers = keras.layers
 # Made once: TensorFlow mixes up the collectives of two strategies over the same devices.
 STRATEGIES = {n: tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(n)]) for n in (1, 2)}
-ROWS, ROUNDS = 8, 4
+ROWS, STEPS = 8, 4
 
 
 def networks(normalized):
@@ -45,12 +45,12 @@ def train(scheme, penalties, replicas, jit_compile, normalized=False):
             jit_compile=jit_compile,
             seed=2,
         )
-    data = np.random.RandomState(0).normal(size=[ROUNDS, ROWS * scheme.parts, 2])
+    data = np.random.RandomState(0).normal(size=[STEPS, ROWS * scheme.minibatches, 2])
     # Replicas take the first and the second half of a batch, parts are cut from each half: order
     # the rows so that part p of the two replicas together is part p of the single one.
     if replicas == 2:
-        data = data.reshape([ROUNDS, scheme.parts, 2, ROWS // 2, 2]).swapaxes(1, 2)
-        data = data.reshape([ROUNDS, ROWS * scheme.parts, 2])
+        data = data.reshape([STEPS, scheme.minibatches, 2, ROWS // 2, 2]).swapaxes(1, 2)
+        data = data.reshape([STEPS, ROWS * scheme.minibatches, 2])
     dataset = tf.data.Dataset.from_tensor_slices(data.astype("float32"))
     history = gan.fit(dataset, verbose=0).history
     for variable in gan.variables:
@@ -77,7 +77,7 @@ def compare(name, xla, penalty):
         np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5, err_msg=f"{name} {path}")
     for key, values in history_of_one.items():
         np.testing.assert_allclose(values, history_of_two[key], rtol=1e-4, err_msg=f"{name} {key}")
-    assert int(two.images_seen) == ROUNDS * ROWS * scheme.parts
+    assert int(two.images_seen) == STEPS * ROWS * scheme.minibatches
     for own in ("live", "ema"):
         samples = [gan.sample(5, weights=own, seed=3) for gan in (one, two)]
         np.testing.assert_allclose(*samples, rtol=1e-3, atol=1e-4)
@@ -126,13 +126,13 @@ def reductions(scheme, penalties, rows):
 def check_reductions(name):
     """One reduction for each evaluation, and one more where the number of rows is not known."""
     scheme, _ = SCHEMES[name]
-    known = reductions(scheme, [], ROWS * scheme.parts)
+    known = reductions(scheme, [], ROWS * scheme.minibatches)
     assert known == scheme.evaluations, (name, known)
     if name in ("simultaneous", "rk4"):
         unknown = reductions(scheme, [], None)
         assert unknown == scheme.evaluations + 1, (name, unknown)
         # The penalty takes the slopes of the first evaluation, and communicates its pull.
-        paid = reductions(scheme, PENALTIES["generator_gradient_norm"], ROWS * scheme.parts)
+        paid = reductions(scheme, PENALTIES["generator_gradient_norm"], ROWS * scheme.minibatches)
         assert paid == scheme.evaluations + 1, (name, paid)
 
 

@@ -59,33 +59,34 @@ def test_another_seed_gives_another_stream(make):
 
 
 @each_stream
-@pytest.mark.parametrize("round", [0, 5, 40], ids=lambda round: f"round {round}")
-def test_a_stream_can_start_at_any_round(make, round):
+@pytest.mark.parametrize("step", [0, 5, 40], ids=lambda step: f"step {step}")
+def test_a_stream_can_start_at_any_round(make, step):
     # 40 batches of 64 digits are past the first epoch's end.
     batches = make(seed=2)
-    whole = first(batches, round + 3)
-    assert_same_bits(first(batches.starting_at(round), 3), whole[round:])
+    whole = first(batches, step + 3)
+    assert_same_bits(first(batches.starting_at(step), 3), whole[step:])
 
 
 @each_stream
-@pytest.mark.parametrize("round", [0, 14], ids=lambda round: f"round {round}")
-def test_a_round_of_several_parts_is_as_many_batches_end_to_end(make, round):
+@pytest.mark.parametrize("step", [0, 14], ids=lambda step: f"step {step}")
+def test_a_step_of_several_parts_is_as_many_batches_end_to_end(make, step):
     batches = make(seed=2)
-    parts = first(batches, 2 * (round + 2))
-    rounds = first(batches.starting_at(round, parts=2), 2)
-    for index, element in enumerate(rounds):
-        begin = 2 * (round + index)
+    minibatches = first(batches, 2 * (step + 2))
+    steps = first(batches.starting_at(step, minibatches=2), 2)
+    for index, element in enumerate(steps):
+        begin = 2 * (step + index)
         joined = tf.nest.map_structure(
-            lambda *two: np.concatenate(two), parts[begin], parts[begin + 1]
+            lambda *two: np.concatenate(two), minibatches[begin], minibatches[begin + 1]
         )
         assert_same_bits([element], [joined])
 
 
 @each_stream
-def test_rounds_count_from_the_start_of_the_stream_wherever_it_begins(make):
+def test_steps_count_from_the_start_of_the_stream_wherever_it_begins(make):
     batches = make(seed=2)
     assert_same_bits(
-        first(batches.starting_at(9, parts=2).starting_at(4), 2), first(batches.starting_at(4), 2)
+        first(batches.starting_at(9, minibatches=2).starting_at(4), 2),
+        first(batches.starting_at(4), 2),
     )
 
 
@@ -189,8 +190,8 @@ def test_bad_settings_are_refused_at_once(settings, error, message):
 @pytest.mark.parametrize(
     "use, message",
     [
-        (lambda batches: batches.starting_at(-1), "`round` must be >= 0"),
-        (lambda batches: batches.starting_at(0, parts=0), "`parts` must be >= 1"),
+        (lambda batches: batches.starting_at(-1), "`step` must be >= 0"),
+        (lambda batches: batches.starting_at(0, minibatches=0), "`minibatches` must be >= 1"),
         (lambda batches: batches.examples(limit=0), "`limit` must be >= 1"),
     ],
 )

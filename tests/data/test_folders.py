@@ -51,16 +51,16 @@ def test_every_epoch_shows_every_picture_once(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("round", [1, 5])
+@pytest.mark.parametrize("step", [1, 5])
 @pytest.mark.parametrize("labels", [False, True])
-def test_a_stream_of_files_can_start_at_any_round(folder, round, labels):
+def test_a_stream_of_files_can_start_at_any_round(folder, step, labels):
     batches = tgs.data.image_folder(folder, batch_size=5, size=8, seed=2, labels=labels)
-    whole = list(batches.take(2 * round + 4).as_numpy_iterator())
-    for begin, batch in enumerate(batches.starting_at(round).take(3).as_numpy_iterator(), round):
+    whole = list(batches.take(2 * step + 4).as_numpy_iterator())
+    for begin, batch in enumerate(batches.starting_at(step).take(3).as_numpy_iterator(), step):
         tf.nest.map_structure(np.testing.assert_array_equal, batch, whole[begin])
-    double = next(batches.starting_at(round, parts=2).as_numpy_iterator())
+    double = next(batches.starting_at(step, minibatches=2).as_numpy_iterator())
     joined = tf.nest.map_structure(
-        lambda *two: np.concatenate(two), whole[2 * round], whole[2 * round + 1]
+        lambda *two: np.concatenate(two), whole[2 * step], whole[2 * step + 1]
     )
     tf.nest.map_structure(np.testing.assert_array_equal, double, joined)
 

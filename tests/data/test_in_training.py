@@ -76,8 +76,9 @@ def test_two_replicas_get_the_upper_and_the_lower_rows_of_each_batch():
         with tensorflow_datasets.testing.mock_data(num_examples=20, policy=policy):
             for name, make in MAKERS.items():
                 batches = eval(make)
-                split = strategy.experimental_distribute_dataset(batches.starting_at(2, parts=2))
-                whole = batches.starting_at(2, parts=2).as_numpy_iterator()
+                later = batches.starting_at(2, minibatches=2)
+                split = strategy.experimental_distribute_dataset(later)
+                whole = batches.starting_at(2, minibatches=2).as_numpy_iterator()
                 for _, values, expected in zip(range(3), split, whole):
                     for value, array in zip(values, expected, strict=True):
                         rows = [part.numpy() for part in strategy.experimental_local_results(value)]

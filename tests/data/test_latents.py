@@ -31,7 +31,7 @@ def test_graph_and_xla_draw_what_eager_draws(sampler):
         drawn = tf.function(lambda seed: sampler(5, seed), jit_compile=jit_compile)(
             tf.constant([0, 7])
         )
-        # The same random bits; XLA rounds logarithm, root and sine its own way.
+        # The same random bits; XLA steps logarithm, root and sine its own way.
         np.testing.assert_allclose(drawn, eager, rtol=1e-5, atol=1e-6)
 
 

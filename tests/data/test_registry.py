@@ -50,5 +50,5 @@ def test_a_set_refuses_settings_that_it_does_not_have():
 
 
 def test_importing_the_package_does_not_import_tensorflow():
-    program = "import sys, tfgan_stab.data; sys.exit('tensorflow' in sys.modules)"
+    program = "import sys, tfgan_stab.cli; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

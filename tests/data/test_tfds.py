@@ -94,21 +94,21 @@ def test_the_seed_decides_the_order_and_the_global_seed_does_not(data_dir):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shuffle_buffer", [4, 10_000])
-@pytest.mark.parametrize("round", [1, 4, 5, 11])
-def test_a_stream_of_records_can_start_at_any_round(data_dir, round, shuffle_buffer):
-    # Round 5 begins in the second epoch, round 4 runs across its beginning.
+@pytest.mark.parametrize("step", [1, 4, 5, 11])
+def test_a_stream_of_records_can_start_at_any_round(data_dir, step, shuffle_buffer):
+    # Step 5 begins in the second epoch, step 4 runs across its beginning.
     batches = shades(data_dir, seed=3, labels=True, shuffle_buffer=shuffle_buffer)
-    whole = list(batches.take(round + 3).as_numpy_iterator())
-    again = list(batches.starting_at(round).take(3).as_numpy_iterator())
-    assert_same_bits(again, whole[round:])
+    whole = list(batches.take(step + 3).as_numpy_iterator())
+    again = list(batches.starting_at(step).take(3).as_numpy_iterator())
+    assert_same_bits(again, whole[step:])
 
 
-@pytest.mark.parametrize("round", [0, 2])
-def test_rounds_of_several_parts_join_batches(data_dir, round):
+@pytest.mark.parametrize("step", [0, 2])
+def test_steps_of_several_parts_join_batches(data_dir, step):
     batches = shades(data_dir, seed=3)
-    whole = list(batches.take(2 * round + 2).as_numpy_iterator())
-    double = next(batches.starting_at(round, parts=2).as_numpy_iterator())
-    assert_same_bits(double, np.concatenate(whole[2 * round :]))
+    whole = list(batches.take(2 * step + 2).as_numpy_iterator())
+    double = next(batches.starting_at(step, minibatches=2).as_numpy_iterator())
+    assert_same_bits(double, np.concatenate(whole[2 * step :]))
 
 
 def test_labels_stay_with_their_pictures(data_dir):

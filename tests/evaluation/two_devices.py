@@ -25,7 +25,7 @@ def spatial(images):
 
 
 def scored(replicas):
-    """All that Evaluate publishes in a run of two rounds, and how many replicas' copies differ."""
+    """All that Evaluate publishes in a run of two steps, and how many replicas' copies differ."""
     with STRATEGIES[replicas].scope():
         keras.utils.set_random_seed(1)
         generator = keras.Sequential(

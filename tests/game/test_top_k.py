@@ -11,8 +11,8 @@ from tfgan_stab.game.batch import Batch
 from tfgan_stab.game.gradients import AdversarialField
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.training.compile import FieldFunctions
-from tfgan_stab.training.selecting import RoundSelection
-from tfgan_stab.training.train_step import Round
+from tfgan_stab.training.selecting import StepSelection
+from tfgan_stab.training.train_step import TrainStep
 
 layers = keras.layers
 
@@ -38,19 +38,19 @@ def test_k_takes_as_many_decays_to_its_floor_as_a_real_number_does(batch, decay,
 
 
 @pytest.mark.parametrize("every", ["epoch", 2000])
-def test_k_shrinks_by_epochs_or_by_so_many_rounds(every):
+def test_k_shrinks_by_epochs_or_by_so_many_steps(every):
     rule = tgs.TopK(every=every)
     counted = {
-        (rounds, epochs): float(rule.times_shrunk(tf.constant(rounds), tf.constant(epochs)))
-        for rounds, epochs in [(0, 0), (1999, 3), (2000, 4), (5999, 5)]
+        (steps, epochs): float(rule.times_shrunk(tf.constant(steps), tf.constant(epochs)))
+        for steps, epochs in [(0, 0), (1999, 3), (2000, 4), (5999, 5)]
     }
     expected = {"epoch": [0, 3, 4, 5], 2000: [0, 0, 1, 2]}[every]
     assert list(counted.values()) == expected
 
 
 def test_a_smaller_batch_keeps_the_same_part_and_all_where_it_is_below_a_count():
-    part, count = tgs.TopK(floor=0.75), tgs.TopK(floor=192)
-    assert [float(rule.k(100, 1000)) for rule in (part, count)] == [75.0, 100.0]
+    minibatch, count = tgs.TopK(floor=0.75), tgs.TopK(floor=192)
+    assert [float(rule.k(100, 1000)) for rule in (minibatch, count)] == [75.0, 100.0]
     assert float(count.k(256, 1000)) == 192.0
 
 
@@ -164,21 +164,21 @@ def stage(networks, rows=8, seed=1):
 
 
 def field_of(networks, loss="non_saturating", rule=None, penalties=()):
-    """A field; where it takes one for each player, what a round makes of them."""
+    """A field; where it takes one for each player, what a step makes of them."""
     pair_of_losses = losses.get(loss)
     field = AdversarialField(networks, pair_of_losses, penalties)
     if rule is None or rule.compute == "full":
         return field
     functions = FieldFunctions(field, field.pulled_back, field.realness)
 
-    def of_round(params, state, batch, players=BOTH):
-        game = object.__new__(Round)
+    def of_step(params, state, batch, players=BOTH):
+        game = object.__new__(TrainStep)
         game._functions, game._state = functions, state
         larger = pair_of_losses.larger_is_real
-        game._selection = RoundSelection(rule, larger, functions, state)
+        game._selection = StepSelection(rule, larger, functions, state)
         return game._evaluation(params, batch, players)
 
-    return of_round
+    return of_step
 
 
 def assert_close(one, other, **tolerance):
@@ -400,10 +400,10 @@ def test_evaluating_a_compiled_gan_looks_at_all_fakes():
         ({"decay": float("nan")}, r"`decay` must be in \(0, 1\].*Received: nan"),
         ({"decay": "slow"}, r"`decay` must be in \(0, 1\].*Received: 'slow'"),
         ({"decay": True}, r"`decay` must be in \(0, 1\].*Received: True"),
-        ({"every": 0}, '`every` must be "epoch" or a number of rounds.*Received: 0'),
-        ({"every": 2.5}, '`every` must be "epoch" or a number of rounds.*Received: 2.5'),
-        ({"every": "round"}, "`every` must be \"epoch\" or a number of rounds.*Received: 'round'"),
-        ({"every": True}, '`every` must be "epoch" or a number of rounds.*Received: True'),
+        ({"every": 0}, '`every` must be "epoch" or a number of steps.*Received: 0'),
+        ({"every": 2.5}, '`every` must be "epoch" or a number of steps.*Received: 2.5'),
+        ({"every": "step"}, "`every` must be \"epoch\" or a number of steps.*Received: 'step'"),
+        ({"every": True}, '`every` must be "epoch" or a number of steps.*Received: True'),
         ({"floor": 0}, "`floor` must be a part of the batch.*Received: 0"),
         ({"floor": 0.0}, "`floor` must be a part of the batch.*Received: 0.0"),
         ({"floor": 1.5}, "`floor` must be a part of the batch.*Received: 1.5"),
@@ -498,7 +498,7 @@ def test_selected_and_xla_exclude_each_other():
 @pytest.mark.parametrize("kind", ["array", "known", "unknown", "ours", "generator", "one batch"])
 def test_a_floor_above_the_batch_is_refused(kind, scheme):
     rule = tgs.TopK(floor=9)
-    rows = scheme.parts * 8
+    rows = scheme.minibatches * 8
     points = np.zeros([2 * rows, 2], "float32")
     data, settings = {
         "array": (points, {"batch_size": rows}),
@@ -514,7 +514,7 @@ def test_a_floor_above_the_batch_is_refused(kind, scheme):
     gan = compiled(rule, scheme=scheme)
     with pytest.raises(ValueError, match="`floor` must be at most the batch, 8 fakes.*Received: 9"):
         gan.fit(data, verbose=0, **settings)
-    assert gan.rounds == (kind in ("unknown", "generator"))
+    assert gan.steps == (kind in ("unknown", "generator"))
 
 
 @pytest.mark.parametrize("calls", [1, 3])
@@ -526,13 +526,13 @@ def test_a_floor_above_a_last_smaller_batch_is_none_above_the_batch(kind, calls)
         gan.fit(points, batch_size=8, verbose=0)
     else:
         gan.fit(tf.data.Dataset.from_tensor_slices(points).batch(8), verbose=0)
-    assert gan.rounds == 3
+    assert gan.steps == 3
 
 
 @pytest.mark.parametrize("jit_compile", ["auto", True])
 def test_a_floor_in_numbers_leaves_xla_alone(jit_compile):
     gan = compiled(tgs.TopK(floor=192), jit_compile=jit_compile)
-    assert gan.compilation.scope == "round"
+    assert gan.compilation.scope == "step"
 
 
 def test_selected_is_refused_where_labels_would_belong_to_fakes_and_reals():

@@ -45,7 +45,7 @@ def rotation_factor(scheme, h, cycles=100, cycle=1):
 @pytest.mark.parametrize("damping", [0.0, 0.1], ids=["rotation", "damped"])
 def test_what_is_measured_is_what_the_matrices_predict(scheme, step_sizes, damping):
     game = tgs.games.DampedRotation(damping, frequency=1.0)
-    run = tgs.games.play(game, scheme, step_sizes, rounds=300)
+    run = tgs.games.play(game, scheme, step_sizes, steps=300)
     predicted = tgs.games.predicted_factor(game, scheme, step_sizes)
     np.testing.assert_allclose(run.factor, predicted, rtol=1e-10)
     assert run.evaluations == 300 * scheme.evaluations
@@ -60,7 +60,7 @@ def test_what_is_measured_is_what_the_matrices_predict(scheme, step_sizes, dampi
     ],
 )
 def test_runge_kutta_methods_on_the_rotation(scheme, expected, radius):
-    run = tgs.games.play(tgs.games.Bilinear(), scheme, 0.3, rounds=800)
+    run = tgs.games.play(tgs.games.Bilinear(), scheme, 0.3, steps=800)
     assert abs(run.factor - expected) < 5e-7
     np.testing.assert_allclose(run.distances[-1], radius, rtol=5e-4)
 
@@ -77,21 +77,21 @@ def test_runge_kutta_methods_on_the_rotation(scheme, expected, radius):
 )
 def test_the_stand_in_for_the_figure_of_ode_gan(scheme, expected):
     game = tgs.games.DampedRotation(damping=1.0, frequency=20.0)
-    run = tgs.games.play(game, scheme, 0.01, rounds=200)
+    run = tgs.games.play(game, scheme, 0.01, steps=200)
     assert abs(run.factor - expected) < 5e-6
 
 
 def test_the_exact_flow_of_the_stand_in_shrinks_as_rk4_does():
     game = tgs.games.DampedRotation(damping=1.0, frequency=20.0)
     assert np.allclose(sorted(np.linalg.eigvals(game.jacobian).imag), [-20.0, 20.0])
-    run = tgs.games.play(game, tgs.RungeKutta(tgs.RK4), 0.01, rounds=200)
+    run = tgs.games.play(game, tgs.RungeKutta(tgs.RK4), 0.01, steps=200)
     assert abs(run.factor - math.exp(-0.01)) < 1e-5
 
 
 class OneAtATime:
     """RK4 wrongly done: each player's stages with the other one frozen where it was."""
 
-    parts, evaluations = 1, 8
+    minibatches, evaluations = 1, 8
 
     def init(self, params):
         return ()
@@ -165,7 +165,7 @@ def exponential(matrix):
 @pytest.mark.parametrize("step_sizes", [(0.01, 0.01), (0.005, 0.02)])
 def test_rk4_with_small_steps_follows_the_exact_flow(seed, step_sizes):
     game = tgs.games.RandomLinear((3, 2), seed=seed)
-    run = tgs.games.play(game, tgs.RungeKutta(tgs.RK4), step_sizes, rounds=500)
+    run = tgs.games.play(game, tgs.RungeKutta(tgs.RK4), step_sizes, steps=500)
     speeds = np.repeat(step_sizes, [3, 2])
     flow = exponential(500 * speeds[:, None] * game.jacobian)
     expected = flow @ np.concatenate(game.start)
@@ -177,7 +177,7 @@ def test_rk4_with_small_steps_follows_the_exact_flow(seed, step_sizes):
 @every_scheme
 def test_random_games_contract_as_predicted(scheme):
     game = tgs.games.RandomLinear((3, 2), seed=3, damping=0.3, rotation=2.0)
-    run = tgs.games.play(game, scheme, 0.1, rounds=3000)
+    run = tgs.games.play(game, scheme, 0.1, steps=3000)
     predicted = tgs.games.predicted_factor(game, scheme, 0.1)
     np.testing.assert_allclose(run.factor, predicted, rtol=1e-7)
 

@@ -125,20 +125,20 @@ def test_the_dirac_gan_turns_without_damping_at_its_equilibrium(loss, frequency)
 @pytest.mark.parametrize("loss", ["minimax", "wasserstein"])
 def test_the_dirac_gan_circles_with_rk4_and_diverges_with_euler(loss):
     game = tgs.games.DiracGAN(loss)
-    circle = tgs.games.play(game, tgs.RungeKutta(tgs.RK4), 0.05, rounds=1000)
+    circle = tgs.games.play(game, tgs.RungeKutta(tgs.RK4), 0.05, steps=1000)
     np.testing.assert_allclose(circle.distances, np.sqrt(2.0), rtol=1e-6)
     assert np.ptp(circle.points.generator) > 2.8, "it went all the way round"
-    spiral = tgs.games.play(game, tgs.Simultaneous(), 0.05, rounds=1000)
+    spiral = tgs.games.play(game, tgs.Simultaneous(), 0.05, steps=1000)
     assert np.all(np.diff(spiral.distances) > 0)
 
 
 def test_many_dirac_gans_are_played_at_once_without_mixing():
     start = tgs.Players([[1.0], [0.5]], [[1.0], [-2.0]])
     both = tgs.games.DiracGAN("relativistic_average", start)
-    run = tgs.games.play(both, tgs.Simultaneous(), 0.1, rounds=5)
+    run = tgs.games.play(both, tgs.Simultaneous(), 0.1, steps=5)
     for i in range(2):
         one = tgs.games.DiracGAN("relativistic_average", [own[i] for own in start])
-        alone = tgs.games.play(one, tgs.Simultaneous(), 0.1, rounds=5)
+        alone = tgs.games.play(one, tgs.Simultaneous(), 0.1, steps=5)
         np.testing.assert_allclose(run.points.generator[:, i], alone.points.generator, rtol=1e-12)
 
 

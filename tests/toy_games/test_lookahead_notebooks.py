@@ -12,10 +12,10 @@ import tfgan_stab as tgs
 EULER, EXTRAGRADIENT = tgs.Simultaneous(), tgs.Extragradient()
 
 
-def full_batch(scheme, rounds=400):
+def full_batch(scheme, steps=400):
     """All five problems at once, at the authors' step size."""
     game = tgs.games.Bilinear.full_batch_problem(range(5))
-    return tgs.games.play(game, scheme, step_sizes=0.3, rounds=rounds)
+    return tgs.games.play(game, scheme, step_sizes=0.3, steps=steps)
 
 
 @pytest.mark.parametrize(
@@ -36,11 +36,11 @@ def test_rates_of_the_full_batch_methods(scheme, per_cycle):
     np.testing.assert_allclose(run.factor, predicted, rtol=1e-7)
 
 
-# Passes count gradients: one a round, but three with extragradient (the notebook evaluates the
+# Passes count gradients: one a step, but three with extragradient (the notebook evaluates the
 # second one per player). At pass 198 a cycle ends, and the notebook records before it pulls.
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("scheme", "passes_per_round", "distances"),
+    ("scheme", "passes_per_step", "distances"),
     [
         (EULER, 1, (7.3e2, 5.0e4, 2.7e8)),
         (EXTRAGRADIENT, 3, (2.46, 0.613, 3.1e-2)),
@@ -50,27 +50,27 @@ def test_rates_of_the_full_batch_methods(scheme, per_cycle):
         (tgs.Lookahead(EULER, 6, 0.8), 1, (16.0, 24.0, 39.0)),
     ],
 )
-def test_distances_of_the_full_batch_methods(scheme, passes_per_round, distances):
+def test_distances_of_the_full_batch_methods(scheme, passes_per_step, distances):
     run = full_batch(scheme)
     assert abs(run.summed_distances[0].mean() - 9.14) < 5e-3
     for passes, expected in zip((99, 198, 399), distances, strict=True):
-        recorded = unpulled(run, scheme, passes // passes_per_round)
+        recorded = unpulled(run, scheme, passes // passes_per_step)
         np.testing.assert_allclose(recorded, expected, rtol=0.02)
 
 
 def unpulled(run, scheme, count):
-    """Mean distance after a number of rounds, the last one without its synchronization."""
+    """Mean distance after a number of steps, the last one without its synchronization."""
     last = tgs.Players(*(own[count - 1] for own in run.points))
     game = tgs.games.Bilinear(last, tgs.games.Bilinear.full_batch_problem(range(5)).terms)
     inner = getattr(scheme, "inner", scheme)
-    return tgs.games.play(game, inner, 0.3, rounds=1).summed_distances[-1].mean()
+    return tgs.games.play(game, inner, 0.3, steps=1).summed_distances[-1].mean()
 
 
-def stochastic(scheme, step_size, rounds=20_000, rule=None):
+def stochastic(scheme, step_size, steps=20_000, rule=None):
     """Five problems at once, minibatches of 64."""
     game = tgs.games.Bilinear.stochastic_problem(64, seed=range(5))
     rule = tgs.games.GradientSteps() if rule is None else rule
-    return tgs.games.play(game, scheme, step_size, rounds, rule, seed=0).summed_distances
+    return tgs.games.play(game, scheme, step_size, steps, rule, seed=0).summed_distances
 
 
 def negative_momentum(beta_1):
@@ -80,7 +80,7 @@ def negative_momentum(beta_1):
 @pytest.mark.exhaustive
 @pytest.mark.slow
 def test_with_noise_lookahead_alone_gets_near_the_solution():
-    # Extragradient's rounds cost three passes there, so that it has a third of the rounds.
+    # Extragradient's steps cost three passes there, so that it has a third of the steps.
     fresh = tgs.Extragradient(batches="fresh")
     apart = tgs.Extragradient(state="separate", batches="fresh")
     lookahead = stochastic(tgs.Lookahead(EULER, 450, 0.3), 0.005)

@@ -48,27 +48,27 @@ class NaiveAdam:
 
 @pytest.mark.parametrize("state", ["shared", "separate"])
 def test_trial_steps_share_the_state_of_moves_or_have_their_own(state):
-    move = NaiveAdam()
-    look = move if state == "shared" else NaiveAdam()
+    update = NaiveAdam()
+    trial_rule = update if state == "shared" else NaiveAdam()
     point, h = np.array([1.0, 0.0]), np.array([0.1, 0.2])
     for _ in range(5):
-        trial = look.step(point, np.array([-point[1], point[0]]), h)
-        point = move.step(point, np.array([-trial[1], trial[0]]), h)
+        trial = trial_rule.step(point, np.array([-point[1], point[0]]), h)
+        point = update.step(point, np.array([-trial[1], trial[0]]), h)
     scheme, rule = tgs.Extragradient(state=state), tgs.games.Adam()
-    run = tgs.games.play(BILINEAR, scheme, (0.1, 0.2), rounds=5, rule=rule)
+    run = tgs.games.play(BILINEAR, scheme, (0.1, 0.2), steps=5, rule=rule)
     reached = np.concatenate([own[-1] for own in run.points])
     np.testing.assert_allclose(reached, point, rtol=1e-10)
 
 
 def test_a_player_that_does_not_move_leaves_its_adam_alone():
-    run = tgs.games.play(BILINEAR, tgs.Alternating(3), 0.1, rounds=1, rule=tgs.games.Adam())
+    run = tgs.games.play(BILINEAR, tgs.Alternating(3), 0.1, steps=1, rule=tgs.games.Adam())
     # Adam's steps on slopes of constant sign are of size h: three for y, then one for x.
     np.testing.assert_allclose(run.points.discriminator[-1], 0.3, rtol=1e-6)
     np.testing.assert_allclose(run.points.generator[-1], 0.9, rtol=1e-6)
 
 
 def test_step_sizes_belong_to_their_players():
-    run = tgs.games.play(tgs.games.DiracGAN("wasserstein"), EULER, (0.1, 0.2), rounds=1)
+    run = tgs.games.play(tgs.games.DiracGAN("wasserstein"), EULER, (0.1, 0.2), steps=1)
     # theta' = psi = 1, psi' = -theta = -1
     np.testing.assert_allclose(run.points.generator[:, 0], [1.0, 1.1])
     np.testing.assert_allclose(run.points.discriminator[:, 0], [1.0, 0.8])
@@ -77,7 +77,7 @@ def test_step_sizes_belong_to_their_players():
 def test_equal_seeds_are_equal_runs_and_others_are_not():
     game = tgs.games.Saddle()
     one, again, other = (
-        tgs.games.play(game, EULER, 1e-3, rounds=20, seed=seed).distances for seed in (5, 5, 6)
+        tgs.games.play(game, EULER, 1e-3, steps=20, seed=seed).distances for seed in (5, 5, 6)
     )
     np.testing.assert_array_equal(one, again)
     assert np.all(one[1:] != other[1:])
@@ -85,7 +85,7 @@ def test_equal_seeds_are_equal_runs_and_others_are_not():
 
 def test_a_longer_run_begins_like_a_shorter_one():
     game = tgs.games.Bilinear.stochastic_problem(16)
-    short, long = (tgs.games.play(game, EULER, 0.01, rounds=n).distances for n in (5, 12))
+    short, long = (tgs.games.play(game, EULER, 0.01, steps=n).distances for n in (5, 12))
     np.testing.assert_array_equal(short, long[:6])
 
 
@@ -103,8 +103,8 @@ class Recorder:
 
 def test_fresh_parts_are_drawn_anew_and_shared_ones_are_not():
     def both(scheme):
-        # x moves by the last evaluation of a round, whose draw is the round's only one if shared.
-        run = tgs.games.play(Recorder(), scheme, 1.0, rounds=3)
+        # x moves by the last evaluation of a step, whose draw is the step's only one if shared.
+        run = tgs.games.play(Recorder(), scheme, 1.0, steps=3)
         return np.diff(run.points.generator[:, 0])
 
     plain, shared = both(EULER), both(tgs.Extragradient())
@@ -115,24 +115,24 @@ def test_fresh_parts_are_drawn_anew_and_shared_ones_are_not():
 
 def test_both_measures_of_distance():
     game = tgs.games.Bilinear(tgs.Players([3.0, 0.0], [0.0, 4.0]))
-    run = tgs.games.play(game, EULER, 0.0, rounds=2)
-    assert run.rounds == 2
+    run = tgs.games.play(game, EULER, 0.0, steps=2)
+    assert run.steps == 2
     np.testing.assert_allclose(run.distances, 5.0)
     np.testing.assert_allclose(run.summed_distances, 7.0)
 
 
 @pytest.mark.slow
 def test_a_run_that_overflows_or_stays_or_arrives_still_has_a_factor():
-    overflown = tgs.games.play(BILINEAR, EULER, 5.0, rounds=600)
+    overflown = tgs.games.play(BILINEAR, EULER, 5.0, steps=600)
     np.testing.assert_allclose(overflown.factor, np.sqrt(26.0), rtol=1e-10)
-    assert tgs.games.play(BILINEAR, EULER, 0.0, rounds=9).factor == pytest.approx(1.0, abs=1e-12)
-    tiny = tgs.games.play(BILINEAR, tgs.Lookahead(EULER, 6), 0.3, rounds=30_000)
+    assert tgs.games.play(BILINEAR, EULER, 0.0, steps=9).factor == pytest.approx(1.0, abs=1e-12)
+    tiny = tgs.games.play(BILINEAR, tgs.Lookahead(EULER, 6), 0.3, steps=30_000)
     np.testing.assert_allclose(tiny.factor**6, 0.744755, rtol=1e-5)
-    assert np.isnan(tgs.games.play(BILINEAR, EULER, 0.3, rounds=2).factor)
+    assert np.isnan(tgs.games.play(BILINEAR, EULER, 0.3, steps=2).factor)
 
 
 def test_a_noisy_run_at_its_floor_no_longer_contracts():
-    run = tgs.games.play(tgs.games.Saddle(runs=50), EULER, (1e-4, 1e-2), rounds=3000)
+    run = tgs.games.play(tgs.games.Saddle(runs=50), EULER, (1e-4, 1e-2), steps=3000)
     assert abs(run.factor - 1.0) < 1e-3
 
 
@@ -140,7 +140,7 @@ def test_a_noisy_run_at_its_floor_no_longer_contracts():
 def test_step_sizes_that_are_none_are_refused(sizes):
     message = r"`step_sizes` must be one finite number >= 0.*Received: .*Use, for instance, 0.3"
     with pytest.raises(ValueError, match=message):
-        tgs.games.play(BILINEAR, EULER, sizes, rounds=1)
+        tgs.games.play(BILINEAR, EULER, sizes, steps=1)
     with pytest.raises(ValueError, match=message):
         tgs.games.predicted_factor(BILINEAR, EULER, sizes)
 
@@ -148,8 +148,8 @@ def test_step_sizes_that_are_none_are_refused(sizes):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"rounds": 0}, ValueError, "`rounds` must be an integer >= 1.*Received: 0"),
-        ({"rounds": 2.0}, ValueError, "`rounds` must be an integer >= 1.*Received: 2.0"),
+        ({"steps": 0}, ValueError, "`steps` must be an integer >= 1.*Received: 0"),
+        ({"steps": 2.0}, ValueError, "`steps` must be an integer >= 1.*Received: 2.0"),
         ({"seed": "a"}, ValueError, "`seed` must be an integer. Received: 'a'"),
         ({"scheme": "rk4"}, TypeError, "`scheme` must be an update scheme"),
         ({"game": "bilinear"}, TypeError, r"`game` must be an object such as `tgs.games.Bilinear"),
@@ -159,7 +159,7 @@ def test_step_sizes_that_are_none_are_refused(sizes):
     ],
 )
 def test_what_cannot_be_played_is_refused(arguments, error, message):
-    usual = {"game": BILINEAR, "scheme": EULER, "step_sizes": 0.1, "rounds": 1}
+    usual = {"game": BILINEAR, "scheme": EULER, "step_sizes": 0.1, "steps": 1}
     with pytest.raises(error, match=message):
         tgs.games.play(**{**usual, **arguments})
 
@@ -204,17 +204,17 @@ def test_impossible_games_and_rules_are_refused(make, error, message):
 class Mine:
     """A scheme of the user's own."""
 
-    parts = evaluations = 1
+    minibatches = evaluations = 1
 
     def init(self, params):
         return ()
 
     def step(self, game, params, state):
-        return game.move(params, game.field(params)), state
+        return game.update(params, game.field(params)), state
 
 
 def test_a_scheme_of_your_own_can_be_measured_but_not_predicted():
-    assert tgs.games.play(BILINEAR, Mine(), 0.3, rounds=9).factor == pytest.approx(1.0440306509)
+    assert tgs.games.play(BILINEAR, Mine(), 0.3, steps=9).factor == pytest.approx(1.0440306509)
     with pytest.raises(TypeError, match="scheme of this library: .*Measure its factor instead"):
         tgs.games.predicted_factor(BILINEAR, Mine(), 0.3)
     with pytest.raises(TypeError, match="`scheme` must be a scheme of this library"):

@@ -8,5 +8,5 @@ import tfgan_stab as tgs
 @pytest.mark.parametrize("name", ["draw", "animate"])
 def test_nothing_to_draw_is_refused(tmp_path, name):
     with pytest.raises(ValueError, match="`runs` must hold at least one trajectory"):
-        getattr(tgs.games.drawing, name)({}, tmp_path / "picture.png")
+        getattr(tgs.games.plotting, name)({}, tmp_path / "picture.png")
     assert not list(tmp_path.iterdir())

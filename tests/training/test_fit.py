@@ -1,4 +1,4 @@
-"""`fit` gives each round its own data, also when a run is resumed in the middle of an epoch."""
+"""`fit` gives each step its own data, also when a run is resumed in the middle of an epoch."""
 
 import re
 import types
@@ -10,18 +10,18 @@ import tensorflow as tf
 
 import tfgan_stab as tgs
 from tfgan_stab.training import fit
-from tfgan_stab.training.announcing import images_per_round
+from tfgan_stab.training.announcing import images_per_step
 from tfgan_stab.training.clock import Clock
 from tfgan_stab.training.fit import Progress
 
 
 class Recorder(keras.Model):
-    """Stands in for a GAN: notes the batch of each round instead of training on it."""
+    """Stands in for a GAN: notes the batch of each step instead of training on it."""
 
-    def __init__(self, parts=1):
+    def __init__(self, minibatches=1):
         super().__init__()
         self.batches = []
-        self.rounds = 0
+        self.steps = 0
         self.epochs = 0
         self.check_derivatives = False
         self.top_k = None
@@ -31,21 +31,21 @@ class Recorder(keras.Model):
         self.data_facts = None
         self.starts = 0
         self.switches = []
-        self.scheme = types.SimpleNamespace(parts=parts, evaluations=2)
+        self.scheme = types.SimpleNamespace(minibatches=minibatches, evaluations=2)
         self.compilation = types.SimpleNamespace(scope="off", reason="of no use here.")
         self.precision = ["float32"]
         self.averages = {}
         self.penalties = ()
         self.average_periods = {}
         self.monitor = None
-        self.rounds_lost = 0
+        self.steps_lost = 0
         self.weights_in_use = types.SimpleNamespace(switch=self.switches.append)
         self.built = True
         self.compile(run_eagerly=True)
 
     @property
-    def rounds_played(self):
-        return self.rounds + self.rounds_lost
+    def steps_played(self):
+        return self.steps + self.steps_lost
 
     def start_over(self):
         self.starts += 1
@@ -53,7 +53,7 @@ class Recorder(keras.Model):
     def train_step(self, data):
         images = data[0] if isinstance(data, (tuple, list)) else data
         self.batches.append(np.asarray(images).ravel()[:3].tolist())
-        self.rounds += 1
+        self.steps += 1
         return {"loss": tf.constant(1.0)}
 
     def fit(self, x, y=None, **kwargs):
@@ -63,15 +63,15 @@ class Recorder(keras.Model):
 class Resumed(keras.callbacks.Callback):
     """Stands in for a checkpoint."""
 
-    def __init__(self, progress, rounds=0):
+    def __init__(self, progress, steps=0):
         super().__init__()
-        self.progress, self.rounds, self.ordered = progress, rounds, None
+        self.progress, self.steps, self.ordered = progress, steps, None
 
     def expect(self, ordered):
         self.ordered = ordered
 
     def resume(self, gan):
-        gan.rounds = self.rounds
+        gan.steps = self.steps
         return self.progress
 
 
@@ -96,7 +96,7 @@ ORDERED = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ORDERED)
-def test_from_any_round_a_resumed_run_reads_what_the_uninterrupted_one_reads(kind):
+def test_from_any_step_a_resumed_run_reads_what_the_uninterrupted_one_reads(kind):
     data, settings = ORDERED[kind]()
     whole = Recorder()
     whole.fit(data, epochs=4, **settings)
@@ -105,14 +105,14 @@ def test_from_any_round_a_resumed_run_reads_what_the_uninterrupted_one_reads(kin
         rest = Recorder()
         resumed = Resumed(Progress(*divmod(done, STEPS)), done)
         rest.fit(data, epochs=4, callbacks=[resumed], **settings)
-        assert rest.batches == whole.batches[done:], f"after round {done}"
+        assert rest.batches == whole.batches[done:], f"after step {done}"
         assert rest.epochs == 4 - done // STEPS
         assert resumed.ordered
 
 
-def test_parts_of_a_round_come_in_one_batch_and_resume_with_it():
+def test_parts_of_a_step_come_in_one_batch_and_resume_with_it():
     data = tgs.data.mixture(batch_size=4)
-    whole, rest = Recorder(parts=3), Recorder(parts=3)
+    whole, rest = Recorder(minibatches=3), Recorder(minibatches=3)
     whole.fit(data, epochs=2, steps_per_epoch=2)
     rest.fit(data, epochs=2, steps_per_epoch=2, callbacks=[Resumed(Progress(1, 1), 3)])
     assert rest.batches == whole.batches[3:]
@@ -123,14 +123,14 @@ def test_parts_of_a_round_come_in_one_batch_and_resume_with_it():
 def test_an_epoch_of_ours_is_one_pass_over_the_examples():
     recorder = Recorder()
     recorder.fit(tgs.data.digits(batch_size=400), epochs=2)
-    assert recorder.rounds == 2 * (1797 // 400)
-    halves = Recorder(parts=2)
+    assert recorder.steps == 2 * (1797 // 400)
+    halves = Recorder(minibatches=2)
     halves.fit(tgs.data.digits(batch_size=400))
-    assert halves.rounds == 1797 // 800
+    assert halves.steps == 1797 // 800
 
 
 def hooks_of(epochs, steps, done):
-    """Runs and returns (hook, epoch or nothing) of a run resumed after some rounds."""
+    """Runs and returns (hook, epoch or nothing) of a run resumed after some steps."""
     seen = []
 
     class Note(keras.callbacks.Callback):
@@ -154,17 +154,17 @@ def hooks_of(epochs, steps, done):
         steps_per_epoch=steps,
         callbacks=[Note(), resumed],
     )
-    return seen, history.epoch, recorder.rounds
+    return seen, history.epoch, recorder.steps
 
 
 @pytest.mark.parametrize("done", range(7))
 def test_callbacks_see_one_training_from_begin_to_end(done):
-    seen, trained, rounds = hooks_of(epochs=2, steps=3, done=done)
+    seen, trained, steps = hooks_of(epochs=2, steps=3, done=done)
     epochs = list(range(done // 3, 2))
     inner = [f"epoch {epoch} {what}" for epoch in epochs for what in ("begins", "ends")]
     assert seen == ["train begins", *inner, "train ends"]
     assert trained == epochs
-    assert rounds == 6
+    assert steps == 6
 
 
 def test_stopping_in_a_resumed_epoch_ends_the_training():
@@ -180,7 +180,7 @@ def test_stopping_in_a_resumed_epoch_ends_the_training():
         callbacks=[Resumed(Progress(1, 1), 4), StopNow()],
     )
     assert history.epoch == [1]
-    assert recorder.rounds == 6
+    assert recorder.steps == 6
 
 
 def test_a_run_that_has_all_its_epochs_trains_nothing():
@@ -230,7 +230,7 @@ def test_after_a_rollback_the_data_go_on_where_they_were():
     data = tgs.data.digits(batch_size=4)
     whole, rest = Recorder(), Recorder()
     whole.fit(data, epochs=2, steps_per_epoch=4)
-    rest.rounds_lost = 2
+    rest.steps_lost = 2
     rest.fit(data, epochs=2, steps_per_epoch=4, callbacks=[Resumed(Progress(1, 1), 3)])
     assert rest.batches == whole.batches[5:]
 
@@ -263,7 +263,7 @@ def test_arrays_train_with_the_length_of_their_epochs_known():
         callbacks=[Note(), resumed],
     )
     assert lengths == [2]
-    assert recorder.rounds == 2
+    assert recorder.steps == 2
     assert resumed.ordered is False
 
 
@@ -274,7 +274,7 @@ def test_data_without_an_order_have_no_place_inside_an_epoch_to_resume_from():
 
 
 def test_shorter_epochs_than_those_of_the_run_that_is_resumed_are_refused():
-    message = "longer than 3 rounds. Received: steps_per_epoch=3. Resume with the former value"
+    message = "longer than 3 steps. Received: steps_per_epoch=3. Resume with the former value"
     with pytest.raises(ValueError, match=message):
         Recorder().fit(numbered(9), steps_per_epoch=3, callbacks=[Resumed(Progress(0, 3), 3)])
 
@@ -329,13 +329,13 @@ def test_whoever_began_to_listen_in_a_training_that_failed_listens_no_more(tiny)
 def test_a_headline_tells_scheme_cost_and_compilation(capsys):
     Recorder().fit(numbered(2), verbose=2)
     printed = capsys.readouterr().out
-    assert "2 field evaluation(s) a round; XLA: off (of no use here.) 1 replica(s)" in printed
+    assert "2 field evaluation(s) a step; XLA: off (of no use here.) 1 replica(s)" in printed
     Recorder().fit(numbered(2), verbose=0)
     assert capsys.readouterr().out == ""
     gan = Recorder()
     gan.penalties = (tgs.Consensus(0.5),)
     gan.fit(numbered(2), verbose=2)
-    expected = "evaluation(s) and the derivatives of (Consensus(weight=0.5),) a round"
+    expected = "evaluation(s) and the derivatives of (Consensus(weight=0.5),) a step"
     assert expected in capsys.readouterr().out
 
 
@@ -348,36 +348,36 @@ def test_averages_that_a_training_is_too_short_for_are_named(capsys):
     gan.average_periods = {"ema": 1, "slow": 2}
     gan.fit(numbered(2), epochs=3, verbose=2)
     printed = capsys.readouterr().out
-    assert "Average 'slow' will still be 97% initial weights after 3 updates (6 rounds)" in printed
+    assert "Average 'slow' will still be 97% initial weights after 3 updates (6 steps)" in printed
     assert "'ema'" not in printed
 
 
 class Quarter:
     """A user's rule, of which nothing is known."""
 
-    def weight_of_new(self, round_number):
+    def weight_of_new(self, step_number):
         return 0.25
 
 
-# Rule, period, and the sentence for 6 rounds of 2 images each; None for no sentence.
+# Rule, period, and the sentence for 6 steps of 2 images each; None for no sentence.
 AGES = [
-    (tgs.ExponentialAverage(half_life=6.5), 1, "53% initial.*smaller half-life than 6.5 rounds"),
+    (tgs.ExponentialAverage(half_life=6.5), 1, "53% initial.*smaller half-life than 6.5 steps"),
     (tgs.ExponentialAverage(half_life=5), 1, None),
     (tgs.ExponentialAverage(half_life=12.5, unit="images"), 1, "51% initial.*than 12.5 images"),
     (tgs.ExponentialAverage(half_life=11.5, unit="images"), 1, None),
     (tgs.ExponentialAverage(0.99, warmup="unbiased"), 1, None),
     (tgs.ExponentialAverage(half_life=1e6, warmup="unbiased"), 1, None),
-    (tgs.ExponentialAverage(0.75, start=4), 1, "56% weights of round 4 after 2 updates"),
+    (tgs.ExponentialAverage(0.75, start=4), 1, "56% weights of step 4 after 2 updates"),
     (tgs.ExponentialAverage(0.5, start=4), 1, None),
-    (tgs.ExponentialAverage(half_life=2.5, start=4), 1, "57% weights of round 4"),
+    (tgs.ExponentialAverage(half_life=2.5, start=4), 1, "57% weights of step 4"),
     (
         tgs.ExponentialAverage(half_life=4.5, unit="images", start=4),
         1,
-        "54% weights of round 4 after 2 updates",
+        "54% weights of step 4 after 2 updates",
     ),
-    (tgs.ExponentialAverage(0.5, start=6), 1, "no average but the live weights.*after round 6"),
+    (tgs.ExponentialAverage(0.5, start=6), 1, "no average but the live weights.*after step 6"),
     (tgs.UniformAverage(start=5), 1, None),
-    (tgs.UniformAverage(start=6), 1, "starts after round 6, and training ends with round 6"),
+    (tgs.UniformAverage(start=6), 1, "starts after step 6, and training ends with step 6"),
     (tgs.UniformAverage(start=4, at="sync"), 4, "no average but the live weights"),
     (tgs.UniformAverage(start=3, at="sync"), 4, None),
     (tgs.UniformAverage(), 1, None),
@@ -395,19 +395,19 @@ def test_what_is_said_of_an_average_is_right_for_its_rule(capsys, rule, period, 
     assert sentence is None or re.search(sentence, printed)
 
 
-def test_images_are_counted_where_the_data_tell_how_many_a_round_has(capsys):
+def test_images_are_counted_where_the_data_tell_how_many_a_step_has(capsys):
     images = tgs.data.digits(batch_size=4)
     arrays = np.zeros([8, 2], "float32")
     unknown = tf.data.Dataset.from_generator(
         lambda: iter(arrays[None]), output_signature=tf.TensorSpec([None, 2])
     )
-    assert images_per_round(images, 3, None) == 12
-    assert images_per_round(images.examples(), 1, None) is None
-    assert images_per_round(tf.data.Dataset.from_tensor_slices(arrays[None]), 2, None) == 8
-    assert images_per_round(arrays, 1, 5) == 5
-    assert images_per_round(arrays, 1, None) == 32
-    assert images_per_round(unknown, 1, None) is None
-    assert images_per_round(tf.data.Dataset.range(3), 1, None) is None
+    assert images_per_step(images, 3, None) == 12
+    assert images_per_step(images.examples(), 1, None) is None
+    assert images_per_step(tf.data.Dataset.from_tensor_slices(arrays[None]), 2, None) == 8
+    assert images_per_step(arrays, 1, 5) == 5
+    assert images_per_step(arrays, 1, None) == 32
+    assert images_per_step(unknown, 1, None) is None
+    assert images_per_step(tf.data.Dataset.range(3), 1, None) is None
     rule = tgs.ExponentialAverage(half_life=1000, unit="images")
     assert rule.kept(5, 5) is None
     assert rule.kept(5, 5, 1000) == 0.5

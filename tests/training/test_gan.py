@@ -45,11 +45,11 @@ def trained():
     return gan
 
 
-def test_fit_reports_both_losses_per_epoch_and_counts_rounds_and_images(trained):
+def test_fit_reports_both_losses_per_epoch_and_counts_steps_and_images(trained):
     history = trained.history_of_two_epochs.history
     assert sorted(history) == ["discriminator_loss", "generator_loss"]
     assert all(len(values) == 2 and np.isfinite(values).all() for values in history.values())
-    assert (trained.rounds, trained.images_seen) == (8, 128)
+    assert (trained.steps, trained.images_seen) == (8, 128)
 
 
 def test_everything_is_built_by_compile_and_nothing_stray():
@@ -172,7 +172,7 @@ def test_saved_weights_hold_optimizers_and_averages(trained, tmp_path):
             # Keras' own files leave out the state of layers' random generators.
             if id(one) not in metrics and "seed_generator" not in one.path:
                 np.testing.assert_array_equal(one.numpy(), two.numpy(), err_msg=one.path)
-    assert other.rounds == 8
+    assert other.steps == 8
 
 
 @pytest.mark.slow
@@ -187,7 +187,7 @@ def test_a_saved_model_comes_back_compiled_and_trains_on(trained, tmp_path):
             loaded.sample(4, weights=weights), trained.sample(4, weights=weights), rtol=1e-6
         )
     loaded.fit(points(), batch_size=16, verbose=0)
-    assert loaded.rounds == trained.rounds + 2
+    assert loaded.steps == trained.steps + 2
 
 
 def test_the_configuration_rebuilds_the_same_networks(trained):
@@ -202,9 +202,9 @@ def test_compiling_again_starts_over_without_leftovers():
     count = len(gan.variables)
     gan.fit(points(), batch_size=16, verbose=0)
     gan.compile("adam", "adam", averages={"ema": tgs.ExponentialAverage(0.9)}, jit_compile=False)
-    assert gan.rounds == 0 and len(gan.variables) == count
+    assert gan.steps == 0 and len(gan.variables) == count
     gan.fit(points(), batch_size=16, verbose=0)
-    assert gan.rounds == 2
+    assert gan.steps == 2
 
 
 def test_fitting_before_compiling_is_refused():
@@ -262,19 +262,19 @@ def test_a_loss_per_example_is_refused():
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")  # Keras' word for the end.
-def test_data_that_end_unannounced_end_the_round_before_it_counts():
+def test_data_that_end_unannounced_end_the_step_before_it_counts():
     gan = make()
     data = tf.data.Dataset.from_tensor_slices(points(40)).batch(8).filter(lambda x: True)
     gan.fit(data, epochs=3, verbose=0)
     iterations = gan.generator_optimizer.iterations.numpy()
-    assert (gan.rounds, int(iterations), gan.images_seen) == (15, 15, 120)
+    assert (gan.steps, int(iterations), gan.images_seen) == (15, 15, 120)
 
 
 def test_arrays_are_checked_before_anything_is_trained(image_gan):
     for wrong, message in ((np.nan, "NaN or infinity"), (200.0, "200")):
         with pytest.raises(ValueError, match=message):
             image_gan.fit(np.full([16, 8, 8, 1], wrong, "float32"), verbose=0)
-    assert image_gan.rounds == 0
+    assert image_gan.steps == 0
 
 
 def test_arrays_that_leave_a_last_batch_that_does_not_divide_are_refused():
@@ -326,7 +326,7 @@ def test_training_on_a_batch_while_an_average_is_in_use_is_refused():
     with gan.using("ema"), pytest.raises(RuntimeError, match="'ema' in use"):
         gan.train_on_batch(points(8))
     gan.train_on_batch(points(8))
-    assert gan.rounds == 1
+    assert gan.steps == 1
 
 
 @pytest.mark.parametrize("loss", [tgs.game.losses.hinge, "least_squares"])
@@ -433,7 +433,7 @@ def conditional_pair(classes=4):
 
 @pytest.fixture(scope="module")
 def conditional():
-    """Class c lies at (c, -c): 600 rounds are enough to see the classes apart."""
+    """Class c lies at (c, -c): 600 steps are enough to see the classes apart."""
     keras.utils.set_random_seed(0)
     gan = tgs.GAN(*conditional_pair(), latents=3, num_classes=4)
     gan.compile(
@@ -480,7 +480,7 @@ def test_subclassed_models_are_conditional_with_a_number_of_classes():
     gan = tgs.GAN(Subclassed(2), Subclassed(1), latents=3, num_classes=4)
     gan.compile("sgd", "sgd", jit_compile=False)
     gan.fit(points(8), np.arange(8) % 4, verbose=0)
-    assert gan.rounds == 1 and gan.sample(4).shape == (4, 2)
+    assert gan.steps == 1 and gan.sample(4).shape == (4, 2)
 
 
 def test_classes_out_of_range_are_refused(conditional):
@@ -529,18 +529,18 @@ def test_training_with_and_without_averages_is_the_same():
 
 
 @pytest.mark.slow
-def test_several_rounds_per_call_are_the_same_rounds():
+def test_several_steps_per_call_are_the_same_steps():
     once, several = make(), make(steps_per_execution=4)
     for gan in (once, several):
         gan.fit(tf.data.Dataset.from_tensor_slices(points(64)).batch(8), verbose=0)
-    assert once.rounds == several.rounds == 8
+    assert once.steps == several.steps == 8
     for one, other in zip(once.generator.variables, several.generator.variables, strict=True):
         np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-5, atol=1e-7)
 
 
 def test_run_facts_say_what_decides_the_run(trained):
     facts = trained.run_facts()
-    assert facts["field_evaluations_per_round"] == 2
+    assert facts["field_evaluations_per_step"] == 2
     assert facts["xla"] == {"scope": "off", "reason": "jit_compile=False was asked for."}
     assert (facts["replicas"], facts["precision"], facts["noise_seed"]) == (1, ["float32"], 0)
 

@@ -206,7 +206,7 @@ def test_a_loss_of_ones_own_may_insist_on_float32():
 
     loss = (generator_loss, discriminator_loss)
     gan = fit(PENALTIES["generator_gradient_norm"], loss=loss)
-    assert gan.rounds == 1
+    assert gan.steps == 1
     up = layers.UpSampling2D(interpolation="bilinear", name="enlarge")
     with pytest.raises(WrongDerivativeError, match="'enlarge', UpSampling2D"):
         fit(PENALTIES["generator_gradient_norm"], other=discriminator(up), loss=loss)
@@ -282,7 +282,7 @@ def test_networks_that_insist_on_float32_are_checked_in_it():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sequential", "functional"])
-def test_in_double_precision_nothing_rounds_to_single(monkeypatch, kind):
+def test_in_double_precision_nothing_steps_to_single(monkeypatch, kind):
     # Derivatives and differences must agree far better than single precision could: then kinks
     # can be kept apart from errors.
     monkeypatch.setattr(penalty_check, "FINE", Trial((1e-7, 1e-8), 1e-5, 1e-5, 1e-5))
@@ -306,7 +306,7 @@ def test_in_double_precision_nothing_rounds_to_single(monkeypatch, kind):
 class Penalty:
     """A penalty of the user's with a derivative that is not its own."""
 
-    payers, interval, looks_at = ("discriminator",), 1, ()
+    payers, interval, input_gradients_of = ("discriminator",), 1, ()
 
     def draw(self, count, example_shape, latent_shape, key):
         return ()

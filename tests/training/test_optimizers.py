@@ -1,11 +1,11 @@
-"""Schedules count rounds, and are saved as what the user gave."""
+"""Schedules count steps, and are saved as what the user gave."""
 
 import keras
 import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
-from tfgan_stab.training.optimizers import ByRound, slow_down
+from tfgan_stab.training.optimizers import ByStep, slow_down
 
 
 class Mine(keras.optimizers.schedules.LearningRateSchedule):
@@ -24,13 +24,13 @@ def compiled(tiny, rate, scheme=None, optimizer=keras.optimizers.SGD):
     return gan
 
 
-def train(gan, rounds=3):
-    gan.fit(tgs.data.digits(batch_size=8), epochs=1, steps_per_epoch=rounds, verbose=0)
+def train(gan, steps=3):
+    gan.fit(tgs.data.digits(batch_size=8), epochs=1, steps_per_epoch=steps, verbose=0)
     return gan
 
 
 @pytest.mark.slow
-def test_a_schedule_is_asked_about_the_round_and_saved_as_it_was(tiny, tmp_path):
+def test_a_schedule_is_asked_about_the_step_and_saved_as_it_was(tiny, tmp_path):
     decay = keras.optimizers.schedules.PolynomialDecay(0.1, 10, 0.0)
     gan = train(compiled(tiny, decay, tgs.Extragradient()))
     assert float(gan.generator_optimizer.learning_rate) == pytest.approx(0.07)
@@ -41,19 +41,19 @@ def test_a_schedule_is_asked_about_the_round_and_saved_as_it_was(tiny, tmp_path)
     config = again.generator_optimizer.get_config()["learning_rate"]
     restored = keras.saving.deserialize_keras_object(config)
     assert type(restored) is keras.optimizers.schedules.PolynomialDecay
-    assert isinstance(gan.generator_optimizer._learning_rate, ByRound)
+    assert isinstance(gan.generator_optimizer._learning_rate, ByStep)
 
 
 def test_optimizers_for_trial_steps_share_a_schedule_that_keras_does_not_know(tiny):
     gan = train(compiled(tiny, Mine(), tgs.Extragradient(state="separate")))
-    for optimizers in (gan.optimizers, gan.look_optimizers):
+    for optimizers in (gan.optimizers, gan.extrapolation_optimizers):
         assert float(optimizers.generator.learning_rate) == pytest.approx(0.1 / 4)
 
 
 def test_a_rate_that_is_set_later_holds_for_trial_steps_too(tiny):
     gan = compiled(tiny, 0.1, tgs.Extragradient(state="separate"))
     gan.generator_optimizer.learning_rate = 0.5
-    assert float(gan.look_optimizers.generator.learning_rate) == pytest.approx(0.5)
+    assert float(gan.extrapolation_optimizers.generator.learning_rate) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("state", ["shared", "separate"])
@@ -65,7 +65,7 @@ def test_slowing_down_multiplies_each_rate_once(tiny, state, scales_losses):
 
     decay = keras.optimizers.schedules.PolynomialDecay(0.1, 10, 0.0)
     gan = compiled(tiny, decay, tgs.Extragradient(state=state), optimizer)
-    optimizers = [*gan.optimizers, *gan.look_optimizers]
+    optimizers = [*gan.optimizers, *gan.extrapolation_optimizers]
     for times in (1, 2):
         slow_down(optimizers, 0.5)
         rates = [float(tf.convert_to_tensor(each.learning_rate)) for each in optimizers]
@@ -80,10 +80,10 @@ def test_optimizers_for_trial_steps_spare_the_same_weights_from_decay(tiny):
         return made
 
     gan = train(compiled(tiny, 0.0, tgs.Extragradient(state="separate"), optimizer))
-    for own, look in zip(gan.optimizers, gan.look_optimizers, strict=True):
-        assert look._exclude_from_weight_decay_pattern == own._exclude_from_weight_decay_pattern
+    for own, other in zip(gan.optimizers, gan.extrapolation_optimizers, strict=True):
+        assert other._exclude_from_weight_decay_pattern == own._exclude_from_weight_decay_pattern
         for variable in own._trainable_variables:
-            assert own._use_weight_decay(variable) == look._use_weight_decay(variable)
+            assert own._use_weight_decay(variable) == other._use_weight_decay(variable)
 
 
 @pytest.mark.slow
@@ -93,6 +93,6 @@ def test_optimizers_that_scale_losses_are_copied_with_what_they_wrap(tiny):
 
     decay = keras.optimizers.schedules.PolynomialDecay(0.1, 10, 0.0)
     gan = train(compiled(tiny, decay, tgs.Extragradient(state="separate"), optimizer))
-    for optimizers in (gan.optimizers, gan.look_optimizers):
+    for optimizers in (gan.optimizers, gan.extrapolation_optimizers):
         assert float(optimizers.generator.learning_rate) == pytest.approx(0.07)
         assert optimizers.generator.initial_scale == 8.0

@@ -34,7 +34,7 @@ SCHEMES = {
     "rk4": tgs.RungeKutta(tgs.RK4),
     "rk4_fresh": tgs.RungeKutta(tgs.RK4, batches="fresh"),
 }
-# One that the graph's optimizer, left to itself, would round otherwise; and one of a large graph.
+# One that the graph's optimizer, left to itself, would step otherwise; and one of a large graph.
 COMPILED = {("least_squares", "simultaneous"), ("relativistic_average", "simultaneous")}
 QUICK = {("least_squares", "alternating"), ("hinge", "rk4_fresh")}
 
@@ -51,7 +51,7 @@ def marks_of(loss, scheme):
 def all_kept_and_plain(loss, scheme, rows=8, **settings):
     """The weights after runs that keep all fakes, by a rule and for lack of one."""
     scheme = SCHEMES[scheme]
-    data = np.random.RandomState(5).normal(size=[4, scheme.parts * rows, 2]).astype("float32")
+    data = np.random.RandomState(5).normal(size=[4, scheme.minibatches * rows, 2]).astype("float32")
     gans = [
         make(rule, loss=loss, scheme=scheme, **settings)
         for rule in (tgs.TopK(decay=0.9, every=100), None)
@@ -83,7 +83,7 @@ def test_keeping_all_fakes_is_the_plain_loss_bit_for_bit(tiny, loss, scheme):
         for each in itertools.product(losses.LOSSES, ("simultaneous", "alternating"))
     ],
 )
-def test_xla_rounds_no_loss_otherwise_but_the_relativistic_one(tiny, loss, scheme):
+def test_xla_steps_no_loss_otherwise_but_the_relativistic_one(tiny, loss, scheme):
     kept, plain = all_kept_and_plain(loss, scheme, rows=7, jit_compile=True)
     if loss != "relativistic_average":
         assert tiny.same(kept, plain)
@@ -96,13 +96,13 @@ def test_xla_rounds_no_loss_otherwise_but_the_relativistic_one(tiny, loss, schem
 @pytest.mark.parametrize(
     ("every", "expected"),
     [
-        ("epoch", [(8 + 8 + 4) / 3 * part for part in (1, 0.8, 0.64, 0.6, 0.6)]),
-        # Rounds 0 1 | 2 3 | 4 5 | ...: the epoch's third batch is a smaller one.
+        ("epoch", [(8 + 8 + 4) / 3 * minibatch for minibatch in (1, 0.8, 0.64, 0.6, 0.6)]),
+        # Steps 0 1 | 2 3 | 4 5 | ...: the epoch's third batch is a smaller one.
         (2, [(8 + 8 + 4 * 0.8) / 3, (8 * 0.8 + 8 * 0.64 + 4 * 0.64) / 3, (8 + 8 + 4) / 3 * 0.6]),
     ],
     ids=str,
 )
-def test_logs_show_k_by_epochs_or_rounds_and_a_smaller_batch_keeps_its_part(every, expected):
+def test_logs_show_k_by_epochs_or_steps_and_a_smaller_batch_keeps_its_part(every, expected):
     gan = make(tgs.TopK(decay=0.8, every=every, floor=0.6))
     history = gan.fit(POINTS, batch_size=8, epochs=len(expected), verbose=0).history
     np.testing.assert_allclose(history["top_k"], expected, rtol=1e-6)
@@ -134,11 +134,11 @@ def test_a_run_killed_inside_an_epoch_goes_on_with_its_k(tiny, tmp_path):
     whole, history = run("whole")
     np.testing.assert_allclose(history["top_k"], [4 * 0.7**n for n in range(4)], rtol=1e-6)
     for killed in (7, 12):  # Inside the second epoch, and at the end of the third.
-        with pytest.raises(tiny.Stop, match="after round"):
+        with pytest.raises(tiny.Stop, match="after step"):
             run("killed", lambda gan, killed=killed: tiny.kill(gan, killed))
     resumed, rest = run("killed")
     assert tiny.same(weights(resumed), weights(whole))
-    assert (resumed.rounds, resumed.epochs) == (16, 4)
+    assert (resumed.steps, resumed.epochs) == (16, 4)
     np.testing.assert_allclose(rest["top_k"][-1], history["top_k"][-1], rtol=1e-6)
 
 

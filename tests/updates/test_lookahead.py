@@ -23,13 +23,13 @@ class Rotation:
     def __init__(self, h):
         self.step_sizes = Players(h, h)
 
-    def field(self, params, part=0, players=BOTH):
+    def field(self, params, minibatch=0, players=BOTH):
         x, y = params
         return Players(
             -y if "generator" in players else None, x if "discriminator" in players else None
         )
 
-    def move(self, params, slopes):
+    def update(self, params, slopes):
         return Players(
             *(
                 p if s is None else p + h * s
@@ -37,26 +37,26 @@ class Rotation:
             )
         )
 
-    look = move
+    extrapolate = update
 
 
 def start():
     return Players(tf.constant(0.6, tf.float64), tf.constant(-0.8, tf.float64))
 
 
-def points(scheme, h, rounds):
-    """Returns the complex numbers x + i y after each round, the start first."""
+def points(scheme, h, steps):
+    """Returns the complex numbers x + i y after each step, the start first."""
     params, game = start(), Rotation(h)
     state = scheme.init(params)
     visited = [complex(*params)]
-    for _ in range(rounds):
+    for _ in range(steps):
         params, state = scheme.step(game, params, state)
         visited.append(complex(*params))
     return np.array(visited)
 
 
 def factor(scheme, h, cycle=1, cycles=10):
-    """How much one cycle of rounds multiplies the radius by."""
+    """How much one cycle of steps multiplies the radius by."""
     radii = np.abs(points(scheme, h, cycle * cycles))
     return (radii[-1] / radii[0]) ** (1 / cycles)
 
@@ -145,8 +145,8 @@ def test_optimistic_steps_follow_their_recurrence_and_contract(h):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"sync_period": 0}, "`sync_period` must be a number of rounds"),
-        ({"sync_period": 2.0}, "`sync_period` must be a number of rounds"),
+        ({"sync_period": 0}, "`sync_period` must be a number of steps"),
+        ({"sync_period": 2.0}, "`sync_period` must be a number of steps"),
         ({"sync_period": 5, "slow_step_size": 0.0}, r"`slow_step_size` must be in \(0, 1\]"),
         ({"sync_period": 5, "slow_step_size": 1.5}, r"`slow_step_size` must be in \(0, 1\]"),
         ({"sync_period": 5, "super_slow_period": 12}, "must be a multiple of `sync_period`"),

@@ -49,16 +49,16 @@ class Linear:
         self.matrix = tf.constant(matrix, tf.float64)
         self.step_sizes = step_sizes
 
-    def field(self, params, part=0, players=BOTH):
+    def field(self, params, minibatch=0, players=BOTH):
         joint = tf.linalg.matvec(self.matrix, tf.concat(params, axis=0))
         return Players(*tf.split(joint, [len(p) for p in params]))
 
-    def move(self, params, slopes):
+    def update(self, params, slopes):
         return Players(
             *(p + h * s for p, s, h in zip(params, slopes, self.step_sizes, strict=True))
         )
 
-    look = move
+    extrapolate = update
 
 
 def matrix_exponential(matrix):
@@ -66,9 +66,9 @@ def matrix_exponential(matrix):
     return np.real(vectors @ np.diag(np.exp(values)) @ np.linalg.inv(vectors))
 
 
-def play(scheme, game, params, rounds):
+def play(scheme, game, params, steps):
     state = scheme.init(params)
-    for _ in range(rounds):
+    for _ in range(steps):
         params, state = scheme.step(game, params, state)
     return np.concatenate([p.numpy() for p in params])
 
@@ -156,4 +156,4 @@ def test_unknown_ways_to_use_batches_are_refused():
 
 
 def test_fresh_batches_ask_for_one_part_per_stage():
-    assert (RungeKutta(RK4).parts, RungeKutta(RK4, batches="fresh").parts) == (1, 4)
+    assert (RungeKutta(RK4).minibatches, RungeKutta(RK4, batches="fresh").minibatches) == (1, 4)

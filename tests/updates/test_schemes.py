@@ -20,16 +20,16 @@ class Rotation:
         self.strengths = strengths
         self.asked = []
 
-    def field(self, params, part=0, players=BOTH):
-        self.asked.append((part, tuple(players)))
+    def field(self, params, minibatch=0, players=BOTH):
+        self.asked.append((minibatch, tuple(players)))
         x, y = params
-        s = self.strengths[part]
+        s = self.strengths[minibatch]
         return Players(
             -s * y if "generator" in players else None,
             s * x if "discriminator" in players else None,
         )
 
-    def move(self, params, slopes):
+    def update(self, params, slopes):
         return Players(
             *(
                 p if slope is None else p + h * slope
@@ -37,17 +37,17 @@ class Rotation:
             )
         )
 
-    look = move
+    extrapolate = update
 
 
 def start():
     return Players(tf.constant(0.6, tf.float64), tf.constant(-0.8, tf.float64))
 
 
-def play(scheme, game, rounds):
+def play(scheme, game, steps):
     params = start()
     state = scheme.init(params)
-    for _ in range(rounds):
+    for _ in range(steps):
         params, state = scheme.step(game, params, state)
     return params
 
@@ -76,7 +76,7 @@ def test_alternating_steps_keep_the_invariant_of_a_rotation(h):
 
 @pytest.mark.parametrize("steps", [1, 2, 5])
 def test_alternating_is_the_naive_loop(steps):
-    strengths = tuple(1.0 + part for part in range(steps))
+    strengths = tuple(1.0 + minibatch for minibatch in range(steps))
     end = play(Alternating(steps), Rotation(Players(0.1, 0.2), strengths), 3)
     x, y = 0.6, -0.8
     for _ in range(3):
@@ -88,10 +88,10 @@ def test_alternating_is_the_naive_loop(steps):
 
 @pytest.mark.parametrize("scheme", [Simultaneous(), Alternating(), Alternating(3)], ids=repr)
 def test_a_scheme_makes_as_many_evaluations_as_it_states_and_uses_every_part(scheme):
-    game = Rotation(Players(0.1, 0.1), (1.0,) * scheme.parts)
+    game = Rotation(Players(0.1, 0.1), (1.0,) * scheme.minibatches)
     play(scheme, game, 1)
     assert len(game.asked) == scheme.evaluations
-    assert {part for part, _ in game.asked} == set(range(scheme.parts))
+    assert {minibatch for minibatch, _ in game.asked} == set(range(scheme.minibatches))
 
 
 @pytest.mark.parametrize("steps", [0, -1, 1.5, True, "2"])

@@ -16,12 +16,12 @@ import tensorflow as tf
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KILLS = 4
-PERIOD = 7  # Rounds between checkpoints: not a divisor of an epoch.
+PERIOD = 7  # Steps between checkpoints: not a divisor of an epoch.
 
 PARAMS = [
     "epochs = 4",
-    "rounds_per_epoch = 25",
-    "decay_rounds = 100",
+    "steps_per_epoch = 25",
+    "decay_steps = 100",
     "batch_size = 16",
     "latents = 8",
     "generator_width = 8",
@@ -63,7 +63,7 @@ def written(workdir):
 
 
 def start_training(workdir):
-    """Starts the run and waits until its first round is near."""
+    """Starts the run and waits until its first step is near."""
     before = written(workdir)
     process = start(workdir)
     while written(workdir) == before and process.poll() is None:
@@ -78,8 +78,8 @@ def kill(process):
 
 
 def variables(workdir):
-    """The newest checkpoint's variables: networks, optimizers, averages, rounds."""
-    newest = max((workdir / "checkpoints").glob("round-*"))
+    """The newest checkpoint's variables: networks, optimizers, averages, steps."""
+    newest = max((workdir / "checkpoints").glob("step-*"))
     reader = tf.train.load_checkpoint(str(newest / "state"))
     return newest.name, {
         name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()

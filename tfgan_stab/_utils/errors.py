@@ -9,10 +9,10 @@ class DivergenceError(RuntimeError):
 
     Attributes:
         fault: What was not finite, and where.
-        round: Rounds done in the state that the model holds.
+        step: Steps done in the state that the model holds.
         path: The checkpoint that was written of it; `None` without a directory.
     """
 
-    def __init__(self, message: str, fault: Any, round: int, path: pathlib.Path | None):
+    def __init__(self, message: str, fault: Any, step: int, path: pathlib.Path | None):
         super().__init__(message)
-        self.fault, self.round, self.path = fault, round, path
+        self.fault, self.step, self.path = fault, step, path

@@ -80,7 +80,7 @@ def key(seed: int, *counters: Any) -> tf.Tensor:
 
     Args:
         seed: Integer that tells runs apart.
-        *counters: Integers or integer scalar tensors, such as the round and the part.
+        *counters: Integers or integer scalar tensors, such as the step and the part.
 
     Returns:
         int32 `[2]`, for `tf.random.stateless_*`. Different paths give independent keys.

@@ -14,7 +14,7 @@ class Measurement(NamedTuple):
     """A score of the generator at some point of its training.
 
     Attributes:
-        round: Rounds done.
+        step: Steps done.
         images: Real examples seen so far.
         seconds: Seconds of training so far, evaluation included, interruptions left out.
         weights: "live" or the name of an average.
@@ -22,7 +22,7 @@ class Measurement(NamedTuple):
         larger_is_better: Whether the best generators have the largest numbers.
     """
 
-    round: int
+    step: int
     images: int
     seconds: float
     weights: str
@@ -39,25 +39,25 @@ class Saved(NamedTuple):
     """A checkpoint that the run can go on from, or has gone on from.
 
     Attributes:
-        round: Rounds done.
-        step: How many of them belong to an epoch that is not finished, where the run has just gone
-            on from there.
+        step: Steps done.
+        step_in_epoch: How many of them belong to an epoch that is not finished, where the run has
+            just gone on from there.
     """
 
-    round: int
-    step: int = 0
+    step: int
+    step_in_epoch: int = 0
 
 
 class Picture(NamedTuple):
     """An image of samples.
 
     Attributes:
-        round: Rounds done.
+        step: Steps done.
         name: What it shows.
         pixels: uint8 `[height, width, channels]`.
     """
 
-    round: int
+    step: int
     name: str
     pixels: np.ndarray
 
@@ -66,14 +66,14 @@ class Event(NamedTuple):
     """Something that happened to a run and that its log should tell.
 
     Attributes:
-        round: Rounds done in the state that the model has afterwards.
+        step: Steps done in the state that the model has afterwards.
         seconds: Seconds of training so far, interruptions left out.
         kind: What it was, such as "rollback".
         text: The same for a person, in a sentence or two.
         facts: Details, in values that JSON can hold.
     """
 
-    round: int
+    step: int
     seconds: float
     kind: str
     text: str
@@ -99,10 +99,10 @@ def usable_directory(directory: pathlib.Path) -> pathlib.Path:
 
 
 class Periodic(keras.callbacks.Callback):
-    """Acts at each epoch's end, or whenever so many rounds are done.
+    """Acts at each epoch's end, or whenever so many steps are done.
 
     Args:
-        every: "epoch", or a number of rounds >= 1.
+        every: "epoch", or a number of steps >= 1.
 
     Raises:
         ValueError: If `every` is neither.
@@ -115,11 +115,11 @@ class Periodic(keras.callbacks.Callback):
         )
         if not valid:
             raise ValueError(
-                '`every` must be "epoch" or a number of rounds >= 1. Received: '
+                '`every` must be "epoch" or a number of steps >= 1. Received: '
                 f'{every!r}. Use every="epoch".'
             )
         self.every = every
-        self._rounds_before = 0
+        self._steps_before = 0
 
     @property
     def gan(self) -> Any:
@@ -131,16 +131,16 @@ class Periodic(keras.callbacks.Callback):
         raise TypeError(f"{type(self).__name__} must define `act(logs)`.")
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Counts from the round that training begins with."""
-        self._rounds_before = self.gan.rounds
+        """Counts from the step that training begins with."""
+        self._steps_before = self.gan.steps
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Acts if a multiple of `every` rounds has just been passed."""
+        """Acts if a multiple of `every` steps has just been passed."""
         if isinstance(self.every, int):
-            rounds = self.gan.rounds
-            if rounds // self.every > self._rounds_before // self.every:
+            steps = self.gan.steps
+            if steps // self.every > self._steps_before // self.every:
                 self.act({} if logs is None else logs)
-            self._rounds_before = rounds
+            self._steps_before = steps
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Acts if the period is an epoch."""

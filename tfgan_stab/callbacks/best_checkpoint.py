@@ -37,15 +37,15 @@ class Best(NamedTuple):
     Attributes:
         result: The score.
         weights: "live" or the name of an average.
-        round: Rounds done then.
+        step: Steps done then.
         larger_is_better: Which way the score counts.
         path: The checkpoint's folder.
-        played: Rounds played then, those included that rollbacks had undone.
+        played: Steps played then, those included that rollbacks had undone.
     """
 
     result: ScoreResult
     weights: str
-    round: int
+    step: int
     larger_is_better: bool
     path: pathlib.Path
     played: int
@@ -65,17 +65,17 @@ class BestCheckpoint(keras.callbacks.Callback):
     """Keeps the best of a run: by each score that is measured, for each weights it is measured of.
 
     It hears what `Evaluate` measures. Under `directory / "fid_ema"`, say, lies the checkpoint of
-    the round with the best FID of the average called "ema": the whole run's state, in the format of
+    the step with the best FID of the average called "ema": the whole run's state, in the format of
     `Checkpoint`, beside it `generator.keras` with those weights in, and `score.json`. To train on
     from it, copy it into a new directory and give that to `Checkpoint`.
 
     Lower is better, unless the score has a true attribute `larger_is_better`. Of equal values the
-    first is kept. What is no finite number never wins. After a resume, rounds that the resumed run
+    first is kept. What is no finite number never wins. After a resume, steps that the resumed run
     will play again are forgotten; the best before them is still there. A run that begins anew moves
     what another has left there aside, to `fid_ema.former-1` and so on; so does a score that is
     measured in another way than before.
 
-    A round that a `DivergenceGuard` undoes later may have been the best. It stays: its weights were
+    A step that a `DivergenceGuard` undoes later may have been the best. It stays: its weights were
     finite, and their score is what was measured, though `RunLog` no longer has a line of it.
     Training on from there begins with the learning rates of before the rollback.
 
@@ -99,25 +99,25 @@ class BestCheckpoint(keras.callbacks.Callback):
         self._protocols: dict[pathlib.Path, str] = {}
         self._epoch = 0
         self._epoch_began = 0
-        self._step_at_start = 0
+        self._step_in_epoch_at_start = 0
         self._saved: int | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Finds what lies there, forgets what comes again, and listens."""
         usable_directory(self.directory)
-        if not self.model.rounds:
+        if not self.model.steps:
             self._make_way()
         self._kept = {folder: self._found(folder) for folder in _folders(self.directory)}
         self._protocols = {}
-        self._saved, self._step_at_start = None, 0
-        self._epoch, self._epoch_began = 0, self.model.rounds_played
+        self._saved, self._step_in_epoch_at_start = None, 0
+        self._epoch, self._epoch_began = 0, self.model.steps_played
         self.model.listeners.append(self.hear)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Notes where the epoch began."""
         self._epoch = epoch
-        self._epoch_began = self.model.rounds_played - self._step_at_start
-        self._step_at_start = 0
+        self._epoch_began = self.model.steps_played - self._step_in_epoch_at_start
+        self._step_in_epoch_at_start = 0
 
     def on_train_end(self, logs: Any = None) -> None:
         """Listens no more."""
@@ -128,20 +128,20 @@ class BestCheckpoint(keras.callbacks.Callback):
         if isinstance(news, Measurement) and math.isfinite(news.result.value):
             self._consider(news)
         elif isinstance(news, Saved):
-            self._saved, self._step_at_start = self.model.rounds_played, news.step
+            self._saved, self._step_in_epoch_at_start = self.model.steps_played, news.step_in_epoch
             for folder in self._kept:
                 self._drop_former(folder)
 
     def _consider(self, news: Measurement) -> None:
         folder = self.directory / news.label
-        target = folder / f"round-{news.round:010d}"
+        target = folder / f"step-{news.step:010d}"
         this = Best(
             news.result,
             news.weights,
-            news.round,
+            news.step,
             news.larger_is_better,
             target,
-            self.model.rounds_played,
+            self.model.steps_played,
         )
         self._check_name(folder, news.result)
         before = self._kept.get(folder, [])
@@ -178,8 +178,8 @@ class BestCheckpoint(keras.callbacks.Callback):
             "value": best.result.value,
             "larger_is_better": best.larger_is_better,
             "protocol": best.result.protocol,
-            "round": best.round,
-            "rounds_played": best.played,
+            "step": best.step,
+            "steps_played": best.played,
             "images": images,
         }
         try:
@@ -200,7 +200,7 @@ class BestCheckpoint(keras.callbacks.Callback):
             shutil.rmtree(draft, ignore_errors=True)
 
     def _progress(self) -> Progress:
-        step, steps = self.model.rounds_played - self._epoch_began, self.params["steps"]
+        step, steps = self.model.steps_played - self._epoch_began, self.params["steps"]
         finished = step and (steps is None or step >= steps)
         return Progress(self._epoch + 1, 0) if finished else Progress(self._epoch, step)
 
@@ -216,14 +216,14 @@ class BestCheckpoint(keras.callbacks.Callback):
                 aside = _moved_aside(path, folder / f"damaged-{path.name}")
                 warnings.warn(f"{damage} It no longer counts, and is {aside} now.", stacklevel=2)
                 continue
-            if best.played > self.model.rounds_played:
+            if best.played > self.model.steps_played:
                 shutil.rmtree(path)
             else:
                 found.append(best)
         return sorted(found, key=lambda best: best.rank)
 
     def _drop_former(self, folder: pathlib.Path) -> None:
-        """Drops what is not the best, unless it is that of the round which a run would resume."""
+        """Drops what is not the best, unless it is that of the step which a run would resume."""
         kept = self._kept[folder]
         settled = [best for best in kept if self._saved is None or best.played <= self._saved]
         needed = [*kept[:1], *(settled[:1] if self._saved is not None else [])]
@@ -258,7 +258,7 @@ def best_of(directory: str | os.PathLike[str]) -> list[Best]:
 def _folders(directory: pathlib.Path) -> Iterator[pathlib.Path]:
     """Yields the folders with something in them that a `BestCheckpoint` has written."""
     for folder in sorted(directory.glob("*")):
-        if FORMER not in folder.name and any(folder.glob(f"round-*/{SCORE}")):
+        if FORMER not in folder.name and any(folder.glob(f"step-*/{SCORE}")):
             yield folder
 
 
@@ -266,9 +266,9 @@ def _read(path: pathlib.Path) -> Best:
     try:
         facts = json.loads((path / SCORE).read_text(encoding="utf-8"))
         result = ScoreResult(facts["score"], float(facts["value"]), facts["protocol"])
-        round_number, larger = int(facts["round"]), bool(facts["larger_is_better"])
-        played = int(facts.get("rounds_played", round_number))
-        return Best(result, facts["weights"], round_number, larger, path, played)
+        step_number, larger = int(facts["step"]), bool(facts["larger_is_better"])
+        played = int(facts.get("steps_played", step_number))
+        return Best(result, facts["weights"], step_number, larger, path, played)
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise DamagedCheckpointError(f"Checkpoint {path} is damaged: {error!r}.") from error
 

@@ -21,7 +21,7 @@ from tfgan_stab.callbacks.base import Periodic, Saved, usable_directory
 from tfgan_stab.training import resume
 from tfgan_stab.training.averaging.swap import LIVE
 from tfgan_stab.training.fit import Progress
-from tfgan_stab.updates.scheme import separate_looks
+from tfgan_stab.updates.scheme import separate_extrapolation
 
 PROGRESS = "progress.json"
 UNFINISHED = ".unfinished"
@@ -34,18 +34,18 @@ class DamagedCheckpointError(OSError):
 class Checkpoint(Periodic):
     """Saves the run every so often, and resumes it by itself when `fit` starts.
 
-    Saved are both networks, both optimizers, the averages, the scheme's state and the rounds done;
-    noise and order of `tgs.data` follow from the rounds. So a resumed run repeats the uninterrupted
+    Saved are both networks, both optimizers, the averages, the scheme's state and the steps done;
+    noise and order of `tgs.data` follow from the steps. So a resumed run repeats the uninterrupted
     one bit for bit on the same machine. Give `fit` the same arguments again: `epochs` counts from
     the run's beginning.
 
     Other callbacks' own state is not saved: after a resume `keras.callbacks.EarlyStopping` knows no
     best epoch and counts its patience anew. Weights that it restores at the end are not saved
-    either; the newest checkpoint is of the last round trained.
+    either; the newest checkpoint is of the last step trained.
 
     Args:
         directory: Where the checkpoints lie, one folder each; made if it is not there.
-        every: "epoch", or a number of rounds >= 1. After a resume inside an epoch that epoch's
+        every: "epoch", or a number of steps >= 1. After a resume inside an epoch that epoch's
             mean losses are over its rest only.
         keep: How many checkpoints stay, an integer >= 1. With two or more, a damaged one does no
             harm: the one before is used, with a warning.
@@ -75,7 +75,7 @@ class Checkpoint(Periodic):
         self._ordered = False
         self._epoch = 0
         self._epoch_began = 0
-        self._step_at_start = 0
+        self._step_in_epoch_at_start = 0
         self._due = False
         self._saved: int | None = None
 
@@ -96,15 +96,15 @@ class Checkpoint(Periodic):
         usable_directory(self.directory)
         for leftover in self.directory.glob(f"*{UNFINISHED}"):
             shutil.rmtree(leftover)
-        self._step_at_start, self._saved = 0, None
+        self._step_in_epoch_at_start, self._saved = 0, None
         found = checkpoints(self.directory)
         if not found:
             return None
         path, facts = _newest_whole(found)
         restore(gan, path, facts)
-        self._step_at_start, self._saved = facts["step"], facts["round"]
-        print(f"Resuming from {path}: {facts['round']} rounds done.")
-        return Progress(facts["epoch"], facts["step"])
+        self._step_in_epoch_at_start, self._saved = facts["step_in_epoch"], facts["step"]
+        print(f"Resuming from {path}: {facts['step']} steps done.")
+        return Progress(facts["epoch"], facts["step_in_epoch"])
 
     # -- Saving -----------------------------------------------------------------------------------
 
@@ -113,22 +113,22 @@ class Checkpoint(Periodic):
         super().on_train_begin(logs)
         self._due = False
         if self._saved is None:
-            self._saved = self.gan.rounds  # Nothing trained, nothing to save.
-        self.gan.publish(Saved(self._saved, self._step_at_start))
+            self._saved = self.gan.steps  # Nothing trained, nothing to save.
+        self.gan.publish(Saved(self._saved, self._step_in_epoch_at_start))
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Notes where the epoch began."""
         self._epoch = epoch
-        self._epoch_began = self.gan.rounds_played - self._step_at_start
-        self._step_at_start = 0
+        self._epoch_began = self.gan.steps_played - self._step_in_epoch_at_start
+        self._step_in_epoch_at_start = 0
 
     def act(self, logs: dict[str, Any]) -> None:
         """Saves inside an epoch."""
-        # After the last round, the other callbacks do their work of the epoch's end first: a run
+        # After the last step, the other callbacks do their work of the epoch's end first: a run
         # that went on from before it would leave that out.
-        self._due = self._step >= self.params["steps"]
+        self._due = self._step_in_epoch >= self.params["steps"]
         if not self._due:
-            self._save(Progress(self._epoch, self._step))
+            self._save(Progress(self._epoch, self._step_in_epoch))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Saves at the epoch's end, if it is time."""
@@ -141,23 +141,25 @@ class Checkpoint(Periodic):
         self._save(self._progress())
 
     @property
-    def _step(self) -> int:
-        return self.gan.rounds_played - self._epoch_began
+    def _step_in_epoch(self) -> int:
+        return self.gan.steps_played - self._epoch_began
 
     def _progress(self) -> Progress:
-        if self._ordered and self.gan.stop_training and self._step < self.params["steps"]:
-            return Progress(self._epoch, self._step)  # Stopped early: the rest is still to come.
+        if self._ordered and self.gan.stop_training and self._step_in_epoch < self.params["steps"]:
+            return Progress(
+                self._epoch, self._step_in_epoch
+            )  # Stopped early: the rest is still to come.
         return Progress(self._epoch + 1, 0)
 
     def _save(self, progress: Progress) -> None:
-        rounds = self.gan.rounds
-        if rounds <= (self._saved or 0) or self._step <= 0:
+        steps = self.gan.steps
+        if steps <= (self._saved or 0) or self._step_in_epoch <= 0:
             # Saved already; or another callback has set former weights, and with them the count of
-            # rounds, to which neither the optimizers nor the epoch belong.
+            # steps, to which neither the optimizers nor the epoch belong.
             return
         target = save(self.gan, self.directory, progress)
-        self._saved = self.gan.setbacks.saved_round = rounds
-        self.gan.publish(Saved(rounds))
+        self._saved = self.gan.setbacks.saved_step = steps
+        self.gan.publish(Saved(steps))
         # Later ones were found damaged; they must not count.
         done = [path for path in checkpoints(self.directory) if path.name <= target.name]
         for old in done[self.keep :]:
@@ -165,12 +167,12 @@ class Checkpoint(Periodic):
 
 
 def save(gan: Any, directory: pathlib.Path, progress: Progress) -> pathlib.Path:
-    """Writes a checkpoint of a model that stands between two rounds; returns its folder.
+    """Writes a checkpoint of a model that stands between two steps; returns its folder.
 
     Raises:
         OSError: If it cannot be written; those before are intact.
     """
-    target = directory / f"round-{gan.rounds:010d}"
+    target = directory / f"step-{gan.steps:010d}"
     draft = target.with_name(target.name + UNFINISHED)
     try:
         _write(gan, draft, progress)
@@ -196,9 +198,9 @@ def _write(gan: Any, draft: pathlib.Path, progress: Progress) -> None:
     for path in files:
         flush(path)
     facts = {
-        "round": gan.rounds,
+        "step": gan.steps,
         "epoch": progress.epoch,
-        "step": progress.step,
+        "step_in_epoch": progress.step_in_epoch,
         "seconds": gan.clock.seconds,
         "setbacks": resume.facts(gan),
         "variables": _inventory(gan),
@@ -209,7 +211,7 @@ def _write(gan: Any, draft: pathlib.Path, progress: Progress) -> None:
 
 def checkpoints(directory: str | os.PathLike[str]) -> list[pathlib.Path]:
     """Returns the checkpoints in a directory, the newest first."""
-    found = pathlib.Path(directory).glob("round-*")
+    found = pathlib.Path(directory).glob("step-*")
     whole = (p for p in found if p.is_dir() and not p.name.endswith(UNFINISHED))
     return sorted(whole, reverse=True)
 
@@ -236,7 +238,7 @@ def checked(path: pathlib.Path) -> dict[str, Any]:
     try:
         facts = json.loads((path / PROGRESS).read_text(encoding="utf-8"))
         damaged = [n for n, wanted in facts["files"].items() if _hash(path / n) != wanted]
-        Progress(int(facts["epoch"]), int(facts["step"]))
+        Progress(int(facts["epoch"]), int(facts["step_in_epoch"]))
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise DamagedCheckpointError(f"Checkpoint {path} is damaged: {error!r}.") from error
     if damaged:
@@ -271,9 +273,9 @@ def owned_variables(gan: Any) -> dict[str, list[keras.Variable]]:
     owned = {"model": [v for v in gan.variables if id(v) not in metrics]}
     for player, optimizer in gan.optimizers._asdict().items():
         owned[f"{player}_optimizer"] = optimizer.variables
-    if separate_looks(gan.scheme):
-        for player, optimizer in gan.look_optimizers._asdict().items():
-            owned[f"{player}_look_optimizer"] = optimizer.variables
+    if separate_extrapolation(gan.scheme):
+        for player, optimizer in gan.extrapolation_optimizers._asdict().items():
+            owned[f"{player}_extrapolation_optimizer"] = optimizer.variables
     return owned
 
 

@@ -30,10 +30,10 @@ class Evaluate(Periodic):
 
     Args:
         scores: One score or several, such as `tgs.FID(...)`.
-        every: "epoch", or a number of rounds >= 1.
+        every: "epoch", or a number of steps >= 1.
         weights: Which weights to score: "live" or names of averages, one or several; all there are
             unless given.
-        at_start: Whether to score before the first round too, to see where training comes from.
+        at_start: Whether to score before the first step too, to see where training comes from.
         max_share: The largest part of the wall time that scoring may take, in (0, 1]: a score that
             would exceed it waits for the next time, so that the interval is stretched. `None`
             scores whenever it is time. The first score is always taken, and one after the last
@@ -110,7 +110,7 @@ class Evaluate(Periodic):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Scores the start if asked: now, when whoever listens has begun to, wherever it stands."""
-        if self.at_start and self.gan.rounds == 0:
+        if self.at_start and self.gan.steps == 0:
             self.act({})
 
     def act(self, logs: dict[str, Any]) -> None:
@@ -169,7 +169,7 @@ class Evaluate(Periodic):
         facts = {
             result.name: {"value": result.value, "protocol": result.protocol} for result in results
         }
-        self.gan.publish(Event(self.gan.rounds, self.gan.clock.seconds, "floor", text, facts))
+        self.gan.publish(Event(self.gan.steps, self.gan.clock.seconds, "floor", text, facts))
 
     def _measure(self) -> None:
         self.latest = self.measure()
@@ -221,7 +221,7 @@ class Evaluate(Periodic):
     def _measurement(self, weights: str, result: ScoreResult, score: Any) -> Measurement:
         larger = result.larger_is_better or getattr(score, "larger_is_better", False)
         return Measurement(
-            self.gan.rounds,
+            self.gan.steps,
             self.gan.images_seen,
             self.gan.clock.seconds,
             weights,
@@ -240,7 +240,7 @@ class Evaluate(Periodic):
             f"to stay below max_share={self.share.largest}."
         )
         facts = {"seconds_per_score": cost, "share": share, "max_share": self.share.largest}
-        event = Event(self.gan.rounds, self.gan.clock.seconds, "evaluation_postponed", text, facts)
+        event = Event(self.gan.steps, self.gan.clock.seconds, "evaluation_postponed", text, facts)
         self.gan.publish(event)
 
     def _check_names(self) -> None:

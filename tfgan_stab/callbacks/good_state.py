@@ -1,4 +1,4 @@
-"""A copy in memory of everything a run needs to go on from a round."""
+"""A copy in memory of everything a run needs to go on from a step."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ from tfgan_stab.training.fit import Progress
 
 
 class GoodState:
-    """What a checkpoint would hold of a round, and the means of the epoch so far.
+    """What a checkpoint would hold of a step, and the means of the epoch so far.
 
     Args:
-        gan: The model, between two rounds.
+        gan: The model, between two steps.
         progress: How far the run is.
     """
 
@@ -26,7 +26,7 @@ class GoodState:
         self._metrics = [v for metric in gan.metrics for v in metric.variables]
         self._rate_scales = resume.rate_scales(gan)
         self.progress = progress
-        self.round = gan.rounds
+        self.step = gan.steps
         self.rollbacks = gan.setbacks.rollbacks
         with gan.using(LIVE):
             self._values = distribution.read(self._variables)

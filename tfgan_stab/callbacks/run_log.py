@@ -25,7 +25,7 @@ class RunLog(keras.callbacks.Callback):
     """Writes `run.json`, `metrics.jsonl` and TensorBoard events into a directory.
 
     `run.json` says what decides the run: versions, devices, XLA and why, precision, replicas,
-    seeds, field evaluations per round. `metrics.jsonl` has a line per score: step (rounds done),
+    seeds, field evaluations per step. `metrics.jsonl` has a line per score: step (steps done),
     images seen, seconds, weights, value and protocol. A resumed run, or one that a guard rolls
     back, drops the lines that it will write again. `events.jsonl` has a line for each event, such
     as a `DivergenceGuard`'s rollback. A run that begins where another one has left scores or events
@@ -63,8 +63,8 @@ class RunLog(keras.callbacks.Callback):
         usable_directory(self.workdir)
         text = json.dumps(run_facts(self.model), indent=2, sort_keys=True) + "\n"
         write_atomically(self.workdir / "run.json", text)
-        if self.model.rounds:
-            self._drop_lines_after(self.model.rounds)
+        if self.model.steps:
+            self._drop_lines_after(self.model.steps)
         else:
             self._make_way()
             if self._history_file.exists():
@@ -76,19 +76,19 @@ class RunLog(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Starts the epoch's clock."""
-        self._epoch_began = (self.model.rounds_played, time.perf_counter())
+        self._epoch_began = (self.model.steps_played, time.perf_counter())
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes the epoch's means to TensorBoard."""
-        rounds = self.model.rounds
+        steps = self.model.steps
         first, began = self._epoch_began
-        played = self.model.rounds_played
+        played = self.model.steps_played
         scalars = dict(logs or {})
-        scalars["seconds_per_round"] = (time.perf_counter() - began) / max(1, played - first)
+        scalars["seconds_per_step"] = (time.perf_counter() - began) / max(1, played - first)
         scalars["field_evaluations"] = played * self.model.scheme.evaluations
         with self._showing():
             for name, value in scalars.items():
-                tf.summary.scalar(f"epoch/{name}", value, step=rounds)
+                tf.summary.scalar(f"epoch/{name}", value, step=steps)
             self._events.flush()
 
     def on_train_end(self, logs: Any = None) -> None:
@@ -102,14 +102,14 @@ class RunLog(keras.callbacks.Callback):
             self._write_score(news)
         elif isinstance(news, Picture):
             with self._showing():
-                tf.summary.image(news.name, news.pixels[None], step=news.round)
+                tf.summary.image(news.name, news.pixels[None], step=news.step)
         elif isinstance(news, Event):
             self._write_event(news)
 
     def _write_event(self, event: Event) -> None:
         line = {
             "event": event.kind,
-            "step": event.round,
+            "step": event.step,
             "seconds": round(event.seconds, 3),
             "text": event.text,
             **event.facts,
@@ -117,17 +117,17 @@ class RunLog(keras.callbacks.Callback):
         with self._adding("an event", self._history_file):
             with self._history_file.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
-        self._drop_lines_after(event.round)
+        self._drop_lines_after(event.step)
         with self._showing():
-            tf.summary.text(event.kind, event.text, step=event.round)
+            tf.summary.text(event.kind, event.text, step=event.step)
             self._events.flush()
 
     def _write_score(self, measurement: Measurement) -> None:
         result = measurement.result
         line = {
-            "step": measurement.round,
+            "step": measurement.step,
             "images": measurement.images,
-            "field_evaluations": (measurement.round + self.model.setbacks.rounds_lost)
+            "field_evaluations": (measurement.step + self.model.setbacks.steps_lost)
             * self.model.scheme.evaluations,
             "seconds": round(measurement.seconds, 3),
             "score": result.name,
@@ -143,7 +143,7 @@ class RunLog(keras.callbacks.Callback):
             with self._metrics_file.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
         with self._showing():
-            tf.summary.scalar(f"scores/{measurement.label}", result.value, step=measurement.round)
+            tf.summary.scalar(f"scores/{measurement.label}", result.value, step=measurement.step)
 
     @property
     def _events_folder(self) -> pathlib.Path:
@@ -179,11 +179,11 @@ class RunLog(keras.callbacks.Callback):
         else:
             self._metrics_file.unlink(missing_ok=True)
 
-    def _drop_lines_after(self, rounds: int) -> None:
-        """Keeps the whole lines of rounds that the model has done."""
+    def _drop_lines_after(self, steps: int) -> None:
+        """Keeps the whole lines of steps that the model has done."""
         lines = self._lines()
         # A line cut short by a kill has no end.
-        kept = [line for line in lines if line.endswith("\n") and self._step(line) <= rounds]
+        kept = [line for line in lines if line.endswith("\n") and self._step(line) <= steps]
         if kept != lines:
             write_atomically(self._metrics_file, "".join(kept))
 
@@ -222,7 +222,7 @@ def run_facts(gan: Any) -> dict[str, Any]:
         "devices": [device.name for device in tf.config.list_logical_devices()],
         "threads": os.cpu_count(),
         "command": sys.argv,
-        "started_at_round": gan.rounds,
+        "started_at_step": gan.steps,
         **gan.run_facts(),
     }
 

@@ -20,7 +20,7 @@ GAP = 2
 class SampleGrid(Periodic):
     """Writes a grid of samples as PNG, from the same noise each time.
 
-    Files are called `round-00001200.png`, after the rounds done.
+    Files are called `step-00001200.png`, after the steps done.
 
     Args:
         directory: Where to write; made if it is not there.
@@ -28,7 +28,7 @@ class SampleGrid(Periodic):
         columns: Pictures from left to right, an integer >= 1. A class-conditional generator shows
             class 0, 1, ... in turn: as many columns as classes show one class in each.
         weights: "live" for the trained weights, or an average's name.
-        every: "epoch", or a number of rounds >= 1.
+        every: "epoch", or a number of steps >= 1.
         seed: Decides the noise.
 
     Raises:
@@ -79,10 +79,10 @@ class SampleGrid(Periodic):
         """Draws the samples, writes and publishes the picture."""
         images = self.gan.sample(self.rows * self.columns, weights=self.weights, seed=self.seed)
         pixels = grid(images, self.columns)
-        rounds = self.gan.rounds
-        path = self.directory / f"round-{rounds:08d}.png"
+        steps = self.gan.steps
+        path = self.directory / f"step-{steps:08d}.png"
         write_atomically(path, tf.io.encode_png(pixels).numpy())
-        self.gan.publish(Picture(rounds, f"samples ({self.weights})", pixels))
+        self.gan.publish(Picture(steps, f"samples ({self.weights})", pixels))
 
 
 def grid(images: np.ndarray, columns: int) -> np.ndarray:

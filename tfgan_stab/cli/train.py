@@ -34,7 +34,7 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         The exit code: 0, 2 for bad flags, 1 for anything else that the user can mend, 130 when
         interrupted. What the user can mend is printed in one message: what goes wrong before the
-        first round is done, with files at any time, and that a guard stopped the run. Other errors
+        first step is done, with files at any time, and that a guard stopped the run. Other errors
         are raised.
     """
     try:
@@ -68,7 +68,7 @@ def _train(settings: flags.Settings) -> None:
         except (ValueError, TypeError) as error:
             if begun.is_set():
                 raise
-            # No round has been done: whoever raised this, a setting is the likely cause.
+            # No step has been done: whoever raised this, a setting is the likely cause.
             message = configuring.plain_message(error)
             raise configuring.ConfigError(f"{message}\n--traceback shows where.") from error
 

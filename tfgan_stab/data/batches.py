@@ -36,7 +36,7 @@ class Source(Protocol):
 
 
 class Batches(tf.data.Dataset):
-    """An endless, shuffled stream of full batches that can start at any round.
+    """An endless, shuffled stream of full batches that can start at any step.
 
     Elements are images, float32 `[batch, height, width, channels]` in [-1, 1] (points:
     `[batch, 2]`), or pairs of those and labels, int32 `[batch]`. Each epoch shows every example
@@ -47,8 +47,8 @@ class Batches(tf.data.Dataset):
         source: Where the examples come from.
         batch_size: Examples of one minibatch, an integer >= 1 and at most the number of examples.
         seed: Decides the order, an integer in [0, 2**63).
-        round: Where the stream begins, counted in elements, an integer >= 0.
-        parts: Minibatches in one element, an integer >= 1: elements hold `parts * batch_size`
+        step: Where the stream begins, counted in elements, an integer >= 0.
+        minibatches: Minibatches in one element, an integer >= 1: elements hold `parts * batch_size`
             examples.
 
     Raises:
@@ -66,19 +66,19 @@ class Batches(tf.data.Dataset):
     """
 
     def __init__(
-        self, source: Source, batch_size: int, seed: int = 0, round: int = 0, parts: int = 1
+        self, source: Source, batch_size: int, seed: int = 0, step: int = 0, minibatches: int = 1
     ) -> None:
         check_integer("batch_size", batch_size, at_least=1)
         check_integer("seed", seed, at_least=0)
-        check_integer("round", round, at_least=0)
-        check_integer("parts", parts, at_least=1)
+        check_integer("step", step, at_least=0)
+        check_integer("minibatches", minibatches, at_least=1)
         _check_enough_examples(source, batch_size)
         self.source = source
         self.batch_size = batch_size
         self.seed = seed
-        self.parts = parts
-        per_round = batch_size * parts
-        self._stream = finish(source.stream(round * per_round, per_round, seed))
+        self.minibatches = minibatches
+        per_step = batch_size * minibatches
+        self._stream = finish(source.stream(step * per_step, per_step, seed))
         super().__init__(self._stream._variant_tensor)
 
     def _inputs(self) -> list[tf.data.Dataset]:
@@ -110,20 +110,20 @@ class Batches(tf.data.Dataset):
         images = self.element_spec[0] if self.num_classes else self.element_spec
         return tuple(images.shape[1:])
 
-    def starting_at(self, round: int, parts: int = 1) -> "Batches":
-        """Gives the same stream from a round on, several minibatches at a time.
+    def starting_at(self, step: int, minibatches: int = 1) -> "Batches":
+        """Gives the same stream from a step on, several minibatches at a time.
 
-        Rounds count from the start of the stream, wherever this one begins: round r of p parts
+        Steps count from the start of the stream, wherever this one begins: step r of p parts
         begins at example `r * p * batch_size`.
 
         Args:
-            round: The first round, an integer >= 0.
-            parts: Minibatches in a round, an integer >= 1.
+            step: The first step, an integer >= 0.
+            minibatches: Minibatches in a step, an integer >= 1.
 
         Returns:
             Batches of `parts * batch_size` examples, bit-equal to the uninterrupted stream's.
         """
-        return type(self)(self.source, self.batch_size, self.seed, round, parts)
+        return type(self)(self.source, self.batch_size, self.seed, step, minibatches)
 
     def examples(self, limit: int | None = None) -> tf.data.Dataset:
         """Gives the images without labels, once, in a fixed order: what scores call "real".

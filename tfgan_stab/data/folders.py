@@ -205,12 +205,12 @@ def classes_of(directory: str, paths: list[str]) -> tuple[list[int], list[str]]:
         ValueError: If a picture lies in no folder of its class.
     """
     below = [os.path.relpath(path, directory).split(os.sep) for path in paths]
-    loose = [parts[0] for parts in below if len(parts) == 1]
+    loose = [minibatches[0] for minibatches in below if len(minibatches) == 1]
     if loose:
         raise ValueError(
             f"With `labels=True`, every picture of {directory!r} must lie in a folder that is "
             f"called like its class. Received: {len(loose)} outside of one, e.g. {loose[0]!r}."
         )
-    names = sorted({parts[0] for parts in below})
+    names = sorted({minibatches[0] for minibatches in below})
     index = {name: number for number, name in enumerate(names)}
-    return [index[parts[0]] for parts in below], names
+    return [index[minibatches[0]] for minibatches in below], names

@@ -5,8 +5,8 @@ Nothing here has state, so a stream can start anywhere at no cost and two runs a
 
 import tensorflow as tf
 
-# TensorFlow's `index_shuffle` fixes 4 rounds of its cipher, and then neighbors stay neighbors 26
-# times too often and epochs correlate at 0.3 (1,797 examples). From 8 rounds on neither could be
+# TensorFlow's `index_shuffle` fixes 4 steps of its cipher, and then neighbors stay neighbors 26
+# times too often and epochs correlate at 0.3 (1,797 examples). From 8 steps on neither could be
 # told from chance; 16 cost the same, 0.2 microseconds an index.
 CIPHER_ROUNDS = 16
 

@@ -209,7 +209,7 @@ def _one_epoch(data: Batches) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def _shown(images: np.ndarray) -> np.ndarray:
-    """Pictures as bytes, so that machines that round differently find the same."""
+    """Pictures as bytes, so that machines that step differently find the same."""
     if images.ndim != 4 or images.dtype.kind != "f":
         return np.ascontiguousarray(images)
     return to_bytes(np.nan_to_num(images))

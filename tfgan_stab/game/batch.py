@@ -14,8 +14,8 @@ class Batch(NamedTuple):
             made for the same classes.
         latents: float `[batch, latents]`, the generator's noise.
         draws: For each loss penalty, in order, nested tensors `[batch, ...]`: its own noise.
-        due: For each loss penalty, in order, whether this round pays it: for the field a Python
-            boolean; before that, a boolean scalar where it depends on the round.
+        due: For each loss penalty, in order, whether this step pays it: for the field a Python
+            boolean; before that, a boolean scalar where it depends on the step.
         kept: int32 scalar, how many of the fakes the generator learns from; `None` for all.
         fake_weights: float `[batch]`, what each fake counts for in the generator's loss, where
             that is decided outside; `None` elsewhere.

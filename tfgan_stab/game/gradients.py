@@ -14,7 +14,13 @@ from tfgan_stab.game import top_k
 from tfgan_stab.game.batch import Batch
 from tfgan_stab.game.functional import NetworksAt
 from tfgan_stab.game.losses import AdversarialLoss
-from tfgan_stab.game.penalties.base import LossPenalty, Scene, looks_of, terms_of, with_penalties
+from tfgan_stab.game.penalties.base import (
+    LossPenalty,
+    Scene,
+    input_gradients_of,
+    terms_of,
+    with_penalties,
+)
 from tfgan_stab.game.players import BOTH, Players
 
 
@@ -161,7 +167,7 @@ class AdversarialField:
         self, networks: NetworksAt, batch: Batch, players: Sequence[str]
     ) -> tuple[Scene, Players, Players]:
         """Returns the scene, both networks' states after it, and their layers' own losses."""
-        looks = looks_of(self._penalties, players, batch.due)
+        looks = input_gradients_of(self._penalties, players, batch.due)
         made = networks.generate(batch.latents)
         # Both losses share the fakes' logits: one pass through the discriminator serves both.
         seen, slopes = _looked_at(networks, made.values, "fakes" in looks)
@@ -213,7 +219,7 @@ def _looked_at(networks: NetworksAt, examples: tf.Tensor, with_slopes: bool) -> 
 def _bound(slopes: Sequence, losses: Players) -> Players:
     """Returns slopes that are computed together with the losses.
 
-    A loss that nobody looks at is left out of a graph, and then TensorFlow rounds the rest of it
+    A loss that nobody looks at is left out of a graph, and then TensorFlow steps the rest of it
     otherwise. Bound, slopes are the same to the last bit whether a monitor looks at losses or not.
     """
     with tf.control_dependencies([loss for loss in losses if loss is not None]):

@@ -30,21 +30,21 @@ class TopK(Serializable):
     they are there already, and belong to the weights and the noise that are differentiated. Where
     D has several outputs for an example, their mean ranks it; where a loss says that lower ones
     are more real (`larger_is_real`), the lowest are kept. k is a real number, rounded down where it
-    is used; logs show its mean over an epoch. It follows from the rounds or epochs done, which
+    is used; logs show its mean over an epoch. It follows from the steps or epochs done, which
     checkpoints hold. While "full" keeps all, training is that without top-k: bit for bit without
     XLA; with XLA up to rounding, which `relativistic_average` shows in the last digits.
 
     Args:
         decay: What is kept of k at a time, in (0, 1]. The paper's gamma.
         every: "epoch" (of `fit`; loops of your own count `gan.epochs += 1`), or after how many
-            rounds k shrinks, an integer >= 1.
+            steps k shrinks, an integer >= 1.
         floor: The smallest k: a part of the batch, a float in (0, 1], or a number of fakes, an
             integer >= 1. The paper's nu.
         scope: Where replicas share a batch, "replica" to keep k / replicas on each, "global" to
             keep the k best of all, which costs a pass through both networks and a communication.
         compute: "full" is the paper's method: all fakes go through both networks, and those that
             are left out have the weight 0. "selected" passes the k alone through both networks:
-            fewer operations where k is small. They are chosen once a round, by the first outputs of
+            fewer operations where k is small. They are chosen once a step, by the first outputs of
             the discriminator for their minibatch, which are there without a pass of their own: when
             the players take turns, before the discriminator has moved. It has shapes that change
             with k, so XLA is out. Dropout draws other masks for the k, and losses that depend on a
@@ -80,7 +80,7 @@ class TopK(Serializable):
             )
         if self.every != "epoch" and not _is_count(self.every):
             raise ValueError(
-                '`every` must be "epoch" or a number of rounds, an integer >= 1. Received: '
+                '`every` must be "epoch" or a number of steps, an integer >= 1. Received: '
                 f"{self.every!r}."
             )
         part = isinstance(self.floor, float) and 0.0 < self.floor <= 1.0
@@ -106,14 +106,14 @@ class TopK(Serializable):
                 f"`with_batch_norm` must be True or False. Received: {self.with_batch_norm!r}."
             )
 
-    def times_shrunk(self, rounds: tf.Tensor, epochs: tf.Tensor) -> tf.Tensor:
+    def times_shrunk(self, steps: tf.Tensor, epochs: tf.Tensor) -> tf.Tensor:
         """Returns how often k has shrunk, float64 scalar.
 
         Args:
-            rounds: int64 scalar, rounds done.
+            steps: int64 scalar, steps done.
             epochs: int64 scalar, epochs done.
         """
-        return tf.cast(epochs if self.every == "epoch" else rounds // self.every, tf.float64)
+        return tf.cast(epochs if self.every == "epoch" else steps // self.every, tf.float64)
 
     def k(self, batch: Any, times_shrunk: Any) -> tf.Tensor:
         """Returns k before rounding: `max(batch decay^times, floor)`, at most `batch`; float64.

@@ -26,8 +26,8 @@ class SpectralNormalization(keras.layers.Wrapper):
     steps from the stored u and stores the last one; in inference the stored u gives v and sigma,
     and nothing changes. The kernel itself is never written: optimizers and averages move W.
 
-    In a GAN of this package every evaluation of a round starts from the state at the round's start,
-    so that reals and fakes see one sigma and u advances once per round, whatever the scheme.
+    In a GAN of this package every evaluation of a step starts from the state at the step's start,
+    so that reals and fakes see one sigma and u advances once per step, whatever the scheme.
 
     Args:
         layer: What to normalize: `Dense`, `Conv1D`/`2D`/`3D`, `Conv1DTranspose`/`2D`/`3D` (kernels

@@ -17,7 +17,7 @@ _PROBLEMS = 5
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Bilinear:
-    """A game that turns around its solution, of n terms, of which each round may see a few.
+    """A game that turns around its solution, of n terms, of which each step may see a few.
 
     min over x, max over y of::
 
@@ -40,10 +40,10 @@ class Bilinear:
     Example:
         >>> import tfgan_stab as tgs
         >>> game = tgs.games.Bilinear()
-        >>> run = tgs.games.play(game, tgs.Simultaneous(), step_sizes=0.3, rounds=100)
+        >>> run = tgs.games.play(game, tgs.Simultaneous(), step_sizes=0.3, steps=100)
         >>> round(run.factor, 6)  # sqrt(1 + 0.3^2): gradient steps spiral outwards
         1.044031
-        >>> run = tgs.games.play(game, tgs.Extragradient(), step_sizes=0.3, rounds=100)
+        >>> run = tgs.games.play(game, tgs.Extragradient(), step_sizes=0.3, steps=100)
         >>> round(run.factor, 6)
         0.958175
 

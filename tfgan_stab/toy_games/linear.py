@@ -32,7 +32,7 @@ class DampedRotation:
         >>> import tfgan_stab as tgs
         >>> game = tgs.games.DampedRotation(damping=1.0, frequency=20.0)
         >>> for scheme in (tgs.Simultaneous(), tgs.RungeKutta(tgs.RK4)):
-        ...     print(round(tgs.games.play(game, scheme, 0.01, rounds=100).factor, 5))
+        ...     print(round(tgs.games.play(game, scheme, 0.01, steps=100).factor, 5))
         1.01
         0.99005
 

@@ -110,7 +110,7 @@ class Saddle:
         >>> import tfgan_stab as tgs
         >>> game = tgs.games.Saddle(runs=50)
         >>> def median(step_sizes):
-        ...     run = tgs.games.play(game, tgs.Simultaneous(), step_sizes, rounds=200)
+        ...     run = tgs.games.play(game, tgs.Simultaneous(), step_sizes, steps=200)
         ...     return np.median(run.distances[-1])
         >>> bool(median((1e-4, 1e-2)) < 0.1 < 0.2 < median((1e-3, 1e-3)))
         True

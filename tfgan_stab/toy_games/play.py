@@ -1,4 +1,4 @@
-"""Plays a scheme on a game with a known answer, all rounds in one compiled loop."""
+"""Plays a scheme on a game with a known answer, all steps in one compiled loop."""
 
 import functools
 import math
@@ -13,7 +13,7 @@ from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.toy_games.base import KnownGame, check_count
 from tfgan_stab.toy_games.rules import GradientSteps, Rule
 from tfgan_stab.toy_games.trajectory import Trajectory, cycle_of
-from tfgan_stab.updates.scheme import Scheme, check_scheme, separate_looks
+from tfgan_stab.updates.scheme import Scheme, check_scheme, separate_extrapolation
 
 PLAIN = GradientSteps()
 
@@ -22,7 +22,7 @@ def play(
     game: KnownGame,
     scheme: Scheme,
     step_sizes: Any,
-    rounds: int,
+    steps: int,
     rule: Rule = PLAIN,
     seed: int = 0,
 ) -> Trajectory:
@@ -33,7 +33,7 @@ def play(
         scheme: How to play, such as `tgs.Extragradient()`: any scheme that trains a GAN.
         step_sizes: The players' learning rates: one number for both, or two, the generator's first;
             >= 0.
-        rounds: How many rounds to play, an integer >= 1.
+        steps: How many steps to play, an integer >= 1.
         rule: How a slope becomes a step: plain gradient steps, or `tgs.games.Adam(...)`. Either
             player has a state of its own; trial steps have another if the scheme says so.
         seed: What stochastic games draw from, an integer; equal seeds, equal runs.
@@ -48,24 +48,24 @@ def play(
     Example:
         >>> import tfgan_stab as tgs
         >>> scheme = tgs.Lookahead(tgs.Simultaneous(), sync_period=6)
-        >>> run = tgs.games.play(tgs.games.Bilinear(), scheme, step_sizes=0.3, rounds=60)
+        >>> run = tgs.games.play(tgs.games.Bilinear(), scheme, step_sizes=0.3, steps=60)
         >>> run.evaluations, round(float(run.distances[-1]), 4)
         (60, 0.0525)
     """
     check_scheme(scheme)
     _check_parts(game, rule)
     sizes = as_step_sizes(step_sizes)
-    check_count("rounds", rounds, "how many rounds to play")
+    check_count("steps", steps, "how many steps to play")
     if not isinstance(seed, int) or isinstance(seed, bool):
         raise ValueError(f"`seed` must be an integer. Received: {seed!r}.")
     counts: list[int] = []
     run = _compiled(game, scheme, sizes, rule, seed, counts.append)
-    visited = run(tf.constant(rounds))
+    visited = run(tf.constant(steps))
     return Trajectory(
         points=Players(*(own.numpy() for own in visited)),
         solution=Players(*(own.numpy() for own in game.solution)),
-        # The loop's body is traced, so its calls are those of every round.
-        evaluations=counts[-1] * rounds,
+        # The loop's body is traced, so its calls are those of every step.
+        evaluations=counts[-1] * steps,
         cycle=cycle_of(scheme),
     )
 
@@ -90,8 +90,8 @@ def as_step_sizes(value: Any) -> Players:
     return Players(*map(float, pair))
 
 
-class _Round:
-    """One round of a known game: what `tfgan_stab.updates.scheme.Game` asks for.
+class _StepGame:
+    """One step of a known game: what `tfgan_stab.updates.scheme.Game` asks for.
 
     Attributes:
         states: What the rule remembers of either player.
@@ -114,23 +114,23 @@ class _Round:
         self._rule = rule
         self._key = key
 
-    def field(self, params: Players, part: int = 0, players: Sequence[str] = BOTH) -> Players:
-        """Returns the slopes that this part of the round shows."""
+    def field(self, params: Players, minibatch: int = 0, players: Sequence[str] = BOTH) -> Players:
+        """Returns the slopes that this part of the step shows."""
         self.evaluations += 1
-        slopes = self._game.slopes(params, self._key(part))
+        slopes = self._game.slopes(params, self._key(minibatch))
         return Players(
             *(s if name in players else None for s, name in zip(slopes, BOTH, strict=True))
         )
 
-    def move(self, params: Players, slopes: Players) -> Players:
+    def update(self, params: Players, slopes: Players) -> Players:
         """Returns where the rule takes the players."""
         moved, self.states = self._applied(params, slopes, self.states)
         return moved
 
-    def look(self, params: Players, slopes: Players) -> Players:
+    def extrapolate(self, params: Players, slopes: Players) -> Players:
         """Returns the trial point that the rule reaches."""
         if not self.looks:
-            return self.move(params, slopes)
+            return self.update(params, slopes)
         trial, self.looks = self._applied(params, slopes, self.looks)
         return trial
 
@@ -151,31 +151,31 @@ def _compiled(
     seed: int,
     counted: Callable[[int], None],
 ) -> Any:
-    """Returns a function of the number of rounds that gives all points, `[rounds + 1, ..., n]`."""
+    """Returns a function of the number of steps that gives all points, `[steps + 1, ..., n]`."""
 
     def body(count: tf.Tensor, params: Players, memory: Any, states: Any, arrays: Any) -> Any:
         key = functools.partial(random.key, seed, count)
-        this = _Round(game, sizes, rule, key, states)
+        this = _StepGame(game, sizes, rule, key, states)
         params, memory = scheme.step(this, params, memory)
         counted(this.evaluations)
         count = count + 1
         return count, params, memory, (this.states, this.looks), _written(arrays, count, params)
 
     @tf.function(autograph=False)
-    def run(rounds: tf.Tensor) -> Players:
+    def run(steps: tf.Tensor) -> Players:
         start = game.start
         own = Players(*map(rule.init, start))
         arrays = Players(
-            *(tf.TensorArray(p.dtype, rounds + 1, element_shape=p.shape) for p in start)
+            *(tf.TensorArray(p.dtype, steps + 1, element_shape=p.shape) for p in start)
         )
         variables = (
             tf.constant(0),
             start,
             scheme.init(start),
-            (own, own if separate_looks(scheme) else ()),
+            (own, own if separate_extrapolation(scheme) else ()),
             _written(arrays, 0, start),
         )
-        final = tf.while_loop(lambda count, *_: count < rounds, body, variables)
+        final = tf.while_loop(lambda count, *_: count < steps, body, variables)
         return Players(*(array.stack() for array in final[-1]))
 
     # One signature, traced here: a new function per game is meant, and no reason to warn.

@@ -66,7 +66,7 @@ def animate(runs: Mapping[str, Trajectory], path: pathlib.Path, title: str = "")
         for frame in range(_FRAMES + 1):
             spent = most * frame / _FRAMES
             for name, run in runs.items():
-                end = 1 + int(run.rounds * min(1.0, spent / run.evaluations))
+                end = 1 + int(run.steps * min(1.0, spent / run.evaluations))
                 for line, (xs, ys) in zip(lines[name], _curves(run), strict=True):
                     line.set_data(xs[:end], ys[:end])
             writer.grab_frame()
@@ -106,7 +106,7 @@ def _curves(run: Trajectory) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.nd
     """Returns both lines' data, cut off where numbers overflow."""
     x, y = (own.reshape(len(own), -1)[:, 0] for own in run.points)
     distances = _mean_distances(run)
-    cost = np.linspace(0, run.evaluations, run.rounds + 1)
+    cost = np.linspace(0, run.evaluations, run.steps + 1)
     end = len(x) if np.isfinite(distances).all() else int(np.argmin(np.isfinite(distances)))
     return (x[:end], y[:end]), (cost[:end], distances[:end])
 
@@ -148,4 +148,4 @@ def _finish_costs(axes: Axes, runs: list[Trajectory]) -> None:
 
 
 def _mean_distances(run: Trajectory) -> np.ndarray:
-    return run.distances.reshape(run.rounds + 1, -1).mean(axis=1)
+    return run.distances.reshape(run.steps + 1, -1).mean(axis=1)

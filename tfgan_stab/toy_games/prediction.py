@@ -32,9 +32,9 @@ class _Linear(NamedTuple):
 
 
 def predicted_factor(game_or_jacobian: Any, scheme: Any, step_sizes: Any) -> float:
-    """Returns by how much a round of plain gradient steps multiplies the distance in the long run.
+    """Returns by how much a step of plain gradient steps multiplies the distance in the long run.
 
-    It is the spectral radius of the matrix of one cycle of rounds, taken to one round: below 1 the
+    It is the spectral radius of the matrix of one cycle of steps, taken to one step: below 1 the
     scheme converges near the solution, above it diverges. A stochastic game's factor is that of its
     mean field.
 
@@ -58,14 +58,14 @@ def predicted_factor(game_or_jacobian: Any, scheme: Any, step_sizes: Any) -> flo
     sizes = as_step_sizes(step_sizes)
     is_generator = np.arange(len(jacobian)) < generator_size
     h = np.where(is_generator, sizes.generator, sizes.discriminator)
-    rounds = _rounds(scheme, _Linear(h[:, None] * jacobian, is_generator))
-    cycle = functools.reduce(lambda product, matrix: matrix @ product, rounds)
-    return float(np.abs(np.linalg.eigvals(cycle)).max() ** (1.0 / len(rounds)))
+    steps = _steps(scheme, _Linear(h[:, None] * jacobian, is_generator))
+    cycle = functools.reduce(lambda product, matrix: matrix @ product, steps)
+    return float(np.abs(np.linalg.eigvals(cycle)).max() ** (1.0 / len(steps)))
 
 
 @functools.singledispatch
-def _rounds(scheme: Any, linear: _Linear) -> list[np.ndarray]:
-    """Returns one matrix per round of a cycle, acting on weights and then what is remembered."""
+def _steps(scheme: Any, linear: _Linear) -> list[np.ndarray]:
+    """Returns one matrix per step of a cycle, acting on weights and then what is remembered."""
     del linear
     raise TypeError(
         "`scheme` must be a scheme of this library: Simultaneous, Alternating, RungeKutta, "
@@ -74,14 +74,14 @@ def _rounds(scheme: Any, linear: _Linear) -> list[np.ndarray]:
     )
 
 
-@_rounds.register
+@_steps.register
 def _simultaneous(scheme: Simultaneous, linear: _Linear) -> list[np.ndarray]:
     # I + HV
     del scheme
     return [_identity(linear) + linear.steps]
 
 
-@_rounds.register
+@_steps.register
 def _alternating(scheme: Alternating, linear: _Linear) -> list[np.ndarray]:
     # The discriminator's rows of I + HV n times, then the generator's.
     generator = linear.is_generator[:, None]
@@ -90,7 +90,7 @@ def _alternating(scheme: Alternating, linear: _Linear) -> list[np.ndarray]:
     return [last @ np.linalg.matrix_power(first, scheme.discriminator_steps)]
 
 
-@_rounds.register
+@_steps.register
 def _runge_kutta(scheme: RungeKutta, linear: _Linear) -> list[np.ndarray]:
     # The stability function 1 + z b^T (I - z A)^{-1} 1 = 1 + sum_p (b^T A^p 1) z^{p+1} at z = HV.
     tableau: Any = scheme.tableau
@@ -103,14 +103,14 @@ def _runge_kutta(scheme: RungeKutta, linear: _Linear) -> list[np.ndarray]:
     return [matrix]
 
 
-@_rounds.register
+@_steps.register
 def _extragradient(scheme: Extragradient, linear: _Linear) -> list[np.ndarray]:
     # I + HV (I + HV)
     del scheme
     return [_identity(linear) + linear.steps @ (_identity(linear) + linear.steps)]
 
 
-@_rounds.register
+@_steps.register
 def _optimistic(scheme: OptimisticGradient, linear: _Linear) -> list[np.ndarray]:
     # w' = w + 2 HV w - d,  d' = HV w
     del scheme
@@ -118,10 +118,10 @@ def _optimistic(scheme: OptimisticGradient, linear: _Linear) -> list[np.ndarray]
     return [np.block([[identity + 2.0 * steps, -identity], [steps, np.zeros_like(steps)]])]
 
 
-@_rounds.register
+@_steps.register
 def _lookahead(scheme: Lookahead, linear: _Linear) -> list[np.ndarray]:
     # What the inner scheme acts on, then the slow weights, then the super slow ones if there are.
-    inner = _rounds(scheme.inner, linear)
+    inner = _steps(scheme.inner, linear)
     size, fast = len(linear.steps), len(inner[0])
     levels = 2 if scheme.super_slow_period is None else 3
     period = scheme.super_slow_period or scheme.sync_period
@@ -129,7 +129,7 @@ def _lookahead(scheme: Lookahead, linear: _Linear) -> list[np.ndarray]:
     weights, alpha = slice(0, size), scheme.slow_step_size
     # A Lookahead inside remembers slow weights only, after what it wraps: the outer pull's too.
     inside = _slow_weights(scheme.inner, fast, size)
-    rounds = []
+    steps = []
     for count in range(1, period + 1):
         matrix = np.eye(fast + (levels - 1) * size)
         matrix[:fast, :fast] = inner[(count - 1) % len(inner)]
@@ -141,8 +141,8 @@ def _lookahead(scheme: Lookahead, linear: _Linear) -> list[np.ndarray]:
             pulled = (1.0 - alpha) * matrix[super_slow] + alpha * matrix[weights]
             matrix[weights] = matrix[slow] = matrix[super_slow] = pulled
             _overwrite(matrix, inside, pulled)
-        rounds.append(matrix)
-    return rounds
+        steps.append(matrix)
+    return steps
 
 
 def _slow_weights(scheme: Any, end: int, size: int) -> list[slice]:

@@ -13,15 +13,15 @@ class Trajectory:
     """A run of a game with a known answer.
 
     Attributes:
-        points: Where the players were at the start and after each round: NumPy arrays
-            `[rounds + 1, ..., n]`, the game's leading axes in between.
+        points: Where the players were at the start and after each step: NumPy arrays
+            `[steps + 1, ..., n]`, the game's leading axes in between.
         solution: The game's equilibrium.
-        evaluations: Evaluations of the field in all rounds, counted.
-        cycle: Rounds after which the scheme does the same again: 1, or lookahead's period.
+        evaluations: Evaluations of the field in all steps, counted.
+        cycle: Steps after which the scheme does the same again: 1, or lookahead's period.
 
     Example:
         >>> import tfgan_stab as tgs
-        >>> run = tgs.games.play(tgs.games.Bilinear(), tgs.Alternating(), 0.3, rounds=10)
+        >>> run = tgs.games.play(tgs.games.Bilinear(), tgs.Alternating(), 0.3, steps=10)
         >>> run.points.generator.shape, run.evaluations, len(run.distances)
         ((11, 1), 20, 11)
     """
@@ -32,13 +32,13 @@ class Trajectory:
     cycle: int = 1
 
     @property
-    def rounds(self) -> int:
-        """How many rounds were played."""
+    def steps(self) -> int:
+        """How many steps were played."""
         return len(self.points.generator) - 1
 
     @property
     def distances(self) -> np.ndarray:
-        """Distance of both together, `sqrt(|x - x*|^2 + |y - y*|^2)`: `[rounds + 1, ...]`."""
+        """Distance of both together, `sqrt(|x - x*|^2 + |y - y*|^2)`: `[steps + 1, ...]`."""
         return np.hypot(*self._own_distances())
 
     @property
@@ -49,11 +49,11 @@ class Trajectory:
 
     @property
     def factor(self) -> float:
-        """How much a round multiplies the distance by, late in the run: < 1 if it converges.
+        """How much a step multiplies the distance by, late in the run: < 1 if it converges.
 
         Where the run follows a linear law, this is the law's largest eigenvalue to about ten
         digits, the distance's own ups and downs removed; otherwise the trend of the distance over
-        the second half. NaN if there are too few rounds to tell, or all are at the solution.
+        the second half. NaN if there are too few steps to tell, or all are at the solution.
         """
         displacements = [
             (own - there).reshape(len(own), -1)
@@ -70,7 +70,7 @@ class Trajectory:
 
 
 def cycle_of(scheme: Any) -> int:
-    """Returns after how many rounds a scheme does the same again.
+    """Returns after how many steps a scheme does the same again.
 
     Example:
         >>> import tfgan_stab as tgs
@@ -91,7 +91,7 @@ _LARGEST, _SMALLEST = 1e140, 1e-140  # Their squares are numbers still.
 
 
 def measured_factor(displacements: np.ndarray, cycle: int = 1, magnitude: float = 0.0) -> float:
-    """Returns how much one round multiplies the distance to the solution by.
+    """Returns how much one step multiplies the distance to the solution by.
 
     Points are taken once per cycle, from the second half of those that mean something. If three in
     a row obey `z_{t+2} = p z_{t+1} + q z_t`, as they do on a linear game once the slowest pair of
@@ -100,8 +100,8 @@ def measured_factor(displacements: np.ndarray, cycle: int = 1, magnitude: float 
     a turning ellipse. If no such law fits to 1 %, it is the slope of the logarithm of the distance.
 
     Args:
-        displacements: `[rounds + 1, numbers]`, from the solution.
-        cycle: Rounds after which the same is done again.
+        displacements: `[steps + 1, numbers]`, from the solution.
+        cycle: Steps after which the same is done again.
         magnitude: Largest number of the solution, which decides what is lost in rounding.
 
     Returns:

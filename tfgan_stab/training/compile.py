@@ -1,4 +1,4 @@
-"""Whether XLA compiles the round, decided before training, with the reason kept.
+"""Whether XLA compiles the step, decided before training, with the reason kept.
 
 Keras' own "auto" is off on CPUs and under any distribution strategy, and falls back without a word
 elsewhere. Here the field is lowered to XLA's language once, which takes a fraction of a second and
@@ -20,7 +20,7 @@ from tfgan_stab.game.top_k import TopK
 from tfgan_stab.training import distribution
 from tfgan_stab.training.penalizing import pulls_of
 
-# XLA copies the field into a round for each evaluation, and compiles as much longer.
+# XLA copies the field into a step for each evaluation, and compiles as much longer.
 MOST_COPIES = 2
 
 
@@ -28,7 +28,7 @@ class Compilation(NamedTuple):
     """What XLA compiles, and why.
 
     Attributes:
-        scope: "round" (everything a round does), "field" (the field only, as under a distribution
+        scope: "step" (everything a step does), "field" (the field only, as under a distribution
             strategy with several replicas) or "off".
         reason: One sentence.
     """
@@ -58,9 +58,9 @@ def functions(
 
     Args:
         field: The vector field.
-        scope: What XLA compiles; it compiles these functions only where not the whole round.
+        scope: What XLA compiles; it compiles these functions only where not the whole step.
         run_eagerly: Whether the user asked for eager execution.
-        lazy: Whether some penalties rest in most rounds.
+        lazy: Whether some penalties rest in most steps.
     """
     plain = FieldFunctions(field, field.pulled_back, field.realness)
     if not run_eagerly:
@@ -76,7 +76,7 @@ def functions(
 def _settled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Returns a function that is called with what is due now as Python booleans.
 
-    So a round in which a lazy penalty rests is a round without it, with a graph of its own.
+    So a step in which a lazy penalty rests is a step without it, with a graph of its own.
     """
 
     def call(params: Players, state: Players, batch: Batch, *rest: Any) -> Any:
@@ -116,10 +116,10 @@ def choose(
         example: Arguments to call it with, to try whether it can be lowered.
         networks: Both networks.
         replicas: How many replicas train.
-        evaluations: How often the scheme evaluates the field in a round.
+        evaluations: How often the scheme evaluates the field in a step.
         run_eagerly: Whether the user asked for eager execution.
         selection: Which fakes the generator learns from.
-        lazy: Whether some penalties rest in most rounds.
+        lazy: Whether some penalties rest in most steps.
 
     Raises:
         ValueError: If `requested` is something else, or is `True` where XLA cannot be used.
@@ -147,13 +147,13 @@ def choose(
     if evaluations > MOST_COPIES:
         return Compilation(
             "field",
-            f"{evaluations} evaluations a round: XLA compiles the field once, not a copy for each.",
+            f"{evaluations} evaluations a step: XLA compiles the field once, not a copy for each.",
         )
     if lazy:
         return Compilation(
             "field", "lazy penalties: XLA compiles the field with and without them, not the choice."
         )
-    return Compilation("round", "every operation of both networks has a compiled form.")
+    return Compilation("step", "every operation of both networks has a compiled form.")
 
 
 def _obstacle(
@@ -219,7 +219,7 @@ def assembled(gan: Any, jit_compile: bool | str, run_eagerly: bool) -> Assembled
     field = AdversarialField(gan.networks, gan.loss_pair, loss_penalties(gan.penalties))
 
     def drawn_and_evaluated(params: Players, state: Players, batch: Batch) -> Any:
-        """Does what a round does before the scheme's own arithmetic, for XLA to be tried on."""
+        """Does what a step does before the scheme's own arithmetic, for XLA to be tried on."""
         zero = tf.constant(0, tf.int64)
         batch = batch._replace(latents=gan.draw(2, random.TRAINING, 0, 0))
         batch = gan.equipment.given_to(batch, 0, zero, zero)

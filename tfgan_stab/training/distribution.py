@@ -172,7 +172,7 @@ def adopt(optimizer: keras.optimizers.Optimizer) -> None:
         adopt(optimizer.inner_optimizer)
 
 
-# DOC: """Tensors that outlive a round: what a scheme remembers, kept in variables."""
+# DOC: """Tensors that outlive a step: what a scheme remembers, kept in variables."""
 #
 
 

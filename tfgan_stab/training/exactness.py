@@ -63,7 +63,7 @@ def exact(setting: Any) -> Iterator[tuple[bool, Any]]:
 
 
 def _symbolic_inputs(layers: list[keras.layers.Layer]) -> list[Any]:
-    """Returns models' real inputs, to whose types they round what they are called with.
+    """Returns models' real inputs, to whose types they step what they are called with.
 
     A functional model asks its symbolic inputs for the type, a sequential one its input layer too.
     """

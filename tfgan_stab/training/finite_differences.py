@@ -33,7 +33,7 @@ class Trial(NamedTuple):
 # that are right then agree with them to 1e-6, the mildest wrong ones seen, one group normalization
 # among many convolutions, to 3e-4.
 FINE = Trial((1e-7, 1e-6, 1e-8, 1e-5), same=3e-5, tolerance=1e-4, loose=0.02)
-# Where something rounds to float32, only large steps are above the rounding.
+# Where something steps to float32, only large steps are above the rounding.
 COARSE = Trial((1e-2, 3e-3, 3e-2), same=0.3, tolerance=0.3, loose=0.3)
 
 

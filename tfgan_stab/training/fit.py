@@ -1,4 +1,4 @@
-"""What `GAN.fit` adds to Keras' own: data that start at the right round, and resuming.
+"""What `GAN.fit` adds to Keras' own: data that start at the right step, and resuming.
 
 A resumed run may begin inside an epoch. Keras has no such thing, so the rest of that epoch is
 trained as a short epoch of its own, and the callbacks see one training from begin to end.
@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_stab.data.pixels import check_range
-from tfgan_stab.training.announcing import headline, images_per_round, young_averages
+from tfgan_stab.training.announcing import headline, images_per_step, young_averages
 from tfgan_stab.training.averaging.averaged_weights import check_classes
 from tfgan_stab.training.averaging.swap import LIVE
 from tfgan_stab.training.floor_check import CheckFloor, check_floor
@@ -26,11 +26,11 @@ class Progress(NamedTuple):
 
     Attributes:
         epoch: Epochs finished.
-        step: Rounds finished of the epoch that follows.
+        step_in_epoch: Steps finished of the epoch that follows.
     """
 
     epoch: int
-    step: int
+    step_in_epoch: int
 
 
 @runtime_checkable
@@ -92,13 +92,14 @@ def _fit(
     ordered = steps is not None and isinstance(x, tf.data.Dataset)
     resumed = _resumed(gan, callbacks, ordered)
     progress = resumed or Progress(initial_epoch, 0)
-    if not gan.rounds:
+    if not gan.steps:
         gan.start_over()
         gan.clock.set(0.0)
-    if steps is not None and progress.step >= steps:
+    if steps is not None and progress.step_in_epoch >= steps:
         raise ValueError(
-            f"Expected the epochs of the run that is resumed, longer than {progress.step} rounds. "
-            f"Received: steps_per_epoch={steps}. Resume with the former value."
+            f"Expected the epochs of the run that is resumed, longer than "
+            f"{progress.step_in_epoch} steps. Received: steps_per_epoch={steps}. Resume with the "
+            "former value."
         )
     check_once(gan)
     attend(gan, callbacks, progress, ordered)
@@ -110,7 +111,7 @@ def _fit(
     if verbose:
         print(headline(gan))
         if steps is not None:
-            images = images_per_round(x, gan.scheme.parts, kwargs.get("batch_size"))
+            images = images_per_step(x, gan.scheme.minibatches, kwargs.get("batch_size"))
             for note in young_averages(gan, epochs * steps, images):
                 print(note)
     arguments = {"y": y, "callbacks": callbacks, "verbose": verbose, **kwargs}
@@ -118,10 +119,10 @@ def _fit(
         arguments["shuffle"] = False  # Keras would only warn that it cannot.
     if kwargs.get("validation_steps") is None:
         arguments.update(evaluation_steps(kwargs.get("validation_data"), "validation_steps"))
-    if progress.step and progress.epoch < epochs:
+    if progress.step_in_epoch and progress.epoch < epochs:
         calls = _one_training(gan, callbacks, epochs, steps, verbose)
         arguments["callbacks"] = calls
-        rest = _from_now_on(gan, x, steps_per_epoch, progress.step)
+        rest = _from_now_on(gan, x, steps_per_epoch, progress.step_in_epoch)
         _finish_epoch(keras_fit, rest, steps, progress, arguments)
         progress = Progress(progress.epoch + 1, 0)
         if progress.epoch == epochs or gan.stop_training:
@@ -201,7 +202,7 @@ def _check_classes(gan: Any, x: Any) -> None:
 def _epoch_length(gan: Any, x: Any, steps_per_epoch: int | None) -> int | None:
     if steps_per_epoch is not None or not is_ours(x):
         return steps_per_epoch or _cardinality(x)
-    return _one_pass(x, "steps_per_epoch", gan.scheme.parts)
+    return _one_pass(x, "steps_per_epoch", gan.scheme.minibatches)
 
 
 def evaluation_steps(x: Any, name: str) -> dict[str, int]:
@@ -217,13 +218,13 @@ def evaluation_steps(x: Any, name: str) -> dict[str, int]:
     return {name: _one_pass(x, name, 1)} if is_ours(x) else {}
 
 
-def _one_pass(x: Any, name: str, parts: int) -> int:
+def _one_pass(x: Any, name: str, minibatches: int) -> int:
     if x.num_examples is None:
         raise ValueError(
             f"`{name}` is needed: {x.name!r} makes up examples without end. Received: None. "
             f"Write {name}=500."
         )
-    return max(1, x.num_examples // (x.batch_size * parts))
+    return max(1, x.num_examples // (x.batch_size * minibatches))
 
 
 def _cardinality(x: Any) -> int | None:
@@ -234,19 +235,19 @@ def _cardinality(x: Any) -> int | None:
 
 
 def _from_now_on(gan: Any, x: Any, steps_per_epoch: int | None, step: int = 0) -> Any:
-    """Returns the data from the round that comes next, `step` rounds into its epoch."""
-    rounds = gan.rounds_played
+    """Returns the data from the step that comes next, `step` steps into its epoch."""
+    steps = gan.steps_played
     if is_ours(x):
-        return x.starting_at(rounds, gan.scheme.parts)
-    if not rounds or not isinstance(x, tf.data.Dataset):
+        return x.starting_at(steps, gan.scheme.minibatches)
+    if not steps or not isinstance(x, tf.data.Dataset):
         return x
     if steps_per_epoch is None:  # Each epoch is one pass.
         return x.skip(step)
     # Keras reads on where the epoch before ended, and begins again where the data end.
     size = _cardinality(x)
     if size is None:
-        return x.skip(rounds)
-    return x.repeat().skip(rounds % size) if rounds % size else x
+        return x.skip(steps)
+    return x.repeat().skip(steps % size) if steps % size else x
 
 
 def _one_training(
@@ -285,7 +286,7 @@ def _finish_epoch(
             x=rest,
             initial_epoch=progress.epoch,
             epochs=progress.epoch + 1,
-            steps_per_epoch=steps - progress.step,
+            steps_per_epoch=steps - progress.step_in_epoch,
             **arguments,
         )
     finally:

@@ -18,27 +18,27 @@ def check_floor(gan: Any, x: Any, batch_size: int | None = None) -> None:
     """
     rows = _rows(x, batch_size)
     if gan.top_k is not None and rows is not None:
-        # A data set of tgs.data gives each part of a round a batch; others are split.
-        gan.top_k.check_batch(rows if is_ours(x) else rows // gan.scheme.parts)
+        # A data set of tgs.data gives each part of a step a batch; others are split.
+        gan.top_k.check_batch(rows if is_ours(x) else rows // gan.scheme.minibatches)
 
 
 class CheckFloor(keras.callbacks.Callback):
-    """Does the same after the first round, for data that do not say how large their batches are.
+    """Does the same after the first step, for data that do not say how large their batches are.
 
     Raises:
-        ValueError: If the first rounds' batches were smaller than the floor.
+        ValueError: If the first steps' batches were smaller than the floor.
     """
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Notes whether the first round is still to come: of an epoch's last, nothing follows."""
-        self._due = self.model.top_k is not None and not self.model.rounds
+        """Notes whether the first step is still to come: of an epoch's last, nothing follows."""
+        self._due = self.model.top_k is not None and not self.model.steps
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Looks once at how large batches were."""
         if self._due:
             self._due = False
-            # One call may do several rounds; if only the last is smaller, the others are not more.
-            batches = max(1, self.model.rounds - 1) * self.model.scheme.parts
+            # One call may do several steps; if only the last is smaller, the others are not more.
+            batches = max(1, self.model.steps - 1) * self.model.scheme.minibatches
             self.model.top_k.check_batch(self.model.images_seen // batches)
 
 

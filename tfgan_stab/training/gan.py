@@ -31,22 +31,22 @@ from tfgan_stab.training.clock import Clock
 from tfgan_stab.training.compile import assembled
 from tfgan_stab.training.distribution import StoredTensors
 from tfgan_stab.training.minibatches import Equipment, own_rows
-from tfgan_stab.training.optimizers import checked_optimizers, checked_seed, copied, count_rounds
-from tfgan_stab.training.penalizing import RoundPenalties
+from tfgan_stab.training.optimizers import checked_optimizers, checked_seed, copied, count_steps
+from tfgan_stab.training.penalizing import StepPenalties
 from tfgan_stab.training.resume import Setbacks
 from tfgan_stab.training.sampling import Sampling
-from tfgan_stab.training.selecting import RoundSelection
-from tfgan_stab.training.train_step import Round
+from tfgan_stab.training.selecting import StepSelection
+from tfgan_stab.training.train_step import TrainStep
 from tfgan_stab.training.workflows import KerasWorkflows
 from tfgan_stab.updates.alternating import Alternating
-from tfgan_stab.updates.scheme import Scheme, check_scheme, first_weight, separate_looks
+from tfgan_stab.updates.scheme import Scheme, check_scheme, first_weight, separate_extrapolation
 
 
 @keras.saving.register_keras_serializable("tfgan_stab")
 class GAN(KerasWorkflows, Sampling):
     """A generator and a discriminator that train each other through `fit`.
 
-    Each round reads a batch, draws noise, lets the update scheme move both players through the
+    Each step reads a batch, draws noise, lets the update scheme move both players through the
     vector field of their losses, and takes the new weights into the averages.
 
     Args:
@@ -74,7 +74,7 @@ class GAN(KerasWorkflows, Sampling):
         ...     discriminator_optimizer=keras.optimizers.Adam(4e-4),
         ... )
         >>> history = gan.fit(np.ones([64, 2], "float32"), batch_size=32, verbose=0)
-        >>> gan.rounds
+        >>> gan.steps
         2
 
     Source: Goodfellow et al. 2014, arXiv 1406.2661.
@@ -95,8 +95,8 @@ class GAN(KerasWorkflows, Sampling):
         self.discriminator = discriminator
         self.latents = as_sampler(latents)
         self.num_classes = num_classes
-        self._round_counter = self.add_weight(
-            shape=(), initializer="zeros", dtype="int64", trainable=False, name="rounds"
+        self._step_counter = self.add_weight(
+            shape=(), initializer="zeros", dtype="int64", trainable=False, name="steps"
         )
         self._image_counter = self.add_weight(
             shape=(), initializer="zeros", dtype="int64", trainable=False, name="images_seen"
@@ -131,11 +131,11 @@ class GAN(KerasWorkflows, Sampling):
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
     ) -> None:
-        """Chooses how the players move; builds both optimizers and starts counting rounds at 0.
+        """Chooses how the players move; builds both optimizers and starts counting steps at 0.
 
         Args:
             generator_optimizer: A Keras optimizer or its name. Its learning rate is the paper's a;
-                a schedule counts rounds.
+                a schedule counts steps.
             discriminator_optimizer: Another one; the paper's b. Two rates make TTUR.
             loss: A name of `tgs.game.losses`, an `AdversarialLoss`, or your own pair of functions.
             scheme: How the players move; `tgs.Alternating()` unless given.
@@ -151,7 +151,7 @@ class GAN(KerasWorkflows, Sampling):
             check_derivatives: Whether `fit` compares each penalty's derivative with a finite
                 difference before it trains: some layers' second derivatives are silently wrong.
             run_eagerly: Whether to run without graphs, for debugging.
-            steps_per_execution: Rounds per call from Python, an integer >= 1.
+            steps_per_execution: Steps per call from Python, an integer >= 1.
 
         Raises:
             TypeError: If an argument is of a wrong kind.
@@ -173,15 +173,15 @@ class GAN(KerasWorkflows, Sampling):
         self.generator_optimizer, self.discriminator_optimizer = optimizers
         with self.distribute_strategy.scope():
             looks = Players(
-                *(copied(o) if separate_looks(self.scheme) else None for o in optimizers)
+                *(copied(o) if separate_extrapolation(self.scheme) else None for o in optimizers)
             )
-            self.generator_look_optimizer: Any = looks.generator
-            self.discriminator_look_optimizer: Any = looks.discriminator
+            self.generator_extrapolation_optimizer: Any = looks.generator
+            self.discriminator_extrapolation_optimizer: Any = looks.discriminator
             for players in [optimizers, looks] if looks.generator else [optimizers]:
                 for optimizer, variables in zip(players, self._variables, strict=True):
                     optimizer.build(variables)
                     distribution.adopt(optimizer)
-                    count_rounds(optimizer, self._round_counter)
+                    count_steps(optimizer, self._step_counter)
             self._averages.clear()
             self._averages.update(averaged_weights.built(self, rules))
             params = Players(*map(distribution.read, self._variables))
@@ -203,7 +203,7 @@ class GAN(KerasWorkflows, Sampling):
             optimizer=None,
             run_eagerly=run_eagerly,
             steps_per_execution=steps_per_execution,
-            jit_compile=self.compilation.scope == "round",
+            jit_compile=self.compilation.scope == "step",
         )
         self._compile_settings = {
             "generator_optimizer": self.generator_optimizer,
@@ -222,11 +222,11 @@ class GAN(KerasWorkflows, Sampling):
         self.start_over()
 
     def start_over(self) -> None:
-        """Sets the rounds to 0; averages and scheme start from the weights as they are."""
+        """Sets the steps to 0; averages and scheme start from the weights as they are."""
         averaged_weights.start(self._averages, self.networks)
         params = Players(*map(distribution.read, self._variables))
         self._remember(self.scheme.init(params))
-        counters = [self._round_counter, self._image_counter, self._epoch_counter]
+        counters = [self._step_counter, self._image_counter, self._epoch_counter]
         distribution.write(counters, [0, 0, 0])
         self.setbacks = Setbacks()
 
@@ -239,9 +239,9 @@ class GAN(KerasWorkflows, Sampling):
         return [*self.loss_means, *self.penalty_means, *self.top_k_means, *watched]
 
     @property
-    def rounds(self) -> int:
-        """Rounds done since `compile`."""
-        return distribution.number(self._round_counter)
+    def steps(self) -> int:
+        """Steps done since `compile`."""
+        return distribution.number(self._step_counter)
 
     @property
     def epochs(self) -> int:
@@ -254,9 +254,9 @@ class GAN(KerasWorkflows, Sampling):
         distribution.write([self._epoch_counter], [count])
 
     @property
-    def rounds_played(self) -> int:
-        """Rounds played since `compile`, those that rollbacks have undone included."""
-        return self.rounds + self.setbacks.rounds_lost
+    def steps_played(self) -> int:
+        """Steps played since `compile`, those that rollbacks have undone included."""
+        return self.steps + self.setbacks.steps_lost
 
     @property
     def images_seen(self) -> int:
@@ -275,7 +275,7 @@ class GAN(KerasWorkflows, Sampling):
 
     @property
     def average_periods(self) -> dict[str, int]:
-        """Rounds from one update of an average to the next, by name."""
+        """Steps from one update of an average to the next, by name."""
         return {name: average.period for name, average in self._averages.items()}
 
     @property
@@ -284,40 +284,42 @@ class GAN(KerasWorkflows, Sampling):
         return Players(self.generator_optimizer, self.discriminator_optimizer)
 
     @property
-    def look_optimizers(self) -> Players:
+    def extrapolation_optimizers(self) -> Players:
         """The optimizers that take trial steps: the players' own, unless the scheme separates."""
-        if not separate_looks(self.scheme):
+        if not separate_extrapolation(self.scheme):
             return self.optimizers
-        return Players(self.generator_look_optimizer, self.discriminator_look_optimizer)
+        return Players(
+            self.generator_extrapolation_optimizer, self.discriminator_extrapolation_optimizer
+        )
 
     # -- Training ---------------------------------------------------------------------------------
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        """Plays one round: one update of the generator and all that comes before it."""
-        # Data that end unannounced must end the round before it counts, not after.
-        arrived = [part for part in tf.nest.flatten(data) if part is not None]
+        """Plays one step: one update of the generator and all that comes before it."""
+        # Data that end unannounced must end the step before it counts, not after.
+        arrived = [minibatch for minibatch in tf.nest.flatten(data) if minibatch is not None]
         with tf.control_dependencies(arrived):
             return self._played(data)
 
     def _played(self, data: Any) -> dict[str, tf.Tensor]:
         reals, labels = minibatches.unpacked(data, self.pair)
-        rounds = tf.convert_to_tensor(self._round_counter.value)
+        steps = tf.convert_to_tensor(self._step_counter.value)
         epochs = tf.convert_to_tensor(self._epoch_counter.value)
-        parts = [
-            self.equipment.given_to(part, number, rounds, epochs)
-            for number, part in enumerate(
-                minibatches.parts(reals, labels, self.scheme, self.draw, rounds)
+        batches = [
+            self.equipment.given_to(minibatch, number, steps, epochs)
+            for number, minibatch in enumerate(
+                minibatches.split(reals, labels, self.scheme, self.draw, steps)
             )
         ]
-        game = Round(
+        game = TrainStep(
             self._functions,
-            RoundPenalties(self.penalties, first_weight(self.scheme)),
+            StepPenalties(self.penalties, first_weight(self.scheme)),
             self._variables,
             self.optimizers,
-            self.look_optimizers,
-            parts,
+            self.extrapolation_optimizers,
+            batches,
             self._state,
-            RoundSelection(self.top_k, self.loss_pair.larger_is_real, self._functions, self._state),
+            StepSelection(self.top_k, self.loss_pair.larger_is_real, self._functions, self._state),
             self.monitor,
         )
         params = game.start()
@@ -328,22 +330,22 @@ class GAN(KerasWorkflows, Sampling):
         for mean, loss in zip(self.loss_means, game.losses, strict=True):
             if loss is not None:
                 mean.update_state(loss)
-        k = self.equipment.k(game.rows // self.scheme.parts, rounds, epochs)
+        k = self.equipment.k(game.rows // self.scheme.minibatches, steps, epochs)
         others = zip(self.penalty_means + self.top_k_means, game.penalty_values + k, strict=True)
         for mean, value in others:
             if value is not None:
                 mean.update_state(value)
         return self.get_metrics_result()
 
-    def _commit(self, game: Round, params: Players, scheme_state: Any) -> None:
+    def _commit(self, game: TrainStep, params: Players, scheme_state: Any) -> None:
         game.finish(params)
         for network, state in zip(self.networks, game.state_after, strict=True):
             distribution.write(network.non_trainable_variables, state)
         self._remember(scheme_state)
-        rounds = tf.convert_to_tensor(self._round_counter.value) + 1
-        distribution.write([self._round_counter], [rounds])
+        steps = tf.convert_to_tensor(self._step_counter.value) + 1
+        distribution.write([self._step_counter], [steps])
         compiled = self.compilation.scope == "field"
-        averaged_weights.follow(self._averages, self.networks, rounds, game.rows, compiled)
+        averaged_weights.follow(self._averages, self.networks, steps, game.rows, compiled)
 
     def _remembered(self, params: Players) -> Any:
         """Returns what the scheme remembers; what has no tensors in it is not kept but made."""

@@ -1,4 +1,4 @@
-"""What shows how well a round goes: lengths, angles, shares and spreads, as plain numbers."""
+"""What shows how well a step goes: lengths, angles, shares and spreads, as plain numbers."""
 
 import math
 from collections.abc import Sequence

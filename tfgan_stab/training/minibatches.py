@@ -1,4 +1,4 @@
-"""From what `fit` hands over to the minibatches that a round is played on."""
+"""From what `fit` hands over to the minibatches that a step is played on."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from tfgan_stab.updates.scheme import Scheme
 
 
 def is_ours(x: Any) -> bool:
-    """Returns whether data are a set of `tgs.data`, which starts at any round."""
+    """Returns whether data are a set of `tgs.data`, which starts at any step."""
     return hasattr(x, "starting_at")
 
 
@@ -42,26 +42,26 @@ def unpacked(data: Any, pair: Pair) -> tuple[tf.Tensor, tf.Tensor | None]:
     return floats, None if labels is None else tf.cast(labels, tf.int32)
 
 
-def parts(
+def split(
     reals: tf.Tensor,
     labels: tf.Tensor | None,
     scheme: Scheme,
     draw: Callable[..., tf.Tensor],
-    round_number: tf.Tensor,
+    step_number: tf.Tensor,
 ) -> list[Batch]:
-    """Splits a round's batch into the minibatches its scheme asks for, each with its noise.
+    """Splits a step's batch into the minibatches its scheme asks for, each with its noise.
 
     Args:
         reals: float `[parts * batch, ...]`; minibatches follow one another along axis 0.
         labels: int32 `[parts * batch]`, or `None`.
         scheme: Says how many parts there are.
         draw: Function `(count, *counters) -> latents`.
-        round_number: int64 scalar, the rounds done before this one.
+        step_number: int64 scalar, the steps done before this one.
 
     Raises:
         ValueError: If the batch cannot be split evenly.
     """
-    count = scheme.parts
+    count = scheme.minibatches
     rows = reals.shape[0]
     if rows is not None:
         check_divides(rows, scheme, "a batch of {} (per replica)")
@@ -76,8 +76,10 @@ def parts(
         strict=True,
     )
     return [
-        Batch(part, classes, draw(tf.shape(part)[0], random.TRAINING, round_number, number))
-        for number, (part, classes) in enumerate(shares)
+        Batch(
+            minibatch, classes, draw(tf.shape(minibatch)[0], random.TRAINING, step_number, number)
+        )
+        for number, (minibatch, classes) in enumerate(shares)
     ]
 
 
@@ -89,15 +91,15 @@ def check_divides(rows: int, scheme: Scheme, what: str) -> None:
         scheme: Says how many parts there are.
         what: What the rows are, with `{}` for their number.
     """
-    if rows % scheme.parts:
+    if rows % scheme.minibatches:
         raise ValueError(_does_not_divide(scheme, what.format(rows)))
 
 
 def _does_not_divide(scheme: Scheme, received: str) -> str:
     return (
-        f"{scheme} splits each batch into {scheme.parts} equal minibatches. Received: {received}. "
-        f"Batch by a multiple of {scheme.parts} without a smaller last batch, or give `fit` a data "
-        "set of tgs.data, which takes care of it."
+        f"{scheme} splits each batch into {scheme.minibatches} equal minibatches. Received: "
+        f"{received}. Batch by a multiple of {scheme.minibatches} without a smaller last batch, or "
+        "give `fit` a data set of tgs.data, which takes care of it."
     )
 
 
@@ -157,38 +159,38 @@ class Equipment(NamedTuple):
     selection: top_k.TopK | None
     seed: int
 
-    def given_to(self, batch: Batch, part: int, rounds: tf.Tensor, epochs: tf.Tensor) -> Batch:
-        """Returns a minibatch with this round's draws, due dates and k.
+    def given_to(self, batch: Batch, minibatch: int, steps: tf.Tensor, epochs: tf.Tensor) -> Batch:
+        """Returns a minibatch with this step's draws, due dates and k.
 
         Args:
             batch: Examples, labels and latents.
-            part: The minibatch's number in its round.
-            rounds: int64 scalar, rounds done before this one.
+            minibatch: The minibatch's number in its step.
+            steps: int64 scalar, steps done before this one.
             epochs: int64 scalar, epochs done.
         """
         draws = []
         for number, penalty in enumerate(self.penalties):
-            key = random.key(self.seed, random.PENALTIES, rounds, part, number)
+            key = random.key(self.seed, random.PENALTIES, steps, minibatch, number)
             draws.append(own_rows(self._drawn(penalty, batch), tf.shape(batch.reals)[0], key))
         intervals = [penalty.interval for penalty in self.penalties]
         # One and the same tensor for penalties that are due together.
-        due = {i: i == 1 or tf.equal(rounds % i, 0) for i in intervals}
+        due = {i: i == 1 or tf.equal(steps % i, 0) for i in intervals}
         return batch._replace(
             draws=tuple(draws),
             due=tuple(due[i] for i in intervals),
-            kept=self._kept(batch, rounds, epochs),
+            kept=self._kept(batch, steps, epochs),
         )
 
-    def k(self, rows: tf.Tensor, rounds: tf.Tensor, epochs: tf.Tensor) -> list[tf.Tensor]:
+    def k(self, rows: tf.Tensor, steps: tf.Tensor, epochs: tf.Tensor) -> list[tf.Tensor]:
         """Returns top-k's k for so many fakes of all replicas, float64; nothing without top-k."""
         if self.selection is None:
             return []
-        return [self.selection.k(rows, self.selection.times_shrunk(rounds, epochs))]
+        return [self.selection.k(rows, self.selection.times_shrunk(steps, epochs))]
 
-    def _kept(self, batch: Batch, rounds: tf.Tensor, epochs: tf.Tensor) -> tf.Tensor | None:
+    def _kept(self, batch: Batch, steps: tf.Tensor, epochs: tf.Tensor) -> tf.Tensor | None:
         if self.selection is None:
             return None
-        times = self.selection.times_shrunk(rounds, epochs)
+        times = self.selection.times_shrunk(steps, epochs)
         if self.selection.scope == "global":
             return top_k.rounded(self.selection.k(distribution.rows_of(batch.reals).total, times))
         replicas = distribution.num_replicas()

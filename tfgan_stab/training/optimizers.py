@@ -106,38 +106,39 @@ def copied(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
     return copy
 
 
-# DOC: """Learning-rate schedules that count rounds.
+# DOC: """Learning-rate schedules that count steps.
 #
-# Keras' schedules count an optimizer's updates. A scheme may update a player several times a round,
+# Keras' schedules count an optimizer's updates. A scheme may update a player several times a step,
 # trial steps included, and then two players would run through their schedules at different speeds.
 # """
 #
 
 
-@keras.saving.register_keras_serializable("tfgan_stab")
-class ByRound(schedules.LearningRateSchedule):
-    """A schedule that is asked about the round instead of the optimizer's own count.
+# Under the name that files written by version 0.1 have.
+@keras.saving.register_keras_serializable("tfgan_stab", name="ByRound")
+class ByStep(schedules.LearningRateSchedule):
+    """A schedule that is asked about the step instead of the optimizer's own count.
 
     Saved as the plain schedule that it wraps; the model that loads it wraps it again.
 
     Args:
         schedule: The user's schedule.
-        rounds: int64 variable, the rounds done.
+        steps: int64 variable, the steps done.
 
     Attributes:
         scale: float32 variable, what the schedule is multiplied by: 1 until a rollback makes it
             smaller.
     """
 
-    def __init__(self, schedule: Any, rounds: keras.Variable):
+    def __init__(self, schedule: Any, steps: keras.Variable):
         self.schedule = schedule
-        self._rounds = rounds
+        self._steps = steps
         self.scale = keras.Variable(1.0, trainable=False, dtype="float32", name="rate_scale")
 
     def __call__(self, step: Any) -> tf.Tensor:
-        """Returns the learning rate of this round, whatever the step."""
+        """Returns the learning rate of this step, whatever the step."""
         del step
-        rate = tf.convert_to_tensor(self.schedule(tf.convert_to_tensor(self._rounds.value)))
+        rate = tf.convert_to_tensor(self.schedule(tf.convert_to_tensor(self._steps.value)))
         return rate * tf.cast(tf.convert_to_tensor(self.scale.value), rate.dtype)
 
     def get_config(self) -> dict[str, Any]:
@@ -150,33 +151,33 @@ class ByRound(schedules.LearningRateSchedule):
         return keras.saving.deserialize_keras_object(config["schedule"])
 
 
-def count_rounds(optimizer: keras.optimizers.Optimizer, rounds: keras.Variable) -> None:
-    """Lets an optimizer's schedule, if it has one, count rounds.
+def count_steps(optimizer: keras.optimizers.Optimizer, steps: keras.Variable) -> None:
+    """Lets an optimizer's schedule, if it has one, count steps.
 
     Args:
         optimizer: Any Keras optimizer.
-        rounds: int64 variable, the rounds done.
+        steps: int64 variable, the steps done.
     """
     optimizer = _plain(optimizer)
     schedule = getattr(optimizer, "_learning_rate", None)
-    if isinstance(schedule, ByRound):
+    if isinstance(schedule, ByStep):
         schedule = schedule.schedule
     if isinstance(schedule, schedules.LearningRateSchedule):
-        optimizer.learning_rate = ByRound(schedule, rounds)
+        optimizer.learning_rate = ByStep(schedule, steps)
 
 
 def rate_scale(optimizer: keras.optimizers.Optimizer) -> float:
     """Returns what an optimizer's schedule is multiplied by; 1 for a constant learning rate."""
     schedule = getattr(_plain(optimizer), "_learning_rate", None)
     return (
-        float(tf.convert_to_tensor(schedule.scale.value)) if isinstance(schedule, ByRound) else 1.0
+        float(tf.convert_to_tensor(schedule.scale.value)) if isinstance(schedule, ByStep) else 1.0
     )
 
 
 def set_rate_scale(optimizer: keras.optimizers.Optimizer, scale: float) -> None:
-    """Multiplies an optimizer's schedule, from the next round on; a constant rate stays."""
+    """Multiplies an optimizer's schedule, from the next step on; a constant rate stays."""
     schedule = getattr(_plain(optimizer), "_learning_rate", None)
-    if isinstance(schedule, ByRound):
+    if isinstance(schedule, ByStep):
         distribution.write([schedule.scale], [scale])
 
 
@@ -184,13 +185,13 @@ def slow_down(optimizers: Iterable[keras.optimizers.Optimizer], factor: float) -
     """Multiplies optimizers' learning rates, be they constants or schedules.
 
     Args:
-        optimizers: Those that `count_rounds` has seen. A rate that several share, such as that of
+        optimizers: Those that `count_steps` has seen. A rate that several share, such as that of
             an optimizer's copy for trial steps, is multiplied once.
         factor: A number > 0.
     """
     rates = {id(rate): rate for rate in (_plain(each)._learning_rate for each in optimizers)}
     for rate in rates.values():
-        variable = rate.scale if isinstance(rate, ByRound) else rate
+        variable = rate.scale if isinstance(rate, ByStep) else rate
         distribution.write([variable], [tf.convert_to_tensor(variable.value) * factor])
 
 

@@ -1,7 +1,7 @@
-"""When in a round the players pay their penalties on slopes, and from which slopes.
+"""When in a step the players pay their penalties on slopes, and from which slopes.
 
 The slopes are those of the losses alone, without the penalties on losses: a lazy one, `interval`
-times as large in the rounds that pay it, would be `interval**2` times as large in a square.
+times as large in the steps that pay it, would be `interval**2` times as large in a square.
 
 The pull of a penalty is computed from slopes that are means over all replicas, so that several
 replicas with a share of the batch each pay what one with the whole batch would.
@@ -25,8 +25,8 @@ from tfgan_stab.game.penalties.base import (
 from tfgan_stab.game.players import BOTH, Players
 
 
-class RoundPenalties:
-    """What the players pay beside their losses in one round.
+class StepPenalties:
+    """What the players pay beside their losses in one step.
 
     Args:
         penalties: The penalties of the game, those on losses too.
@@ -38,7 +38,7 @@ class RoundPenalties:
         self._values: dict[int, tf.Tensor] = {}
         self._always = [each for each in self._penalties if each.placement == EVALUATION]
         self._always_measured = _in_order(name for each in self._always for name in each.measures)
-        # Penalties that are paid once per round, each with those who have yet to pay.
+        # Penalties that are paid once per step, each with those who have yet to pay.
         self._pending = [(p, set(p.payers)) for p in self._penalties if p.placement != EVALUATION]
         # Those whose slopes an evaluation gives with penalties on losses.
         self._taxed = {name for each in loss_penalties(penalties) for name in each.payers}
@@ -46,10 +46,10 @@ class RoundPenalties:
         self._known: dict[str, Any] = {}
 
     def begin(self, game: Any, start: Players, batch: Batch) -> None:
-        """Notes where the round begins.
+        """Notes where the step begins.
 
         Args:
-            game: The `Round`, for its `slopes` and `pulled_back`.
+            game: The `TrainStep`, for its `slopes` and `pulled_back`.
             start: Both players' weights.
             batch: The first minibatch.
         """
@@ -85,7 +85,7 @@ class RoundPenalties:
         return self._paid(wanted, FIRST_STAGE)
 
     def moved(self, slopes: Players) -> Players:
-        """Returns the slopes of a move with what is paid once per round."""
+        """Returns the slopes of a move with what is paid once per step."""
         return self._paid(slopes, OUTSIDE)
 
     @property
@@ -99,13 +99,13 @@ class RoundPenalties:
         return [self._values[id(penalty)] for penalty in self._penalties]
 
     def check_paid(self) -> None:
-        """Raises ValueError if the round has ended and something was not paid."""
+        """Raises ValueError if the step has ended and something was not paid."""
         for penalty, owing in self._pending:
             if owing:
                 raise ValueError(
                     f"{penalty!r} is paid in a move of {' and '.join(sorted(owing))}. Received: a "
-                    "scheme that makes none through `game.move`, so that the penalty would do "
-                    "nothing. Let the scheme's step end with `game.move(...)`."
+                    "scheme that makes none through `game.update`, so that the penalty would do "
+                    "nothing. Let the scheme's step end with `game.update(...)`."
                 )
 
     def _paid(self, slopes: Players, placement: str) -> Players:
@@ -121,7 +121,7 @@ class RoundPenalties:
         return slopes
 
     def _once(self, penalty: SlopePenalty, payers: Sequence[str]) -> Players:
-        """Returns a penalty's pull at the start of the round, on the first minibatch."""
+        """Returns a penalty's pull at the start of the step, on the first minibatch."""
         if penalty.unbiased:
             return self._from_halves(penalty, payers)
         if not all(name in self._known for name in penalty.measures):

@@ -157,7 +157,7 @@ def _judged(
 
 
 def _trials(networks: Players, penalty: Any) -> Sequence[Trial]:
-    """Returns what to try: in double precision, and where something rounds to single.
+    """Returns what to try: in double precision, and where something steps to single.
 
     Spectral normalization takes its vectors for constants, as its paper does: exact for the slope
     of the norm, not for the slope of that slope.

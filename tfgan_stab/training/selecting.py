@@ -1,4 +1,4 @@
-"""Which fakes the generator learns from in one round, where its slope is not of all at once."""
+"""Which fakes the generator learns from in one step, where its slope is not of all at once."""
 
 import tensorflow as tf
 
@@ -10,7 +10,7 @@ from tfgan_stab.training import distribution
 from tfgan_stab.training.compile import FieldFunctions
 
 
-class RoundSelection:
+class StepSelection:
     """Applies top-k where a single evaluation of the field cannot do it.
 
     Args:

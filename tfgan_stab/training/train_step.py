@@ -1,4 +1,4 @@
-"""One round of a GAN as a `Game`: the field of this batch and noise, the players' own optimizers.
+"""One step of a GAN as a `Game`: the field of this batch and noise, the players' own optimizers.
 
 Schemes speak in tensors; Keras optimizers speak in variables. This file translates: it writes the
 tensors to the networks' variables where an optimizer needs them there, and reads back what it did.
@@ -14,62 +14,62 @@ from tfgan_stab.game.gradients import Evaluation
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.training import distribution
 from tfgan_stab.training.compile import FieldFunctions
-from tfgan_stab.training.penalizing import RoundPenalties
-from tfgan_stab.training.selecting import RoundSelection
+from tfgan_stab.training.penalizing import StepPenalties
+from tfgan_stab.training.selecting import StepSelection
 
 
-class Round:
+class TrainStep:
     """The game that one batch and one draw of noise define.
 
     Args:
         functions: The field, its derivative and its fakes' realness, compiled.
-        penalties: What the players pay beside their losses in this round.
+        penalties: What the players pay beside their losses in this step.
         variables: `Players` of the networks' trainable variables.
         optimizers: `Players` of built Keras optimizers.
-        look_optimizers: `Players` of those that take trial steps; the same ones where trial steps
-            and moves share their state.
-        parts: The minibatches of this round, with all that penalties and top-k need.
+        extrapolation_optimizers: `Players` of those that take trial steps; the same ones where
+            trial steps and updates share their state.
+        parts: The minibatches of this step, with all that penalties and top-k need.
         state: `Players` of lists of tensors: batch statistics, spectral-norm vectors and seeds at
-            the start of the round. Every evaluation starts from them.
+            the start of the step. Every evaluation starts from them.
         selection: Which fakes the generator learns from.
-        monitor: The `Monitor` that watches the round; `None` if none does.
+        monitor: The `Monitor` that watches the step; `None` if none does.
     """
 
     def __init__(
         self,
         functions: FieldFunctions,
-        penalties: RoundPenalties,
+        penalties: StepPenalties,
         variables: Players,
         optimizers: Players,
-        look_optimizers: Players,
-        parts: Sequence[Batch],
+        extrapolation_optimizers: Players,
+        minibatches: Sequence[Batch],
         state: Players,
-        selection: RoundSelection,
+        selection: StepSelection,
         monitor: Any = None,
     ):
-        self._share, self._rows = distribution.rows_of(parts[0].reals)
+        self._share, self._rows = distribution.rows_of(minibatches[0].reals)
         self._functions = functions
         self._penalties = penalties
         self._variables = variables
         self._optimizers = optimizers
-        self._look_optimizers = look_optimizers
-        self._parts = parts
+        self._extrapolation_optimizers = extrapolation_optimizers
+        self._minibatches = minibatches
         self._state = state
         self._state_after: Players | None = None
         self._selection = selection
         self._losses: dict[str, tf.Tensor] = {}
         self._paid: tuple = ()
         self._held = Players(None, None)
-        self._watch = None if monitor is None else monitor.of_round(self._share)
+        self._watch = None if monitor is None else monitor.of_step(self._share)
 
     @property
     def step_sizes(self) -> Players:
-        """The players' learning rates in this round, float scalars."""
+        """The players' learning rates in this step, float scalars."""
         return Players(*(tf.convert_to_tensor(o.learning_rate) for o in self._optimizers))
 
     @property
     def losses(self) -> Players:
-        """Each player's loss where it first evaluated its slopes in this round."""
+        """Each player's loss where it first evaluated its slopes in this step."""
         found = (self._losses.get(name) for name in BOTH)
         return Players(
             *(None if loss is None else distribution.weighted(loss, self._share) for loss in found)
@@ -83,42 +83,44 @@ class Round:
     @property
     def rows(self) -> tf.Tensor:
         """Real examples of all parts on all replicas, an int64 scalar."""
-        return self._rows * len(self._parts)
+        return self._rows * len(self._minibatches)
 
     @property
     def state_after(self) -> Players:
-        """Batch statistics and the like after the round's first evaluation, means over replicas."""
+        """Batch statistics and the like after the step's first evaluation, means over replicas."""
         return self._state if self._state_after is None else self._state_after
 
     def start(self) -> Players:
         """Returns the weights as they are, and remembers that the variables hold them."""
         self._held = Players(*map(distribution.read, self._variables))
-        self._penalties.begin(self, self._held, self._parts[0])
+        self._penalties.begin(self, self._held, self._minibatches[0])
         return self._held
 
-    def field(self, params: Players, part: int = 0, players: Sequence[str] = BOTH) -> Players:
+    def field(self, params: Players, minibatch: int = 0, players: Sequence[str] = BOTH) -> Players:
         """Returns the downhill slopes at `params` on a minibatch, averaged over replicas."""
         measured = self._penalties.measured(tuple(players))
-        evaluation = self._evaluation(params, self._parts[part], measured)
+        evaluation = self._evaluation(params, self._minibatches[minibatch], measured)
         for name, loss in zip(BOTH, evaluation.losses, strict=True):
             if loss is not None and name in players:
                 self._losses.setdefault(name, loss)
         slopes = self._averaged(evaluation)
-        paid = self._penalties.evaluated(params, self._parts[part], slopes, players)
+        paid = self._penalties.evaluated(params, self._minibatches[minibatch], slopes, players)
         if self._watch:
-            self._watch.evaluated(part, self._parts[part].reals, evaluation, slopes, paid)
+            self._watch.evaluated(
+                minibatch, self._minibatches[minibatch].reals, evaluation, slopes, paid
+            )
         return paid
 
-    def move(self, params: Players, slopes: Players) -> Players:
+    def update(self, params: Players, slopes: Players) -> Players:
         """Returns where the players' optimizers take them from `params`."""
         paid = self._penalties.moved(slopes)
         if self._watch:
             self._watch.paid(slopes, paid)
         return self._applied(self._optimizers, params, paid)
 
-    def look(self, params: Players, slopes: Players) -> Players:
+    def extrapolate(self, params: Players, slopes: Players) -> Players:
         """Returns the trial point that the players' optimizers for trial steps reach."""
-        return self._applied(self._look_optimizers, params, slopes)
+        return self._applied(self._extrapolation_optimizers, params, slopes)
 
     def slopes(self, params: Players, batch: Batch, players: Sequence[str]) -> Players:
         """Returns slopes of the losses alone, for slope penalties, averaged over replicas."""

@@ -1,6 +1,6 @@
-"""Watches one round from inside: its points, and which of them are not finite.
+"""Watches one step from inside: its points, and which of them are not finite.
 
-Each loss, slope and weight of a round is a point with a place in a table that Python keeps, in the
+Each loss, slope and weight of a step is a point with a place in a table that Python keeps, in the
 order of time. In the graph a point is one flag, from norms that are of use anyway.
 """
 
@@ -18,7 +18,7 @@ PENALTY = "penalty"
 
 
 class Point(NamedTuple):
-    """Something in a round that is watched.
+    """Something in a step that is watched.
 
     Attributes:
         player: "generator" or "discriminator".
@@ -26,15 +26,15 @@ class Point(NamedTuple):
             slope" (after a penalty on slopes is paid); "weight" (at trial points too); or "state"
             (batch statistics and the like).
         variable: The Keras path of the variable, or the penalty's name; `None` for a loss.
-        evaluation: The round's evaluation of the field that it belongs to or follows, from 1.
-        part: The minibatch of that evaluation, from 1.
+        evaluation: The step's evaluation of the field that it belongs to or follows, from 1.
+        minibatch: The minibatch of that evaluation, from 1.
     """
 
     player: str
     kind: str
     variable: str | None
     evaluation: int
-    part: int
+    minibatch: int
 
 
 class Fault(NamedTuple):
@@ -42,27 +42,28 @@ class Fault(NamedTuple):
 
     Attributes:
         point: What it was.
-        evaluations: Evaluations of the field that a round makes.
-        parts: Minibatches of a round.
-        round: The round it happened in, from 1.
+        evaluations: Evaluations of the field that a step makes.
+        minibatches: Minibatches of a step.
+        step: The step it happened in, from 1.
     """
 
     point: Point
     evaluations: int
-    parts: int
-    round: int
+    minibatches: int
+    step: int
 
     def __str__(self) -> str:
         point = self.point
         of = "" if point.variable is None else f" of {point.variable!r}"
         return (
-            f"the {point.player}'s {point.kind}{of} in round {self.round}, evaluation "
-            f"{point.evaluation} of {self.evaluations}, minibatch {point.part} of {self.parts}"
+            f"the {point.player}'s {point.kind}{of} in step {self.step}, evaluation "
+            f"{point.evaluation} of {self.evaluations}, minibatch {point.minibatch} of "
+            f"{self.minibatches}"
         )
 
 
-class WatchedRound:
-    """Gathers one round's points.
+class WatchedStep:
+    """Gathers one step's points.
 
     Args:
         monitor: The `Monitor` that keeps what is found.
@@ -74,24 +75,29 @@ class WatchedRound:
         self._share = share
         self._points: list[Point] = []
         self._flags: list[tf.Tensor] = []
-        self._evaluation, self._part = 0, 0
+        self._evaluation, self._minibatch = 0, 0
         self._checked: dict[str, Any] = {}
         self._slopes: dict[str, tuple[Any, tf.Tensor]] = {}
         self._outputs: tuple[tf.Tensor, Any] | None = None
 
     def evaluated(
-        self, part: int, reals: tf.Tensor, evaluation: Evaluation, slopes: Players, paid: Players
+        self,
+        minibatch: int,
+        reals: tf.Tensor,
+        evaluation: Evaluation,
+        slopes: Players,
+        paid: Players,
     ) -> None:
         """Watches an evaluation of the field.
 
         Args:
-            part: The minibatch's number, from 0.
+            minibatch: The minibatch's number, from 0.
             reals: Its real examples.
             evaluation: What the field gave.
             slopes: Its slopes, means over replicas.
             paid: The same with penalties, as the scheme gets them.
         """
-        self._evaluation, self._part = self._evaluation + 1, part + 1
+        self._evaluation, self._minibatch = self._evaluation + 1, minibatch + 1
         for name, loss in zip(BOTH, evaluation.losses, strict=True):
             if loss is not None:
                 own = distribution.weighted(loss, self._share)
@@ -125,7 +131,7 @@ class WatchedRound:
         self._watch(player, WEIGHT, weights)
 
     def finished(self, params: Players, state: Players) -> None:
-        """Watches what the round ends with, and keeps what was found.
+        """Watches what the step ends with, and keeps what was found.
 
         Args:
             params: The players' weights.
@@ -183,5 +189,5 @@ class WatchedRound:
         return squares
 
     def _add(self, player: str, kind: str, paths: Sequence[str | None], finite: tf.Tensor) -> None:
-        self._points += [Point(player, kind, p, self._evaluation, self._part) for p in paths]
+        self._points += [Point(player, kind, p, self._evaluation, self._minibatch) for p in paths]
         self._flags.append(tf.logical_not(finite))

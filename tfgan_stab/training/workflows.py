@@ -27,7 +27,7 @@ class KerasWorkflows(SavableGAN):
         Args:
             x: A data set of `tgs.data`, a `tf.data.Dataset` of examples or `(examples, labels)`,
                 or an array of examples. A data set of `tgs.data` is endless: an epoch is
-                `steps_per_epoch` rounds, and one pass over the examples unless given.
+                `steps_per_epoch` steps, and one pass over the examples unless given.
             y: Labels, if `x` is an array and the networks take labels.
             **kwargs: `epochs`, `steps_per_epoch`, `batch_size`, `callbacks`, `verbose`, ... A
                 `tgs.callbacks.Checkpoint` among the callbacks is called last and, where its
@@ -80,13 +80,13 @@ class KerasWorkflows(SavableGAN):
         }
 
     def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
-        """Plays one round on a batch, as `keras.Model.train_on_batch`."""
+        """Plays one step on a batch, as `keras.Model.train_on_batch`."""
         if self.weights_in_use.current != LIVE:
             raise RuntimeError(
                 "Training needs the trained weights in the generator. Received: "
                 f"{self.weights_in_use.current!r} in use. Leave the `using` block first."
             )
-        if self.compiled and not self.rounds:
+        if self.compiled and not self.steps:
             self.start_over()  # From weights that may have been set since `compile`.
             check_once(self)
         return super().train_on_batch(*args, **kwargs)

@@ -26,7 +26,7 @@ class Alternating(Serializable):
 
     Example:
         >>> import tfgan_stab as tgs
-        >>> tgs.Alternating(discriminator_steps=5).parts
+        >>> tgs.Alternating(discriminator_steps=5).minibatches
         5
 
     Source: Goodfellow et al. 2014, arXiv 1406.2661, algorithm 1 (its k is n).
@@ -45,7 +45,7 @@ class Alternating(Serializable):
             )
 
     @property
-    def parts(self) -> int:
+    def minibatches(self) -> int:
         """One minibatch for each discriminator update."""
         return self.discriminator_steps
 
@@ -65,9 +65,9 @@ class Alternating(Serializable):
         return ()
 
     def step(self, game: Game, params: Players, state: Any) -> tuple[Players, Any]:
-        """Plays one round."""
-        for part in range(self.discriminator_steps):
-            slopes = game.field(params, part, players=("discriminator",))
-            params = game.move(params, slopes)
+        """Plays one step."""
+        for minibatch in range(self.discriminator_steps):
+            slopes = game.field(params, minibatch, players=("discriminator",))
+            params = game.update(params, slopes)
         slopes = game.field(params, self.discriminator_steps - 1, players=("generator",))
-        return game.move(params, slopes), state
+        return game.update(params, slopes), state

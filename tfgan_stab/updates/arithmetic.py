@@ -46,13 +46,13 @@ def check_batches(batches: Any) -> None:
     """Raises ValueError unless `batches` is "shared" or "fresh"."""
     if batches not in ("shared", "fresh"):
         raise ValueError(
-            '`batches` must be "shared" (one minibatch for all evaluations of a round) or "fresh" '
+            '`batches` must be "shared" (one minibatch for all evaluations of a step) or "fresh" '
             f"(one for each). Received: {batches!r}."
         )
 
 
 def _as(step_size: Any, dtype: tf.DType) -> tf.Tensor:
-    # tf.cast would round a Python number to float32 on its way to float64.
+    # tf.cast would step a Python number to float32 on its way to float64.
     cast = tf.cast if tf.is_tensor(step_size) else tf.constant
     return cast(step_size, dtype)
 

@@ -13,10 +13,10 @@ from tfgan_stab.updates.scheme import Game
 class Extragradient(Serializable):
     """Takes a trial step with both players, and steps from the start with the trial point's slope.
 
-    With field v and the players' optimizers as `look` (trial) and `move`::
+    With field v and the players' optimizers as `extrapolate` (trial) and `update`::
 
-        w' = look(w, v(w))
-        w <- move(w, v(w'))
+        w' = extrapolate(w, v(w))
+        w <- update(w, v(w'))
 
     With `SGD` this is the extragradient method; with `Adam` it is ExtraAdam.
 
@@ -31,7 +31,7 @@ class Extragradient(Serializable):
 
     Example:
         >>> import tfgan_stab as tgs
-        >>> tgs.Extragradient(batches="fresh").parts
+        >>> tgs.Extragradient(batches="fresh").minibatches
         2
 
     Source: Korpelevich 1976; Gidel et al. 2019, arXiv 1802.10551, algorithm 4 (ExtraAdam; number
@@ -52,7 +52,7 @@ class Extragradient(Serializable):
         check_batches(self.batches)
 
     @property
-    def parts(self) -> int:
+    def minibatches(self) -> int:
         """One minibatch, or one for each evaluation."""
         return 2 if self.batches == "fresh" else 1
 
@@ -62,7 +62,7 @@ class Extragradient(Serializable):
         return 2
 
     @property
-    def separate_looks(self) -> bool:
+    def separate_extrapolation(self) -> bool:
         """Whether trial steps need optimizers of their own."""
         return self.state == "separate"
 
@@ -77,6 +77,6 @@ class Extragradient(Serializable):
         return ()
 
     def step(self, game: Game, params: Players, state: Any) -> tuple[Players, Any]:
-        """Plays one round."""
-        trial = game.look(params, game.field(params))
-        return game.move(params, game.field(trial, self.parts - 1)), state
+        """Plays one step."""
+        trial = game.extrapolate(params, game.field(params))
+        return game.update(params, game.field(trial, self.minibatches - 1)), state

@@ -13,18 +13,18 @@ from tfgan_stab.updates.scheme import (
     check_scheme,
     first_weight,
     restarted,
-    separate_looks,
+    separate_extrapolation,
 )
 
 
 class LookaheadState(NamedTuple):
-    """What lookahead remembers between rounds.
+    """What lookahead remembers between steps.
 
     Attributes:
         inner: State of the wrapped scheme.
         slow: Players' weights at the last synchronization.
         super_slow: Players' weights at the last synchronization of the second level; `()` without.
-        count: int64 scalar, rounds played.
+        count: int64 scalar, steps played.
     """
 
     inner: Any
@@ -37,7 +37,7 @@ class LookaheadState(NamedTuple):
 class Lookahead(Serializable):
     """Lets a scheme run ahead, then pulls both players part of the way back.
 
-    Every `sync_period` rounds the slow weights s follow the fast weights w, which restart there::
+    Every `sync_period` steps the slow weights s follow the fast weights w, which restart there::
 
         s <- (1 - slow_step_size) s + slow_step_size w,    w <- s
 
@@ -50,11 +50,11 @@ class Lookahead(Serializable):
     takes the new ones.
 
     Args:
-        inner: The scheme that plays the rounds, another `Lookahead` included.
-        sync_period: Rounds between synchronizations, an integer >= 1. The paper's k.
+        inner: The scheme that plays the steps, another `Lookahead` included.
+        sync_period: Steps between synchronizations, an integer >= 1. The paper's k.
         slow_step_size: How far to go, in (0, 1]; 1 is `inner` itself, bit for bit. The paper's
             alpha.
-        super_slow_period: Rounds between synchronizations of a second level, which pulls the slow
+        super_slow_period: Steps between synchronizations of a second level, which pulls the slow
             weights by the same rule: a multiple of `sync_period`. The code's k_ss.
 
     Raises:
@@ -105,9 +105,9 @@ class Lookahead(Serializable):
                 )
 
     @property
-    def parts(self) -> int:
+    def minibatches(self) -> int:
         """As the wrapped scheme."""
-        return self.inner.parts
+        return self.inner.minibatches
 
     @property
     def evaluations(self) -> int:
@@ -115,9 +115,9 @@ class Lookahead(Serializable):
         return self.inner.evaluations
 
     @property
-    def separate_looks(self) -> bool:
+    def separate_extrapolation(self) -> bool:
         """As the wrapped scheme."""
-        return separate_looks(self.inner)
+        return separate_extrapolation(self.inner)
 
     @property
     def first_weight(self) -> float | None:
@@ -136,7 +136,7 @@ class Lookahead(Serializable):
     def step(
         self, game: Game, params: Players, state: LookaheadState
     ) -> tuple[Players, LookaheadState]:
-        """Plays one round of the wrapped scheme, and synchronizes if it is time."""
+        """Plays one step of the wrapped scheme, and synchronizes if it is time."""
         fast, inner = self.inner.step(game, params, state.inner)
         count = state.count + 1
         fast, slow = self._pulled(fast, state.slow, count, self.sync_period)
@@ -172,7 +172,7 @@ class Lookahead(Serializable):
 
 
 def _where(count: tf.Tensor, period: int, due: Any, otherwise: Any) -> Any:
-    """Returns `due` in rounds that are multiples of `period`; one graph serves all rounds."""
+    """Returns `due` in steps that are multiples of `period`; one graph serves all steps."""
     synchronizes = tf.equal(count % period, 0)
     return tf.nest.map_structure(lambda yes, no: tf.where(synchronizes, yes, no), due, otherwise)
 
@@ -180,6 +180,6 @@ def _where(count: tf.Tensor, period: int, due: Any, otherwise: Any) -> Any:
 def _check_period(name: str, period: Any) -> None:
     if not isinstance(period, int) or isinstance(period, bool) or period < 1:
         raise ValueError(
-            f"`{name}` must be a number of rounds, an integer >= 1. Received: {period!r}. The "
+            f"`{name}` must be a number of steps, an integer >= 1. Received: {period!r}. The "
             "authors use 5 for CIFAR-10."
         )

@@ -1,4 +1,4 @@
-"""Corrects each step by what the last one got wrong: one evaluation a round."""
+"""Corrects each step by what the last one got wrong: one evaluation a step."""
 
 import dataclasses
 from typing import NamedTuple
@@ -11,11 +11,11 @@ from tfgan_stab.updates.scheme import Game
 
 
 class OptimisticState(NamedTuple):
-    """What the optimistic gradient remembers between rounds.
+    """What the optimistic gradient remembers between steps.
 
     Attributes:
-        steps: Players' displacements by their optimizers in the last round, before correction.
-        begun: bool scalar, whether there was a last round.
+        steps: Players' displacements by their optimizers in the last step, before correction.
+        begun: bool scalar, whether there was a last step.
     """
 
     steps: Players
@@ -26,7 +26,7 @@ class OptimisticState(NamedTuple):
 class OptimisticGradient(Serializable):
     """Steps by twice the new displacement minus the old one.
 
-    With field v and the displacement of the players' optimizers d_t = move(w_t, v(w_t)) - w_t::
+    With field v and the displacement of the players' optimizers d_t = update(w_t, v(w_t)) - w_t::
 
         w_{t+1} = w_t + 2 d_t - d_{t-1},    d_{-1} = d_0
 
@@ -42,12 +42,12 @@ class OptimisticGradient(Serializable):
     Source: Daskalakis et al. 2018, arXiv 1711.00141, equation 6 and algorithm 1 (optimistic Adam);
         past extragradient: Gidel et al. 2019, arXiv 1802.10551, equation 22. (All numbers from
         memory.)
-    Departures: the first round is a plain step; with d_{-1} = 0 it would be a double one.
+    Departures: the first step is a plain step; with d_{-1} = 0 it would be a double one.
     """
 
     @property
-    def parts(self) -> int:
-        """One minibatch a round."""
+    def minibatches(self) -> int:
+        """One minibatch a step."""
         return 1
 
     @property
@@ -67,8 +67,8 @@ class OptimisticGradient(Serializable):
     def step(
         self, game: Game, params: Players, state: OptimisticState
     ) -> tuple[Players, OptimisticState]:
-        """Plays one round."""
-        moved = game.move(params, game.field(params))
+        """Plays one step."""
+        moved = game.update(params, game.field(params))
         steps = tf.nest.map_structure(tf.subtract, moved, params)
         former = tf.nest.map_structure(
             lambda old, new: tf.where(state.begun, old, new), state.steps, steps

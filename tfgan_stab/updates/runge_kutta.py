@@ -17,11 +17,11 @@ class RungeKutta(Serializable):
     With step sizes h (one per player), field v and tableau (a, b)::
 
         k_i = v(w + h sum_j a_ij k_j)        both players at the same trial point
-        w  <- move(w, sum_i b_i k_i)
+        w  <- update(w, sum_i b_i k_i)
 
     With plain `SGD` (no momentum, clipping or decay) as both optimizers the move is
     `w + h sum_i b_i k_i`: exactly Runge-Kutta, with the learning rates as step sizes, schedules
-    followed. Another optimizer applies its own rule, once a round, to the mean slope: its momentum
+    followed. Another optimizer applies its own rule, once a step, to the mean slope: its momentum
     and its scaling never see a trial point, but trial points are still a learning rate times a
     slope away, not one of its own steps.
 
@@ -58,7 +58,7 @@ class RungeKutta(Serializable):
         return as_tableau(self.tableau)
 
     @property
-    def parts(self) -> int:
+    def minibatches(self) -> int:
         """One minibatch, or one for each stage."""
         return self._coefficients.stages if self.batches == "fresh" else 1
 
@@ -78,9 +78,9 @@ class RungeKutta(Serializable):
         return ()
 
     def step(self, game: Game, params: Players, state: Any) -> tuple[Players, Any]:
-        """Plays one round."""
+        """Plays one step."""
         slopes: list[Players] = []
         for stage, row in enumerate(self._coefficients.a):
             trial = displaced(params, game.step_sizes, row, slopes)
-            slopes.append(game.field(trial, stage % self.parts))
-        return game.move(params, combined(self._coefficients.b, slopes)), state
+            slopes.append(game.field(trial, stage % self.minibatches))
+        return game.update(params, combined(self._coefficients.b, slopes)), state

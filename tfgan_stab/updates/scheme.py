@@ -2,7 +2,7 @@
 
 A scheme is an integrator: it asks a `Game` for slopes and says where the players go. It knows
 nothing of networks, losses or devices, so the same scheme trains a GAN and solves `min max x y`.
-To write your own, give a class `parts`, `evaluations`, `init` and `step`.
+To write your own, give a class `minibatches`, `evaluations`, `init` and `step`.
 """
 
 from collections.abc import Sequence
@@ -15,57 +15,57 @@ class Game(Protocol):
     """What a scheme may ask of a game. A GAN's batch is one; so is `min max x y`.
 
     Attributes:
-        step_sizes: The players' learning rates in this round.
+        step_sizes: The players' learning rates in this step.
     """
 
     @property
     def step_sizes(self) -> Players: ...  # noqa: D102
 
-    def field(self, params: Players, part: int = 0, players: Sequence[str] = BOTH) -> Players:
+    def field(self, params: Players, minibatch: int = 0, players: Sequence[str] = BOTH) -> Players:
         """Returns the players' downhill slopes at `params`, averaged over replicas.
 
         Args:
             params: Where to look.
-            part: Which of the round's minibatches to look at.
+            minibatch: Which of the step's minibatches to look at.
             players: Whose slopes are wanted; a player that is left out costs nothing and is `None`
                 in the answer.
         """
 
-    def move(self, params: Players, slopes: Players) -> Players:
+    def update(self, params: Players, slopes: Players) -> Players:
         """Returns where the players' optimizers take them from `params`.
 
         A player whose slopes are `None` stays and its optimizer is not touched.
         """
 
-    def look(self, params: Players, slopes: Players) -> Players:
+    def extrapolate(self, params: Players, slopes: Players) -> Players:
         """Returns the trial point that the players' optimizers reach from `params`."""
 
 
 @runtime_checkable
 class Scheme(Protocol):
-    """Moves both players once per round.
+    """Moves both players once per step.
 
     Attributes:
-        parts: Minibatches that one round consumes.
-        evaluations: Calls of `Game.field` that one round makes: what a round costs.
+        minibatches: Minibatches that one step consumes.
+        evaluations: Calls of `Game.field` that one step makes: what a step costs.
     """
 
     @property
-    def parts(self) -> int: ...  # noqa: D102
+    def minibatches(self) -> int: ...  # noqa: D102
 
     @property
     def evaluations(self) -> int: ...  # noqa: D102
 
     def init(self, params: Players) -> Any:
-        """Returns what the scheme remembers before the first round: tensors, nested, or `()`."""
+        """Returns what the scheme remembers before the first step: tensors, nested, or `()`."""
 
     def step(self, game: Game, params: Players, state: Any) -> tuple[Players, Any]:
-        """Plays one round.
+        """Plays one step.
 
         Args:
-            game: The game of this round.
+            game: The game of this step.
             params: Where the players are.
-            state: What `init` or the round before returned.
+            state: What `init` or the step before returned.
 
         Returns:
             Where the players are now, and what to remember.
@@ -80,7 +80,9 @@ def check_scheme(scheme: Any) -> Scheme:
     """
     if isinstance(scheme, Scheme) and not isinstance(scheme, type):
         return scheme
-    lacks = [name for name in ("parts", "evaluations", "init", "step") if not hasattr(scheme, name)]
+    lacks = [
+        name for name in ("minibatches", "evaluations", "init", "step") if not hasattr(scheme, name)
+    ]
     what = f"{scheme.__name__} itself" if isinstance(scheme, type) else repr(scheme)
     fix = (
         f"Write `{scheme.__name__}(...)`, an instance."
@@ -88,17 +90,18 @@ def check_scheme(scheme: Any) -> Scheme:
         else f"It lacks {lacks}."
     )
     raise TypeError(
-        "`scheme` must be an update scheme such as `tgs.Alternating()`, with `parts`, "
+        "`scheme` must be an update scheme such as `tgs.Alternating()`, with `minibatches`, "
         f"`evaluations`, `init` and `step`. Received: {what}. {fix}"
     )
 
 
-def separate_looks(scheme: Scheme) -> bool:
+def separate_extrapolation(scheme: Scheme) -> bool:
     """Returns whether a scheme wants optimizers of its own for trial steps.
 
-    A scheme says so by an attribute `separate_looks`; those that take no trial steps need none.
+    A scheme says so by an attribute `separate_extrapolation`; those that take no trial steps need
+    none.
     """
-    return bool(getattr(scheme, "separate_looks", False))
+    return bool(getattr(scheme, "separate_extrapolation", False))
 
 
 def first_weight(scheme: Scheme) -> float | None:
@@ -111,7 +114,7 @@ def first_weight(scheme: Scheme) -> float | None:
 
 
 def shortest_period(scheme: Scheme) -> int | None:
-    """Returns how many rounds lie between the synchronizations of a scheme; `None` without any.
+    """Returns how many steps lie between the synchronizations of a scheme; `None` without any.
 
     A scheme says so by an attribute `sync_period`; where one wraps another, the inner one's counts.
     """

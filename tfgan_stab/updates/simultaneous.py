@@ -29,13 +29,13 @@ class Simultaneous(Serializable):
     """
 
     @property
-    def parts(self) -> int:
-        """One minibatch a round."""
+    def minibatches(self) -> int:
+        """One minibatch a step."""
         return 1
 
     @property
     def evaluations(self) -> int:
-        """One evaluation a round, of both players' slopes."""
+        """One evaluation a step, of both players' slopes."""
         return 1
 
     @property
@@ -49,5 +49,5 @@ class Simultaneous(Serializable):
         return ()
 
     def step(self, game: Game, params: Players, state: Any) -> tuple[Players, Any]:
-        """Plays one round."""
-        return game.move(params, game.field(params)), state
+        """Plays one step."""
+        return game.update(params, game.field(params)), state

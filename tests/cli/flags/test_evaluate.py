@@ -122,7 +122,7 @@ def test_without_real_images_there_is_an_error(tmp_path):
 
 
 def test_a_run_is_scored_against_what_it_trains_on(tmp_path):
-    checkpoint = tmp_path / "run" / "checkpoints" / "round-0000000003"
+    checkpoint = tmp_path / "run" / "checkpoints" / "step-0000000003"
     checkpoint.mkdir(parents=True)
     (checkpoint / "progress.json").touch()
     (tmp_path / "run" / "config.gin").write_text(

@@ -53,10 +53,10 @@ def test_a_run_leaves_settings_facts_scores_pictures_checkpoints_and_the_generat
     names = set(contents(workdir))
     assert {"config.gin", "run.json", "metrics.jsonl", "generator.keras"} <= names
     assert {f"best/{label}/{best}" for label, best in best_files(workdir)} <= names
-    assert {"samples/round-00000003.png", "samples/round-00000006.png"} <= names
+    assert {"samples/step-00000003.png", "samples/step-00000006.png"} <= names
     assert any(name.startswith("checkpoints/") for name in names)
     assert any("tfevents" in name for name in names)
-    assert json.loads((workdir / "run.json").read_text())["field_evaluations_per_round"] == 2
+    assert json.loads((workdir / "run.json").read_text())["field_evaluations_per_step"] == 2
 
 
 def best_files(workdir):
@@ -64,7 +64,7 @@ def best_files(workdir):
     lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     for label, weights in (("fid", "live"), ("fid_ema", "ema")):
         values = {line["step"]: line["value"] for line in lines if line["weights"] == weights}
-        folder = f"round-{min(values, key=values.get):010d}"
+        folder = f"step-{min(values, key=values.get):010d}"
         yield from ((label, f"{folder}/{n}") for n in ("generator.keras", "progress.json"))
 
 
@@ -73,7 +73,7 @@ def test_the_last_lines_name_the_best_of_each_weights(finished):
     lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     for weights in ("live", "ema"):
         best = min((each for each in lines if each["weights"] == weights), key=lambda e: e["value"])
-        told = f"{best['value']:.3f} after {best['step']} rounds, {workdir}/best/"
+        told = f"{best['value']:.3f} after {best['step']} steps, {workdir}/best/"
         assert re.search(rf"best fid {weights}: +{re.escape(told)}\S+generator.keras", printed)
 
 
@@ -95,12 +95,12 @@ def test_scores_of_both_weights_are_logged_with_their_protocol(finished):
 def test_the_last_lines_say_the_scores_their_floor_and_where_to_look(finished):
     workdir, printed = finished
     lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
-    closing = printed[printed.index("6 rounds, 48 images.") :]
+    closing = printed[printed.index("6 steps, 48 images.") :]
     for line in lines[-2:]:
         assert f"fid {line['weights']:<8}{line['value']:10.3f}  from " in closing
-    assert re.search(r"fid live +[\d.]+  from [\d.]+ after 0 rounds", closing)
+    assert re.search(r"fid live +[\d.]+  from [\d.]+ after 0 steps", closing)
     assert re.search(r"fid floor +[\d.]+  100 real images against 1697 others", closing)
-    for name in ("samples/round-00000006.png", "generator.keras", "metrics.jsonl", "config.gin"):
+    for name in ("samples/step-00000006.png", "generator.keras", "metrics.jsonl", "config.gin"):
         assert str(workdir / name) in closing
 
 
@@ -145,7 +145,7 @@ def test_the_generator_is_saved_with_the_averaged_weights_after_each_epoch(
     monkeypatch.setattr(training, "_save_generator", watched)
     gan, begun = trained(command(tmp_path / "run"))
     assert in_use == ["ema", "ema", "ema"]  # Two epochs and the end.
-    assert begun == gan.rounds == 6
+    assert begun == gan.steps == 6
     saved = keras.saving.load_model(tmp_path / "run" / "generator.keras").get_weights()
     live = gan.generator.get_weights()
     with gan.using("ema"):

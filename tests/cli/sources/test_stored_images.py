@@ -240,7 +240,7 @@ def test_reading_an_archive_holds_one_piece_in_memory(tmp_path, monkeypatch):
 
 
 def make_run(folder):
-    for name in ("checkpoints/round-0000000003", "best/fid_ema/round-0000000003"):
+    for name in ("checkpoints/step-0000000003", "best/fid_ema/step-0000000003"):
         (folder / name).mkdir(parents=True)
         (folder / name / "progress.json").touch()
     (folder / "config.gin").touch()
@@ -250,7 +250,7 @@ def make_run(folder):
 def test_what_lies_at_a_path_is_told_by_what_is_in_it(tmp_path):
     run = make_run(tmp_path / "run")
     assert kind_of(run) is Kind.WORKDIR
-    for name in ("checkpoints/round-0000000003", "best/fid_ema/round-0000000003"):
+    for name in ("checkpoints/step-0000000003", "best/fid_ema/step-0000000003"):
         assert kind_of(run / name) is Kind.CHECKPOINT
         assert workdir_of(run / name) == run
     assert kind_of(tmp_path) is Kind.FOLDER
@@ -264,12 +264,12 @@ def test_what_lies_at_a_path_is_told_by_what_is_in_it(tmp_path):
     [
         ("rum", "There is nothing at .*rum. Expected a workdir, .*Did you mean .*run[?]"),
         ("no/where", "There is nothing at .*where. Expected a workdir.*begin at"),
-        ("run/checkpoints", "holds 1 checkpoints. Choose one, such as .*round-0000000003, or the"),
-        ("run/best", "best checkpoint by each score. Choose one, such as .*round-0000000003"),
+        ("run/checkpoints", "holds 1 checkpoints. Choose one, such as .*step-0000000003, or the"),
+        ("run/best", "best checkpoint by each score. Choose one, such as .*step-0000000003"),
         ("run/config.gin", "a file ending in .gin. Give the folder that it lies in"),
         ("notes", "a file ending in nothing. Convert it"),
         ("moved", "holds checkpoints, but no config.gin"),
-        ("moved/checkpoints/round-0000000003", "only with its run's settings.*gan.generator.save"),
+        ("moved/checkpoints/step-0000000003", "only with its run's settings.*gan.generator.save"),
         ("saved_model", "holds a SavedModel.*generator.save"),
     ],
 )

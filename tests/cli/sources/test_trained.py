@@ -69,7 +69,7 @@ def test_a_workdir_shows_what_its_gan_shows_with_any_weights_and_stays_as_it_is(
     source = open_source(workdir)
     assert (source.weights, source.default_weights) == (["live", "ema"], "ema")
     assert (source.pixels, source.count, source.conditional) == ("float32", None, False)
-    assert source.description == f"{workdir}/checkpoints/round-0000000006"
+    assert source.description == f"{workdir}/checkpoints/step-0000000006"
     for weights, images in expected.items():
         np.testing.assert_array_equal(whole(source, weights=weights, seed=SEED), images)
     np.testing.assert_array_equal(whole(source, seed=SEED), expected["ema"])
@@ -95,16 +95,16 @@ def test_the_data_of_a_run_are_those_of_its_settings(run):
 
 def test_a_checkpoint_shows_the_gan_of_its_round(run):
     workdir, expected = run
-    first, last = (workdir / "checkpoints" / f"round-000000000{n}" for n in (3, 6))
+    first, last = (workdir / "checkpoints" / f"step-000000000{n}" for n in (3, 6))
     np.testing.assert_array_equal(whole(open_source(last), seed=SEED), expected["ema"])
     early = open_source(first)
-    assert early.gan.rounds == 3 and early.description == str(first)
+    assert early.gan.steps == 3 and early.description == str(first)
     assert not np.array_equal(whole(early, seed=SEED), expected["ema"])
 
 
 def test_one_of_the_best_shows_the_weights_by_which_it_is_the_best(run, copy):
-    best = copy / "best" / "fid" / "round-0000000006"
-    shutil.copytree(copy / "checkpoints" / "round-0000000006", best)
+    best = copy / "best" / "fid" / "step-0000000006"
+    shutil.copytree(copy / "checkpoints" / "step-0000000006", best)
     (best / "score.json").write_text(json.dumps({"score": "fid", "weights": "live"}))
     np.testing.assert_array_equal(whole(open_source(best), seed=SEED), run[1]["live"])
 
@@ -119,19 +119,19 @@ def test_the_saved_generator_shows_the_same_images_by_itself(run):
 def test_a_checkpoint_that_vanishes_while_it_is_read_is_not_missed(run, copy, monkeypatch):
     """As when training goes on and keeps one checkpoint only."""
     directory = copy / "checkpoints"
-    newer = shutil.move(directory / "round-0000000006", copy / "kept-for-later")
+    newer = shutil.move(directory / "step-0000000006", copy / "kept-for-later")
     tried = []
 
     def replaced_meanwhile(path):
         tried.append(path.name)
         if len(tried) == 1:
-            shutil.move(newer, directory / "round-0000000006")
+            shutil.move(newer, directory / "step-0000000006")
             shutil.rmtree(path)
         return checked(path)
 
     monkeypatch.setattr(checkpoint, "checked", replaced_meanwhile)
     np.testing.assert_array_equal(whole(open_source(copy), seed=SEED), run[1]["ema"])
-    assert tried == ["round-0000000003", "round-0000000006"]
+    assert tried == ["step-0000000003", "step-0000000006"]
 
 
 def damage(checkpoint):
@@ -139,17 +139,17 @@ def damage(checkpoint):
 
 
 def test_a_damaged_checkpoint_is_passed_over_with_a_warning(copy):
-    damage(copy / "checkpoints" / "round-0000000006")
-    with pytest.warns(UserWarning, match="round-0000000006 is damaged.*changed. Looking for one"):
+    damage(copy / "checkpoints" / "step-0000000006")
+    with pytest.warns(UserWarning, match="step-0000000006 is damaged.*changed. Looking for one"):
         source = open_source(copy)
-    assert source.description.endswith("round-0000000003")
+    assert source.description.endswith("step-0000000003")
 
 
 def test_without_a_whole_checkpoint_there_is_an_error(copy):
     found = checkpoints(copy / "checkpoints")
     for path in found:
         damage(path)
-    with pytest.raises(DamagedCheckpointError, match="round-0000000003 is damaged"):
+    with pytest.raises(DamagedCheckpointError, match="step-0000000003 is damaged"):
         open_source(found[-1])
     with pytest.warns(UserWarning, match="is damaged"):
         with pytest.raises(DamagedCheckpointError, match="a whole checkpoint.*2 damaged"):

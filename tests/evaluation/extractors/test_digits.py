@@ -178,7 +178,7 @@ def test_processes_that_train_at_the_same_time_agree_on_the_cache(classifier, tm
 
 def test_a_classifier_that_trains_badly_is_refused():
     with pytest.raises(RuntimeError, match=r"reach 97% on held-out digits.*Received: \d+\.\d%"):
-        digits.train(digits._build(), epochs=0)
+        module.train(module._build(), epochs=0)
 
 
 def test_nothing_is_trained_or_loaded_before_first_use(tmp_path):

@@ -139,14 +139,14 @@ def test_the_distance_is_symmetric(real, fake):
     assert_allclose(frechet_distance(real, fake), frechet_distance(fake, real), rtol=1e-7)
 
 
-def test_round_off_never_shows_as_a_negative_distance():
+def test_step_off_never_shows_as_a_negative_distance():
     for seed in range(20):
         features = gaussian(seed, samples=40, scale=1e3)
         shuffled = np.random.default_rng(seed).permutation(features)
         assert frechet_distance(features, shuffled) >= 0.0
 
 
-def test_round_off_below_zero_is_cut_off_and_known():
+def test_step_off_below_zero_is_cut_off_and_known():
     distances = []
     for seed in range(20):
         features = gaussian(seed, samples=40, scale=1e3)

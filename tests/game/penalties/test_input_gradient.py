@@ -314,8 +314,8 @@ BAD = [
     (lambda: tgs.R1(-1.0), "`weight` must be a finite number >= 0. Received: -1.0"),
     (lambda: tgs.R2(float("nan")), "`weight` must be a finite number >= 0. Received: nan"),
     (lambda: tgs.R1("10"), "`weight` must be a finite number >= 0. Received: '10'"),
-    (lambda: tgs.R1(interval=0), "`interval` must be a number of rounds, an integer >= 1"),
-    (lambda: tgs.GradientPenalty(interval=2.0), "`interval` must be a number of rounds"),
+    (lambda: tgs.R1(interval=0), "`interval` must be a number of steps, an integer >= 1"),
+    (lambda: tgs.GradientPenalty(interval=2.0), "`interval` must be a number of steps"),
     (lambda: tgs.ZeroCenteredGradientPenalty(interval=True), "`interval` must be a number"),
     (lambda: tgs.GradientPenalty(target=0.0), "`target` must be a finite number > 0"),
     (lambda: tgs.GradientPenalty(one_sided=1), "`one_sided` must be True or False. Received: 1"),
@@ -371,7 +371,7 @@ def test_points_can_be_consistent_in_other_ways(penalty):
     gan = tgs.GAN(*linear_pair(), latents=2)
     gan.compile("sgd", "sgd", penalties=[penalty], jit_compile=False, check_derivatives=False)
     gan.fit(np.ones([4, 3]), batch_size=4, verbose=0)
-    assert gan.rounds == 1
+    assert gan.steps == 1
 
 
 def test_data_that_do_not_know_their_sizes_are_shifted_too():
@@ -391,7 +391,7 @@ def test_data_that_do_not_know_their_sizes_are_shifted_too():
         lambda x: tf.ensure_shape(tf.py_function(lambda y: y, [x], x.dtype), [None] * 4)
     )
     gan.fit(unknown, verbose=0)
-    assert gan.rounds == 1
+    assert gan.steps == 1
 
 
 def test_a_name_that_begins_another_is_not_that_other():

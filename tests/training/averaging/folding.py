@@ -12,10 +12,10 @@ def folded(rule, points, start, images=1, period=1):
 
     Args:
         rule: The rule.
-        points: float `[rounds, n]`, the weights after each round.
+        points: float `[steps, n]`, the weights after each step.
         start: float `[n]`, the weights before the first.
-        images: Images per round.
-        period: Rounds from one update to the next.
+        images: Images per step.
+        period: Steps from one update to the next.
     """
     points = tf.constant(points)
     variable = keras.Variable(np.zeros(points.shape[1:]), dtype=points.dtype.name)
@@ -35,7 +35,7 @@ def folded(rule, points, start, images=1, period=1):
 
 
 class MeanInFloat32:
-    """The mean since round 1 as a user might write it, in the precision of the weights."""
+    """The mean since step 1 as a user might write it, in the precision of the weights."""
 
-    def weight_of_new(self, round_number):
-        return 1 / tf.cast(round_number, tf.float64)
+    def weight_of_new(self, step_number):
+        return 1 / tf.cast(step_number, tf.float64)

@@ -6,8 +6,8 @@ import pytest
 import tfgan_stab as tgs
 
 
-def trained(tiny, scheme, averages, rounds):
-    """Each round's weights and those of the averages, after training from fixed weights."""
+def trained(tiny, scheme, averages, steps):
+    """Each step's weights and those of the averages, after training from fixed weights."""
     gan = tiny.point_gan(averages, scheme=scheme)
     random = np.random.RandomState(0)
     for variable in gan.generator.variables + gan.discriminator.variables:
@@ -20,7 +20,7 @@ def trained(tiny, scheme, averages, rounds):
 
     data = tgs.data.mixture(batch_size=8)
     trace = tiny.Trace(note, "on_train_batch_end")
-    gan.fit(data, epochs=1, steps_per_epoch=rounds, callbacks=[trace], verbose=0)
+    gan.fit(data, epochs=1, steps_per_epoch=steps, callbacks=[trace], verbose=0)
     return start, seen
 
 
@@ -50,7 +50,7 @@ def test_it_takes_in_the_weights_after_each_synchronization_and_no_others(tiny, 
 
 
 @pytest.mark.slow
-def test_a_period_of_one_is_an_average_of_every_round_bit_for_bit(tiny):
+def test_a_period_of_one_is_an_average_of_every_step_bit_for_bit(tiny):
     averages = {
         "slow": tgs.ExponentialAverage(0.75, at="sync"),
         "every": tgs.ExponentialAverage(0.75),
@@ -60,7 +60,7 @@ def test_a_period_of_one_is_an_average_of_every_round_bit_for_bit(tiny):
 
 
 @pytest.mark.slow
-def test_until_its_start_it_is_a_copy_after_each_round(tiny):
+def test_until_its_start_it_is_a_copy_after_each_step(tiny):
     average = tgs.ExponentialAverage(0.75, start=4, at="sync")
     scheme = tgs.Lookahead(tgs.Alternating(), sync_period=3)
     _, seen = trained(tiny, scheme, {"slow": average}, 6)
@@ -77,5 +77,5 @@ def test_it_is_refused_with_a_scheme_that_never_synchronizes(tiny):
 
 
 def test_an_unknown_moment_is_refused():
-    with pytest.raises(ValueError, match='`at` must be "round".*"sync".*\'epoch\''):
+    with pytest.raises(ValueError, match='`at` must be "step".*"sync".*\'epoch\''):
         tgs.ExponentialAverage(0.9, at="epoch")

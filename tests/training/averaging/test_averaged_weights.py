@@ -13,9 +13,9 @@ from tfgan_stab.training.averaging.averaged_weights import AveragedWeights
 from tfgan_stab.training.averaging.rules import check_averages
 
 
-def followed(average, weights, rounds):
-    """Lets an average take in a network's weights round by round."""
-    for number in range(1, rounds + 1):
+def followed(average, weights, steps):
+    """Lets an average take in a network's weights step by step."""
+    for number in range(1, steps + 1):
         new = weights(number)
         held = distribution.read(average.weights)
         count = tf.constant(number, tf.int64)
@@ -26,7 +26,7 @@ def followed(average, weights, rounds):
 
 
 def by_hand(start, recorded, decay, first=0):
-    """The rule in float64; integers are copied, and so is everything in the first rounds."""
+    """The rule in float64; integers are copied, and so is everything in the first steps."""
     average = [value.astype(np.float64) for value in start]
     for number, weights in enumerate(recorded, start=1):
         for i, new in enumerate(weights):
@@ -36,17 +36,21 @@ def by_hand(start, recorded, decay, first=0):
     return average
 
 
-def record(tiny, gan, rounds, steps):
+def record(tiny, gan, steps, per_epoch):
     recorded = []
     trace = tiny.Trace(lambda hook: recorded.append(tiny.network(gan)), "on_train_batch_end")
     gan.fit(
-        tiny.images(), epochs=rounds // steps, steps_per_epoch=steps, callbacks=[trace], verbose=0
+        tiny.images(),
+        epochs=steps // per_epoch,
+        steps_per_epoch=per_epoch,
+        callbacks=[trace],
+        verbose=0,
     )
     return recorded
 
 
 @pytest.mark.slow
-def test_averages_of_twenty_rounds_agree_with_a_rewrite_in_float64(tiny, image_gan):
+def test_averages_of_twenty_steps_agree_with_a_rewrite_in_float64(tiny, image_gan):
     start = tiny.network(image_gan)
     recorded = record(tiny, image_gan, 20, 5)
     assert len(recorded) == 20
@@ -196,7 +200,7 @@ def test_a_decay_outside_its_range_is_refused(decay):
 
 @pytest.mark.parametrize("start", [-1, 2.5, None, True, "3"])
 def test_a_start_that_is_no_count_is_refused(start):
-    with pytest.raises(ValueError, match="`start` must be a number of rounds, an integer >= 0"):
+    with pytest.raises(ValueError, match="`start` must be a number of steps, an integer >= 0"):
         tgs.ExponentialAverage(0.9, start=start)
 
 

@@ -47,8 +47,8 @@ def gan_with(averages, generator=None, discriminator=None, num_classes=None, **s
     return gan
 
 
-def train(gan, rounds=2):
-    gan.fit(tgs.data.mixture(batch_size=8), steps_per_epoch=rounds, verbose=0)
+def train(gan, steps=2):
+    gan.fit(tgs.data.mixture(batch_size=8), steps_per_epoch=steps, verbose=0)
 
 
 @pytest.fixture
@@ -266,12 +266,12 @@ def test_a_discriminator_with_batch_statistics_is_refused():
     gan_with({"mean": alone}, discriminator=keras.Sequential(critic))
 
 
-def test_unknown_classes_are_told_before_the_first_round(tiny):
+def test_unknown_classes_are_told_before_the_first_step(tiny):
     gan = tiny.image_gan({"ema": RULE}, eager=True, num_classes=10)
     gan.num_classes = None
     data = tgs.data.digits(batch_size=8, labels=True)
     with pytest.raises(ValueError, match="Recalibrating a class-conditional.*num_classes=10"):
         gan.fit(data.take(2), verbose=0)
-    assert gan.rounds == 0
+    assert gan.steps == 0
     gan.fit(data, steps_per_epoch=1, verbose=0)  # These data say how many they have.
-    assert (gan.rounds, gan.num_classes) == (1, 10)
+    assert (gan.steps, gan.num_classes) == (1, 10)

@@ -10,7 +10,7 @@ NO_NUMBERS = [0, -1, -0.5, float("nan"), float("inf"), "700", True]
 
 @pytest.mark.parametrize("half_life", NO_NUMBERS)
 def test_a_half_life_that_is_none_is_refused(half_life):
-    message = "`half_life` must be a number > 0 of rounds or images. Received: .*half_life=700"
+    message = "`half_life` must be a number > 0 of steps or images. Received: .*half_life=700"
     with pytest.raises(ValueError, match=message):
         tgs.ExponentialAverage(half_life=half_life)
 
@@ -22,7 +22,7 @@ def test_a_decay_and_a_half_life_at_once_are_refused():
 
 @pytest.mark.parametrize("unit", ["epochs", "image", None, 3])
 def test_an_unknown_unit_is_refused(unit):
-    with pytest.raises(ValueError, match='`unit` must be "rounds" or "images".*Received: '):
+    with pytest.raises(ValueError, match='`unit` must be "steps" or "images".*Received: '):
         tgs.ExponentialAverage(half_life=10, unit=unit)
 
 
@@ -40,13 +40,13 @@ def test_an_unknown_warmup_is_refused(warmup):
 @pytest.mark.parametrize("kind", BOTH)
 @pytest.mark.parametrize("start", [-1, 2.5, None, True, "3"])
 def test_a_start_that_is_no_count_is_refused(kind, start):
-    with pytest.raises(ValueError, match="`start` must be a number of rounds, an integer >= 0"):
+    with pytest.raises(ValueError, match="`start` must be a number of steps, an integer >= 0"):
         kind(start=start)
 
 
 @pytest.mark.parametrize("kind", BOTH)
 def test_an_unknown_moment_is_refused(kind):
-    with pytest.raises(ValueError, match='`at` must be "round".*"sync".*\'epoch\''):
+    with pytest.raises(ValueError, match='`at` must be "step".*"sync".*\'epoch\''):
         kind(at="epoch")
 
 

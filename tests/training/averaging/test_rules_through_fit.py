@@ -9,24 +9,24 @@ import tfgan_stab as tgs
 pytestmark = pytest.mark.slow  # Nearly all wait for one run with all averages.
 
 layers = keras.layers
-PERIOD, SIZES = 2, [8, 8, 4]  # Lookahead's period; the images of each round of an epoch.
+PERIOD, SIZES = 2, [8, 8, 4]  # Lookahead's period; the images of each step of an epoch.
 Exponential, Uniform = tgs.ExponentialAverage, tgs.UniformAverage
 
 
 class ThreeQuarters:
     """The simplest rule a user may write."""
 
-    def weight_of_new(self, round_number):
+    def weight_of_new(self, step_number):
         return 0.25
 
 
-class SlowerEachRound:
-    """A user's rule that starts late and asks for the round."""
+class SlowerEachStep:
+    """A user's rule that starts late and asks for the step."""
 
     start = 3
 
-    def weight_of_new(self, round_number):
-        return 1 / round_number
+    def weight_of_new(self, step_number):
+        return 1 / step_number
 
 
 class SinceTheFourth:
@@ -44,14 +44,14 @@ RULES = {
     "late": Exponential(0.75, start=3),
     "unbiased": Exponential(0.75, warmup="unbiased"),
     "late_unbiased": Exponential(0.75, warmup="unbiased", start=4),
-    "rounds": Exponential(half_life=3.0),
-    "rounds_unbiased": Exponential(half_life=3.0, warmup="unbiased"),
+    "steps": Exponential(half_life=3.0),
+    "steps_unbiased": Exponential(half_life=3.0, warmup="unbiased"),
     "images": Exponential(half_life=20, unit="images"),
     "images_unbiased": Exponential(half_life=20, unit="images", warmup="unbiased", start=2),
     "sync": Exponential(0.75, at="sync"),
     "sync_unbiased": Exponential(0.75, at="sync", warmup="unbiased"),
     "sync_late": Exponential(0.75, at="sync", start=3),
-    "sync_rounds": Exponential(half_life=3.0, at="sync", start=3),
+    "sync_steps": Exponential(half_life=3.0, at="sync", start=3),
     "sync_images": Exponential(half_life=20, unit="images", at="sync", warmup="unbiased"),
     "mean": Uniform(),
     "mean_late": Uniform(start=4),
@@ -62,7 +62,7 @@ RULES = {
     "both": Exponential(0.75, discriminator=True),
     "mean_both": Uniform(discriminator=True, batch_statistics="copy"),
     "users": ThreeQuarters(),
-    "users_late": SlowerEachRound(),
+    "users_late": SlowerEachStep(),
     "users_points": SinceTheFourth(),
 }
 
@@ -91,7 +91,7 @@ def networks(dropout=0.2):
 
 @pytest.fixture(scope="module")
 def run(tiny):
-    """A trained GAN with all these averages, and its weights after each round."""
+    """A trained GAN with all these averages, and its weights after each step."""
     keras.utils.set_random_seed(3)
     gan = tgs.GAN(*networks(), latents=3)
     gan.compile(
@@ -113,14 +113,14 @@ def numbers(gan):
     return [v.numpy() for v in [*gan.generator.variables, *gan.discriminator.variables]]
 
 
-def shares(rule, rounds):
-    """How much the weights after each round count, those before the first included."""
-    images = (SIZES * rounds)[:rounds]
-    start, waits = getattr(rule, "start", 0), getattr(rule, "at", "round") == "sync"
-    taken = [r for r in range(start + 1, rounds + 1) if not waits or r % PERIOD == 0]
-    found = np.zeros(rounds + 1)
+def shares(rule, steps):
+    """How much the weights after each step count, those before the first included."""
+    images = (SIZES * steps)[:steps]
+    start, waits = getattr(rule, "start", 0), getattr(rule, "at", "step") == "sync"
+    taken = [r for r in range(start + 1, steps + 1) if not waits or r % PERIOD == 0]
+    found = np.zeros(steps + 1)
     if not taken:
-        found[min(start, rounds)] = 1.0
+        found[min(start, steps)] = 1.0
         return found
     if isinstance(rule, Uniform):
         found[taken] = 1 / len(taken)
@@ -130,12 +130,12 @@ def shares(rule, rounds):
         return found
     kept = []
     for before, this in zip([start, *taken[:-1]], taken, strict=True):
-        if isinstance(rule, SlowerEachRound):
+        if isinstance(rule, SlowerEachStep):
             kept.append(1 - 1 / this)
         elif isinstance(rule, ThreeQuarters) or rule.half_life is None:
             kept.append(0.75 if isinstance(rule, ThreeQuarters) else rule.decay)
         else:
-            age = this - before if rule.unit == "rounds" else sum(images[before:this])
+            age = this - before if rule.unit == "steps" else sum(images[before:this])
             kept.append(0.5 ** (age / rule.half_life))
     for i, this in enumerate(taken):
         found[this] = (1 - kept[i]) * np.prod(kept[i + 1 :])
@@ -155,7 +155,7 @@ def test_an_average_is_the_sum_that_its_rule_stands_for(run, name):
     share = shares(rule, len(recorded) - 1)
     assert share.sum() == pytest.approx(1)
     copies = getattr(rule, "batch_statistics", "average") == "copy"
-    waits = getattr(rule, "at", "round") == "sync"
+    waits = getattr(rule, "at", "step") == "sync"
     latest = (len(recorded) - 1) // PERIOD * PERIOD if waits and share[-1] != 1 else -1
     for i, (variable, mine) in enumerate(zip(variables, own, strict=False)):
         history = [weights[i] for weights in recorded]
@@ -172,7 +172,7 @@ def test_the_run_has_all_that_averages_may_treat_differently(run):
     paths = " ".join(v.path for v in gan.generator.variables)
     for word in ("moving_mean", "moving_variance", "vector_u", "seed", "kernel"):
         assert word in paths
-    assert gan.rounds == len(recorded) - 1 == 9
+    assert gan.steps == len(recorded) - 1 == 9
     assert gan.images_seen == 3 * sum(SIZES)
     for values in zip(*recorded, strict=True):
         assert np.any(values[0] != values[-1])
@@ -220,7 +220,7 @@ def test_a_saved_model_remembers_its_averages_and_how_they_go_on(run, tmp_path):
 
 
 @pytest.mark.parametrize("compiled", [False, True], ids=["graph", "XLA"])
-def test_a_compiled_round_averages_as_an_eager_one(run, compiled):
+def test_a_compiled_step_averages_as_an_eager_one(run, compiled):
     names = ("late_unbiased", "sync_images", "mean_late", "mean_sync", "both", "users")
     found = []
     for settings in ({"run_eagerly": True, "jit_compile": False}, {"jit_compile": compiled}):

@@ -153,11 +153,11 @@ def test_compiling_again_leaves_no_former_averages_and_counts_from_zero(tiny):
     gan = tiny.point_gan(eager=True)
     new = len(gan.variables)
     gan.fit(tgs.data.mixture(batch_size=4), steps_per_epoch=2, verbose=0)
-    assert (gan.rounds, gan.images_seen) == (2, 8)
+    assert (gan.steps, gan.images_seen) == (2, 8)
     for _ in range(2):
         tiny.compiled(gan, run_eagerly=True)
         assert len(gan.variables) == new
-        assert (gan.rounds, gan.images_seen) == (0, 0)
+        assert (gan.steps, gan.images_seen) == (0, 0)
     tiny.compiled(gan, {"mean": tgs.ExponentialAverage(0.5)}, run_eagerly=True)
     assert len(gan.variables) == new
     assert list(gan.averages) == ["mean"]

@@ -125,21 +125,21 @@ def test_every_way_out_leaves_the_weights_of_a_model_that_was_never_swapped(
     random = np.random.RandomState(len(gan.precision[0]))  # Another one for each policy.
     workflows, seen, fails = Workflows(tiny, gan, random, tmp_path), {}, 0
     for _ in range(14):
-        before, rounds = tiny.everything(gan), gan.rounds
+        before, steps = tiny.everything(gan), gan.steps
         try:
             workflows.one()
         except Fails:
             fails += 1
         assert gan.weights_in_use.current == "live"
-        if gan.rounds == rounds:
+        if gan.steps == steps:
             assert tiny.same(tiny.everything(gan), before)
-        seen[gan.rounds] = tiny.everything(gan)
-    assert fails and gan.rounds
+        seen[gan.steps] = tiny.everything(gan)
+    assert fails and gan.steps
     tiny.put_back(gan, new)
 
     def compare(hook):
-        if gan.rounds in seen:
-            assert tiny.same(tiny.everything(gan), seen.pop(gan.rounds))
+        if gan.steps in seen:
+            assert tiny.same(tiny.everything(gan), seen.pop(gan.steps))
 
     compare("at the start")
     data = tgs.data.mixture(batch_size=4)

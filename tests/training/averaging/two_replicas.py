@@ -16,7 +16,7 @@ import tfgan_stab as tgs  # noqa: E402
 layers = keras.layers
 # Made once: TensorFlow mixes up the collectives of two strategies over the same devices.
 STRATEGIES = {n: tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(n)]) for n in (1, 2)}
-ROUNDS, ROWS = 6, 8
+STEPS, ROWS = 6, 8
 AVERAGES = {
     "ema": tgs.ExponentialAverage(half_life=20, unit="images", warmup="unbiased", start=1),
     "mean": tgs.UniformAverage(start=2, discriminator=True),
@@ -43,7 +43,7 @@ def made(replicas, jit_compile, normalized):
 
 
 def train(gan, folder, epochs=1):
-    data = np.random.RandomState(0).normal(size=[ROUNDS, ROWS, 2]).astype("float32")
+    data = np.random.RandomState(0).normal(size=[STEPS, ROWS, 2]).astype("float32")
     dataset = tf.data.Dataset.from_tensor_slices(data)
     callbacks = [tgs.callbacks.Checkpoint(folder), tgs.callbacks.SwapWeights("mean", True)]
     gan.fit(dataset, epochs=epochs, callbacks=callbacks, verbose=0)
@@ -106,7 +106,7 @@ def check_measuring(jit_compile):
     single, again = made(1, False, True), made(2, jit_compile, True)
     for mine, theirs in zip(single.variables, gan.variables, strict=True):
         mine.assign(theirs.numpy())
-    train(again, folder)  # Resumes after the last round, and trains no further.
+    train(again, folder)  # Resumes after the last step, and trains no further.
     for name in gan.averages:
         expected = gan.sample(6, weights=name, seed=4)
         np.testing.assert_array_equal(again.sample(6, weights=name, seed=4), expected)

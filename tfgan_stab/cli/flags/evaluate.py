@@ -52,7 +52,7 @@ class Settings:
         weights: Which weights to score; `None` for all that there are.
         seed: Decides the noise.
         per_class: Whether to score each class alone.
-        quantize: Whether to round images to 256 levels.
+        quantize: Whether to step images to 256 levels.
         floor: Whether to score real images against real ones too.
         sizes: Numbers of samples at which to take the FID, to extrapolate from; or none.
         output: The JSON file to write, or `None`.
@@ -173,7 +173,7 @@ def _flags() -> flags.FlagValues:
     flags.DEFINE_bool(
         "quantize",
         True,
-        "Round images to the 256 levels of a picture file first, so that generators and files are "
+        "Step images to the 256 levels of a picture file first, so that generators and files are "
         "scored alike.",
         flag_values=values,
     )

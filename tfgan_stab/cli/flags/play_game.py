@@ -17,7 +17,7 @@ class _Suited(NamedTuple):
     """What shows something on a game."""
 
     step_sizes: tuple[float, float]
-    rounds: int
+    steps: int
     sync_period: int = 6
     slow_step_size: float = 0.5
 
@@ -61,8 +61,8 @@ class Settings:
         game: One of `GAMES`.
         schemes: Names out of `SCHEMES`, or "lookahead", or "lookahead-" and one of them.
         step_sizes: The generator's and the discriminator's.
-        rounds: Rounds that each scheme plays.
-        sync_period: Lookahead's period in rounds.
+        steps: Steps that each scheme plays.
+        sync_period: Lookahead's period in steps.
         slow_step_size: Lookahead's slow step size.
         seed: What random games and their noise are drawn from.
         picture: The PNG file to write.
@@ -73,7 +73,7 @@ class Settings:
     game: str
     schemes: tuple[str, ...]
     step_sizes: tuple[float, float]
-    rounds: int
+    steps: int
     sync_period: int
     slow_step_size: float
     seed: int
@@ -107,7 +107,7 @@ def parse(arguments: Sequence[str]) -> Settings:
         game=values.game,
         schemes=tuple(values.schemes),
         step_sizes=(generator, _or(values.discriminator_step_size, discriminator)),
-        rounds=_or(values.rounds, suited.rounds),
+        steps=_or(values.steps, suited.steps),
         sync_period=_or(values.sync_period, suited.sync_period),
         slow_step_size=_or(values.slow_step_size, suited.slow_step_size),
         seed=values.seed,
@@ -149,16 +149,16 @@ def _flags() -> flags.FlagValues:
         flag_values=values,
     )
     flags.DEFINE_integer(
-        "rounds",
+        "steps",
         None,
-        "Rounds that each scheme plays. Without it, as many as suit the game.",
+        "Steps that each scheme plays. Without it, as many as suit the game.",
         lower_bound=1,
         flag_values=values,
     )
     flags.DEFINE_integer(
         "sync_period",
         None,
-        "Lookahead's period in rounds. Without it, one that suits the game.",
+        "Lookahead's period in steps. Without it, one that suits the game.",
         lower_bound=1,
         flag_values=values,
     )

@@ -54,7 +54,7 @@ def play_all(settings: Settings) -> Iterator[str]:
     """
     generator, discriminator = settings.step_sizes
     title = (
-        f"{settings.game}: {settings.rounds} rounds, step sizes {generator:g} and {discriminator:g}"
+        f"{settings.game}: {settings.steps} steps, step sizes {generator:g} and {discriminator:g}"
     )
     table, runs = played(settings)
     yield from (title, "", *table, "")
@@ -79,7 +79,7 @@ def played(settings: Settings) -> tuple[list[str], dict[str, Trajectory]]:
     table, runs = [_row(*_HEADINGS)], {}
     for name in settings.schemes:
         scheme = scheme_named(name, settings)
-        run = play(game, scheme, settings.step_sizes, settings.rounds, seed=settings.seed)
+        run = play(game, scheme, settings.step_sizes, settings.steps, seed=settings.seed)
         predicted = predicted_factor(game, scheme, settings.step_sizes)
         distance = f"{run.distances[-1].mean():.4g}"
         table.append(

@@ -21,7 +21,7 @@ def report(workdir: Workdir, gan: Any, scores: Sequence[Any], weights: str) -> s
         scores: The scores that were taken; each can tell its floor.
         weights: The weights that were drawn and saved.
     """
-    lines = [f"\n{gan.rounds} rounds, {gan.images_seen} images."]
+    lines = [f"\n{gan.steps} steps, {gan.images_seen} images."]
     measured = _measurements(workdir)
     perfect = [floor for score in scores for floor in _floors(score)]
     names = dict.fromkeys(each["score"] for each in measured)
@@ -66,7 +66,7 @@ def _standing_in(floor: ScoreResult) -> str:
 
 
 def _since(measurement: dict[str, Any]) -> str:
-    return f"from {measurement['value']:.3f} after {measurement['step']} rounds"
+    return f"from {measurement['value']:.3f} after {measurement['step']} steps"
 
 
 def _places(workdir: Workdir, weights: str) -> list[str]:
@@ -80,6 +80,6 @@ def _places(workdir: Workdir, weights: str) -> list[str]:
     lines = [f"  {what + ':':<30}{path}" for what, path in places if path.exists()]
     for best in best_of(workdir.best):
         what = f"best {best.result.name} {best.weights}:"
-        value = f"{best.result.value:.3f} after {best.round} rounds"
+        value = f"{best.result.value:.3f} after {best.step} steps"
         lines.append(f"  {what:<30}{value}, {best.generator}")
     return ["Look at:", *lines, f"  curves: tensorboard --logdir={workdir.path}"]

@@ -43,7 +43,7 @@ def train(
     jit_compile: bool | str = "auto",
     seed: int = 0,
     epochs: int = 1,
-    rounds_per_epoch: int | None = None,
+    steps_per_epoch: int | None = None,
     scores: Sequence[Callable[..., Any]] = (),
     score_every: str | int = "epoch",
     max_share: float | None = None,
@@ -61,7 +61,7 @@ def train(
     Args:
         workdir: Where everything is written.
         ready: Called when all parts are built and nothing is written yet; may refuse the run.
-        begun: Called when the first round is done: all parts work together.
+        begun: Called when the first step is done: all parts work together.
         data: The real examples.
         generator: Makes the generator, once the seed of the initial weights is set.
         discriminator: Makes the discriminator.
@@ -76,16 +76,16 @@ def train(
         jit_compile: As in `GAN.compile`.
         seed: Decides initial weights and noise, an integer. The data have a seed of their own.
         epochs: How long to train, an integer >= 1.
-        rounds_per_epoch: Rounds between evaluations, an integer >= 1; one pass over the data unless
+        steps_per_epoch: Steps between evaluations, an integer >= 1; one pass over the data unless
             given.
         scores: What makes the scores of each epoch: called with `real=data`.
-        score_every: When scores are taken: "epoch", or a number of rounds, an integer >= 1.
+        score_every: When scores are taken: "epoch", or a number of steps, an integer >= 1.
         max_share: The largest part of the wall time that scores may take, in (0, 1]; as in
             `Evaluate`.
         weights: Which weights are drawn and saved: "live" or the name of an average.
         sample_rows: Rows of the grids of samples, an integer >= 1; 0 draws none.
         sample_columns: Columns of the grids of samples, an integer >= 1.
-        checkpoint_every: "epoch", or a number of rounds, an integer >= 1.
+        checkpoint_every: "epoch", or a number of steps, an integer >= 1.
         keep_checkpoints: How many checkpoints stay, an integer >= 1.
         guard: Watches for numbers that are not finite; saves with the checkpoints, unless it has a
             directory of its own.
@@ -99,7 +99,7 @@ def train(
             been written then.
         DivergenceError: If the guard stopped the run.
     """
-    for name, value in (("epochs", epochs), ("rounds_per_epoch", rounds_per_epoch)):
+    for name, value in (("epochs", epochs), ("steps_per_epoch", steps_per_epoch)):
         if value is not None and (not isinstance(value, int) or value < 1):
             raise ValueError(f"`{name}` must be an integer >= 1. Received: {value!r}.")
     gan = build(
@@ -138,7 +138,7 @@ def train(
     followers.append(_SaveGenerator(workdir))
     followers.append(callbacks.Checkpoint(workdir.checkpoints, checkpoint_every, keep_checkpoints))
     ready()
-    gan.fit(data, epochs=epochs, steps_per_epoch=rounds_per_epoch, callbacks=followers)
+    gan.fit(data, epochs=epochs, steps_per_epoch=steps_per_epoch, callbacks=followers)
     with gan.using(weights):
         _save_generator(gan, workdir)
     print(report(workdir, gan, measures, weights))
@@ -182,7 +182,7 @@ def _check_data(data: Any, pair: Pair) -> None:
 
 
 class _Begun(keras.callbacks.Callback):
-    """Says when the first round is done."""
+    """Says when the first step is done."""
 
     def __init__(self, begun: Callable[[], None]) -> None:
         super().__init__()

@@ -79,7 +79,7 @@ def workdir_of(checkpoint: str | os.PathLike[str]) -> pathlib.Path:
     """Returns the workdir that a checkpoint belongs to: the nearest folder above with settings.
 
     Args:
-        checkpoint: The checkpoint's folder, such as `runs/digits/checkpoints/round-0000000200`.
+        checkpoint: The checkpoint's folder, such as `runs/digits/checkpoints/step-0000000200`.
 
     Raises:
         SourceError: If no folder above it holds settings.
@@ -101,14 +101,14 @@ def _kind_of_folder(path: pathlib.Path) -> Kind:
     if (path / PROGRESS).is_file():
         workdir_of(path)
         return Kind.CHECKPOINT
-    several = sorted(path.glob(f"round-*/{PROGRESS}"))
+    several = sorted(path.glob(f"step-*/{PROGRESS}"))
     if several:
         raise SourceError(
             f"{path} holds {len(several)} checkpoints. Choose one, such as {several[-1].parent}, "
             "or the workdir for the newest."
         )
-    below = sorted(path.glob(f"*/round-*/{PROGRESS}"))
-    if below and not list(path.glob(f"checkpoints/round-*/{PROGRESS}")):
+    below = sorted(path.glob(f"*/step-*/{PROGRESS}"))
+    if below and not list(path.glob(f"checkpoints/step-*/{PROGRESS}")):
         raise SourceError(
             f"{path} holds the best checkpoint by each score. Choose one, such as "
             f"{below[-1].parent}."

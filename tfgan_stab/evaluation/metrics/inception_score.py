@@ -75,7 +75,7 @@ class ClassPredictions:
         with np.errstate(divide="ignore"):  # A class that never occurs; it counts for nothing.
             marginal_entropy = -float(_times_logarithm(marginal, np.log(marginal)).sum())
         divergence = self.negative_entropy / self.count + marginal_entropy
-        # Round-off may leave a tiny negative number where all predictions agree.
+        # Step-off may leave a tiny negative number where all predictions agree.
         return float(np.exp(max(divergence, 0.0)))
 
 

@@ -106,7 +106,7 @@ class MixtureCounts:
         if not total:
             return math.inf
         shares = self.nearest[self.nearest > 0] / total
-        # Round-off may leave a tiny negative number where all modes are equally frequent.
+        # Step-off may leave a tiny negative number where all modes are equally frequent.
         return max(float(np.sum(shares * np.log(shares * self.nearest.size))), 0.0)
 
 

@@ -87,7 +87,7 @@ class NgramCounts:
             _half(self.counts, other.counts, *totals),
             _half(other.counts, self.counts, *reversed(totals)),
         )
-        # Round-off may leave the range of a divergence in bits.
+        # Step-off may leave the range of a divergence in bits.
         return min(max(sum(halves), 0.0), 1.0)
 
     def _check_length(self, other: "NgramCounts") -> None:

@@ -115,7 +115,7 @@ class SlopePenalty(Protocol):
         measures: Names of the players whose slopes it is made from.
         payers: Names of the players who descend it.
         placement: "evaluation" if it is part of every evaluation of the field; else it is evaluated
-            once per round, at the starting weights, on the first minibatch, and added to what the
+            once per step, at the starting weights, on the first minibatch, and added to what the
             payers' optimizers get in their first move ("outside") or to the first evaluation
             ("first_stage").
         unbiased: Whether it wants slopes of two halves of the minibatch instead of one whole.
@@ -151,7 +151,7 @@ class LossPenalty(Protocol):
 
     Attributes:
         payers: Names of the players who descend it.
-        interval: Rounds from one payment to the next, each `interval` times as large.
+        interval: Steps from one payment to the next, each `interval` times as large.
         looks_at: Which examples' slopes it asks the scene for, of "reals" and "fakes": they are
             then taken from the pass that the losses make anyway.
     """
@@ -163,7 +163,7 @@ class LossPenalty(Protocol):
     def interval(self) -> int: ...  # noqa: D102
 
     @property
-    def looks_at(self) -> Sequence[str]: ...  # noqa: D102
+    def input_gradients_of(self) -> Sequence[str]: ...  # noqa: D102
 
     def draw(
         self, count: Any, example_shape: Sequence, latent_shape: Sequence, key: tf.Tensor
@@ -206,11 +206,11 @@ def _is_finite(value: Any) -> bool:
 
 
 def checked_interval(interval: Any) -> None:
-    """Raises ValueError unless an interval is a number of rounds."""
+    """Raises ValueError unless an interval is a number of steps."""
     if not isinstance(interval, int) or isinstance(interval, bool) or interval < 1:
         raise ValueError(
-            "A penalty's `interval` must be a number of rounds, an integer >= 1. Received: "
-            f"{interval!r}. Use 1 to pay in each round, 16 for lazy regularization."
+            "A penalty's `interval` must be a number of steps, an integer >= 1. Received: "
+            f"{interval!r}. Use 1 to pay in each step, 16 for lazy regularization."
         )
 
 
@@ -299,7 +299,7 @@ class OfDiscriminator(Serializable):
         return ("discriminator",)
 
     @property
-    def looks_at(self) -> tuple[str, ...]:
+    def input_gradients_of(self) -> tuple[str, ...]:
         """Neither reals nor fakes themselves."""
         return ()
 
@@ -328,7 +328,7 @@ def between(reals: tf.Tensor, fakes: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
 #
 
 
-def looks_of(
+def input_gradients_of(
     penalties: Sequence[LossPenalty], players: Sequence[str], due: Sequence[bool]
 ) -> set[str]:
     """Returns which examples' slopes are needed when these players move."""
@@ -336,7 +336,7 @@ def looks_of(
         which
         for penalty, now in zip(penalties, due, strict=True)
         if now and any(name in players for name in penalty.payers)
-        for which in penalty.looks_at
+        for which in penalty.input_gradients_of
     }
 
 
@@ -372,7 +372,7 @@ def with_penalties(
 def terms_of(
     penalty: LossPenalty, scene: Scene, draws: Any, due: bool, payers: Sequence[str]
 ) -> list[tf.Tensor]:
-    """Returns what each of the payers pays now: nothing in the rounds between lazy payments.
+    """Returns what each of the payers pays now: nothing in the steps between lazy payments.
 
     Args:
         penalty: Whose terms.

@@ -108,7 +108,7 @@ class ConsistencyRegularization(Serializable):
         spread: Standard deviation of e, a number > 0. Their sigma; 0.03 (from memory).
         augment: T, a function `(examples [batch, ...], draws [batch, 8]) -> examples`, with random
             numbers in [0, 1) to be random with; mirrors and shifts images unless given.
-        interval: Rounds from one payment to the next, an integer >= 1; see `tgs.R1`.
+        interval: Steps from one payment to the next, an integer >= 1; see `tgs.R1`.
 
     Raises:
         ValueError: If an argument is out of range, or all weights are 0.
@@ -157,7 +157,7 @@ class ConsistencyRegularization(Serializable):
         return (*(("generator",) if self.generator_weight else ()), *discriminator)
 
     @property
-    def looks_at(self) -> tuple[str, ...]:
+    def input_gradients_of(self) -> tuple[str, ...]:
         """No slopes at all."""
         return ()
 

@@ -30,9 +30,9 @@ class R1(OfDiscriminator):
 
     Args:
         weight: How much, a number >= 0. The paper's gamma; 10 is a common choice.
-        interval: Rounds from one payment to the next, an integer >= 1. A larger one pays `interval`
-            times as much every so many rounds ("lazy"), for less time in all. What logs show is the
-            mean over all rounds.
+        interval: Steps from one payment to the next, an integer >= 1. A larger one pays `interval`
+            times as much every so many steps ("lazy"), for less time in all. What logs show is the
+            mean over all steps.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -60,7 +60,7 @@ class R1(OfDiscriminator):
         checked_interval(self.interval)
 
     @property
-    def looks_at(self) -> tuple[str, ...]:
+    def input_gradients_of(self) -> tuple[str, ...]:
         """The examples whose slopes it needs."""
         return (self._where,)
 
@@ -84,7 +84,7 @@ class R2(R1):
 
     Args:
         weight: How much, a number >= 0. The paper's gamma.
-        interval: Rounds from one payment to the next, an integer >= 1; see `R1`.
+        interval: Steps from one payment to the next, an integer >= 1; see `R1`.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -112,14 +112,14 @@ class ZeroCenteredGradientPenalty(OnTheWay):
 
     Args:
         weight: How much, a number >= 0. The paper's lambda.
-        interval: Rounds from one payment to the next, an integer >= 1; see `R1`.
+        interval: Steps from one payment to the next, an integer >= 1; see `R1`.
 
     Raises:
         ValueError: If an argument is out of range.
 
     Example:
         >>> import tfgan_stab as tgs
-        >>> tgs.ZeroCenteredGradientPenalty(10.0).looks_at
+        >>> tgs.ZeroCenteredGradientPenalty(10.0).input_gradients_of
         ()
 
     Source: Thanh-Tung et al. 2019, arXiv 1902.03984 (its 0-GP; from memory).
@@ -158,7 +158,7 @@ class GradientPenalty(OnTheWay):
         weight: How much, a number >= 0. The paper's lambda.
         target: The length wanted, a number > 0.
         one_sided: Whether to punish only slopes that are longer.
-        interval: Rounds from one payment to the next, an integer >= 1; see `tgs.R1`.
+        interval: Steps from one payment to the next, an integer >= 1; see `tgs.R1`.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -201,7 +201,7 @@ class Dragan(OfDiscriminator):
         weight: How much, a number >= 0. The paper's lambda.
         spread: How far around the data, a number > 0 in standard deviations of their entries.
         one_sided: Whether to punish only slopes that are longer than 1.
-        interval: Rounds from one payment to the next, an integer >= 1; see `tgs.R1`.
+        interval: Steps from one payment to the next, an integer >= 1; see `tgs.R1`.
 
     Raises:
         ValueError: If an argument is out of range.

@@ -83,13 +83,13 @@ class GeneratorGradientNorm(Serializable):
         slope of the discriminator  <-  its slope - weight * d R / d theta
 
     v_G is of the generator's loss alone, without penalties on it. Nothing is added to the
-    generator's slope. R is evaluated once per round, at the starting
+    generator's slope. R is evaluated once per step, at the starting
     weights, on the first minibatch, whatever the scheme.
 
     Args:
         weight: How much, a number >= 0. The paper's lambda; their released code uses 0.02 for
             CIFAR-10 and 0.07 for the mixture of 16 Gaussians.
-        placement: "outside" to add it to the discriminator's first move of the round, so that trial
+        placement: "outside" to add it to the discriminator's first move of the step, so that trial
             points never see it; "first_stage" to add `weight / b_1` of it to the first evaluation,
             as the released CIFAR-10 code does: the move is the same, later trial points are not.
         unbiased: Whether to multiply the gradients of two halves of the minibatch (even and odd

@@ -1,4 +1,4 @@
-"""One average's numbers, and how they change after a round."""
+"""One average's numbers, and how they change after a step."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -14,12 +14,12 @@ from tfgan_stab.updates.scheme import shortest_period
 
 
 class _Counts(NamedTuple):
-    """What an average remembers of the rounds since its start, int64 scalars."""
+    """What an average remembers of the steps since its start, int64 scalars."""
 
     points: tf.Tensor
-    rounds: tf.Tensor
+    steps: tf.Tensor
     images: tf.Tensor
-    points_rounds: tf.Tensor
+    points_steps: tf.Tensor
     points_images: tf.Tensor
 
 
@@ -30,7 +30,7 @@ class AveragedWeights(keras.layers.Layer):
         average: The rule.
         variables: The averaged networks' variables. Floats are kept in float32 or better.
         name: The average's name.
-        period: Rounds from one update to the next, an integer >= 1.
+        period: Steps from one update to the next, an integer >= 1.
         copied: Per variable, whether it is copied instead of averaged; integers are in any case.
         finish: What is done to the averages when they are used: function of a list of tensors to
             another one, such as a recalibration.
@@ -67,7 +67,7 @@ class AveragedWeights(keras.layers.Layer):
         return self.weights[:-1]
 
     def started(self, new: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """Returns what `weights` should hold before the first round: a copy.
+        """Returns what `weights` should hold before the first step: a copy.
 
         Args:
             new: The variables' values.
@@ -78,28 +78,28 @@ class AveragedWeights(keras.layers.Layer):
         self,
         held: Sequence[tf.Tensor],
         new: Sequence[tf.Tensor],
-        round_number: tf.Tensor,
+        step_number: tf.Tensor,
         images: tf.Tensor,
     ) -> list[tf.Tensor]:
-        """Returns what `weights` should hold after a round.
+        """Returns what `weights` should hold after a step.
 
         Args:
             held: What they hold.
-            new: The variables' values after the round.
-            round_number: int64 scalar, the rounds done, this one included.
-            images: int64 scalar, the real examples of this round.
+            new: The variables' values after the step.
+            step_number: int64 scalar, the steps done, this one included.
+            images: int64 scalar, the real examples of this step.
         """
         *old, counts = held
         now = _Counts(*tf.unstack(counts))
-        now = now._replace(rounds=now.rounds + 1, images=now.images + images)
+        now = now._replace(steps=now.steps + 1, images=now.images + images)
 
         def counted() -> list[tf.Tensor]:
             point = Point(
                 number=now.points + 1,
-                round=round_number,
-                rounds=now.rounds - now.points_rounds,
+                step=step_number,
+                steps=now.steps - now.points_steps,
                 images=now.images - now.points_images,
-                all_rounds=now.rounds,
+                all_steps=now.steps,
                 all_images=now.images,
             )
             mixed = self._mixed(old, new, self._share(point))
@@ -109,19 +109,19 @@ class AveragedWeights(keras.layers.Layer):
             return [*old, tf.stack(now)]
 
         def due_or_not() -> list[tf.Tensor]:
-            due = tf.equal(round_number % self.period, 0)
+            due = tf.equal(step_number % self.period, 0)
             return tf.cond(due, counted, waited)
 
         start = getattr(self.average, "start", 0)
         result = counted if self.period == 1 else due_or_not
         return (
-            tf.cond(round_number <= start, lambda: self.started(new), result) if start else result()
+            tf.cond(step_number <= start, lambda: self.started(new), result) if start else result()
         )
 
     def _share(self, point: Point) -> tf.Tensor:
         if isinstance(self.average, CountingAverage):
             return tf.cast(self.average.weight_of_point(point), tf.float64)
-        return tf.cast(self.average.weight_of_new(point.round), tf.float64)
+        return tf.cast(self.average.weight_of_new(point.step), tf.float64)
 
     def _mixed(
         self, old: Sequence[tf.Tensor], new: Sequence[tf.Tensor], share: tf.Tensor
@@ -217,7 +217,7 @@ def check_classes(gan: Any) -> None:
 
 
 def start(averages: Mapping[str, AveragedWeights], networks: Sequence[keras.Model]) -> None:
-    """Makes all averages copies of the networks' weights, before the first round.
+    """Makes all averages copies of the networks' weights, before the first step.
 
     Args:
         averages: The averages.
@@ -231,26 +231,26 @@ def start(averages: Mapping[str, AveragedWeights], networks: Sequence[keras.Mode
 def follow(
     averages: Mapping[str, AveragedWeights],
     networks: Sequence[keras.Model],
-    rounds: tf.Tensor,
+    steps: tf.Tensor,
     images: tf.Tensor,
     compiled: bool,
 ) -> None:
-    """Lets all averages take in what a round ended with.
+    """Lets all averages take in what a step ended with.
 
     Args:
         averages: The averages.
         networks: The generator and the discriminator.
-        rounds: int64 scalar, the rounds done, this one included.
-        images: int64 scalar, the real examples of this round.
+        steps: int64 scalar, the steps done, this one included.
+        images: int64 scalar, the real examples of this step.
         compiled: Whether XLA should fuse the arithmetic, each weight being read once for all
-            averages. Within a round that it compiles anyway there is no need to ask.
+            averages. Within a step that it compiles anyway there is no need to ask.
     """
     if not averages:
         return
 
-    def updated(held: list, values: list, rounds: tf.Tensor, images: tf.Tensor) -> list:
+    def updated(held: list, values: list, steps: tf.Tensor, images: tf.Tensor) -> list:
         return [
-            average.updated(own, values[: len(average.averages)], rounds, images)
+            average.updated(own, values[: len(average.averages)], steps, images)
             for average, own in zip(averages.values(), held, strict=True)
         ]
 
@@ -258,7 +258,7 @@ def follow(
         updated = tf.function(updated, autograph=False, jit_compile=True)
     held = [distribution.read(average.weights) for average in averages.values()]
     for average, own in zip(
-        averages.values(), updated(held, _values(networks), rounds, images), strict=True
+        averages.values(), updated(held, _values(networks), steps, images), strict=True
     ):
         distribution.write(average.weights, own)
 

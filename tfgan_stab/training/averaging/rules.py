@@ -11,17 +11,17 @@ from tfgan_stab._utils.serialization import Serializable
 
 @runtime_checkable
 class Average(Protocol):
-    """A rule for averaging weights over rounds, in its simplest form.
+    """A rule for averaging weights over steps, in its simplest form.
 
-    A rule may also have a `start` (rounds during which the average is a copy of the weights) and
+    A rule may also have a `start` (steps during which the average is a copy of the weights) and
     the other fields of `WeightsRule`.
     """
 
-    def weight_of_new(self, round_number: tf.Tensor) -> tf.Tensor:
+    def weight_of_new(self, step_number: tf.Tensor) -> tf.Tensor:
         """Returns the weight in [0, 1] that the newest weights get.
 
         Args:
-            round_number: int64 scalar, the rounds done, this one included (>= 1).
+            step_number: int64 scalar, the steps done, this one included (>= 1).
         """
 
 
@@ -32,24 +32,24 @@ class Point(NamedTuple):
 
     Attributes:
         number: Which point this is, 1 for the first.
-        round: Rounds done, counted from the beginning of training.
-        rounds: Rounds since the point before; 1 unless the average waits for synchronizations.
-        images: Real examples of those rounds, of all parts on all replicas.
-        all_rounds: Rounds since the start, up to this point.
+        step: Steps done, counted from the beginning of training.
+        steps: Steps since the point before; 1 unless the average waits for synchronizations.
+        images: Real examples of those steps, of all parts on all replicas.
+        all_steps: Steps since the start, up to this point.
         all_images: Real examples since the start, up to this point.
     """
 
     number: tf.Tensor
-    round: tf.Tensor
-    rounds: tf.Tensor
+    step: tf.Tensor
+    steps: tf.Tensor
     images: tf.Tensor
-    all_rounds: tf.Tensor
+    all_steps: tf.Tensor
     all_images: tf.Tensor
 
 
 @runtime_checkable
 class CountingAverage(Protocol):
-    """A rule that asks for more than the number of the round."""
+    """A rule that asks for more than the number of the step."""
 
     def weight_of_point(self, point: Point) -> tf.Tensor:
         """Returns the weight in [0, 1] that a point's weights get."""
@@ -58,7 +58,7 @@ class CountingAverage(Protocol):
 WeightsRule = Average | CountingAverage
 """Either kind of rule."""
 
-AT = ("round", "sync")
+AT = ("step", "sync")
 BATCH_STATISTICS = ("average", "copy", "recalibrate")
 
 
@@ -67,7 +67,7 @@ class CommonSettings(Serializable):
     """What the averages of this package have in common; see them."""
 
     start: int = 0
-    at: str = "round"
+    at: str = "step"
     batch_statistics: str = "average"
     recalibration_batches: int = 16
     recalibration_batch_size: int = 64
@@ -76,12 +76,12 @@ class CommonSettings(Serializable):
     def __post_init__(self) -> None:
         if not _is_count(self.start, 0):
             raise ValueError(
-                f"`start` must be a number of rounds, an integer >= 0. Received: {self.start!r}. "
-                "Use 0 to average from the first round."
+                f"`start` must be a number of steps, an integer >= 0. Received: {self.start!r}. "
+                "Use 0 to average from the first step."
             )
         if self.at not in AT:
             raise ValueError(
-                '`at` must be "round" (after each one) or "sync" (after those in which a Lookahead '
+                '`at` must be "step" (after each one) or "sync" (after those in which a Lookahead '
                 f"synchronizes). Received: {self.at!r}."
             )
         if self.batch_statistics not in BATCH_STATISTICS:
@@ -109,21 +109,21 @@ def _is_count(value: Any, least: int) -> bool:
 
 
 def update_period(average: WeightsRule, sync_period: int | None) -> int:
-    """Returns how many rounds lie between an average's updates.
+    """Returns how many steps lie between an average's updates.
 
     Args:
-        average: The rule; one that does not say when is updated after each round.
-        sync_period: Rounds between a scheme's synchronizations; `None` if it has none.
+        average: The rule; one that does not say when is updated after each step.
+        sync_period: Steps between a scheme's synchronizations; `None` if it has none.
 
     Raises:
         ValueError: If the average waits for synchronizations that never come.
     """
-    if getattr(average, "at", "round") == "round":
+    if getattr(average, "at", "step") == "step":
         return 1
     if sync_period is None:
         raise ValueError(
             f"{average!r} is updated when a Lookahead synchronizes. Received: a scheme that never "
-            'does. Wrap it, tgs.Lookahead(scheme, sync_period=5), or use at="round".'
+            'does. Wrap it, tgs.Lookahead(scheme, sync_period=5), or use at="step".'
         )
     return sync_period
 
@@ -163,28 +163,28 @@ DEFAULT_DECAY = 0.999
 class ExponentialAverage(CommonSettings):
     """Follows the weights slowly: an exponential moving average.
 
-    After each round, with a decay of beta::
+    After each step, with a decay of beta::
 
         average <- beta average + (1 - beta) weights
 
-    With a half-life of h rounds or images, `beta = 0.5 ** (n / h)` where n are the rounds or images
+    With a half-life of h steps or images, `beta = 0.5 ** (n / h)` where n are the steps or images
     since the update before: batches of any size, parts and synchronizations included, age the
     average alike.
 
     Args:
         decay: What is kept per update, in [0, 1). The paper's beta. 0.999 (the default unless a
-            half-life is given) suits thousands of rounds, 0.9999 hundreds of thousands.
-        half_life: Instead of a decay: after how many rounds or images weights count half as much, a
+            half-life is given) suits thousands of steps, 0.9999 hundreds of thousands.
+        half_life: Instead of a decay: after how many steps or images weights count half as much, a
             number > 0.
-        unit: What the half-life counts, "rounds" or "images" (real examples, of all parts on all
+        unit: What the half-life counts, "steps" or "images" (real examples, of all parts on all
             replicas).
         warmup: "copy" starts from a copy of the weights, as the paper does: about `1 / (1 - beta)`
-            rounds pass before the average means something. "unbiased" averages the weights since
+            steps pass before the average means something. "unbiased" averages the weights since
             `start` only: the first replace the copy, and later every share is divided by
             `1 - beta^t` as in Adam's bias correction, so that weights count exactly as much as
             their age says.
-        start: Rounds during which the average stays a copy of the weights, an integer >= 0.
-        at: "round" to take in the weights after each round; "sync" only after those rounds in which
+        start: Steps during which the average stays a copy of the weights, an integer >= 0.
+        at: "step" to take in the weights after each step; "sync" only after those steps in which
             a `Lookahead` synchronizes, when fast and slow weights are the same (lookahead-minmax's
             EMA-slow). With a period of k the same decay then lasts k times as long; a half-life
             lasts as long as it says.
@@ -200,9 +200,9 @@ class ExponentialAverage(CommonSettings):
         ValueError: If an argument is outside its range, or both `decay` and `half_life` are given.
 
     Example:
-        >>> ExponentialAverage(half_life=1000).kept(points=2000, rounds=2000)
+        >>> ExponentialAverage(half_life=1000).kept(points=2000, steps=2000)
         0.25
-        >>> ExponentialAverage(0.5, warmup="unbiased").kept(points=1, rounds=1)
+        >>> ExponentialAverage(0.5, warmup="unbiased").kept(points=1, steps=1)
         0.0
 
     Precision: float32 (float64 for weights in float64). Weights that differ from their average by
@@ -217,7 +217,7 @@ class ExponentialAverage(CommonSettings):
     decay: float | None = None
     _: dataclasses.KW_ONLY
     half_life: float | None = None
-    unit: str = "rounds"
+    unit: str = "steps"
     warmup: str = "copy"
 
     def __post_init__(self) -> None:
@@ -237,10 +237,10 @@ class ExponentialAverage(CommonSettings):
     def _check_decay(self) -> None:
         if not _is_number(self.decay) or not 0.0 <= self.decay < 1.0:  # type: ignore[operator]
             raise ValueError(
-                "`decay` must be in [0, 1), the part of the average that is kept per round. "
-                f"Received: {self.decay!r}. Use 0.999 for thousands of rounds."
+                "`decay` must be in [0, 1), the part of the average that is kept per step. "
+                f"Received: {self.decay!r}. Use 0.999 for thousands of steps."
             )
-        if self.unit != "rounds":
+        if self.unit != "steps":
             raise ValueError(
                 "`unit` says what `half_life` counts. Received: "
                 f"unit={self.unit!r} without a half-life. Give half_life=..., or leave `unit` out."
@@ -254,12 +254,12 @@ class ExponentialAverage(CommonSettings):
             )
         if not _is_number(half_life) or not 0.0 < half_life < math.inf:
             raise ValueError(
-                "`half_life` must be a number > 0 of rounds or images. Received: "
+                "`half_life` must be a number > 0 of steps or images. Received: "
                 f"{half_life!r}. Use, for instance, half_life=700, which is a decay of 0.999."
             )
-        if self.unit not in ("rounds", "images"):
+        if self.unit not in ("steps", "images"):
             raise ValueError(
-                '`unit` must be "rounds" or "images", what the half-life counts. Received: '
+                '`unit` must be "steps" or "images", what the half-life counts. Received: '
                 f"{self.unit!r}."
             )
 
@@ -270,34 +270,34 @@ class ExponentialAverage(CommonSettings):
             return math.log(2.0) / self.half_life
         return -math.log(self.decay) if self.decay else math.inf
 
-    def _of(self, points: Any, rounds: Any, images: Any) -> Any:
+    def _of(self, points: Any, steps: Any, images: Any) -> Any:
         """Returns whichever of the three the rate belongs to."""
         if self.half_life is None:
             return points
-        return rounds if self.unit == "rounds" else images
+        return steps if self.unit == "steps" else images
 
-    def kept(self, points: int, rounds: int, images: float | None = None) -> float | None:
+    def kept(self, points: int, steps: int, images: float | None = None) -> float | None:
         """Returns how much of the average is still the copy that it started from.
 
         Args:
             points: Updates since the start.
-            rounds: Rounds since the start.
+            steps: Steps since the start.
             images: Images since the start, if they are known.
 
         Returns:
             A number in [0, 1]; `None` if it depends on images that are not known.
         """
-        amount = self._of(points, rounds, images)
+        amount = self._of(points, steps, images)
         if amount is None or amount <= 0:
             return None if amount is None else 1.0
         return 0.0 if self.warmup == "unbiased" else round(math.exp(-self._rate * amount), 12)
 
     def weight_of_point(self, point: Point) -> tf.Tensor:
         """Returns `1 - beta`; in an unbiased average divided by one minus the product of betas."""
-        share = self._forgotten(self._of(1, point.rounds, point.images))
+        share = self._forgotten(self._of(1, point.steps, point.images))
         if self.warmup == "copy":
             return share
-        total = self._of(point.number, point.all_rounds, point.all_images)
+        total = self._of(point.number, point.all_steps, point.all_images)
         return share / self._forgotten(total)
 
     def _forgotten(self, amount: Any) -> tf.Tensor:
@@ -310,20 +310,20 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-# DOC: """The average that forgets nothing: all weights since a round count the same."""
+# DOC: """The average that forgets nothing: all weights since a step count the same."""
 #
 
 
 @dataclasses.dataclass(frozen=True)
 class UniformAverage(CommonSettings):
-    """The plain mean of the weights after each round since `start`.
+    """The plain mean of the weights after each step since `start`.
 
     The n-th point counts 1 / n, so that the first replaces the copy::
 
         average <- average + (weights - average) / n
 
     Args:
-        start: Rounds during which the average stays a copy of the weights, an integer >= 0. Early
+        start: Steps during which the average stays a copy of the weights, an integer >= 0. Early
             weights spoil the mean for as long as it runs: the source starts after a tenth of it.
         at: As in `tgs.ExponentialAverage`.
         batch_statistics: As there: "average", "copy" or "recalibrate".
@@ -340,7 +340,7 @@ class UniformAverage(CommonSettings):
         1000
 
     Precision: float64, which takes twice the memory of the weights. A mean in float32 stands still
-        where weights differ from it by less than 6e-8 n of it: of a million rounds whose weights
+        where weights differ from it by less than 6e-8 n of it: of a million steps whose weights
         shift by 1 % on the way it was 0.6 % off, where float64 was right to 1e-13.
     Source: Yazici et al. 2019, arXiv 1806.04498, their moving average and its code, where it starts
         at iteration 50,000 of 500,000.
