@@ -31,7 +31,7 @@ def integer(
         5
     """
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if whole and least <= value and (most is None or value <= most):
+    if whole and least <= int(value) and (most is None or int(value) <= most):
         return int(value)
     bounds = f">= {least}" if most is None else f"from {least} to {most}"
     raise _wrong(name, _of("an integer", bounds, unit), value, fix)
@@ -102,7 +102,8 @@ def seed(value: Any, name: str = "seed") -> int:
     Raises:
         ValueError: If it is no integer in [0, 2**62).
     """
-    if isinstance(value, numbers.Integral) and not isinstance(value, bool) and 0 <= value < 2**62:
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if whole and 0 <= int(value) < 2**62:
         return int(value)
     raise ValueError(f"`{name}` must be an integer in [0, 2**62). Received: {value!r}. Use 0.")
 
