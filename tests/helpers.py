@@ -81,7 +81,7 @@ def few_images():
 
 def variables(gan):
     """All that training changes, metrics aside."""
-    found = [gan._step_counter, gan._image_counter]
+    found = [gan._counters.steps, gan._counters.images]
     found += [*gan.generator.variables, *gan.discriminator.variables]
     found += [v for average in gan._averages.values() for v in average.weights]
     return found + [v for optimizer in gan.optimizers for v in optimizer.variables]
@@ -100,7 +100,7 @@ def put_back(gan, values):
     gan.clock.set(0.0)
     gan.listeners = []
     gan.stop_training = False
-    gan.data_facts = None
+    gan.data_metadata = None
 
 
 def disturb(gan, seed=1):

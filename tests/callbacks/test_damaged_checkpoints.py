@@ -12,7 +12,7 @@ import tensorflow as tf
 
 import tfgan_stab as tgs
 from tfgan_stab.callbacks.checkpoint import DamagedCheckpointError, checkpoints
-from tfgan_stab.training.fit import Progress
+from tfgan_stab.training.resume import Progress
 
 Checkpoint = tgs.callbacks.Checkpoint
 

@@ -184,7 +184,7 @@ def test_a_line_that_is_not_its_own_is_told_and_nothing_is_overwritten(
     tiny, image_gan, tmp_path, steps
 ):
     metrics = tmp_path / "metrics.jsonl"
-    image_gan._step_counter.assign(steps)
+    image_gan._counters.steps.assign(steps)
     for line in ("not json\n", '{"epoch": 3}\n', "[1]\n", "\x00\x00\n"):
         metrics.write_text('{"step": 0}\n' + line)
         with pytest.raises(ValueError, match=r"in each line of .*metrics.jsonl. Received: "):

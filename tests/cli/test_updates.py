@@ -188,7 +188,7 @@ def test_ode_gan_follows_its_step_sizes(command, tmp_path, monkeypatch):
         assert isinstance(optimizer, keras.optimizers.SGD)
         rates = []
         for steps in (0, 500, 501, 400_000, 400_001):
-            gan._step_counter.assign(steps)
+            gan._counters.steps.assign(steps)
             rates.append(float(optimizer.learning_rate))
         np.testing.assert_allclose(rates, [0.01, 0.01, 0.04, 0.04, 0.02], rtol=1e-6)
 

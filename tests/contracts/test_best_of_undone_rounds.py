@@ -20,7 +20,7 @@ class Scripted:
         self.gan, self.values, self.seen = gan, values, {}
 
     def __call__(self, images):
-        played = self.gan.steps_played
+        played = self.gan.steps_taken
         self.seen[played] = self.gan.generator.get_weights()
         return ScoreResult(self.name, self.values.get(played, 5.0), "fid/a@1")
 
@@ -47,7 +47,7 @@ def test_it_stays_until_there_is_a_better_one(tmp_path, again, best):
     # Played are steps 1 to 6, then 4 to 7 again. The seventh played is as good as the fifth.
     values = {5: 1.0, 7: 1.0, 8: again}
     score = guarded(tmp_path, gan, values, epochs=1, steps=10)
-    assert (gan.steps, gan.steps_played, gan.setbacks.rollbacks) == (7, 10, 1)
+    assert (gan.steps, gan.steps_taken, gan.rollback_state.rollbacks) == (7, 10, 1)
     (kept,) = best_of(tmp_path)
     assert (kept.result.value, kept.step, kept.played) == best
     assert [path.name for path in kept.path.parent.iterdir()] == ["step-0000000005"]
@@ -57,7 +57,7 @@ def test_it_stays_until_there_is_a_better_one(tmp_path, again, best):
         np.testing.assert_array_equal(mine, theirs)
     slower = 1.0 if kept.played == 5 else 0.5
     assert float(gan.discriminator_optimizer.learning_rate) == pytest.approx(0.02 * slower)
-    assert (gan.steps, gan.setbacks.rollbacks) == (5, int(kept.played > 5))
+    assert (gan.steps, gan.rollback_state.rollbacks) == (5, int(kept.played > 5))
 
 
 def test_a_run_killed_after_the_rollback_still_has_it(tiny, tmp_path):
@@ -66,10 +66,10 @@ def test_a_run_killed_after_the_rollback_still_has_it(tiny, tmp_path):
     # The first epoch ends with step 3 once more: step 4, the best, has been undone.
     with pytest.raises(tiny.Stop, match="after step 5"):
         guarded(best, gan, {4: 1.0}, Checkpoint(checkpoints), tiny.kill(gan, 5))
-    assert (gan.steps, gan.steps_played) == (5, 7)
+    assert (gan.steps, gan.steps_taken) == (5, 7)
     gan = renewed("simultaneous")
     guarded(best, gan, {6: 3.0}, Checkpoint(checkpoints))
-    assert (gan.steps, gan.steps_played) == (8, 10)
+    assert (gan.steps, gan.steps_taken) == (8, 10)
     (kept,) = best_of(best)
     assert (kept.result.value, kept.step, kept.played) == (1.0, 4, 4)
 
@@ -80,7 +80,7 @@ def test_what_is_saved_without_the_steps_played_had_no_rollbacks(tmp_path):
     (kept,) = best_of(tmp_path)
     path = kept.path / "score.json"
     text = path.read_text(encoding="utf-8")
-    shorter = text.replace(' "steps_played": 2,\n', "")
+    shorter = text.replace(' "steps_taken": 2,\n', "")
     assert shorter != text
     path.write_text(shorter, encoding="utf-8")
     assert best_of(tmp_path) == [kept]

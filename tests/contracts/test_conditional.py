@@ -10,8 +10,8 @@ from test_scheme_contracts import float64 as float64
 
 import tfgan_stab as tgs
 from tfgan_stab.game import losses
-from tfgan_stab.game.batch import Batch
-from tfgan_stab.game.gradients import AdversarialField
+from tfgan_stab.game.functional import Minibatch
+from tfgan_stab.game.gradients import GameGradients
 from tfgan_stab.game.players import BOTH, Players
 
 layers = keras.layers
@@ -60,7 +60,7 @@ def test_every_kind_of_scheme_and_penalty_trains_embeddings(name, penalty):
 
 def test_the_field_is_pulled_back_through_embeddings_as_finite_differences_say():
     networks = Players(network(3, 2), network(2, 1))
-    field = AdversarialField(networks, losses.get("non_saturating"))
+    field = GameGradients(networks, losses.get("non_saturating"))
     random = np.random.RandomState(1)
 
     def drawn(like):
@@ -68,7 +68,7 @@ def test_the_field_is_pulled_back_through_embeddings_as_finite_differences_say()
 
     params = drawn(Players(*([v.value for v in n.trainable_variables] for n in networks)))
     state = Players(*([v.value for v in n.non_trainable_variables] for n in networks))
-    batch = Batch(
+    batch = Minibatch(
         tf.constant(random.normal(size=[6, 2])),
         tf.constant([0, 1, 2, 2, 0, 2]),
         tf.constant(random.normal(size=[6, 3])),

@@ -42,7 +42,7 @@ def test_a_spoiled_evaluation_is_named_rolled_back_and_the_run_ends_well(name):
         assert event.facts["fault"]["step"] == STEP
         assert (event.step, event.facts["steps_lost"]) == (2, 2)
         assert f"evaluation {evaluation} of {evaluations}" in event.text
-        assert (gan.steps, gan.steps_played) == (8, 10)
+        assert (gan.steps, gan.steps_taken) == (8, 10)
         rates = [float(o.learning_rate) for o in (*gan.optimizers, *gan.extrapolation_optimizers)]
         assert rates == pytest.approx([(0.05 - 0.04 * 8 / 100) / 2, 0.01] * 2)
         assert finite(gan)
@@ -73,9 +73,9 @@ def test_a_guard_that_never_acts_changes_nothing(name, settings):
     assert set(watched) - set(plain) == {
         "accuracy_on_fakes",
         "accuracy_on_reals",
-        "discriminator_slope_norm",
-        "field_angle",
-        "generator_slope_norm",
+        "discriminator_gradient_norm",
+        "gradient_angle",
+        "generator_gradient_norm",
         "spread_ratio",
     }
 
@@ -191,7 +191,7 @@ def test_later_steps_of_the_same_call_do_not_hide_the_first(steps):
     before = 7 // steps * steps
     assert event.facts["restored"] == before
     assert event.facts["steps_lost"] == steps
-    assert (gan.steps, gan.steps_played, finite(gan)) == (15 - steps, 15, True)
+    assert (gan.steps, gan.steps_taken, finite(gan)) == (15 - steps, 15, True)
 
 
 @pytest.mark.parametrize("name", ["alternating", "lookahead"])
@@ -241,7 +241,7 @@ def test_the_number_of_rollbacks_is_limited(policy):
     assert fires == [0, 1, 2, 3] + [2, 3] * rollbacks
     rate = float(gan.discriminator_optimizer.learning_rate)
     assert rate == pytest.approx(0.02 * 0.5**rollbacks)
-    assert (gan.steps, gan.steps_played) == (2, 2 + 2 * rollbacks)
+    assert (gan.steps, gan.steps_taken) == (2, 2 + 2 * rollbacks)
 
 
 def test_where_the_first_step_after_a_copy_fails_twice_the_copy_before_is_taken():
@@ -251,7 +251,7 @@ def test_where_the_first_step_after_a_copy_fails_twice_the_copy_before_is_taken(
 
     class Lost(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
-            lost = gan.steps == 3 and gan.setbacks.rollbacks < 4
+            lost = gan.steps == 3 and gan.rollback_state.rollbacks < 4
             poison.spoil(1 if lost else 0, "output")
             rates.append(float(gan.discriminator_optimizer.learning_rate))
 

@@ -63,7 +63,7 @@ def test_no_rollback_goes_behind_a_checkpoint(new, tmp_path):
     assert event.facts["restored"] == 3
     # Nine steps were played when eight had come to stay; the data are at the ninth.
     assert steps_of(tmp_path) == {3: (0, 3), 6: (1, 3), 8: (2, 0)}
-    assert (gan.steps, gan.steps_played) == (8, 10)
+    assert (gan.steps, gan.steps_taken) == (8, 10)
 
 
 @pytest.mark.slow
@@ -77,17 +77,17 @@ def test_a_run_killed_after_a_rollback_ends_as_if_it_had_not_been(
     assert event.facts["restored"] in (2, 3)
     whole = numbers(gan)
     rates = [float(o.learning_rate) for o in gan.optimizers]
-    assert gan.setbacks.rollbacks == 1
+    assert gan.rollback_state.rollbacks == 1
     new(4)
     with pytest.raises(tiny.Stop, match="after step"):
         callbacks = [Checkpoint(tmp_path / "killed", every), Guard("rollback", every=2)]
         train(gan, *callbacks, tiny.kill(gan, killed))
-    spoiled = gan.setbacks.rollbacks
+    spoiled = gan.rollback_state.rollbacks
     new(0)
     disturb(gan)
     train(gan, Checkpoint(tmp_path / "killed", every), Guard("rollback", every=2))
-    assert spoiled == gan.setbacks.rollbacks == 1
-    assert gan.steps_played == 10
+    assert spoiled == gan.rollback_state.rollbacks == 1
+    assert gan.steps_taken == 10
     assert same(gan, whole)
     assert [float(o.learning_rate) for o in gan.optimizers] == rates
 
@@ -95,9 +95,9 @@ def test_a_run_killed_after_a_rollback_ends_as_if_it_had_not_been(
 def test_a_resumed_run_has_no_more_rollbacks_than_an_uninterrupted_one(new, tmp_path):
     gan = new(3)
     train(gan, Checkpoint(tmp_path), Guard("rollback", max_rollbacks=1), epochs=1)
-    assert gan.setbacks.rollbacks == 1
+    assert gan.rollback_state.rollbacks == 1
     new(2)
-    assert gan.setbacks.rollbacks == 0
+    assert gan.rollback_state.rollbacks == 0
     with pytest.raises(DivergenceError, match="after 1 rollback"):
         train(gan, Checkpoint(tmp_path), Guard("rollback", max_rollbacks=1))
 
@@ -165,7 +165,7 @@ def test_a_checkpoint_without_a_guards_facts_is_of_a_run_without_rollbacks(new, 
     assert facts.pop("setbacks") == {"rollbacks": 0, "steps_lost": 0, "rate_scales": [1.0, 1.0]}
     (path / "progress.json").write_text(json.dumps(facts))
     train(gan, Checkpoint(tmp_path))
-    assert (gan.steps, gan.setbacks.rollbacks) == (10, 0)
+    assert (gan.steps, gan.rollback_state.rollbacks) == (10, 0)
 
 
 @pytest.mark.slow
@@ -203,7 +203,7 @@ def test_events_have_a_line_each_and_scores_none_that_were_undone(tiny, new, tmp
     # What the undone steps cost is counted.
     assert [each["field_evaluations"] for each in scores] == [1, 2, 3, 7, 8, 9, 10]
     shown = tiny.events(tmp_path / "tensorboard")
-    assert ("epoch/field_angle", 7) in shown
+    assert ("epoch/gradient_angle", 7) in shown
     assert shown["epoch/field_evaluations", 7] == 10
     # Another run keeps them under another name.
     train(new(), tgs.callbacks.RunLog(tmp_path), epochs=1)

@@ -56,16 +56,16 @@ def naive_health(params, slopes_at, minibatches, former):
     discriminator = params[1]
     real_logits, fake_logits = (forward(discriminator, x)[0] for x in (data, fakes))
     found = {
-        "generator_slope_norm": np.linalg.norm(slopes[0]),
-        "discriminator_slope_norm": np.linalg.norm(slopes[1]),
+        "generator_gradient_norm": np.linalg.norm(slopes[0]),
+        "discriminator_gradient_norm": np.linalg.norm(slopes[1]),
         "accuracy_on_reals": np.mean(sigmoid(real_logits) > 0.5),
         "accuracy_on_fakes": np.mean(sigmoid(fake_logits) < 0.5),
         "spread_ratio": pairwise(fakes) / pairwise(data),
-        "field_angle": 0.0,
+        "gradient_angle": 0.0,
     }
     if former is not None:
         cosine = field @ former / np.linalg.norm(field) / np.linalg.norm(former)
-        found["field_angle"] = np.degrees(np.arccos(cosine))
+        found["gradient_angle"] = np.degrees(np.arccos(cosine))
     return found, field
 
 
@@ -94,7 +94,7 @@ def test_every_number_is_that_of_a_naive_program(name):
     for found, wanted in zip(logs.steps, expected, strict=True):
         for key, value in wanted.items():
             assert found[key] == pytest.approx(value, rel=1e-5), key
-    assert expected[1]["field_angle"] > 1
+    assert expected[1]["gradient_angle"] > 1
 
 
 LOWER_IS_REAL = dataclasses.replace(losses.get("least_squares"), larger_is_real=False)
@@ -161,7 +161,7 @@ def test_what_lies_on_the_line_is_right_for_nobody():
 def test_the_field_that_a_penalty_changes_has_no_angle_to_itself():
     gan = standing_gan(1.0, penalties=[tgs.Consensus(5.0)])
     logs = gan.fit(np.ones([8, 1]), batch_size=4, verbose=0, callbacks=[Guard()]).history
-    assert logs["field_angle"][0] == pytest.approx(0.0, abs=0.1)
+    assert logs["gradient_angle"][0] == pytest.approx(0.0, abs=0.1)
 
 
 @pytest.mark.slow
@@ -180,7 +180,7 @@ def test_the_first_step_of_a_training_has_no_angle_to_the_one_before():
     data = np.random.RandomState(0).normal(size=[8, 2])
     for _ in range(2):
         logs = gan.fit(data, batch_size=8, verbose=0, callbacks=[Guard()]).history
-        assert logs["field_angle"] == [0.0]
+        assert logs["gradient_angle"] == [0.0]
 
 
 @pytest.mark.parametrize("shape", [(7, 3), (5, 4, 2, 1), (2, 6)])

@@ -20,7 +20,6 @@ from test_scheme_contracts import float64 as float64
 
 import tfgan_stab as tgs
 from tfgan_stab._utils import random as noise
-from tfgan_stab.updates.scheme import separate_extrapolation
 
 INTERVAL = 2
 PENALTIES = [tgs.R1(0.8), tgs.GradientPenalty(0.6, interval=INTERVAL)]
@@ -72,7 +71,7 @@ def test_three_steps_with_penalties_are_those_of_a_naive_program(name):
     gan = make(name, penalties=PENALTIES)
     params = weights(gan)
     data = reals(name, 3)
-    looks = [Sgd(rate) for rate in RATES] if separate_extrapolation(scheme) else None
+    looks = [Sgd(rate) for rate in RATES] if scheme.separate_extrapolation else None
     game, play = PaidGan([Sgd(rate) for rate in RATES], looks), SCHEMES[name][1]()
     for number, rows in enumerate(data):
         minibatches = []

@@ -7,7 +7,7 @@ import tensorflow as tf
 from schemes import SCHEMES
 
 import tfgan_stab as tgs
-from tfgan_stab.game.gradients import AdversarialField, Batch
+from tfgan_stab.game.gradients import GameGradients, Batch
 
 layers = keras.layers
 
@@ -58,7 +58,7 @@ def test_reals_and_fakes_see_one_sigma():
     params = tgs.Players(*([tf.identity(w) for w in n.trainable_variables] for n in pair))
     state = tgs.Players(*([tf.identity(w) for w in n.non_trainable_variables] for n in pair))
     noise = tf.random.stateless_normal([6, 3], [0, 0])
-    field = AdversarialField(pair, tgs.game.losses.get("wasserstein"))
+    field = GameGradients(pair, tgs.game.losses.get("wasserstein"))
     with keras.StatelessScope():
         fakes = pair.generator(noise, training=True)
     # Fakes that pass for reals: the critic's mean difference is exactly nothing.

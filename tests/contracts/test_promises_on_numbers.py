@@ -6,7 +6,6 @@ import tensorflow as tf
 from schemes import SCHEMES
 
 from tfgan_stab.game.players import BOTH, Players
-from tfgan_stab.updates.scheme import first_weight, separate_extrapolation
 
 each_scheme = pytest.mark.parametrize("name", SCHEMES)
 
@@ -98,16 +97,16 @@ def test_step_sizes_of_zero_are_the_identity_bit_for_bit(name):
 def test_the_step_holds_as_much_of_the_first_slope_as_it_says(name):
     scheme, _ = SCHEMES[name]
     if hasattr(scheme, "inner"):
-        assert first_weight(scheme) == first_weight(scheme.inner)
+        assert scheme.first_weight == scheme.inner.first_weight
         return
     game, params = Counted(), start()
     game.first_slope_only = True
     after, _ = scheme.step(game, params, scheme.init(params))
     moved = after.discriminator[0] - params.discriminator[0]
     slope = Counted().field(params).discriminator[0]
-    np.testing.assert_allclose(moved, 0.1 * first_weight(scheme) * slope, rtol=1e-12)
+    np.testing.assert_allclose(moved, 0.1 * scheme.first_weight * slope, rtol=1e-12)
 
 
 @each_scheme
 def test_only_schemes_with_trial_points_ask_for_optimizers_for_them(name):
-    assert separate_extrapolation(SCHEMES[name][0]) == ("separate" in name)
+    assert SCHEMES[name][0].separate_extrapolation == ("separate" in name)

@@ -9,7 +9,6 @@ from schemes import FEW, SCHEMES, chosen
 
 from tfgan_stab._utils import random as noise
 from tfgan_stab.training.gan import GAN
-from tfgan_stab.updates.scheme import separate_extrapolation
 
 BATCH = 8
 LATENTS = 3
@@ -87,7 +86,7 @@ def test_three_steps_are_those_of_a_naive_program(name, optimizer):
     params = weights(gan)
     data = reals(name, 3)
     kind = {"sgd": Sgd, "adam": Adam}[optimizer]
-    looks = [kind(rate) for rate in RATES] if separate_extrapolation(SCHEMES[name][0]) else None
+    looks = [kind(rate) for rate in RATES] if SCHEMES[name][0].separate_extrapolation else None
     game = NaiveGan([kind(rate) for rate in RATES], looks)
     play = SCHEMES[name][1]()
     for number, rows in enumerate(data):

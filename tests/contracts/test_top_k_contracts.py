@@ -21,7 +21,6 @@ from test_scheme_contracts import float64 as float64
 
 import tfgan_stab as tgs
 from tfgan_stab._utils import random as noise
-from tfgan_stab.updates.scheme import separate_extrapolation
 
 STEPS = 4
 # 8, 4.8, 2.88, 2.4: kept are 8, 4, 2, 2.
@@ -32,7 +31,7 @@ KEPT = [8, 4, 2, 2]
 def played(name, params, data, sampler, kind=Sgd, rates=RATES, once=False):
     """Both players' weights after the steps of the naive program, and what it chose."""
     scheme, make_play = SCHEMES[name]
-    looks = [kind(rate) for rate in rates] if separate_extrapolation(scheme) else None
+    looks = [kind(rate) for rate in rates] if scheme.separate_extrapolation else None
     game = NaiveTopK([kind(rate) for rate in rates], looks, once=once)
     play = make_play()
     for number, (rows, kept) in enumerate(zip(data, KEPT, strict=True)):
@@ -126,7 +125,7 @@ def one_round(**settings):
     """The weights before and after a step that keeps 3 of 8, and its batch."""
     rule = tgs.TopK(decay=0.1, every=1, floor=3, compute=settings.pop("compute", "full"))
     gan = make("simultaneous", top_k=rule, **settings)
-    gan._step_counter.assign(1)  # Step 0 would keep all.
+    gan._counters.steps.assign(1)  # Step 0 would keep all.
     before, data = weights(gan), reals("simultaneous", 1)
     latents = gan.latents(BATCH, noise.key(SEED, noise.TRAINING, 1, 0)).numpy().astype("float64")
     return before, train(gan, data), (data[0], latents), gan
@@ -195,7 +194,7 @@ def test_penalties_on_the_discriminator_and_averages_are_those_of_a_run_without_
     }
     before, kept, _, gan = one_round(compute=compute, **settings)
     plain = make("simultaneous", **settings)
-    plain._step_counter.assign(1)
+    plain._counters.steps.assign(1)
     everything = train(plain, reals("simultaneous", 1))
     # The discriminator learns from all fakes, and pays for all.
     assert_close(kept[1:], everything[1:], rtol=0, atol=0)

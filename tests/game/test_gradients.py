@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from tfgan_stab.game import losses
-from tfgan_stab.game.batch import Batch
-from tfgan_stab.game.gradients import AdversarialField
+from tfgan_stab.game.functional import Minibatch
+from tfgan_stab.game.gradients import GameGradients
 from tfgan_stab.game.players import Players
 from tfgan_stab.networks import SpectralNormalization
 
@@ -39,7 +39,7 @@ def game_of(generator, discriminator, loss="non_saturating", rows=6, seed=0):
     dtype = keras.config.floatx()
     reals = tf.constant(random.normal(size=[rows, *discriminator.input_shape[1:]]), dtype)
     latents = tf.constant(random.normal(size=[rows, *generator.input_shape[1:]]), dtype)
-    return AdversarialField(networks, losses.get(loss)), params, state, Batch(reals, None, latents)
+    return GameGradients(networks, losses.get(loss)), params, state, Minibatch(reals, None, latents)
 
 
 def smooth_pair(activation="tanh"):
@@ -189,8 +189,8 @@ def test_layers_inside_a_subclassed_model_are_in_training_mode():
     networks = Players(generator, discriminator)
     params = Players(*(values(n.trainable_variables) for n in networks))
     state = Players(*(values(n.non_trainable_variables) for n in networks))
-    batch = Batch(tf.ones([4, 2]), None, tf.ones([4, 2]))
-    evaluation = AdversarialField(networks, losses.hinge)(params, state, batch)
+    batch = Minibatch(tf.ones([4, 2]), None, tf.ones([4, 2]))
+    evaluation = GameGradients(networks, losses.hinge)(params, state, batch)
     assert np.any(evaluation.state.discriminator[0].numpy() != 0.0)
 
 

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 import tfgan_stab as tgs
 from tfgan_stab.game import losses, top_k
-from tfgan_stab.game.batch import Batch
-from tfgan_stab.game.gradients import AdversarialField
+from tfgan_stab.game.functional import Minibatch
+from tfgan_stab.game.gradients import GameGradients
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.training.compile import FieldFunctions
 from tfgan_stab.training.selecting import StepSelection
@@ -160,13 +160,13 @@ def stage(networks, rows=8, seed=1):
     )
     state = Players(*([v.value for v in n.non_trainable_variables] for n in networks))
     reals, latents = (tf.constant(random.normal(size=[rows, size]), tf.float32) for size in (2, 3))
-    return params, state, Batch(reals, None, latents)
+    return params, state, Minibatch(reals, None, latents)
 
 
 def field_of(networks, loss="non_saturating", rule=None, penalties=()):
     """A field; where it takes one for each player, what a step makes of them."""
     pair_of_losses = losses.get(loss)
-    field = AdversarialField(networks, pair_of_losses, penalties)
+    field = GameGradients(networks, pair_of_losses, penalties)
     if rule is None or rule.compute == "full":
         return field
     functions = FieldFunctions(field, field.pulled_back, field.realness)
@@ -268,7 +268,7 @@ def test_patches_of_classes_are_kept_with_their_labels(compute):
     fakes = networks.generator.stateless_call(params.generator, [], [batch.latents, labels])[0]
     logits = networks.discriminator.stateless_call(params.discriminator, [], [fakes, labels])[0]
     rows = np.argsort(-logits.numpy().mean(axis=(1, 2, 3)), kind="stable")[:3]
-    fewer = Batch(*(tf.gather(values, rows) for values in batch[:3]))
+    fewer = Minibatch(*(tf.gather(values, rows) for values in batch[:3]))
     expected = field_of(networks)(params, state, fewer, ("generator",))
     assert_close(found.slopes.generator, expected.slopes.generator, rtol=2e-4, atol=1e-6)
 

@@ -10,9 +10,9 @@ import tensorflow as tf
 
 import tfgan_stab as tgs
 from tfgan_stab.training import fit
-from tfgan_stab.training.announcing import images_per_step
-from tfgan_stab.training.clock import Clock
-from tfgan_stab.training.fit import Progress
+from tfgan_stab.training.fit_checks import images_per_step
+from tfgan_stab.training.fit import Clock
+from tfgan_stab.training.resume import Progress
 
 
 class Recorder(keras.Model):
@@ -28,7 +28,7 @@ class Recorder(keras.Model):
         self.clock = Clock()
         self.listeners = []
         self.num_classes = None
-        self.data_facts = None
+        self.data_metadata = None
         self.starts = 0
         self.switches = []
         self.scheme = types.SimpleNamespace(minibatches=minibatches, evaluations=2)
@@ -44,7 +44,7 @@ class Recorder(keras.Model):
         self.compile(run_eagerly=True)
 
     @property
-    def steps_played(self):
+    def steps_taken(self):
         return self.steps + self.steps_lost
 
     def start_over(self):
@@ -307,10 +307,10 @@ def test_facts_about_the_data_are_those_of_this_training():
     recorder = Recorder()
     digits = tgs.data.digits(batch_size=500, labels=True)
     recorder.fit(digits)
-    assert recorder.data_facts == digits.description()
+    assert recorder.data_metadata == digits.description()
     assert recorder.num_classes == 10
     recorder.fit(numbered(3))
-    assert recorder.data_facts is None
+    assert recorder.data_metadata is None
 
 
 def test_whoever_began_to_listen_in_a_training_that_failed_listens_no_more(tiny):

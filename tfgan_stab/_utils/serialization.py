@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -15,11 +15,18 @@ class Serializable:
     Subclasses are registered with Keras when they are defined, so that a saved `GAN` finds them.
     Fields that are given as NumPy's numbers, such as `np.float32(0.5)`, hold Python's when they are
     checked: JSON knows no others.
+
+    Attributes:
+        RETIRED: Settings that earlier versions saved and that are gone, each with the only value
+            that can be left out without changing what the object does.
     """
+
+    RETIRED: ClassVar[dict[str, Any]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        keras.saving.register_keras_serializable("tfgan_stab")(cls)
+        # Under the package's name, so that a user's `Lookahead` does not take the place of ours.
+        keras.saving.register_keras_serializable(cls.__module__.partition(".")[0])(cls)
         if "__post_init__" in vars(cls):
             checked = _with_plain_numbers(vars(cls)["__post_init__"])
             cls.__post_init__ = checked  # type: ignore[attr-defined]
@@ -33,8 +40,19 @@ class Serializable:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """Returns the object that a configuration describes."""
-        return cls(**{name: _deserialized(value) for name, value in config.items()})
+        """Returns the object that a configuration describes.
+
+        Raises:
+            ValueError: If it has a setting of an earlier version that is gone.
+        """
+        settings = {name: _deserialized(value) for name, value in config.items()}
+        for name, value in cls.RETIRED.items():
+            if settings.pop(name, value) != value:
+                raise ValueError(
+                    f"{cls.__name__} has no setting `{name}` any more. Received: a file of an "
+                    f"earlier version with {name}={config[name]!r}. Load it with that version."
+                )
+        return cls(**settings)
 
 
 def _with_plain_numbers(check: Callable[[Any], None]) -> Callable[[Any], None]:

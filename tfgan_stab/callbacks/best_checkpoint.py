@@ -24,7 +24,7 @@ from tfgan_stab.callbacks.checkpoint import (
 )
 from tfgan_stab.evaluation.results import ScoreResult
 from tfgan_stab.networks.export import with_keras_layers
-from tfgan_stab.training.fit import Progress
+from tfgan_stab.training.resume import Progress
 
 SCORE = "score.json"
 GENERATOR = "generator.keras"
@@ -110,13 +110,13 @@ class BestCheckpoint(keras.callbacks.Callback):
         self._kept = {folder: self._found(folder) for folder in _folders(self.directory)}
         self._protocols = {}
         self._saved, self._step_in_epoch_at_start = None, 0
-        self._epoch, self._epoch_began = 0, self.model.steps_played
+        self._epoch, self._epoch_began = 0, self.model.steps_taken
         self.model.listeners.append(self.hear)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Notes where the epoch began."""
         self._epoch = epoch
-        self._epoch_began = self.model.steps_played - self._step_in_epoch_at_start
+        self._epoch_began = self.model.steps_taken - self._step_in_epoch_at_start
         self._step_in_epoch_at_start = 0
 
     def on_train_end(self, logs: Any = None) -> None:
@@ -128,7 +128,7 @@ class BestCheckpoint(keras.callbacks.Callback):
         if isinstance(news, Measurement) and math.isfinite(news.result.value):
             self._consider(news)
         elif isinstance(news, Saved):
-            self._saved, self._step_in_epoch_at_start = self.model.steps_played, news.step_in_epoch
+            self._saved, self._step_in_epoch_at_start = self.model.steps_taken, news.step_in_epoch
             for folder in self._kept:
                 self._drop_former(folder)
 
@@ -141,7 +141,7 @@ class BestCheckpoint(keras.callbacks.Callback):
             news.step,
             news.larger_is_better,
             target,
-            self.model.steps_played,
+            self.model.steps_taken,
         )
         self._check_name(folder, news.result)
         before = self._kept.get(folder, [])
@@ -179,7 +179,7 @@ class BestCheckpoint(keras.callbacks.Callback):
             "larger_is_better": best.larger_is_better,
             "protocol": best.result.protocol,
             "step": best.step,
-            "steps_played": best.played,
+            "steps_taken": best.played,
             "images": images,
         }
         try:
@@ -200,7 +200,7 @@ class BestCheckpoint(keras.callbacks.Callback):
             shutil.rmtree(draft, ignore_errors=True)
 
     def _progress(self) -> Progress:
-        step, steps = self.model.steps_played - self._epoch_began, self.params["steps"]
+        step, steps = self.model.steps_taken - self._epoch_began, self.params["steps"]
         finished = step and (steps is None or step >= steps)
         return Progress(self._epoch + 1, 0) if finished else Progress(self._epoch, step)
 
@@ -216,7 +216,7 @@ class BestCheckpoint(keras.callbacks.Callback):
                 aside = _moved_aside(path, folder / f"damaged-{path.name}")
                 warnings.warn(f"{damage} It no longer counts, and is {aside} now.", stacklevel=2)
                 continue
-            if best.played > self.model.steps_played:
+            if best.played > self.model.steps_taken:
                 shutil.rmtree(path)
             else:
                 found.append(best)
@@ -267,7 +267,7 @@ def _read(path: pathlib.Path) -> Best:
         facts = json.loads((path / SCORE).read_text(encoding="utf-8"))
         result = ScoreResult(facts["score"], float(facts["value"]), facts["protocol"])
         step_number, larger = int(facts["step"]), bool(facts["larger_is_better"])
-        played = int(facts.get("steps_played", step_number))
+        played = int(facts.get("steps_taken", step_number))
         return Best(result, facts["weights"], step_number, larger, path, played)
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise DamagedCheckpointError(f"Checkpoint {path} is damaged: {error!r}.") from error

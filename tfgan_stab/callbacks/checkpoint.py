@@ -18,10 +18,10 @@ import tensorflow as tf
 
 from tfgan_stab._utils.files import flush, write_atomically
 from tfgan_stab.callbacks.base import Periodic, Saved, usable_directory
-from tfgan_stab.training import resume
 from tfgan_stab.training.averaging.swap import LIVE
-from tfgan_stab.training.fit import Progress
-from tfgan_stab.updates.scheme import separate_extrapolation
+from tfgan_stab.training.optimizers import rate_scales, set_rate_scales
+from tfgan_stab.training.resume import Progress
+from tfgan_stab.training.train_state import RollbackState
 
 PROGRESS = "progress.json"
 UNFINISHED = ".unfinished"
@@ -119,7 +119,7 @@ class Checkpoint(Periodic):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Notes where the epoch began."""
         self._epoch = epoch
-        self._epoch_began = self.gan.steps_played - self._step_in_epoch_at_start
+        self._epoch_began = self.gan.steps_taken - self._step_in_epoch_at_start
         self._step_in_epoch_at_start = 0
 
     def act(self, logs: dict[str, Any]) -> None:
@@ -142,7 +142,7 @@ class Checkpoint(Periodic):
 
     @property
     def _step_in_epoch(self) -> int:
-        return self.gan.steps_played - self._epoch_began
+        return self.gan.steps_taken - self._epoch_began
 
     def _progress(self) -> Progress:
         if self._ordered and self.gan.stop_training and self._step_in_epoch < self.params["steps"]:
@@ -158,7 +158,7 @@ class Checkpoint(Periodic):
             # steps, to which neither the optimizers nor the epoch belong.
             return
         target = save(self.gan, self.directory, progress)
-        self._saved = self.gan.setbacks.saved_step = steps
+        self._saved = self.gan.rollback_state.saved_step = steps
         self.gan.publish(Saved(steps))
         # Later ones were found damaged; they must not count.
         done = [path for path in checkpoints(self.directory) if path.name <= target.name]
@@ -202,7 +202,11 @@ def _write(gan: Any, draft: pathlib.Path, progress: Progress) -> None:
         "epoch": progress.epoch,
         "step_in_epoch": progress.step_in_epoch,
         "seconds": gan.clock.seconds,
-        "setbacks": resume.facts(gan),
+        "setbacks": {
+            "rollbacks": gan.rollback_state.rollbacks,
+            "steps_lost": gan.rollback_state.steps_lost,
+            "rate_scales": rate_scales(gan.optimizers),
+        },
         "variables": _inventory(gan),
         "files": {path.name: _hash(path) for path in files},
     }
@@ -264,7 +268,14 @@ def restore(gan: Any, path: pathlib.Path, facts: dict[str, Any]) -> None:
     with gan.using(LIVE):
         _trackable(gan).read(str(path / "state")).assert_consumed()
     gan.clock.set(facts["seconds"])
-    resume.restore(gan, facts.get("setbacks", {}))
+    _restore_rollbacks(gan, facts.get("setbacks", {}))
+
+
+def _restore_rollbacks(gan: Any, found: dict[str, Any]) -> None:
+    lost = found.get("steps_lost", found.get("rounds_lost", 0))
+    gan.rollback_state = RollbackState(found.get("rollbacks", 0), lost, gan.steps)
+    for optimizers in (gan.optimizers, gan.extrapolation_optimizers):
+        set_rate_scales(optimizers, found.get("rate_scales", [1.0, 1.0]))
 
 
 def owned_variables(gan: Any) -> dict[str, list[keras.Variable]]:
@@ -273,7 +284,7 @@ def owned_variables(gan: Any) -> dict[str, list[keras.Variable]]:
     owned = {"model": [v for v in gan.variables if id(v) not in metrics]}
     for player, optimizer in gan.optimizers._asdict().items():
         owned[f"{player}_optimizer"] = optimizer.variables
-    if separate_extrapolation(gan.scheme):
+    if gan.scheme.separate_extrapolation:
         for player, optimizer in gan.extrapolation_optimizers._asdict().items():
             owned[f"{player}_extrapolation_optimizer"] = optimizer.variables
     return owned

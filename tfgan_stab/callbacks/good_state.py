@@ -1,15 +1,15 @@
 """A copy in memory of everything a run needs to go on from a step."""
 
-from typing import Any
-
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tfgan_stab.callbacks.checkpoint import owned_variables
-from tfgan_stab.training import distribution, resume
+from tfgan_stab.training import distribution
 from tfgan_stab.training.averaging.swap import LIVE
-from tfgan_stab.training.fit import Progress
+from tfgan_stab.training.gan import GAN
+from tfgan_stab.training.optimizers import rate_scales, set_rate_scales
+from tfgan_stab.training.resume import Progress
 
 
 class GoodState:
@@ -20,20 +20,20 @@ class GoodState:
         progress: How far the run is.
     """
 
-    def __init__(self, gan: Any, progress: Progress):
+    def __init__(self, gan: GAN, progress: Progress):
         self._gan = gan
         self._variables = [v for owned in owned_variables(gan).values() for v in owned]
         self._metrics = [v for metric in gan.metrics for v in metric.variables]
-        self._rate_scales = resume.rate_scales(gan)
+        self._rate_scales = rate_scales(gan.optimizers)
         self.progress = progress
         self.step = gan.steps
-        self.rollbacks = gan.setbacks.rollbacks
+        self.rollbacks = gan.rollback_state.rollbacks
         with gan.using(LIVE):
             self._values = distribution.read(self._variables)
         self._means = distribution.read(self._metrics)
 
     @property
-    def unsound(self) -> keras.Variable | None:
+    def not_finite(self) -> keras.Variable | None:
         """The first variable that is not finite; `None` if all are."""
         places = [i for i, value in enumerate(self._values) if value.dtype.is_floating]
         finite = [tf.reduce_all(tf.math.is_finite(self._values[i])) for i in places]
@@ -52,4 +52,5 @@ class GoodState:
     def _write(self) -> None:
         distribution.write(self._variables, self._values)
         distribution.write(self._metrics, self._means)
-        resume.set_rate_scales(self._gan, self._rate_scales)
+        for optimizers in (self._gan.optimizers, self._gan.extrapolation_optimizers):
+            set_rate_scales(optimizers, self._rate_scales)

@@ -76,13 +76,13 @@ class RunLog(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Starts the epoch's clock."""
-        self._epoch_began = (self.model.steps_played, time.perf_counter())
+        self._epoch_began = (self.model.steps_taken, time.perf_counter())
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes the epoch's means to TensorBoard."""
         steps = self.model.steps
         first, began = self._epoch_began
-        played = self.model.steps_played
+        played = self.model.steps_taken
         scalars = dict(logs or {})
         scalars["seconds_per_step"] = (time.perf_counter() - began) / max(1, played - first)
         scalars["field_evaluations"] = played * self.model.scheme.evaluations
@@ -127,7 +127,7 @@ class RunLog(keras.callbacks.Callback):
         line = {
             "step": measurement.step,
             "images": measurement.images,
-            "field_evaluations": (measurement.step + self.model.setbacks.steps_lost)
+            "field_evaluations": (measurement.step + self.model.rollback_state.steps_lost)
             * self.model.scheme.evaluations,
             "seconds": round(measurement.seconds, 3),
             "score": result.name,

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfgan_stab._utils import validation
 from tfgan_stab._utils.files import write_atomically
 from tfgan_stab.callbacks.base import Periodic, Picture, usable_directory
 from tfgan_stab.data.pixels import to_bytes
-from tfgan_stab.training.optimizers import checked_seed
 
 # Small pictures are enlarged to about this side, so that a person can see them.
 SHOWN_SIDE = 32
@@ -60,7 +60,7 @@ class SampleGrid(Periodic):
         self.directory = pathlib.Path(directory)
         self.rows, self.columns = rows, columns
         self.weights = weights
-        self.seed = checked_seed(seed)
+        self.seed = validation.seed(seed)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Checks that there will be something to draw, and somewhere to put it."""

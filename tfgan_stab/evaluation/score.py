@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tfgan_stab._utils import validation
 from tfgan_stab.evaluation.accumulators import Batch, Gatherer
 from tfgan_stab.evaluation.extractors.base import Extractor, as_extractor, extraction
 from tfgan_stab.evaluation.image_source import BATCH_SIZE, ImageSource
@@ -18,7 +19,6 @@ from tfgan_stab.evaluation.measures import INFERENCE, Number, Sample, Sides
 from tfgan_stab.evaluation.metrics.inputs import checked_count, checked_integer
 from tfgan_stab.evaluation.real_images import Reals, gather
 from tfgan_stab.evaluation.results import ScoreResult, one_or_all
-from tfgan_stab.training.optimizers import checked_seed
 
 
 class Score:
@@ -71,7 +71,7 @@ class Score:
                 "Pass the real images."
             )
         self.samples = samples
-        self.seed = checked_seed(checked_integer("seed", seed))
+        self.seed = validation.seed(checked_integer("seed", seed))
         self.label: int | None = None
         self.quantize = quantize
         self.extractor: Extractor | None = None if extractor is None else as_extractor(extractor)

@@ -1,11 +1,53 @@
 """Both networks as pure functions at given weights: nothing is read from variables or written."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
-from tfgan_stab.game.players import Players
+from tfgan_stab.game.players import BOTH, Players
+
+
+class Minibatch(NamedTuple):
+    """What one evaluation of the gradients is computed on, with all its random numbers.
+
+    Attributes:
+        real_images: float `[batch, ...]`, the data (images, points or texts).
+        labels: int32 `[batch]`, the classes, or `None` for an unconditional pair. The fake images
+            are made for the same classes.
+        latents: float `[batch, latents]`, the generator's noise.
+        noise: For each loss penalty, in order, nested tensors `[batch, ...]`: its own noise.
+        active: For each loss penalty, in order, whether it is added in this step: a Python boolean
+            where the gradients are computed; before that, a boolean scalar where it depends on the
+            step.
+        num_kept: int32 scalar, how many of the fake images the generator learns from; `None` for
+            all.
+        fake_weights: float `[batch]`, what each fake image counts for in the generator's loss,
+            where replicas choose together; `None` elsewhere.
+    """
+
+    real_images: tf.Tensor
+    labels: tf.Tensor | None
+    latents: tf.Tensor
+    noise: tuple = ()
+    active: tuple = ()
+    num_kept: tf.Tensor | None = None
+    fake_weights: tf.Tensor | None = None
+
+    def without_penalties(self) -> "Minibatch":
+        """Returns the minibatch for the losses alone: no loss penalty is active."""
+        return self._replace(active=(False,) * len(self.active))
+
+
+def only(values: Players, players: Sequence[str]) -> Players:
+    """Returns the values of the players named, `None` for the others.
+
+    Example:
+        >>> only(Players(1, 2), ["discriminator"])
+        Players(generator=None, discriminator=2)
+    """
+    return Players(*(v if name in players else None for name, v in zip(BOTH, values, strict=True)))
 
 
 class Output(NamedTuple):

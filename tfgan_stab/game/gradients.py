@@ -1,8 +1,6 @@
-"""Networks + losses + one batch -> the vector field.
+"""Networks + losses + one minibatch -> the gradient of each player's own loss.
 
-The sign is fixed here, once: the field points *downhill* for each player's own loss, so that
-schemes only ever add it. The field is a pure function of tensors: it reads no variable and writes
-none, so that trial points leave no trace.
+Pure functions of tensors: no variable is read or written, so that trial points leave no trace.
 """
 
 from collections.abc import Sequence
@@ -11,66 +9,59 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tfgan_stab.game import top_k
-from tfgan_stab.game.batch import Batch
-from tfgan_stab.game.functional import NetworksAt
+from tfgan_stab.game.functional import Minibatch, NetworksAt, only
 from tfgan_stab.game.losses import AdversarialLoss
-from tfgan_stab.game.penalties.base import (
-    LossPenalty,
-    Scene,
-    input_gradients_of,
-    terms_of,
-    with_penalties,
-)
+from tfgan_stab.game.penalties.base import LossPenalty, PenaltyContext
 from tfgan_stab.game.players import BOTH, Players
 
 
 class Outputs(NamedTuple):
-    """What the networks said on the way to the losses.
+    """What the networks returned on the way to the losses.
 
     Attributes:
-        fakes: float `[batch, ...]`, the generator's examples.
-        fake_logits: What the discriminator says to them.
-        real_logits: What it says to the reals; `None` where no loss needed it.
+        fake_images: float `[batch, ...]`, the generator's images.
+        fake_logits: The discriminator's outputs for them.
+        real_logits: Its outputs for the real images; `None` where no loss needed them.
     """
 
-    fakes: tf.Tensor
+    fake_images: tf.Tensor
     fake_logits: tf.Tensor
     real_logits: tf.Tensor | None
 
 
 class Evaluation(NamedTuple):
-    """What one evaluation of the field gives.
+    """What one evaluation gives.
 
     Attributes:
-        slopes: `Players` of lists of tensors shaped as the trainable weights; `None` for a player
-            that was left out.
+        gradients: `Players` of lists of tensors shaped as the trainable weights; `None` for a
+            player that was left out.
         losses: `Players` of scalars without penalties; `None` for a player that was left out.
         state: `Players` of lists: the networks' non-trainable variables (batch statistics,
             spectral-norm vectors, seeds) after this evaluation.
-        paid: What each loss penalty came to, in order, scalars; `None` for one whose payers were
-            left out.
+        penalty_values: Each loss penalty's value, in order, scalars; `None` for one whose players
+            were left out.
         outputs: The networks' outputs.
     """
 
-    slopes: Players
+    gradients: Players
     losses: Players
     state: Players
-    paid: tuple
+    penalty_values: tuple
     outputs: Outputs
 
 
-class AdversarialField:
-    """The vector field of two networks that play a GAN's game.
+class GameGradients:
+    """The gradients of two networks that play a GAN's game.
 
-    `v = -(d loss_G / d weights_G, d loss_D / d weights_D)`, each player's own loss, penalties on
-    losses included.
+    `g = (d loss_G / d weights_G, d loss_D / d weights_D)`, each player's own loss, loss penalties
+    included. The vector field that schemes integrate is `-g`.
 
     Args:
         networks: `Players` of built Keras models.
         loss: What they minimise.
         penalties: Terms added to their losses.
 
-    Source: Qin et al. 2020 (ODE-GAN), arXiv 2010.15040: the field of their flow.
+    Source: Qin et al. 2020 (ODE-GAN), arXiv 2010.15040: minus the field of their flow.
     Departures: regularization losses that layers declare are added to their own player's loss.
     """
 
@@ -85,150 +76,156 @@ class AdversarialField:
         self._penalties = penalties
 
     def __call__(
-        self, params: Players, state: Players, batch: Batch, players: Sequence[str] = BOTH
+        self, params: Players, state: Players, minibatch: Minibatch, players: Sequence[str] = BOTH
     ) -> Evaluation:
-        """Evaluates the field at `params`.
+        """Evaluates the gradients at `params`.
 
         Args:
             params: `Players` of lists of tensors, the trainable weights.
             state: `Players` of lists of tensors, the non-trainable variables.
-            batch: The data and noise.
-            players: Whose slopes are wanted; another player costs no backward pass, and the reals
-                are not looked at unless a wanted loss needs them.
+            minibatch: The data and noise.
+            players: Whose gradients are wanted; another player costs no backward pass, and the real
+                images are not passed through unless a wanted loss needs them.
 
         Returns:
             An `Evaluation`.
         """
         watched = [w if name in players else [] for name, w in zip(BOTH, params, strict=True)]
-        networks = NetworksAt(self._networks, params, state, batch.labels)
+        networks = NetworksAt(self._networks, params, state, minibatch.labels)
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(watched)
-            scene, state, extra = self._seen(networks, batch, players)
-            losses = self._losses(scene, batch, players, extra)
-            totals, paid = with_penalties(losses, self._penalties, scene, batch, players)
-        slopes = [
-            None if total is None else _downhill(tape, total, weights)
+            context, state, extra = self._forward(networks, minibatch, players)
+            losses = self._losses(context, minibatch, players, extra)
+            totals, values = _with_penalties(losses, self._penalties, context, minibatch, players)
+        gradients = [
+            None if total is None else _dense(tape.gradient(total, weights, **ZERO))
             for total, weights in zip(totals, params, strict=True)
         ]
-        outputs = Outputs(scene.fakes, scene.fake_logits, scene.real_logits)
-        return Evaluation(_bound(slopes, losses), losses, state, paid, outputs)
+        outputs = Outputs(context.fake_images, context.fake_logits, context.real_logits)
+        return Evaluation(_bound(gradients, losses), losses, state, values, outputs)
 
-    def pulled_back(
-        self, params: Players, state: Players, batch: Batch, cotangents: Players, payers: Sequence
+    def vjp(
+        self,
+        params: Players,
+        state: Players,
+        minibatch: Minibatch,
+        cotangents: Players,
+        players: Sequence[str],
     ) -> Players:
-        """Pulls cotangents c back through the field: the derivative of `<v(w), c>` along w.
+        """Returns the vector-Jacobian product: the derivative of `<g(w), c>` along w.
 
         Args:
             params: `Players` of lists of tensors, the trainable weights w.
             state: `Players` of lists of tensors, the non-trainable variables.
-            batch: The data and noise.
-            cotangents: `Players` of lists of tensors c shaped as the slopes, held constant; `None`
-                for a player whose slopes do not matter.
-            payers: Names of the players along whose weights to differentiate.
+            minibatch: The data and noise.
+            cotangents: `Players` of lists of tensors c shaped as the gradients, held constant;
+                `None` for a player whose gradients do not matter.
+            players: Names of the players along whose weights to differentiate.
 
         Returns:
             `Players` of lists of tensors shaped as the weights; `None` for the other players.
         """
         measured = [name for name, c in zip(BOTH, cotangents, strict=True) if c is not None]
-        wanted = [w if name in payers else [] for name, w in zip(BOTH, params, strict=True)]
+        wanted = [w if name in players else [] for name, w in zip(BOTH, params, strict=True)]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(wanted)
-            slopes = self(params, state, batch, measured).slopes
-            pairs = zip(tf.nest.flatten(slopes), tf.nest.flatten(cotangents), strict=True)
-            terms = [tf.reduce_sum(v * tf.cast(c, v.dtype)) for v, c in pairs if v is not None]
+            gradients = self(params, state, minibatch, measured).gradients
+            pairs = zip(tf.nest.flatten(gradients), tf.nest.flatten(cotangents), strict=True)
+            terms = [tf.reduce_sum(g * tf.cast(c, g.dtype)) for g, c in pairs if g is not None]
             product = tf.add_n([tf.cast(term, tf.float64) for term in terms])
-        pulled = _dense(tape.gradient(product, wanted, unconnected_gradients="zero"))
-        return Players(
-            *(p if name in payers else None for name, p in zip(BOTH, pulled, strict=True))
-        )
+        return only(Players(*_dense(tape.gradient(product, wanted, **ZERO))), players)
 
-    def owed(self, params: Players, state: Players, batch: Batch, number: int, payer: str) -> Any:
-        """Returns what one loss penalty costs one player where it is due, a scalar."""
-        networks = NetworksAt(self._networks, params, state, batch.labels)
-        scene, _, _ = self._seen(networks, batch, BOTH)
-        terms = terms_of(self._penalties[number], scene, batch.draws[number], True, [payer])
-        return terms[0]
+    def penalty_value(
+        self, params: Players, state: Players, minibatch: Minibatch, number: int, player: str
+    ) -> tf.Tensor:
+        """Returns one loss penalty's term for one player in a step in which it is active."""
+        networks = NetworksAt(self._networks, params, state, minibatch.labels)
+        context, _, _ = self._forward(networks, minibatch, BOTH)
+        noise = minibatch.noise[number]
+        return _terms_of(self._penalties[number], context, noise, True, [player])[0]
 
-    def losses(self, params: Players, state: Players, batch: Batch) -> Players:
+    def losses(self, params: Players, state: Players, minibatch: Minibatch) -> Players:
         """Returns both players' losses in inference mode, scalars, without penalties."""
-        networks = NetworksAt(self._networks, params, state, batch.labels, training=False)
-        fakes = networks.generate(batch.latents).values
-        logits = [networks.discriminate(examples).values for examples in (batch.reals, fakes)]
-        return self._loss(*logits)
+        networks = NetworksAt(self._networks, params, state, minibatch.labels, training=False)
+        fake_images = networks.generate(minibatch.latents).values
+        images = (minibatch.real_images, fake_images)
+        return self._loss(*(networks.discriminate(each).values for each in images))
 
-    def realness(self, params: Players, state: Players, batch: Batch) -> tf.Tensor:
-        """Returns how real the batch's fakes look, float `[batch]`, larger for more real."""
-        networks = NetworksAt(self._networks, params, state, batch.labels)
-        fakes = networks.generate(batch.latents).values
-        logits = networks.discriminate(fakes).values
+    def realness(self, params: Players, state: Players, minibatch: Minibatch) -> tf.Tensor:
+        """Returns how real the fake images look, float `[batch]`, larger for more real."""
+        networks = NetworksAt(self._networks, params, state, minibatch.labels)
+        logits = networks.discriminate(networks.generate(minibatch.latents).values).values
         return top_k.realness(logits, self._loss.larger_is_real)
 
-    def _seen(
-        self, networks: NetworksAt, batch: Batch, players: Sequence[str]
-    ) -> tuple[Scene, Players, Players]:
-        """Returns the scene, both networks' states after it, and their layers' own losses."""
-        looks = input_gradients_of(self._penalties, players, batch.due)
-        made = networks.generate(batch.latents)
-        # Both losses share the fakes' logits: one pass through the discriminator serves both.
-        seen, slopes = _looked_at(networks, made.values, "fakes" in looks)
-        logits, known = {"fakes": seen.values}, {"fakes": slopes}
-        state = seen.state
+    def _forward(
+        self, networks: NetworksAt, minibatch: Minibatch, players: Sequence[str]
+    ) -> tuple[PenaltyContext, Players, Players]:
+        """Returns what penalties may use, both networks' new states, and their layers' losses."""
+        needed = _input_gradients_needed(self._penalties, players, minibatch.active)
+        generated = networks.generate(minibatch.latents)
+        # Both losses share the fake logits: one pass through the discriminator serves both.
+        fake, gradient = _discriminate(networks, generated.values, "fake" in needed)
+        logits, input_gradients = {"fake": fake.values}, {"fake": gradient}
+        state = fake.state
         if "discriminator" in players or self._loss.generator_sees_reals:
-            real, known["reals"] = _looked_at(networks, batch.reals, "reals" in looks)
-            logits["reals"] = real.values
+            real, gradient = _discriminate(networks, minibatch.real_images, "real" in needed)
+            logits["real"], input_gradients["real"] = real.values, gradient
             # Both calls start from the same state, so a power iteration is taken once and both
             # see the same spectral norm; batch statistics advance by the mean of the two.
-            state = [_middle(*pair) for pair in zip(real.state, seen.state, strict=True)]
-        known = {which: own for which, own in known.items() if own is not None}
-        scene = Scene(networks, batch, made.values, logits, known)
-        return scene, Players(made.state, state), Players(made.regularization, seen.regularization)
+            state = [_middle(*pair) for pair in zip(real.state, fake.state, strict=True)]
+        known = {which: own for which, own in input_gradients.items() if own is not None}
+        context = PenaltyContext(networks, minibatch, generated.values, logits, known)
+        declared = Players(generated.regularization, fake.regularization)
+        return context, Players(generated.state, state), declared
 
     def _losses(
-        self, scene: Scene, batch: Batch, players: Sequence[str], extra: Players
+        self,
+        context: PenaltyContext,
+        minibatch: Minibatch,
+        players: Sequence[str],
+        declared: Players,
     ) -> Players:
         """Returns the players' losses, those that layers declare included."""
         generator = discriminator = None
         if "generator" in players:
-            chosen = {}
-            if batch.kept is not None:
-                chosen["fake_weights"] = self._weights(scene, batch)
-            loss = self._loss.generator(scene.real_logits, scene.fake_logits, **chosen)
-            generator = _scalar("generator", loss) + extra.generator
+            weighting = {}
+            if minibatch.num_kept is not None:
+                weighting["fake_weights"] = self._fake_weights(context, minibatch)
+            loss = self._loss.generator(context.real_logits, context.fake_logits, **weighting)
+            generator = _scalar("generator", loss) + declared.generator
         if "discriminator" in players:
-            loss = self._loss.discriminator(scene.real_logits, scene.fake_logits)
-            discriminator = _scalar("discriminator", loss) + extra.discriminator
+            loss = self._loss.discriminator(context.real_logits, context.fake_logits)
+            discriminator = _scalar("discriminator", loss) + declared.discriminator
         return Players(generator, discriminator)
 
-    def _weights(self, scene: Scene, batch: Batch) -> tf.Tensor:
-        if batch.fake_weights is not None:
-            return batch.fake_weights
-        scores = top_k.realness(scene.fake_logits, self._loss.larger_is_real)
-        return top_k.weights(scores, batch.kept)
+    def _fake_weights(self, context: PenaltyContext, minibatch: Minibatch) -> tf.Tensor:
+        if minibatch.fake_weights is not None:
+            return minibatch.fake_weights
+        scores = top_k.realness(context.fake_logits, self._loss.larger_is_real)
+        return top_k.weights(scores, minibatch.num_kept)
 
 
-def _looked_at(networks: NetworksAt, examples: tf.Tensor, with_slopes: bool) -> tuple:
-    """Returns the discriminator's output, and its slopes along the examples if they are wanted."""
-    if not with_slopes:
-        return networks.discriminate(examples), None
+ZERO: dict[str, Any] = {"unconnected_gradients": "zero"}
+
+
+def _discriminate(networks: NetworksAt, images: tf.Tensor, with_input_gradient: bool) -> tuple:
+    """Returns the discriminator's output, and its input gradient if that is needed."""
+    if not with_input_gradient:
+        return networks.discriminate(images), None
     with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(examples)
-        seen = networks.discriminate(examples)
-    return seen, tape.gradient(seen.values, examples, unconnected_gradients="zero")
+        tape.watch(images)
+        output = networks.discriminate(images)
+    return output, tape.gradient(output.values, images, **ZERO)
 
 
-def _bound(slopes: Sequence, losses: Players) -> Players:
-    """Returns slopes that are computed together with the losses.
+def _bound(gradients: Sequence, losses: Players) -> Players:
+    """Returns gradients that are computed together with the losses.
 
-    A loss that nobody looks at is left out of a graph, and then TensorFlow steps the rest of it
-    otherwise. Bound, slopes are the same to the last bit whether a monitor looks at losses or not.
+    A loss that nobody uses is left out of a graph, and then TensorFlow rounds the rest of it
+    otherwise. Bound, gradients are the same to the last bit whether losses are monitored or not.
     """
     with tf.control_dependencies([loss for loss in losses if loss is not None]):
-        return Players(*(None if own is None else list(map(tf.identity, own)) for own in slopes))
-
-
-def _downhill(tape: tf.GradientTape, loss: tf.Tensor, weights: list) -> list[tf.Tensor]:
-    gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
-    return [-gradient for gradient in _dense(gradients)]
+        return Players(*(None if g is None else list(map(tf.identity, g)) for g in gradients))
 
 
 def _dense(gradients: Any) -> Any:
@@ -250,3 +247,68 @@ def _scalar(player: str, loss: Any) -> tf.Tensor:
 def _middle(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
     """Returns the mean of two states, exactly `one` where they are equal; counters as `one`."""
     return one + (other - one) / 2 if one.dtype.is_floating else one
+
+
+def _input_gradients_needed(
+    penalties: Sequence[LossPenalty], players: Sequence[str], active: Sequence[bool]
+) -> set[str]:
+    """Returns which images' input gradients are used when these players' gradients are wanted."""
+    return {
+        which
+        for penalty, now in zip(penalties, active, strict=True)
+        if now and any(name in players for name in penalty.players)
+        for which in penalty.input_gradients_of
+    }
+
+
+def _with_penalties(
+    losses: Players,
+    penalties: Sequence[LossPenalty],
+    context: PenaltyContext,
+    minibatch: Minibatch,
+    players: Sequence[str],
+) -> tuple[Players, tuple]:
+    """Returns the losses with what the penalties add, and each penalty's value.
+
+    Args:
+        losses: `Players` of scalars, `None` for a player whose gradient is not wanted.
+        penalties: Terms to add.
+        context: The evaluation.
+        minibatch: Whose `noise` and `active` belong to the penalties, in order.
+        players: Names of the players whose gradients are wanted.
+    """
+    totals: list[Any] = list(losses)
+    values: list[tf.Tensor | None] = []
+    settings = zip(penalties, minibatch.noise, minibatch.active, strict=True)
+    for penalty, noise, active in settings:
+        concerned = [name for name in BOTH if name in penalty.players and name in players]
+        terms = _terms_of(penalty, context, noise, active, concerned) if concerned else []
+        for name, term in zip(concerned, terms, strict=True):
+            place = BOTH.index(name)
+            totals[place] = totals[place] + tf.cast(term, totals[place].dtype)
+        # The discriminator's term is what a penalty is; the generator's may be a reward.
+        values.append(terms[-1] if terms else None)
+    return Players(*totals), tuple(values)
+
+
+def _terms_of(
+    penalty: LossPenalty, context: PenaltyContext, noise: Any, active: bool, players: Sequence[str]
+) -> list[tf.Tensor]:
+    """Returns the players' terms now: 0 in the steps in which a lazy penalty is not active.
+
+    Args:
+        penalty: Whose terms.
+        context: The evaluation.
+        noise: The penalty's noise.
+        active: Whether it is added now.
+        players: Names of players, each of whom gets a scalar.
+    """
+    dtype = context.fake_logits.dtype
+    nothing = tf.zeros([], dtype)
+    if not active:
+        return [nothing for _ in players]
+    found = penalty.terms(context, noise)._asdict()
+    return [
+        nothing if found[name] is None else tf.cast(penalty.interval * found[name], dtype)
+        for name in players
+    ]

@@ -1,16 +1,13 @@
 """Top-k: the generator learns from the fakes that the discriminator finds most real."""
 
 import dataclasses
-import math
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-import keras
 import tensorflow as tf
 
+from tfgan_stab._utils import validation
 from tfgan_stab._utils.serialization import Serializable
 from tfgan_stab.game.losses import AdversarialLoss
-from tfgan_stab.game.players import Players
 
 # So that 192 of 256 are 192 whatever the rounding of 0.75 * 256.
 ROUNDING = 1e-6
@@ -31,7 +28,7 @@ class TopK(Serializable):
     D has several outputs for an example, their mean ranks it; where a loss says that lower ones
     are more real (`larger_is_real`), the lowest are kept. k is a real number, rounded down where it
     is used; logs show its mean over an epoch. It follows from the steps or epochs done, which
-    checkpoints hold. While "full" keeps all, training is that without top-k: bit for bit without
+    checkpoints hold. While all are kept, training is that without top-k: bit for bit without
     XLA; with XLA up to rounding, which `relativistic_average` shows in the last digits.
 
     Args:
@@ -42,15 +39,6 @@ class TopK(Serializable):
             integer >= 1. The paper's nu.
         scope: Where replicas share a batch, "replica" to keep k / replicas on each, "global" to
             keep the k best of all, which costs a pass through both networks and a communication.
-        compute: "full" is the paper's method: all fakes go through both networks, and those that
-            are left out have the weight 0. "selected" passes the k alone through both networks:
-            fewer operations where k is small. They are chosen once a step, by the first outputs of
-            the discriminator for their minibatch, which are there without a pass of their own: when
-            the players take turns, before the discriminator has moved. It has shapes that change
-            with k, so XLA is out. Dropout draws other masks for the k, and losses that depend on a
-            layer's outputs are those of the k. A loss of your own must not pair fakes with reals.
-        with_batch_norm: Whether "selected" is wanted even where a network has batch normalization:
-            the k then have other statistics than the whole batch, which is not the paper's method.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -61,7 +49,7 @@ class TopK(Serializable):
         [256.0, 253.44, 193.21, 192.0]
 
     Source: Sinha et al. 2020, arXiv 2002.06224 version 1, section 3.
-    Departures: none with `compute="full"` on one replica. A last, smaller batch keeps the same
+    Departures: none on one replica. A last, smaller batch keeps the same
         part; a floor that is a number keeps all of a batch that is smaller.
     """
 
@@ -69,42 +57,27 @@ class TopK(Serializable):
     every: str | int = "epoch"
     floor: float | int = 0.5
     scope: str = "replica"
-    compute: str = "full"
-    with_batch_norm: bool = False
+
+    # Settings that version 0.1 had beside these: nothing else than these values is left of them.
+    RETIRED: ClassVar[dict[str, Any]] = {"compute": "full", "with_batch_norm": False}
 
     def __post_init__(self) -> None:
-        if not _is_number(self.decay) or not 0.0 < self.decay <= 1.0:
-            raise ValueError(
-                "`decay` must be in (0, 1], what is kept of k at a time. Received: "
-                f"{self.decay!r}. The paper uses 0.99."
-            )
-        if self.every != "epoch" and not _is_count(self.every):
-            raise ValueError(
-                '`every` must be "epoch" or a number of steps, an integer >= 1. Received: '
-                f"{self.every!r}."
-            )
-        part = isinstance(self.floor, float) and 0.0 < self.floor <= 1.0
-        if not part and not _is_count(self.floor):
+        validation.number(
+            "decay",
+            self.decay,
+            above=0,
+            most=1,
+            fix="It is what is kept of k at a time. The paper uses 0.99.",
+        )
+        validation.period("every", self.every)
+        share = isinstance(self.floor, float) and 0.0 < self.floor <= 1.0
+        count = isinstance(self.floor, int) and not isinstance(self.floor, bool) and self.floor >= 1
+        if not share and not count:
             raise ValueError(
                 "`floor` must be a part of the batch, a float in (0, 1], or a number of fakes, an "
                 f"integer >= 1. Received: {self.floor!r}. The paper uses 0.5 to 0.75."
             )
-        for name, value, choices in (
-            ("scope", self.scope, ("replica", "global")),
-            ("compute", self.compute, ("full", "selected")),
-        ):
-            if value not in choices:
-                raise ValueError(f"`{name}` must be one of {choices}. Received: {value!r}.")
-        if self.compute == "selected" and self.scope == "global":
-            raise ValueError(
-                'compute="selected" chooses on each replica for itself. Received: scope="global", '
-                'which may leave a replica without any fake. Use scope="replica", or '
-                'compute="full".'
-            )
-        if not isinstance(self.with_batch_norm, bool):
-            raise ValueError(
-                f"`with_batch_norm` must be True or False. Received: {self.with_batch_norm!r}."
-            )
+        validation.choice("scope", self.scope, ("replica", "global"))
 
     def times_shrunk(self, steps: tf.Tensor, epochs: tf.Tensor) -> tf.Tensor:
         """Returns how often k has shrunk, float64 scalar.
@@ -136,26 +109,16 @@ class TopK(Serializable):
             )
 
 
-def check_selection(
-    rule: Any,
-    loss: AdversarialLoss,
-    penalties: Sequence[Any],
-    networks: Players,
-    conditional: bool,
-) -> TopK | None:
-    """Returns the rule if it fits the rest of the game.
+def check_top_k(rule: Any, loss: AdversarialLoss) -> TopK | None:
+    """Returns the rule if it fits the loss.
 
     Args:
         rule: What `compile` got.
         loss: What the players minimise.
-        penalties: What they pay beside it.
-        networks: `Players` of Keras models.
-        conditional: Whether they take class labels.
 
     Raises:
         TypeError: If it is no rule.
-        ValueError: If the loss cannot weigh fakes, or the rule asks for what the networks or the
-            penalties do not allow.
+        ValueError: If the loss cannot weigh fake images.
     """
     if rule is None:
         return None
@@ -164,42 +127,13 @@ def check_selection(
             f"`top_k` must be a tgs.TopK(...) or None. Received: {rule!r}. Use "
             "tgs.TopK(decay=0.99, every='epoch', floor=0.5)."
         )
-    if rule.compute == "full" and not loss.takes_weights:
+    if not loss.takes_weights:
         raise ValueError(
             "Top-k needs a generator's loss that takes `fake_weights`, float [batch] with the mean "
             f"1. Received: {loss.generator!r}, which does not. Write def generator_loss(real_logits"
             ", fake_logits, fake_weights=None) and weigh the mean over fakes with it."
         )
-    if rule.compute == "selected":
-        if conditional and loss.generator_sees_reals:
-            raise ValueError(
-                'TopK(compute="selected") passes the kept fakes alone, with their labels. Received:'
-                " networks with class labels and a generator's loss that looks at the reals too. "
-                'Use compute="full".'
-            )
-        _check_selected(rule, penalties, networks)
     return rule
-
-
-def _check_selected(rule: TopK, penalties: Sequence[Any], networks: Players) -> None:
-    paying = [p for p in penalties if "generator" in p.payers]
-    if paying:
-        raise ValueError(
-            'TopK(compute="selected") knows the kept fakes only. Received: penalties that the '
-            f'generator pays for all, {paying}. Use compute="full".'
-        )
-    normalized = [
-        layer.name
-        for network in networks
-        for layer in network._flatten_layers()
-        if isinstance(layer, keras.layers.BatchNormalization)
-    ]
-    if normalized and not rule.with_batch_norm:
-        raise ValueError(
-            'TopK(compute="selected") changes batch statistics: the kept fakes have others than '
-            f'the whole batch. Received: networks with {normalized[:3]}. Use compute="full", the '
-            "paper's method, or TopK(..., with_batch_norm=True) if that is wanted."
-        )
 
 
 def rounded(k: tf.Tensor) -> tf.Tensor:
@@ -214,12 +148,12 @@ def realness(logits: tf.Tensor, larger_is_real: bool) -> tf.Tensor:
     return scores if larger_is_real else -scores
 
 
-def weights(scores: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
+def weights(scores: tf.Tensor, num_kept: tf.Tensor) -> tf.Tensor:
     """Returns what each fake counts for: `batch / k` for the k most real, 0 for the others.
 
     Args:
         scores: float `[batch]`, larger for more real. Of equal ones the first are kept.
-        kept: int32 scalar, k >= 1; more than the batch keeps all.
+        num_kept: int32 scalar, k >= 1; more than the batch keeps all.
 
     Returns:
         float `[batch]` of the scores' type, with the mean 1.
@@ -232,19 +166,6 @@ def weights(scores: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
     # Sorting all keeps shapes still while k shrinks. The rank is the place in the sorted order.
     order = tf.math.top_k(scores, k=count).indices
     ranks = tf.math.top_k(-order, k=count).indices
-    kept = tf.maximum(tf.minimum(kept, count), 1)
-    each = tf.cast(count, scores.dtype) / tf.cast(kept, scores.dtype)
-    return tf.where(ranks < kept, each, tf.zeros([], scores.dtype))
-
-
-def most_real(scores: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
-    """Returns the rows of the k most real in their former order, int32 `[k]`."""
-    return tf.sort(tf.math.top_k(scores, k=tf.minimum(kept, tf.shape(scores)[0])).indices)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    num_kept = tf.maximum(tf.minimum(num_kept, count), 1)
+    each = tf.cast(count, scores.dtype) / tf.cast(num_kept, scores.dtype)
+    return tf.where(ranks < num_kept, each, tf.zeros([], scores.dtype))

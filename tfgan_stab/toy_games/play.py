@@ -13,7 +13,7 @@ from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.toy_games.base import KnownGame, check_count
 from tfgan_stab.toy_games.rules import GradientSteps, Rule
 from tfgan_stab.toy_games.trajectory import Trajectory, cycle_of
-from tfgan_stab.updates.scheme import Scheme, check_scheme, separate_extrapolation
+from tfgan_stab.updates.scheme import Game, Scheme, check_scheme
 
 PLAIN = GradientSteps()
 
@@ -90,7 +90,7 @@ def as_step_sizes(value: Any) -> Players:
     return Players(*map(float, pair))
 
 
-class _StepGame:
+class _StepGame(Game):
     """One step of a known game: what `tfgan_stab.updates.scheme.Game` asks for.
 
     Attributes:
@@ -107,12 +107,17 @@ class _StepGame:
         key: Callable[[int], tf.Tensor],
         states: Any,
     ) -> None:
-        self.step_sizes = step_sizes
+        self._step_sizes = step_sizes
         self.states, self.looks = states
         self.evaluations = 0
         self._game = game
         self._rule = rule
         self._key = key
+
+    @property
+    def step_sizes(self) -> Players:
+        """Both players' step sizes."""
+        return self._step_sizes
 
     def field(self, params: Players, minibatch: int = 0, players: Sequence[str] = BOTH) -> Players:
         """Returns the slopes that this part of the step shows."""
@@ -172,7 +177,7 @@ def _compiled(
             tf.constant(0),
             start,
             scheme.init(start),
-            (own, own if separate_extrapolation(scheme) else ()),
+            (own, own if scheme.separate_extrapolation else ()),
             _written(arrays, 0, start),
         )
         final = tf.while_loop(lambda count, *_: count < steps, body, variables)

@@ -91,7 +91,7 @@ def average(values: Any, share: tf.Tensor | None = None) -> Any:
     return tf.nest.pack_sequence_as(values, flat)
 
 
-def gathered(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | int]:
+def gather(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | int]:
     """Returns the rows of all replicas, one after the other, and where this replica's begin.
 
     Args:
@@ -132,29 +132,28 @@ def write(variables: Sequence[keras.Variable], values: Sequence[Any]) -> None:
 def apply(
     optimizer: keras.optimizers.Optimizer,
     variables: Sequence[keras.Variable],
-    slopes: Sequence[tf.Tensor],
+    gradients: Sequence[tf.Tensor],
 ) -> None:
-    """Lets a Keras optimizer move its variables along downhill slopes.
+    """Lets a Keras optimizer update its variables.
 
     Args:
         optimizer: Built on `variables`.
         variables: The trainable weights of one player.
-        slopes: Minus the gradients, already averaged over replicas.
+        gradients: Of the player's loss, already averaged over replicas.
     """
-    # Optimizers that scale losses divide what they are given by their scale; slopes are unscaled.
-    gradients = [optimizer.scale_loss(-slope) for slope in slopes]
-    optimizer.apply(gradients, list(variables))
+    # Optimizers that scale losses divide what they are given by their scale; these are unscaled.
+    optimizer.apply([optimizer.scale_loss(each) for each in gradients], list(variables))
 
 
-def adopt(optimizer: keras.optimizers.Optimizer) -> None:
-    """Makes an optimizer take slopes as they are: averaged over replicas already.
+def use_local_gradients(optimizer: keras.optimizers.Optimizer) -> None:
+    """Makes an optimizer take gradients as they are: averaged over replicas already.
 
     Keras' optimizers sum over replicas. Dividing by their number beforehand would give the same
-    sum, but gradient clipping would see slopes that are too small, and everything would be
+    sum, but gradient clipping would see gradients that are too small, and everything would be
     communicated twice.
 
     Args:
-        optimizer: An optimizer that moves one player's weights and nothing else.
+        optimizer: An optimizer that updates one player's weights and nothing else.
 
     Raises:
         RuntimeError: If the optimizer does not sum the way Keras' do.
@@ -169,15 +168,11 @@ def adopt(optimizer: keras.optimizers.Optimizer) -> None:
         )
     vars(optimizer)["_all_reduce_sum_gradients"] = list
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        adopt(optimizer.inner_optimizer)
-
-
-# DOC: """Tensors that outlive a step: what a scheme remembers, kept in variables."""
-#
+        use_local_gradients(optimizer.inner_optimizer)
 
 
 class StoredTensors(keras.layers.Layer):
-    """Keeps nested tensors in variables; a layer only so that Keras saves them.
+    """Nested tensors kept in variables from step to step; a layer only so that Keras saves them.
 
     Args:
         example: The tensors' structure, shapes and types.

@@ -1,47 +1,339 @@
-"""What `GAN.fit` adds to Keras' own: data that start at the right step, and resuming.
+"""What a Keras user calls: `fit`, `evaluate`, `predict` and the like, with the GAN's care added."""
 
-A resumed run may begin inside an epoch. Keras has no such thing, so the rest of that epoch is
-trained as a short epoch of its own, and the callbacks see one training from begin to end.
-"""
-
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgan_stab.data.pixels import check_range
-from tfgan_stab.training.announcing import headline, images_per_step, young_averages
-from tfgan_stab.training.averaging.averaged_weights import check_classes
-from tfgan_stab.training.averaging.swap import LIVE
-from tfgan_stab.training.floor_check import CheckFloor, check_floor
+from tfgan_stab.data.batches import Batches
+from tfgan_stab.game.players import Players
+from tfgan_stab.game.top_k import TopK
+from tfgan_stab.training import distribution
+from tfgan_stab.training.averaging.averaged_weights import AveragedWeights
+from tfgan_stab.training.averaging.rules import Average
+from tfgan_stab.training.averaging.swap import LIVE, WeightsInUse
+from tfgan_stab.training.compile import Compilation
+from tfgan_stab.training.fit_checks import (
+    CheckFloor,
+    check_data,
+    cost_of_step,
+    images_per_step,
+    one_pass,
+    warning_of_young_average,
+)
 from tfgan_stab.training.gradient_check import check_once
-from tfgan_stab.training.minibatches import check_divides, is_ours
-from tfgan_stab.training.monitor import Watcher, attend
+from tfgan_stab.training.monitor import Diagnostics, Monitor, Watcher, watchers_among
+from tfgan_stab.training.resume import (
+    Progress,
+    Resumer,
+    callbacks_of_one_training,
+    data_from,
+    finish_epoch,
+    num_batches,
+    resume_from,
+)
+from tfgan_stab.training.train_state import Counters, RollbackState
+from tfgan_stab.updates.scheme import Scheme
 
 
-class Progress(NamedTuple):
-    """How far a run has come.
+class Clock:
+    """Counts the seconds of training; can be set to what an earlier run had counted.
 
-    Attributes:
-        epoch: Epochs finished.
-        step_in_epoch: Steps finished of the epoch that follows.
+    Example:
+        >>> clock = Clock()
+        >>> clock.set(5.0)
+        >>> clock.seconds
+        5.0
     """
 
-    epoch: int
-    step_in_epoch: int
+    def __init__(self) -> None:
+        self._counted = 0.0
+        self._since: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds counted so far."""
+        running = 0.0 if self._since is None else time.perf_counter() - self._since
+        return self._counted + running
+
+    def set(self, seconds: float) -> None:
+        """Makes `seconds` what has been counted so far."""
+        self._counted = seconds
+        if self._since is not None:
+            self._since = time.perf_counter()
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Counts inside the `with`."""
+        self._since = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._counted, self._since = self.seconds, None
 
 
-@runtime_checkable
-class Resumer(Protocol):
-    """A callback that can put a model back to where an earlier run left it."""
+class KerasWorkflows(keras.Model):
+    """Keras' own workflows on a pair of networks whose weights can be swapped."""
 
-    def expect(self, ordered: bool) -> None:
-        """Hears whether the data have an order, so that a run can go on inside an epoch."""
+    generator: keras.Model
+    discriminator: keras.Model
+    latents: Any
+    num_classes: int | None
+    scheme: Scheme
+    penalties: tuple
+    top_k: TopK | None
+    compilation: Compilation
+    weights_in_use: WeightsInUse
+    loss_means: Players
+    clock: Clock
+    listeners: list[Callable[[Any], None]]
+    data_metadata: dict[str, Any] | None
+    start_over: Callable[[], None]
+    rollback_state: RollbackState
+    _counters: Counters
+    _averages: dict[str, AveragedWeights]
+    monitor: Monitor | None
+    build_monitor: Callable[[Diagnostics | None], Monitor]
+    sample_batches: Callable[..., Iterator[np.ndarray]]
 
-    def resume(self, gan: keras.Model) -> Progress | None:
-        """Restores everything; returns how far that was, or `None` if there is nothing."""
+    def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
+        """Returns the generator's examples for latents (and labels): the model's prediction."""
+        return self.generator(inputs, training=training)
+
+    def fit(self, x: Any = None, y: Any = None, **kwargs: Any) -> keras.callbacks.History:
+        """Trains, as `keras.Model.fit` does; see there for all arguments.
+
+        Args:
+            x: A data set of `tgs.data`, a `tf.data.Dataset` of examples or `(examples, labels)`,
+                or an array of examples. A data set of `tgs.data` is endless: an epoch is
+                `steps_per_epoch` steps, and one pass over the examples unless given.
+            y: Labels, if `x` is an array and the networks take labels.
+            **kwargs: `epochs`, `steps_per_epoch`, `batch_size`, `callbacks`, `verbose`, ... A
+                `tgs.callbacks.Checkpoint` among the callbacks is called last and, where its
+                directory holds a checkpoint, resumes that run; `epochs` counts from its beginning.
+
+        Returns:
+            The history of the epochs trained now.
+        """
+        if not self.compiled:
+            raise ValueError("A GAN must be compiled before `fit`. Call gan.compile(...) first.")
+        listeners = list(self.listeners)
+        with self._weights_restored(), self.clock.running():
+            self.weights_in_use.switch(LIVE)  # Training an average would be undone by a switch.
+            try:
+                return self._fit(x, y, **kwargs)
+            finally:
+                # Who began to listen in this training stops with it, should it end in an exception.
+                self.listeners = listeners
+
+    def _fit(
+        self,
+        x: Any,
+        y: Any,
+        *,
+        epochs: int = 1,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        callbacks: Any = None,
+        verbose: Any = "auto",
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
+        callbacks = [_CountEpochs(), CheckFloor(), *_in_order(callbacks)]
+        rows = kwargs.get("batch_size")
+        check_data(x, y, rows, self.scheme, self.top_k, self.num_classes)
+        steps = self._epoch_length(x, steps_per_epoch)
+        resumed = self._prepare(x, callbacks, steps, Progress(initial_epoch, 0))
+        progress = resumed or Progress(initial_epoch, 0)
+        if verbose:
+            self._print_headline(None if steps is None else epochs * steps, x, rows)
+        arguments = {"y": y, "callbacks": callbacks, "verbose": verbose, **kwargs}
+        if isinstance(x, tf.data.Dataset):
+            arguments["shuffle"] = False  # Keras would only warn that it cannot.
+        if kwargs.get("validation_steps") is None:
+            arguments.update(one_pass(kwargs.get("validation_data"), "validation_steps"))
+        if progress.step_in_epoch and progress.epoch < epochs:
+            calls = callbacks_of_one_training(callbacks, self, epochs, steps, verbose)
+            arguments["callbacks"] = calls
+            rest = self._data_from_now(x, steps_per_epoch, progress.step_in_epoch)
+            finish_epoch(super().fit, rest, steps, progress, arguments)
+            progress = Progress(progress.epoch + 1, 0)
+            if progress.epoch == epochs or self.stop_training:
+                calls.on_train_end()
+                return self.history
+        ours = isinstance(x, Batches)
+        return super().fit(
+            x=self._data_from_now(x, steps_per_epoch) if resumed or ours else x,
+            initial_epoch=progress.epoch,
+            epochs=epochs,
+            steps_per_epoch=steps if ours else steps_per_epoch,
+            **arguments,
+        )
+
+    def _prepare(
+        self, x: Any, callbacks: Sequence[Any], steps: int | None, begin: Progress
+    ) -> Progress | None:
+        """Resumes a run or starts a new one, and makes the last checks before training."""
+        ordered = steps is not None and isinstance(x, tf.data.Dataset)
+        resumed = resume_from(callbacks, self, ordered)
+        progress = resumed or begin
+        if not self.steps:
+            self.start_over()
+            self.clock.set(0.0)
+        if steps is not None and progress.step_in_epoch >= steps:
+            raise ValueError(
+                "Expected the epochs of the run that is resumed, longer than "
+                f"{progress.step_in_epoch} steps. Received: steps_per_epoch={steps}. Resume with "
+                "the earlier value."
+            )
+        check_once(self)
+        self._attach_monitor(callbacks, progress, ordered)
+        self.data_metadata = x.description() if isinstance(x, Batches) else None
+        if isinstance(x, Batches):
+            self.num_classes = self.num_classes or x.num_classes
+        self.weights_in_use.check_classes()
+        return resumed
+
+    def _attach_monitor(self, callbacks: Sequence[Any], progress: Progress, ordered: bool) -> None:
+        """Lets the steps be watched if one of the callbacks asks for it, and only then."""
+        watchers, wanted = watchers_among(callbacks)
+        known = self.monitor.diagnostics if self.monitor else None
+        if bool(watchers) != (self.monitor is not None) or known != wanted:
+            self.monitor = self.build_monitor(wanted) if watchers else None
+            self.train_function = None  # Keras builds another one, which watches or does not.
+        if self.monitor is not None:
+            self.monitor.reset()
+        for watcher in watchers:
+            watcher.begin(progress, ordered)
+
+    def _data_from_now(self, x: Any, steps_per_epoch: int | None, step_in_epoch: int = 0) -> Any:
+        return data_from(
+            x, self.steps_taken, self.scheme.minibatches, steps_per_epoch, step_in_epoch
+        )
+
+    def _epoch_length(self, x: Any, steps_per_epoch: int | None) -> int | None:
+        if steps_per_epoch is not None or not isinstance(x, Batches):
+            return steps_per_epoch or num_batches(x)
+        return one_pass(x, "steps_per_epoch", self.scheme.minibatches)["steps_per_epoch"]
+
+    def _print_headline(self, steps: int | None, x: Any, batch_size: int | None) -> None:
+        """Prints what trains how, and which averages the training is too short for."""
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        print(
+            f"{cost_of_step(self.scheme, self.penalties, self.top_k)}; XLA: "
+            f"{self.compilation.scope} ({self.compilation.reason}) {replicas} replica(s), "
+            f"{', '.join(self.precision)}."
+        )
+        if steps is not None:
+            images = images_per_step(x, self.scheme.minibatches, batch_size)
+            for name, average in self.averages.items():
+                period = self.average_periods[name]
+                warning = warning_of_young_average(name, average, period, steps, images)
+                if warning:
+                    print(warning)
+
+    @property
+    def steps(self) -> int:
+        """Steps done since `compile`."""
+        return distribution.number(self._counters.steps)
+
+    @property
+    def steps_taken(self) -> int:
+        """Steps taken since `compile`, those that rollbacks have undone included."""
+        return self.steps + self.rollback_state.steps_lost
+
+    @property
+    def averages(self) -> dict[str, Average]:
+        """The rules of the averages, by name."""
+        return {name: average.average for name, average in self._averages.items()}
+
+    @property
+    def average_periods(self) -> dict[str, int]:
+        """Steps from one update of an average to the next, by name."""
+        return {name: average.period for name, average in self._averages.items()}
+
+    @property
+    def precision(self) -> list[str]:
+        """The networks' dtype policies."""
+        networks = (self.generator, self.discriminator)
+        return sorted({network.dtype_policy.name for network in networks})
+
+    def evaluate(
+        self, x: Any = None, y: Any = None, scores: Sequence[Any] = (), **kwargs: Any
+    ) -> Any:
+        """Returns both players' losses on the data in inference mode, and the scores asked for.
+
+        Args:
+            x: Data as for `fit`; of an endless data set one pass, or `steps` batches.
+            y: Labels as for `fit`.
+            scores: Scores such as `tgs.FID(...)`, for the weights that the losses are of.
+            **kwargs: `steps`, `batch_size`, `callbacks`, `return_dict`, ..., as in Keras.
+
+        Returns:
+            A list in the order losses, scores; a dictionary with `return_dict=True`.
+        """
+        as_dictionary = kwargs.pop("return_dict", False)
+        if kwargs.get("steps") is None:
+            kwargs.update(one_pass(x, "steps"))
+        measured: dict[str, float] = {}
+        if scores:
+            # First of all callbacks, so that an average that another one swaps in is still there.
+            scoring = keras.callbacks.LambdaCallback(
+                on_test_end=lambda logs: measured.update(self._scored(scores))
+            )
+            kwargs["callbacks"] = [scoring, *_listed(kwargs.get("callbacks"))]
+        with self._weights_restored():
+            found = super().evaluate(x, y, return_dict=True, **kwargs)
+        results = {name: found.pop(name) for name in (m.name for m in self.loss_means)}
+        results.update(found, **measured)
+        return results if as_dictionary else list(results.values())
+
+    def _scored(self, scores: Sequence[Any]) -> dict[str, float]:
+        """Returns the scores of the weights in use."""
+        weights = self.weights_in_use.current
+        return {
+            score.name: score(
+                self.sample_batches(score.samples, weights=weights, seed=getattr(score, "seed", 0))
+            ).value
+            for score in scores
+        }
+
+    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """Takes one step on a batch, as `keras.Model.train_on_batch`."""
+        if self.weights_in_use.current != LIVE:
+            raise RuntimeError(
+                "Training needs the trained weights in the generator. Received: "
+                f"{self.weights_in_use.current!r} in use. Leave the `using` block first."
+            )
+        if self.compiled and not self.steps:
+            self.start_over()  # From weights that may have been set since `compile`.
+            check_once(self)
+        return super().train_on_batch(*args, **kwargs)
+
+    def predict(self, x: Any, **kwargs: Any) -> np.ndarray:
+        """Returns the generator's examples for latents (and labels), as `keras.Model.predict`."""
+        with self._weights_restored():
+            return super().predict(x, **kwargs)
+
+    def publish(self, event: Any) -> None:
+        """Tells the listeners (a run's log, say) of an event, such as a score."""
+        for listener in list(self.listeners):
+            listener(event)
+
+    @contextlib.contextmanager
+    def _weights_restored(self) -> Iterator[None]:
+        """Puts back the weights that were in use, should a callback have been kept from it."""
+        before = self.weights_in_use.current
+        try:
+            yield
+        finally:
+            self.weights_in_use.switch(before)
+
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        """Builds nothing: all is built in the constructor and `compile`, and no batch is eaten."""
 
 
 class _CountEpochs(keras.callbacks.Callback):
@@ -52,244 +344,26 @@ class _CountEpochs(keras.callbacks.Callback):
             self.model.epochs += 1
 
 
-def fit(gan: Any, *args: Any, **kwargs: Any) -> keras.callbacks.History:
-    """Trains `gan` by Keras' `fit`, from where its callbacks say it stopped.
-
-    Args:
-        gan: The model.
-        *args: Keras' `fit`, `x` and `y`.
-        **kwargs: The other arguments of Keras' `fit`.
-    """
-    if not gan.compiled:
-        raise ValueError("A GAN must be compiled before `fit`. Call gan.compile(...) first.")
-    gan.weights_in_use.switch(LIVE)  # Training an average would be undone by the next switch.
-    listeners = list(gan.listeners)
-    try:
-        return _fit(gan, *args, **kwargs)
-    finally:
-        # Whoever began to listen in this training stops with it, should it end in an exception.
-        gan.listeners = listeners
-
-
-def _fit(
-    gan: Any,
-    keras_fit: Callable[..., keras.callbacks.History],
-    x: Any,
-    y: Any,
-    *,
-    epochs: int = 1,
-    initial_epoch: int = 0,
-    steps_per_epoch: int | None = None,
-    callbacks: Any = None,
-    verbose: Any = "auto",
-    **kwargs: Any,
-) -> keras.callbacks.History:
-    callbacks = [_CountEpochs(), CheckFloor(), *_in_order(callbacks)]
-    _refuse_rate_setters(callbacks)
-    _check_arrays(gan, x, y, kwargs.get("batch_size"))
-    check_floor(gan, x, kwargs.get("batch_size"))
-    steps = _epoch_length(gan, x, steps_per_epoch)
-    ordered = steps is not None and isinstance(x, tf.data.Dataset)
-    resumed = _resumed(gan, callbacks, ordered)
-    progress = resumed or Progress(initial_epoch, 0)
-    if not gan.steps:
-        gan.start_over()
-        gan.clock.set(0.0)
-    if steps is not None and progress.step_in_epoch >= steps:
-        raise ValueError(
-            f"Expected the epochs of the run that is resumed, longer than "
-            f"{progress.step_in_epoch} steps. Received: steps_per_epoch={steps}. Resume with the "
-            "former value."
-        )
-    check_once(gan)
-    attend(gan, callbacks, progress, ordered)
-    gan.data_facts = x.description() if is_ours(x) else None
-    if is_ours(x):
-        _check_classes(gan, x)
-        gan.num_classes = gan.num_classes or x.num_classes
-    check_classes(gan)
-    if verbose:
-        print(headline(gan))
-        if steps is not None:
-            images = images_per_step(x, gan.scheme.minibatches, kwargs.get("batch_size"))
-            for note in young_averages(gan, epochs * steps, images):
-                print(note)
-    arguments = {"y": y, "callbacks": callbacks, "verbose": verbose, **kwargs}
-    if isinstance(x, tf.data.Dataset):
-        arguments["shuffle"] = False  # Keras would only warn that it cannot.
-    if kwargs.get("validation_steps") is None:
-        arguments.update(evaluation_steps(kwargs.get("validation_data"), "validation_steps"))
-    if progress.step_in_epoch and progress.epoch < epochs:
-        calls = _one_training(gan, callbacks, epochs, steps, verbose)
-        arguments["callbacks"] = calls
-        rest = _from_now_on(gan, x, steps_per_epoch, progress.step_in_epoch)
-        _finish_epoch(keras_fit, rest, steps, progress, arguments)
-        progress = Progress(progress.epoch + 1, 0)
-        if progress.epoch == epochs or gan.stop_training:
-            calls.on_train_end()
-            return gan.history
-    return keras_fit(
-        x=_from_now_on(gan, x, steps_per_epoch) if resumed or is_ours(x) else x,
-        initial_epoch=progress.epoch,
-        epochs=epochs,
-        steps_per_epoch=steps if is_ours(x) else steps_per_epoch,
-        **arguments,
-    )
-
-
 def _in_order(callbacks: Any) -> list[keras.callbacks.Callback]:
-    """Puts the guard first, so that all others find weights that are sound, and checkpoints last.
+    """Puts the guard first, so that all others find weights that are finite, and checkpoints last.
 
     What checkpoints save must include what the others did.
+
+    Raises:
+        ValueError: If a callback sets the learning rate of a model's one optimizer.
     """
-    return sorted(listed(callbacks), key=lambda c: isinstance(c, Resumer) - isinstance(c, Watcher))
-
-
-def listed(callbacks: Any) -> list[keras.callbacks.Callback]:
-    """Returns callbacks as a list; Keras takes a single one, or none, too."""
-    return [] if callbacks is None else tf.nest.flatten(callbacks)
-
-
-def _resumed(gan: Any, callbacks: Sequence[Any], ordered: bool) -> Progress | None:
-    resumers = [callback for callback in callbacks if isinstance(callback, Resumer)]
-    if len(resumers) > 1:
-        raise ValueError(
-            f"A run resumes from one place. Received: {len(resumers)} checkpoint callbacks. Keep "
-            "one; `keep=` says how many checkpoints stay."
-        )
-    for resumer in resumers:
-        resumer.expect(ordered)
-    return resumers[0].resume(gan) if resumers else None
-
-
-def _refuse_rate_setters(callbacks: Sequence[Any]) -> None:
-    """Refuses callbacks of Keras that set the learning rate of a model's one optimizer."""
+    listed = _listed(callbacks)
     kinds = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
-    for callback in callbacks:
+    for callback in listed:
         if isinstance(callback, kinds):
             raise ValueError(
                 "A GAN has two optimizers, each with its own learning rate. Received: "
                 f"{type(callback).__name__}, which sets that of a model's only optimizer. Give the "
                 "optimizers a schedule: Adam(keras.optimizers.schedules.CosineDecay(2e-4, 10_000))."
             )
+    return sorted(listed, key=lambda c: isinstance(c, Resumer) - isinstance(c, Watcher))
 
 
-def _check_arrays(gan: Any, x: Any, y: Any, batch_size: int | None) -> None:
-    """Raises where whole arrays can be seen to be wrong before anything is trained on them."""
-    if not isinstance(x, np.ndarray):
-        return
-    if x.ndim == 4 and np.issubdtype(x.dtype, np.floating):
-        check_range("x", x)
-    check_divides(len(x) % (batch_size or 32), gan.scheme, "arrays whose last batch has {} rows")
-    check_divides(batch_size or 32, gan.scheme, "batch_size={}")
-    if y is not None and gan.num_classes is not None:
-        low, high = np.min(y), np.max(y)
-        if low < 0 or high >= gan.num_classes:
-            raise ValueError(
-                f"Labels must be classes from 0 to {gan.num_classes - 1}. Received: {low} to "
-                f"{high}. Count classes from 0, or give GAN the right num_classes."
-            )
-
-
-def _check_classes(gan: Any, x: Any) -> None:
-    if gan.num_classes and x.num_classes and x.num_classes > gan.num_classes:
-        raise ValueError(
-            f"The data must have at most the GAN's num_classes={gan.num_classes}. Received: "
-            f"{x.name!r} with {x.num_classes} classes. Build the networks for all of them."
-        )
-
-
-def _epoch_length(gan: Any, x: Any, steps_per_epoch: int | None) -> int | None:
-    if steps_per_epoch is not None or not is_ours(x):
-        return steps_per_epoch or _cardinality(x)
-    return _one_pass(x, "steps_per_epoch", gan.scheme.minibatches)
-
-
-def evaluation_steps(x: Any, name: str) -> dict[str, int]:
-    """Returns the argument that makes one pass of an endless data set; none for other data.
-
-    Args:
-        x: Data to evaluate on.
-        name: What Keras calls the number of steps: "steps" or "validation_steps".
-
-    Raises:
-        ValueError: If the data set makes up examples, so that there is no pass.
-    """
-    return {name: _one_pass(x, name, 1)} if is_ours(x) else {}
-
-
-def _one_pass(x: Any, name: str, minibatches: int) -> int:
-    if x.num_examples is None:
-        raise ValueError(
-            f"`{name}` is needed: {x.name!r} makes up examples without end. Received: None. "
-            f"Write {name}=500."
-        )
-    return max(1, x.num_examples // (x.batch_size * minibatches))
-
-
-def _cardinality(x: Any) -> int | None:
-    if not isinstance(x, tf.data.Dataset):
-        return None
-    count = int(x.cardinality())
-    return count if count > 0 else None
-
-
-def _from_now_on(gan: Any, x: Any, steps_per_epoch: int | None, step: int = 0) -> Any:
-    """Returns the data from the step that comes next, `step` steps into its epoch."""
-    steps = gan.steps_played
-    if is_ours(x):
-        return x.starting_at(steps, gan.scheme.minibatches)
-    if not steps or not isinstance(x, tf.data.Dataset):
-        return x
-    if steps_per_epoch is None:  # Each epoch is one pass.
-        return x.skip(step)
-    # Keras reads on where the epoch before ended, and begins again where the data end.
-    size = _cardinality(x)
-    if size is None:
-        return x.skip(steps)
-    return x.repeat().skip(steps % size) if steps % size else x
-
-
-def _one_training(
-    gan: Any, callbacks: Sequence[Any], epochs: int, steps: int | None, verbose: Any
-) -> keras.callbacks.CallbackList:
-    """Returns callbacks that two calls of Keras' `fit` can share."""
-    return keras.callbacks.CallbackList(
-        callbacks,
-        add_history=True,
-        add_progbar=verbose != 0,
-        verbose=verbose,
-        epochs=epochs,
-        steps=steps,
-        model=gan,
-    )
-
-
-def _finish_epoch(
-    keras_fit: Callable[..., keras.callbacks.History],
-    rest: Any,
-    steps: int | None,
-    progress: Progress,
-    arguments: dict[str, Any],
-) -> None:
-    """Trains what is left of an epoch."""
-    if not isinstance(rest, tf.data.Dataset) or steps is None:
-        raise ValueError(
-            "Resuming inside an epoch needs data in a fixed order: a data set of tgs.data, or a "
-            f"tf.data.Dataset with steps_per_epoch. Received: {type(rest).__name__}. Give `fit` "
-            "the data of the run that is resumed."
-        )
-    calls = arguments["callbacks"]
-    on_train_end, calls.on_train_end = calls.on_train_end, lambda logs=None: None
-    try:
-        keras_fit(
-            x=rest,
-            initial_epoch=progress.epoch,
-            epochs=progress.epoch + 1,
-            steps_per_epoch=steps - progress.step_in_epoch,
-            **arguments,
-        )
-    finally:
-        calls.on_train_end = on_train_end
-    # What follows is the same training: it does not begin again.
-    calls.on_train_begin = lambda logs=None: None
+def _listed(callbacks: Any) -> list[keras.callbacks.Callback]:
+    """Returns callbacks as a list; Keras takes a single one, or none, too."""
+    return [] if callbacks is None else tf.nest.flatten(callbacks)

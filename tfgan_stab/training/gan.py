@@ -6,48 +6,45 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgan_stab._utils import random
+from tfgan_stab._utils import random, validation
 from tfgan_stab.data.latents import as_sampler
 from tfgan_stab.game import losses
-from tfgan_stab.game.batch import Batch
+from tfgan_stab.game.functional import Minibatch
+from tfgan_stab.game.gradients import GameGradients
 from tfgan_stab.game.penalties.base import (
     LossPenalty,
-    SlopePenalty,
+    WeightGradientPenalty,
     check_penalties,
-    check_placements,
     loss_penalties,
     names_of,
-    slope_penalties,
 )
+from tfgan_stab.game.penalties.weight_gradient import check_placements
 from tfgan_stab.game.players import BOTH, Players
-from tfgan_stab.game.top_k import TopK, check_selection
+from tfgan_stab.game.top_k import TopK, check_top_k
 from tfgan_stab.game.validation import check_pair
-from tfgan_stab.training import distribution, facts, minibatches
-from tfgan_stab.training.averaging import averaged_weights
-from tfgan_stab.training.averaging.averaged_weights import AveragedWeights
-from tfgan_stab.training.averaging.rules import WeightsRule, check_averages
+from tfgan_stab.training import compile as compilation
+from tfgan_stab.training import distribution, minibatches
+from tfgan_stab.training.averaging.averaged_weights import AveragedWeights, build_averages
+from tfgan_stab.training.averaging.batch_statistics import Recalibration
+from tfgan_stab.training.averaging.rules import Average, check_averages
 from tfgan_stab.training.averaging.swap import LIVE, WeightsInUse
-from tfgan_stab.training.clock import Clock
-from tfgan_stab.training.compile import assembled
 from tfgan_stab.training.distribution import StoredTensors
-from tfgan_stab.training.minibatches import Equipment, own_rows
-from tfgan_stab.training.optimizers import checked_optimizers, checked_seed, copied, count_steps
-from tfgan_stab.training.penalizing import StepPenalties
-from tfgan_stab.training.resume import Setbacks
+from tfgan_stab.training.fit import Clock, KerasWorkflows
+from tfgan_stab.training.monitor import Diagnostics, Monitor
+from tfgan_stab.training.optimizers import check_optimizers, copy_optimizer, count_steps
 from tfgan_stab.training.sampling import Sampling
-from tfgan_stab.training.selecting import StepSelection
-from tfgan_stab.training.train_step import TrainStep
-from tfgan_stab.training.workflows import KerasWorkflows
+from tfgan_stab.training.train_state import Counters, RollbackState, TrainState
+from tfgan_stab.training.train_step import StepResult, TrainStep
 from tfgan_stab.updates.alternating import Alternating
-from tfgan_stab.updates.scheme import Scheme, check_scheme, first_weight, separate_extrapolation
+from tfgan_stab.updates.scheme import Scheme, check_scheme
 
 
 @keras.saving.register_keras_serializable("tfgan_stab")
 class GAN(KerasWorkflows, Sampling):
     """A generator and a discriminator that train each other through `fit`.
 
-    Each step reads a batch, draws noise, lets the update scheme move both players through the
-    vector field of their losses, and takes the new weights into the averages.
+    Each step takes a batch, draws noise, lets the update scheme integrate the vector field of the
+    two losses, and updates the averages with the new weights.
 
     Args:
         generator: Keras model from latents `[batch, size]` to examples `[batch, ...]`, images as
@@ -95,17 +92,9 @@ class GAN(KerasWorkflows, Sampling):
         self.discriminator = discriminator
         self.latents = as_sampler(latents)
         self.num_classes = num_classes
-        self._step_counter = self.add_weight(
-            shape=(), initializer="zeros", dtype="int64", trainable=False, name="steps"
-        )
-        self._image_counter = self.add_weight(
-            shape=(), initializer="zeros", dtype="int64", trainable=False, name="images_seen"
-        )
-        self._epoch_counter = self.add_weight(
-            shape=(), initializer="zeros", dtype="int64", trainable=False, name="epochs"
-        )
+        self._counters = Counters(*(self._counter(n) for n in ("steps", "images_seen", "epochs")))
         self.clock = Clock()
-        self.data_facts: dict[str, Any] | None = None
+        self.data_metadata: dict[str, Any] | None = None
         self.listeners: list[Callable[[Any], None]] = []
         # Keras tracks what is put into these two, and what is taken out no more.
         self._averages: dict[str, AveragedWeights] = {}
@@ -113,6 +102,11 @@ class GAN(KerasWorkflows, Sampling):
         self.weights_in_use = WeightsInUse(self.networks, self._averages)
         self.generate = tf.function(self._generated, autograph=False)
         self.built = True
+
+    def _counter(self, name: str) -> keras.Variable:
+        return self.add_weight(
+            shape=(), initializer="zeros", dtype="int64", trainable=False, name=name
+        )
 
     # -- Settings ---------------------------------------------------------------------------------
 
@@ -122,25 +116,25 @@ class GAN(KerasWorkflows, Sampling):
         discriminator_optimizer: Any,
         loss: Any = "non_saturating",
         scheme: Scheme | None = None,
-        penalties: Sequence[LossPenalty | SlopePenalty] | None = None,
+        penalties: Sequence[LossPenalty | WeightGradientPenalty] | None = None,
         top_k: TopK | None = None,
-        averages: dict[str, WeightsRule] | None = None,
+        averages: dict[str, Average] | None = None,
         jit_compile: bool | str = "auto",
         seed: int = 0,
         check_derivatives: bool = True,
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
     ) -> None:
-        """Chooses how the players move; builds both optimizers and starts counting steps at 0.
+        """Chooses how to train; builds both optimizers and sets the steps to 0.
 
         Args:
             generator_optimizer: A Keras optimizer or its name. Its learning rate is the paper's a;
                 a schedule counts steps.
             discriminator_optimizer: Another one; the paper's b. Two rates make TTUR.
             loss: A name of `tgs.game.losses`, an `AdversarialLoss`, or your own pair of functions.
-            scheme: How the players move; `tgs.Alternating()` unless given.
-            penalties: What they pay beside their losses, such as `[tgs.R1(10.0)]`. Logs show what
-                each comes to, weight included.
+            scheme: How the players are updated; `tgs.Alternating()` unless given.
+            penalties: Regularisers to add, such as `[tgs.R1(10.0)]`. Logs show the value of each,
+                weight included.
             top_k: Lets the generator learn from the most real of its fakes only, such as
                 `tgs.TopK(decay=0.99, every=2000, floor=0.75)`. Logs show k.
             averages: Averages of the weights by name, such as
@@ -161,44 +155,16 @@ class GAN(KerasWorkflows, Sampling):
         self.loss_pair = losses.get(loss)
         self.scheme = check_scheme(Alternating() if scheme is None else scheme)
         self.penalties = check_penalties(penalties, self.pair.example_shape)
-        check_placements(slope_penalties(self.penalties), first_weight(self.scheme))
-        self.top_k = check_selection(
-            top_k, self.loss_pair, self.penalties, self.networks, self.pair.conditional
-        )
+        check_placements(self.penalties, self.scheme.first_weight)
+        self.top_k = check_top_k(top_k, self.loss_pair)
         self.check_derivatives = check_derivatives
         self.derivatives_checked = False
         rules = check_averages(averages)
-        self.seed = checked_seed(seed)
-        optimizers = checked_optimizers(generator_optimizer, discriminator_optimizer)
-        self.generator_optimizer, self.discriminator_optimizer = optimizers
-        with self.distribute_strategy.scope():
-            looks = Players(
-                *(copied(o) if separate_extrapolation(self.scheme) else None for o in optimizers)
-            )
-            self.generator_extrapolation_optimizer: Any = looks.generator
-            self.discriminator_extrapolation_optimizer: Any = looks.discriminator
-            for players in [optimizers, looks] if looks.generator else [optimizers]:
-                for optimizer, variables in zip(players, self._variables, strict=True):
-                    optimizer.build(variables)
-                    distribution.adopt(optimizer)
-                    count_steps(optimizer, self._step_counter)
-            self._averages.clear()
-            self._averages.update(averaged_weights.built(self, rules))
-            params = Players(*map(distribution.read, self._variables))
-            self._scheme_memory.clear()
-            remembered = self.scheme.init(params)
-            if tf.nest.flatten(remembered):
-                self._scheme_memory["state"] = StoredTensors(remembered, "scheme_state")
-        self.weights_in_use = WeightsInUse(self.networks, self._averages)
-        self.loss_means = Players(*(keras.metrics.Mean(f"{player}_loss") for player in BOTH))
-        self.equipment = Equipment(loss_penalties(self.penalties), self.top_k, self.seed)
-        paid = [*loss_penalties(self.penalties), *slope_penalties(self.penalties)]
-        self.penalty_means = [keras.metrics.Mean(name) for name in names_of(paid)]
-        self.top_k_means = [keras.metrics.Mean("top_k")] if self.top_k else []
-        self.monitor: Any = None
-        self.adversarial, self.compilation, self._functions = assembled(
-            self, jit_compile, run_eagerly
-        )
+        self.seed = validation.seed(seed)
+        self._build_optimizers(check_optimizers(generator_optimizer, discriminator_optimizer))
+        self._build_state(rules)
+        self._build_metrics()
+        self._build_functions(jit_compile, run_eagerly)
         super().compile(
             optimizer=None,
             run_eagerly=run_eagerly,
@@ -221,62 +187,171 @@ class GAN(KerasWorkflows, Sampling):
         }
         self.start_over()
 
+    def _build_optimizers(self, optimizers: Players) -> None:
+        self.generator_optimizer, self.discriminator_optimizer = optimizers
+        separate = self.scheme.separate_extrapolation
+        with self.distribute_strategy.scope():
+            others = Players(*(copy_optimizer(o) if separate else None for o in optimizers))
+            self.generator_extrapolation_optimizer: Any = others.generator
+            self.discriminator_extrapolation_optimizer: Any = others.discriminator
+            for players in [optimizers, others] if separate else [optimizers]:
+                for optimizer, variables in zip(players, self._variables, strict=True):
+                    optimizer.build(variables)
+                    distribution.use_local_gradients(optimizer)
+                    count_steps(optimizer, self._counters.steps)
+
+    def _build_state(self, rules: dict[str, Average]) -> None:
+        with self.distribute_strategy.scope():
+            self._averages.clear()
+            self._averages.update(
+                build_averages(
+                    rules, self.networks, self.scheme.synchronization_period, self._recalibration
+                )
+            )
+            self._scheme_memory.clear()
+            state = self.scheme.init(Players(*map(distribution.read, self._variables)))
+            if tf.nest.flatten(state):
+                self._scheme_memory["state"] = StoredTensors(state, "scheme_state")
+        self.weights_in_use = WeightsInUse(self.networks, self._averages)
+        memory = self._scheme_memory.get("state")
+        self.train_state = TrainState(
+            self.networks, self.scheme, self._counters, memory, self._averages
+        )
+
+    def _recalibration(self, name: str, rule: Average) -> Recalibration:
+        return Recalibration(
+            self.networks,
+            self.pair.conditional,
+            lambda: self.num_classes,
+            self.latents,
+            self.seed,
+            rule,
+            name,
+        )
+
+    def _build_metrics(self) -> None:
+        self.loss_means = Players(*(keras.metrics.Mean(f"{player}_loss") for player in BOTH))
+        terms = loss_penalties(self.penalties)
+        others = [each for each in self.penalties if each not in terms]
+        self.penalty_means = [keras.metrics.Mean(name) for name in names_of([*terms, *others])]
+        self.top_k_means = [keras.metrics.Mean("top_k")] if self.top_k else []
+        self.monitor: Monitor | None = None
+
+    def build_monitor(self, diagnostics: Diagnostics | None) -> Monitor:
+        """Returns what watches the steps of this model."""
+        return Monitor(
+            self.networks,
+            self.loss_pair,
+            self.scheme,
+            self.penalties,
+            self._counters.steps,
+            self.distribute_strategy,
+            diagnostics,
+        )
+
+    def _build_functions(self, jit_compile: bool | str, run_eagerly: bool) -> None:
+        terms = loss_penalties(self.penalties)
+        self.maker = minibatches.MinibatchMaker(
+            self.pair, self.scheme, self.latents, terms, self.top_k, self.seed
+        )
+        self.game = GameGradients(self.networks, self.loss_pair, terms)
+        lazy = any(penalty.interval > 1 for penalty in terms)
+        self.compilation = compilation.choose_compilation(
+            jit_compile,
+            compilation.step_without_scheme(self.game, self.maker, self.penalties),
+            compilation.example_arguments(self.networks, self.maker),
+            self.networks,
+            self.distribute_strategy.num_replicas_in_sync,
+            self.scheme.evaluations,
+            run_eagerly,
+            lazy,
+        )
+        self._functions = compilation.compile_functions(
+            self.game, self.compilation.scope, run_eagerly, lazy
+        )
+
     def start_over(self) -> None:
         """Sets the steps to 0; averages and scheme start from the weights as they are."""
-        averaged_weights.start(self._averages, self.networks)
+        self.train_state.reset()
+        self.rollback_state = RollbackState()
+
+    # -- Training ---------------------------------------------------------------------------------
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """Takes one step: one update of the generator and all that comes before it."""
+        # Data that end unannounced must end the step before it counts, not after.
+        arrived = [tensor for tensor in tf.nest.flatten(data) if tensor is not None]
+        with tf.control_dependencies(arrived):
+            steps, epochs = self.train_state.steps, self.train_state.epochs
+            game = TrainStep(
+                self._functions,
+                self.penalties,
+                self.scheme.first_weight,
+                self._variables,
+                self.optimizers,
+                self.extrapolation_optimizers,
+                self.maker.make(data, steps, epochs),
+                self._state,
+                self.top_k is not None and self.top_k.scope == "global",
+            )
+            scheme_state = self.train_state.scheme_state(game.start)
+            params, scheme_state = self.scheme.step(game, game.start, scheme_state)
+            result = game.finish(params)
+            self.train_state.commit(result, scheme_state, self.compilation.scope == "field")
+            if self.monitor is not None:
+                self.monitor.observe(result)
+            k = self.maker.k(result.images // self.scheme.minibatches, steps, epochs)
+            self._update_metrics(result, k)
+            return self.get_metrics_result()
+
+    def _update_metrics(self, result: StepResult, k: list[tf.Tensor]) -> None:
+        means = [*self.loss_means, *self.penalty_means, *self.top_k_means]
+        values = [*result.losses, *result.penalty_values, *k]
+        for mean, value in zip(means, values, strict=True):
+            if value is not None:
+                mean.update_state(value)
+
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """Returns both players' losses in inference mode."""
+        images, labels = minibatches.unpack(data, self.pair)
+        seen = tf.cast(self.loss_means.generator.count.value, tf.int32)
+        latents = self.maker.latents(images, random.TESTING, seen)
         params = Players(*map(distribution.read, self._variables))
-        self._remember(self.scheme.init(params))
-        counters = [self._step_counter, self._image_counter, self._epoch_counter]
-        distribution.write(counters, [0, 0, 0])
-        self.setbacks = Setbacks()
+        both = self.game.losses(params, self._state, Minibatch(images, labels, latents))
+        share, _ = distribution.rows_of(images)
+        for mean, loss in zip(self.loss_means, both, strict=True):
+            mean.update_state(distribution.weighted(loss, share))
+        return {mean.name: mean.result() for mean in self.loss_means}
+
+    # -- What is known of the run -----------------------------------------------------------------
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """The means over an epoch: losses, what is paid beside them, k, and what is watched."""
+        """The means over an epoch: losses, penalties, k, and what is monitored."""
         if not self.compiled:
             return []
-        watched = [] if self.monitor is None else self.monitor.means.values()
-        return [*self.loss_means, *self.penalty_means, *self.top_k_means, *watched]
-
-    @property
-    def steps(self) -> int:
-        """Steps done since `compile`."""
-        return distribution.number(self._step_counter)
-
-    @property
-    def epochs(self) -> int:
-        """Whole epochs of `fit` done since `compile`."""
-        return distribution.number(self._epoch_counter)
-
-    @epochs.setter
-    def epochs(self, count: int) -> None:
-        """Notes how many are done; `fit` does so by itself, loops of your own must."""
-        distribution.write([self._epoch_counter], [count])
-
-    @property
-    def steps_played(self) -> int:
-        """Steps played since `compile`, those that rollbacks have undone included."""
-        return self.steps + self.setbacks.steps_lost
+        monitored = [] if self.monitor is None else self.monitor.means.values()
+        return [*self.loss_means, *self.penalty_means, *self.top_k_means, *monitored]
 
     @property
     def images_seen(self) -> int:
         """Real examples that all replicas have seen since `compile`."""
-        return distribution.number(self._image_counter)
+        return distribution.number(self._counters.images)
 
     @property
-    def precision(self) -> list[str]:
-        """The networks' dtype policies."""
-        return sorted({network.dtype_policy.name for network in self.networks})
+    def epochs(self) -> int:
+        """Whole epochs of `fit` done since `compile`."""
+        return distribution.number(self._counters.epochs)
+
+    @epochs.setter
+    def epochs(self, count: int) -> None:
+        """Sets how many are done; `fit` does so by itself, loops of your own must."""
+        distribution.write([self._counters.epochs], [count])
 
     @property
-    def averages(self) -> dict[str, WeightsRule]:
-        """The rules of the averages, by name."""
-        return {name: average.average for name, average in self._averages.items()}
-
-    @property
-    def average_periods(self) -> dict[str, int]:
-        """Steps from one update of an average to the next, by name."""
-        return {name: average.period for name, average in self._averages.items()}
+    def networks(self) -> Players:
+        """Both networks."""
+        return Players(self.generator, self.discriminator)
 
     @property
     def optimizers(self) -> Players:
@@ -286,96 +361,11 @@ class GAN(KerasWorkflows, Sampling):
     @property
     def extrapolation_optimizers(self) -> Players:
         """The optimizers that take trial steps: the players' own, unless the scheme separates."""
-        if not separate_extrapolation(self.scheme):
+        if not self.scheme.separate_extrapolation:
             return self.optimizers
         return Players(
             self.generator_extrapolation_optimizer, self.discriminator_extrapolation_optimizer
         )
-
-    # -- Training ---------------------------------------------------------------------------------
-
-    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        """Plays one step: one update of the generator and all that comes before it."""
-        # Data that end unannounced must end the step before it counts, not after.
-        arrived = [minibatch for minibatch in tf.nest.flatten(data) if minibatch is not None]
-        with tf.control_dependencies(arrived):
-            return self._played(data)
-
-    def _played(self, data: Any) -> dict[str, tf.Tensor]:
-        reals, labels = minibatches.unpacked(data, self.pair)
-        steps = tf.convert_to_tensor(self._step_counter.value)
-        epochs = tf.convert_to_tensor(self._epoch_counter.value)
-        batches = [
-            self.equipment.given_to(minibatch, number, steps, epochs)
-            for number, minibatch in enumerate(
-                minibatches.split(reals, labels, self.scheme, self.draw, steps)
-            )
-        ]
-        game = TrainStep(
-            self._functions,
-            StepPenalties(self.penalties, first_weight(self.scheme)),
-            self._variables,
-            self.optimizers,
-            self.extrapolation_optimizers,
-            batches,
-            self._state,
-            StepSelection(self.top_k, self.loss_pair.larger_is_real, self._functions, self._state),
-            self.monitor,
-        )
-        params = game.start()
-        params, scheme_state = self.scheme.step(game, params, self._remembered(params))
-        self._commit(game, params, scheme_state)
-        seen = tf.convert_to_tensor(self._image_counter.value) + game.rows
-        distribution.write([self._image_counter], [seen])
-        for mean, loss in zip(self.loss_means, game.losses, strict=True):
-            if loss is not None:
-                mean.update_state(loss)
-        k = self.equipment.k(game.rows // self.scheme.minibatches, steps, epochs)
-        others = zip(self.penalty_means + self.top_k_means, game.penalty_values + k, strict=True)
-        for mean, value in others:
-            if value is not None:
-                mean.update_state(value)
-        return self.get_metrics_result()
-
-    def _commit(self, game: TrainStep, params: Players, scheme_state: Any) -> None:
-        game.finish(params)
-        for network, state in zip(self.networks, game.state_after, strict=True):
-            distribution.write(network.non_trainable_variables, state)
-        self._remember(scheme_state)
-        steps = tf.convert_to_tensor(self._step_counter.value) + 1
-        distribution.write([self._step_counter], [steps])
-        compiled = self.compilation.scope == "field"
-        averaged_weights.follow(self._averages, self.networks, steps, game.rows, compiled)
-
-    def _remembered(self, params: Players) -> Any:
-        """Returns what the scheme remembers; what has no tensors in it is not kept but made."""
-        memory = self._scheme_memory.get("state")
-        return self.scheme.init(params) if memory is None else memory.read()
-
-    def _remember(self, scheme_state: Any) -> None:
-        for memory in self._scheme_memory.values():
-            memory.write(scheme_state)
-
-    def draw(self, count: Any, *counters: Any) -> tf.Tensor:
-        """Returns this replica's rows of the latents that belong to a path of counters."""
-        return own_rows(self.latents, count, random.key(self.seed, *counters))
-
-    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
-        """Returns both players' losses in inference mode."""
-        reals, labels = minibatches.unpacked(data, self.pair)
-        seen = tf.cast(self.loss_means.generator.count.value, tf.int32)
-        latents = self.draw(tf.shape(reals)[0], random.TESTING, seen)
-        params = Players(*map(distribution.read, self._variables))
-        both = self.adversarial.losses(params, self._state, Batch(reals, labels, latents))
-        share, _ = distribution.rows_of(reals)
-        for mean, loss in zip(self.loss_means, both, strict=True):
-            mean.update_state(distribution.weighted(loss, share))
-        return {mean.name: mean.result() for mean in self.loss_means}
-
-    @property
-    def networks(self) -> Players:
-        """Both networks."""
-        return Players(self.generator, self.discriminator)
 
     @property
     def _variables(self) -> Players:
@@ -385,13 +375,34 @@ class GAN(KerasWorkflows, Sampling):
     def _state(self) -> Players:
         return Players(*(distribution.read(n.non_trainable_variables) for n in self.networks))
 
-    # -- Facts and files --------------------------------------------------------------------------
+    # -- Files ------------------------------------------------------------------------------------
 
-    def publish(self, news: Any) -> None:
-        """Tells the listeners (a run's log, say) of something new, such as a score."""
-        for listener in list(self.listeners):
-            listener(news)
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments, for Keras' serialization."""
+        return {
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "latents": keras.saving.serialize_keras_object(self.latents),
+            "num_classes": self.num_classes,
+            "name": self.name,
+        }
 
-    def run_facts(self) -> dict[str, Any]:
-        """Returns what decides this model's training, in values that JSON can hold."""
-        return facts.of(self)
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """Returns the model that a configuration describes, not yet compiled."""
+        config = dict(config)
+        for name in ("generator", "discriminator", "latents"):
+            config[name] = keras.saving.deserialize_keras_object(
+                config[name], custom_objects=custom_objects
+            )
+        return cls(**config)
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """Returns the arguments of `compile`, for Keras' serialization."""
+        if not self.compiled:
+            return None
+        return keras.saving.serialize_keras_object(self._compile_settings)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles with the arguments that a configuration describes."""
+        self.compile(**keras.saving.deserialize_keras_object(config))

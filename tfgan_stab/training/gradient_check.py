@@ -6,6 +6,7 @@ weights is compared with a finite difference along random directions, in float64
 can do that; where they disagree, each layer is tried alone to find the one to blame.
 """
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -14,8 +15,7 @@ import tensorflow as tf
 
 from tfgan_stab._utils import random
 from tfgan_stab._utils.random import uniform
-from tfgan_stab.game.batch import Batch
-from tfgan_stab.game.functional import NetworksAt
+from tfgan_stab.game.functional import Minibatch, NetworksAt
 from tfgan_stab.game.players import Players
 from tfgan_stab.training import distribution
 from tfgan_stab.training.finite_differences import directions, moved
@@ -42,14 +42,14 @@ def check_once(gan: Any) -> None:
     shape = [side or SIDE for side in gan.pair.example_shape]
     key = random.key(gan.seed, random.TESTING)
     labels = tf.zeros([ROWS], tf.int32) if gan.pair.conditional else None
-    batch = Batch(2.0 * uniform([ROWS, *shape], key) - 1.0, labels, gan.latents(ROWS, key))
+    batch = Minibatch(2.0 * uniform([ROWS, *shape], key) - 1.0, labels, gan.latents(ROWS, key))
     zero = tf.constant(0, tf.int64)
-    batch = gan.equipment._replace(selection=None).given_to(batch, 0, zero, zero)
+    batch = dataclasses.replace(gan.maker, top_k=None).prepare(batch, 0, zero, zero)
     batch = batch._replace(due=(True,) * len(batch.due))
     networks = gan.networks
     params = Players(*(distribution.read(n.trainable_variables) for n in networks))
     state = Players(*(distribution.read(n.non_trainable_variables) for n in networks))
-    start = Setting(gan.adversarial, networks, params, state, batch)
+    start = Setting(gan.game, networks, params, state, batch)
     check(functools.cache(functools.partial(_near, start)), gan.penalties)
     gan.derivatives_checked = True
 
@@ -77,7 +77,7 @@ def _warmed_up(setting: Setting) -> Setting:
         if moving.generator:
             state = state._replace(generator=networks.generate(setting.batch.latents).state)
         if moving.discriminator:
-            found = networks.discriminate(setting.batch.reals).state
+            found = networks.discriminate(setting.batch.real_images).state
             state = state._replace(discriminator=found)
     return setting._replace(state=state)
 

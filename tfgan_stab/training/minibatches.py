@@ -1,7 +1,13 @@
-"""From what `fit` hands over to the minibatches that a step is played on."""
+"""From the batch that `fit` hands over to the minibatches of a step, each with its noise.
 
+Noise is a pure function of the seed, the step and the minibatch, drawn for all replicas and sliced:
+a resumed run draws what the uninterrupted one would have drawn, and N replicas with a share of the
+batch each what one with the whole batch would have drawn.
+"""
+
+import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,19 +15,141 @@ import tensorflow as tf
 
 from tfgan_stab._utils import random
 from tfgan_stab.game import top_k
-from tfgan_stab.game.batch import Batch
+from tfgan_stab.game.functional import Minibatch
 from tfgan_stab.game.penalties.base import LossPenalty
 from tfgan_stab.game.validation import Pair
 from tfgan_stab.training import distribution
 from tfgan_stab.updates.scheme import Scheme
 
 
-def is_ours(x: Any) -> bool:
-    """Returns whether data are a set of `tgs.data`, which starts at any step."""
-    return hasattr(x, "starting_at")
+@dataclasses.dataclass(frozen=True)
+class MinibatchMaker:
+    """Makes a step's minibatches.
+
+    Attributes:
+        pair: What the networks expect.
+        scheme: Says how many minibatches a step has.
+        sampler: Draws latents.
+        penalties: The loss penalties, which have noise of their own.
+        top_k: Which fake images the generator learns from; `None` for all.
+        seed: Decides all noise.
+    """
+
+    pair: Pair
+    scheme: Scheme
+    sampler: Callable[..., tf.Tensor]
+    penalties: Sequence[LossPenalty]
+    top_k: top_k.TopK | None
+    seed: int
+
+    def make(self, data: Any, steps: tf.Tensor, epochs: tf.Tensor) -> list[Minibatch]:
+        """Splits a batch into the minibatches that the scheme asks for, and draws their noise.
+
+        Args:
+            data: What Keras hands to `train_step`: examples, or `(examples, labels)`; minibatches
+                follow one another along axis 0.
+            steps: int64 scalar, the steps done before this one.
+            epochs: int64 scalar, epochs done.
+
+        Raises:
+            TypeError: If examples are no floats, or labels no integers.
+            ValueError: If shapes do not fit, or the batch cannot be split evenly.
+        """
+        images, labels = unpack(data, self.pair)
+        return [
+            self.prepare(
+                Minibatch(own, classes, self.latents(own, random.TRAINING, steps, number)),
+                number,
+                steps,
+                epochs,
+            )
+            for number, (own, classes) in enumerate(_split(images, labels, self.scheme))
+        ]
+
+    def prepare(
+        self, minibatch: Minibatch, number: int, steps: tf.Tensor, epochs: tf.Tensor
+    ) -> Minibatch:
+        """Returns a minibatch with the penalties' noise, which of them are active, and k.
+
+        Args:
+            minibatch: Images, labels and latents.
+            number: Its number in the step, from 0.
+            steps: int64 scalar, the steps done before this one.
+            epochs: int64 scalar, epochs done.
+        """
+        noise = []
+        for place, penalty in enumerate(self.penalties):
+            key = random.key(self.seed, random.PENALTIES, steps, number, place)
+            count = tf.shape(minibatch.real_images)[0]
+            noise.append(rows_of_replica(_noise_of(penalty, minibatch), count, key))
+        intervals = [penalty.interval for penalty in self.penalties]
+        # One and the same tensor for penalties that are active together.
+        active = {i: i == 1 or tf.equal(steps % i, 0) for i in intervals}
+        return minibatch._replace(
+            noise=tuple(noise),
+            active=tuple(active[i] for i in intervals),
+            num_kept=self._num_kept(minibatch, steps, epochs),
+        )
+
+    def latents(self, like: tf.Tensor, *counters: Any) -> tf.Tensor:
+        """Returns this replica's latents for as many examples as `like` has rows.
+
+        Args:
+            like: float `[batch, ...]`.
+            *counters: What the noise belongs to: a purpose, the step, the minibatch.
+        """
+        key = random.key(self.seed, *counters)
+        return rows_of_replica(self.sampler, tf.shape(like)[0], key)
+
+    def k(self, images: tf.Tensor, steps: tf.Tensor, epochs: tf.Tensor) -> list[tf.Tensor]:
+        """Returns top-k's k for so many fakes of all replicas, float64; nothing without top-k."""
+        if self.top_k is None:
+            return []
+        return [self.top_k.k(images, self.top_k.times_shrunk(steps, epochs))]
+
+    def _num_kept(
+        self, minibatch: Minibatch, steps: tf.Tensor, epochs: tf.Tensor
+    ) -> tf.Tensor | None:
+        if self.top_k is None:
+            return None
+        times = self.top_k.times_shrunk(steps, epochs)
+        images = minibatch.real_images
+        if self.top_k.scope == "global":
+            return top_k.rounded(self.top_k.k(distribution.rows_of(images).total, times))
+        replicas = distribution.num_replicas()
+        own = self.top_k.k(tf.shape(images)[0] * replicas, times)
+        return top_k.rounded(own / replicas)
 
 
-def unpacked(data: Any, pair: Pair) -> tuple[tf.Tensor, tf.Tensor | None]:
+def _noise_of(penalty: LossPenalty, minibatch: Minibatch) -> Callable[..., Any]:
+    image, latent = _sizes(minibatch.real_images), _sizes(minibatch.latents)
+    return lambda count, key: penalty.noise(count, image, latent, key)
+
+
+def _sizes(values: tf.Tensor) -> list[Any]:
+    """Returns the shape of one row; sizes that the graph does not know as tensors."""
+    known = list(enumerate(values.shape))[1:]
+    return [tf.shape(values)[axis] if size is None else size for axis, size in known]
+
+
+def rows_of_replica(sampler: Callable[..., Any], count: Any, key: tf.Tensor) -> Any:
+    """Returns this replica's rows of the noise that all replicas share, nested `[count, ...]`.
+
+    Drawing the whole and keeping some makes N replicas see what one would have seen.
+
+    Args:
+        sampler: Function `(count, key) -> nested tensors [count, ...]`.
+        count: This replica's rows.
+        key: int32 `[2]`.
+    """
+    first = distribution.replica_number() * count
+    return tf.nest.map_structure(
+        lambda drawn: tf.cast(drawn[first : first + count], keras.config.floatx()),
+        sampler(count * distribution.num_replicas(), key),
+    )
+
+
+def unpack(data: Any, pair: Pair) -> tuple[tf.Tensor, tf.Tensor | None]:
     """Returns a batch's examples and labels, as the networks expect them.
 
     Args:
@@ -32,63 +160,37 @@ def unpacked(data: Any, pair: Pair) -> tuple[tf.Tensor, tf.Tensor | None]:
         TypeError: If examples are no floats, or labels no integers.
         ValueError: If shapes do not fit, or labels are missing, superfluous or weighted.
     """
-    reals, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
-    if isinstance(reals, np.ndarray):  # What Keras hands over where no graph is built.
-        reals, labels = (None if v is None else tf.convert_to_tensor(v) for v in (reals, labels))
-    _check(reals, labels, weights, pair)
+    images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
+    if isinstance(images, np.ndarray):  # What Keras hands over where no graph is built.
+        images, labels = (None if v is None else tf.convert_to_tensor(v) for v in (images, labels))
+    _check(images, labels, weights, pair)
     # Data may not know their own sizes; the networks do.
-    shaped = tf.ensure_shape(reals, [None, *pair.example_shape])
+    shaped = tf.ensure_shape(images, [None, *pair.example_shape])
     floats = tf.cast(shaped, keras.config.floatx())
     return floats, None if labels is None else tf.cast(labels, tf.int32)
 
 
-def split(
-    reals: tf.Tensor,
-    labels: tf.Tensor | None,
-    scheme: Scheme,
-    draw: Callable[..., tf.Tensor],
-    step_number: tf.Tensor,
-) -> list[Batch]:
-    """Splits a step's batch into the minibatches its scheme asks for, each with its noise.
-
-    Args:
-        reals: float `[parts * batch, ...]`; minibatches follow one another along axis 0.
-        labels: int32 `[parts * batch]`, or `None`.
-        scheme: Says how many parts there are.
-        draw: Function `(count, *counters) -> latents`.
-        step_number: int64 scalar, the steps done before this one.
-
-    Raises:
-        ValueError: If the batch cannot be split evenly.
-    """
+def _split(images: tf.Tensor, labels: tf.Tensor | None, scheme: Scheme) -> Any:
+    """Returns pairs of images and labels, one for each minibatch."""
     count = scheme.minibatches
-    rows = reals.shape[0]
+    rows = images.shape[0]
     if rows is not None:
         check_divides(rows, scheme, "a batch of {} (per replica)")
     elif count > 1:
-        remainder = tf.shape(reals)[0] % count
+        remainder = tf.shape(images)[0] % count
         check = tf.debugging.assert_equal(remainder, 0, _does_not_divide(scheme, "another batch"))
         with tf.control_dependencies([check] if check is not None else []):
-            reals = tf.identity(reals)
-    shares = zip(
-        tf.split(reals, count),
-        [None] * count if labels is None else tf.split(labels, count),
-        strict=True,
-    )
-    return [
-        Batch(
-            minibatch, classes, draw(tf.shape(minibatch)[0], random.TRAINING, step_number, number)
-        )
-        for number, (minibatch, classes) in enumerate(shares)
-    ]
+            images = tf.identity(images)
+    classes = [None] * count if labels is None else tf.split(labels, count)
+    return zip(tf.split(images, count), classes, strict=True)
 
 
 def check_divides(rows: int, scheme: Scheme, what: str) -> None:
-    """Raises ValueError if rows cannot be split among a scheme's parts.
+    """Raises ValueError if rows cannot be split among a scheme's minibatches.
 
     Args:
         rows: Rows of a batch.
-        scheme: Says how many parts there are.
+        scheme: Says how many minibatches there are.
         what: What the rows are, with `{}` for their number.
     """
     if rows % scheme.minibatches:
@@ -103,7 +205,7 @@ def _does_not_divide(scheme: Scheme, received: str) -> str:
     )
 
 
-def _check(reals: Any, labels: Any, weights: Any, pair: Pair) -> None:
+def _check(images: Any, labels: Any, weights: Any, pair: Pair) -> None:
     """Raises where a batch is not what the networks expect.
 
     Raises:
@@ -125,101 +227,17 @@ def _check(reals: Any, labels: Any, weights: Any, pair: Pair) -> None:
             "The networks take no class labels, so batches must be examples alone. Received: "
             "(examples, labels). Drop them: dataset.map(lambda examples, labels: examples)."
         )
-    if not tf.is_tensor(reals) or not reals.dtype.is_floating:
-        kind = getattr(reals, "dtype", type(reals)).name if tf.is_tensor(reals) else type(reals)
+    if not tf.is_tensor(images) or not images.dtype.is_floating:
+        kind = getattr(images, "dtype", type(images)).name if tf.is_tensor(images) else type(images)
         raise TypeError(
             f"Examples must be floats, images in [-1, 1]. Received: {kind}. Scale bytes with "
             "tf.cast(images, tf.float32) / 127.5 - 1, or load them through tgs.data."
         )
     if labels is not None and not labels.dtype.is_integer:
         raise TypeError(f"Labels must be integers, shape [batch]. Received: {labels.dtype.name}.")
-    shape = reals.shape[1:]
+    shape = images.shape[1:]
     if not shape.is_compatible_with(pair.example_shape):
         raise ValueError(
             f"Examples must have the shape that the generator returns, {list(pair.example_shape)}. "
             f"Received: {list(shape)}. Resize the data, or change both networks."
         )
-
-
-# DOC: """Gives a minibatch what penalties and top-k need beside examples: draws, due dates, and
-# k."""
-#
-
-
-class Equipment(NamedTuple):
-    """What the game needs beside examples and latents.
-
-    Attributes:
-        penalties: The terms of the losses.
-        selection: Which fakes the generator learns from; `None` for all.
-        seed: Decides the penalties' noise.
-    """
-
-    penalties: Sequence[LossPenalty]
-    selection: top_k.TopK | None
-    seed: int
-
-    def given_to(self, batch: Batch, minibatch: int, steps: tf.Tensor, epochs: tf.Tensor) -> Batch:
-        """Returns a minibatch with this step's draws, due dates and k.
-
-        Args:
-            batch: Examples, labels and latents.
-            minibatch: The minibatch's number in its step.
-            steps: int64 scalar, steps done before this one.
-            epochs: int64 scalar, epochs done.
-        """
-        draws = []
-        for number, penalty in enumerate(self.penalties):
-            key = random.key(self.seed, random.PENALTIES, steps, minibatch, number)
-            draws.append(own_rows(self._drawn(penalty, batch), tf.shape(batch.reals)[0], key))
-        intervals = [penalty.interval for penalty in self.penalties]
-        # One and the same tensor for penalties that are due together.
-        due = {i: i == 1 or tf.equal(steps % i, 0) for i in intervals}
-        return batch._replace(
-            draws=tuple(draws),
-            due=tuple(due[i] for i in intervals),
-            kept=self._kept(batch, steps, epochs),
-        )
-
-    def k(self, rows: tf.Tensor, steps: tf.Tensor, epochs: tf.Tensor) -> list[tf.Tensor]:
-        """Returns top-k's k for so many fakes of all replicas, float64; nothing without top-k."""
-        if self.selection is None:
-            return []
-        return [self.selection.k(rows, self.selection.times_shrunk(steps, epochs))]
-
-    def _kept(self, batch: Batch, steps: tf.Tensor, epochs: tf.Tensor) -> tf.Tensor | None:
-        if self.selection is None:
-            return None
-        times = self.selection.times_shrunk(steps, epochs)
-        if self.selection.scope == "global":
-            return top_k.rounded(self.selection.k(distribution.rows_of(batch.reals).total, times))
-        replicas = distribution.num_replicas()
-        own = self.selection.k(tf.shape(batch.reals)[0] * replicas, times)
-        return top_k.rounded(own / replicas)
-
-    def _drawn(self, penalty: LossPenalty, batch: Batch) -> Callable[..., Any]:
-        example, latent = _sizes(batch.reals), _sizes(batch.latents)
-        return lambda count, key: penalty.draw(count, example, latent, key)
-
-
-def _sizes(values: tf.Tensor) -> list[Any]:
-    """Returns the shape of one row; sizes that the graph does not know as tensors."""
-    known = list(enumerate(values.shape))[1:]
-    return [tf.shape(values)[axis] if size is None else size for axis, size in known]
-
-
-def own_rows(sampler: Callable[..., Any], count: Any, key: tf.Tensor) -> Any:
-    """Returns this replica's rows of the noise that all replicas share, nested `[count, ...]`.
-
-    Drawing the whole and keeping some makes N replicas see what one would have seen.
-
-    Args:
-        sampler: Function `(count, key) -> nested tensors [count, ...]`.
-        count: This replica's rows.
-        key: int32 `[2]`.
-    """
-    first = distribution.replica_number() * count
-    return tf.nest.map_structure(
-        lambda drawn: tf.cast(drawn[first : first + count], keras.config.floatx()),
-        sampler(count * distribution.num_replicas(), key),
-    )

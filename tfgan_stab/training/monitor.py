@@ -1,169 +1,339 @@
-"""What is kept of watched steps: the first number that was not finite, and how well it goes.
+"""What is watched while training: the first number that is not finite, and how well it goes.
 
-Only a training that asks for it is watched. What is kept is no part of the model: its checkpoints
-are the same with and without.
+A training is watched only if a callback asks for it. What the monitor keeps is no part of the
+model: its checkpoints are the same with and without.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import keras
 import tensorflow as tf
 
+from tfgan_stab.game.losses import AdversarialLoss
 from tfgan_stab.game.penalties.base import loss_penalties, names_of
 from tfgan_stab.game.players import BOTH, Players
-from tfgan_stab.training import distribution, health
+from tfgan_stab.training import distribution
 from tfgan_stab.training.distribution import StoredTensors
-from tfgan_stab.training.watching import STATE, Fault, Point, WatchedStep
+from tfgan_stab.training.resume import Progress
+from tfgan_stab.training.train_step import LOSS, PENALTY, STATE, Observation, StepResult
+from tfgan_stab.updates.scheme import Scheme
 
 
-class Former(NamedTuple):
-    """The field of the step before.
+class Fault(NamedTuple):
+    """The first number that was not finite.
 
     Attributes:
-        slopes: `Players` of lists of tensors.
-        begun: bool scalar, whether there was such a step.
+        player: "generator" or "discriminator".
+        kind: "loss" (without penalties); "penalty" (on a loss); "gradient"; "penalized gradient"
+            (after penalties on gradients); "weight" (at trial points too); or "state" (batch
+            statistics and the like).
+        variable: The Keras path of the variable, or the penalty's name; `None` for a loss.
+        evaluation: The step's evaluation that it belongs to or follows, from 1.
+        minibatch: The minibatch of that evaluation, from 1.
+        step: The step it happened in, from 1; 0 where that is not known yet.
+        of: Evaluations and minibatches of a step.
     """
 
-    slopes: Players
-    begun: tf.Tensor
+    player: str
+    kind: str
+    variable: str | None
+    evaluation: int
+    minibatch: int
+    step: int = 0
+    of: tuple[int, int] = (1, 1)
+
+    def __str__(self) -> str:
+        name = "" if self.variable is None else f" of {self.variable!r}"
+        evaluations, minibatches = self.of
+        return (
+            f"the {self.player}'s {self.kind}{name} in step {self.step}, evaluation "
+            f"{self.evaluation} of {evaluations}, minibatch {self.minibatch} of {minibatches}"
+        )
+
+
+class Diagnostics(NamedTuple):
+    """What to measure beside finiteness.
+
+    Attributes:
+        collapse_ratio: Spread of the fakes over that of the reals, below which they have collapsed.
+        collapse_steps: Successive steps below it that count as a collapse.
+    """
+
+    collapse_ratio: float
+    collapse_steps: int
 
 
 @runtime_checkable
 class Watcher(Protocol):
-    """A callback that wants steps watched."""
+    """A callback that wants training watched.
 
-    def watched(self, gan: Any, progress: Any, ordered: bool) -> "Monitor":
-        """Returns the monitor that is to watch, the model's own if it will do.
+    Attributes:
+        diagnostics: What it wants measured beside finiteness; `None` for nothing.
+    """
+
+    @property
+    def diagnostics(self) -> Diagnostics | None: ...  # noqa: D102
+
+    def begin(self, progress: Progress, ordered: bool) -> None:
+        """Takes note of where training begins.
 
         Args:
-            gan: The model, ready to train.
-            progress: The `Progress` that training begins with.
+            progress: How far the run has come.
             ordered: Whether a run can go on inside an epoch.
         """
 
 
-def attend(gan: Any, callbacks: Sequence[Any], progress: Any, ordered: bool) -> None:
-    """Lets a model watch its steps if one of the callbacks asks for it, and only then.
+class _Previous(NamedTuple):
+    """The gradients of the step before, and whether there was one."""
 
-    Raises:
-        ValueError: If several callbacks ask.
-    """
-    watchers = [callback for callback in callbacks if isinstance(callback, Watcher)]
-    if len(watchers) > 1:
-        raise ValueError(
-            f"One guard watches a run. Received: {len(watchers)}. Keep one DivergenceGuard."
-        )
-    monitor = watchers[0].watched(gan, progress, ordered) if watchers else None
-    if monitor is not gan.monitor:
-        gan.monitor = monitor
-        gan.train_function = None  # Keras builds another one, which watches or does not.
-    if monitor is not None:
-        monitor.forget()
+    gradients: Players
+    initialized: tf.Tensor
 
 
 class Monitor:
-    """What is kept from one watched step to the next.
+    """Watches each step.
 
     Args:
-        gan: The compiled model.
-        collapse_ratio: Spread of fakes over that of reals, below which the fakes have collapsed.
-        collapse_steps: Successive steps below it that count as a fall.
+        networks: Both networks.
+        loss: Their losses.
+        scheme: The update scheme.
+        penalties: All penalties.
+        steps: The variable that counts steps.
+        strategy: The distribution strategy.
+        diagnostics: What to measure beside finiteness; `None` for nothing.
+
+    Attributes:
+        means: The means over an epoch that logs show, by name.
     """
 
-    def __init__(self, gan: Any, collapse_ratio: float, collapse_steps: int):
-        self.collapse_ratio = collapse_ratio
-        self.collapse_steps = collapse_steps
-        self.boundary = gan.loss_pair.boundary
-        self.sign_of_real = 1.0 if gan.loss_pair.larger_is_real else -1.0
-        paid = loss_penalties(gan.penalties)
-        # Their names as in logs, and who pays them.
-        self.penalties = names_of(paid), [tuple(penalty.payers) for penalty in paid]
-        networks = Players(gan.generator, gan.discriminator)
+    def __init__(
+        self,
+        networks: Players,
+        loss: AdversarialLoss,
+        scheme: Scheme,
+        penalties: Sequence[Any],
+        steps: keras.Variable,
+        strategy: tf.distribute.Strategy,
+        diagnostics: Diagnostics | None,
+    ):
+        self.diagnostics = diagnostics
+        self._boundary = loss.boundary
+        self._sign_of_real = 1.0 if loss.larger_is_real else -1.0
+        self._penalty_names = names_of(loss_penalties(penalties))
         self._weights = Players(*([v.path for v in n.trainable_variables] for n in networks))
         self._states = Players(*([v.path for v in n.non_trainable_variables] for n in networks))
-        self._shape = (gan.scheme.evaluations, gan.scheme.minibatches)
-        self._step_counter = gan._step_counter
-        self._points: list[Point] = []
-        names = [f"{player}_slope_norm" for player in BOTH] + ["field_angle", "spread_ratio"]
-        if self.boundary is not None:
-            names += ["accuracy_on_reals", "accuracy_on_fakes"]
-        with gan.distribute_strategy.scope():
-            slopes = Players(
-                *([tf.zeros(v.shape, v.dtype) for v in n.trainable_variables] for n in networks)
-            )
-            self._former = StoredTensors(Former(slopes, tf.constant(False)), "former_field")
-            # The place in the table (0: none), the step, steps collapsed, falls.
+        self._of = (scheme.evaluations, scheme.minibatches)
+        self._steps = steps
+        self._places: list[Fault] = []
+        names = [f"{player}_gradient_norm" for player in BOTH]
+        if diagnostics is not None:
+            names += ["gradient_angle", "spread_ratio"]
+            if self._boundary is not None:
+                names += ["accuracy_on_reals", "accuracy_on_fakes"]
+        with strategy.scope():
+            self._previous = None if diagnostics is None else _stored_gradients(networks)
+            # The place in the table (0: none), its step, successive steps collapsed, collapses.
             self._record = StoredTensors(tf.zeros([4], tf.int64), "record")
             self.means = {name: keras.metrics.Mean(name) for name in names}
 
-    def of_step(self, share: tf.Tensor | None) -> "WatchedStep":
-        """Returns what watches the next step.
-
-        Args:
-            share: What `rows_of` says of this replica's rows.
-        """
-        return WatchedStep(self, share)
-
-    def paths(self, player: str, kind: str) -> list[str]:
-        """Returns the paths of the variables that points of a kind belong to."""
-        return getattr(self._states if kind == STATE else self._weights, player)
-
     @property
     def fault(self) -> Fault | None:
-        """The first number that was not finite since `forget`."""
-        place, number, _, _ = self._numbers()
-        if not place:
-            return None
-        return Fault(self._points[place - 1], *self._shape, number)
+        """The first number that was not finite since `reset`."""
+        place, step, _, _ = self._numbers()
+        return self._places[place - 1]._replace(step=step, of=self._of) if place else None
 
     @property
-    def falls(self) -> int:
-        """How often the fakes have collapsed since `forget`."""
+    def collapses(self) -> int:
+        """How often the fakes have collapsed since `reset`."""
         return self._numbers()[3]
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Makes the next step the first one."""
         self._record.write(tf.zeros([4], tf.int64))
-        former = self._former.read()
-        self._former.write(former._replace(begun=False))
+        if self._previous is not None:
+            self._previous.write(self._previous.read()._replace(initialized=False))
 
-    def note(self, points: list[Point], flags: tf.Tensor, ratio: tf.Tensor) -> None:
-        """Keeps the first point that is not finite, and counts steps of collapse.
+    def observe(self, result: StepResult) -> None:
+        """Checks and measures what a step ended with."""
+        self._places, flags, squares = [], [], {}
+        for each in result.observations:
+            faults, norms = self._checked(each)
+            self._places += faults
+            flags.append(tf.logical_not(tf.math.is_finite(norms)))
+            squares[id(each.values)] = norms
+        both = tf.cast(tf.concat(flags, axis=0), tf.float32)
+        spreads = tf.ones([2]) if self.diagnostics is None else _spreads(result)
+        # One replica's loss, and its share of the images, are its own; all must note the same.
+        both, spreads = distribution.average([both, spreads])
+        ratio = spreads[1] / spreads[0]
+        self._note(both > 0, ratio)
+        norms = [None if g is None else squares[id(g)] for g in result.gradients]
+        for name, norm in zip(BOTH, norms, strict=True):
+            if norm is not None:
+                self.means[f"{name}_gradient_norm"].update_state(tf.sqrt(tf.reduce_sum(norm)))
+        if self.diagnostics is not None:
+            self._update("spread_ratio", ratio, tf.math.is_finite(ratio))
+            if all(norm is not None for norm in norms):
+                self._measure_angle(result.gradients, tf.reduce_sum(tf.concat(norms, 0)))
+            self._measure_accuracies(result)
 
-        Args:
-            points: All points of the step, in the order of time.
-            flags: bool `[points]`, which of them are not finite, on all replicas alike.
-            ratio: Spread of fakes over that of reals.
-        """
-        self._points = points
+    def _checked(self, seen: Observation) -> tuple[list[Fault], tf.Tensor]:
+        """Returns where a fault would be, and a number for each that is finite if there is none."""
+
+        def fault(variable: str | None) -> Fault:
+            return Fault(seen.player, seen.kind, variable, seen.evaluation, seen.minibatch)
+
+        if seen.kind in (LOSS, PENALTY):
+            name = None if seen.penalty is None else self._penalty_names[seen.penalty]
+            return [fault(name)], tf.cast(seen.values[0], tf.float64)[None]
+        paths = getattr(self._states if seen.kind == STATE else self._weights, seen.player)
+        pairs = [pair for pair in zip(paths, seen.values, strict=True) if pair[1].dtype.is_floating]
+        if not pairs:
+            return [], tf.zeros([0], tf.float64)
+        return [fault(path) for path, _ in pairs], squared_norms([value for _, value in pairs])
+
+    def _note(self, flags: tf.Tensor, ratio: tf.Tensor) -> None:
+        """Keeps the first place that is not finite, and counts steps of collapse."""
         record = self._record.read()
         first = tf.argmax(tf.cast(flags, tf.int32), output_type=tf.int64) + 1
-        number = tf.convert_to_tensor(self._step_counter.value) + 1
+        step = tf.convert_to_tensor(self._steps.value)
         fresh = tf.reduce_any(flags) & tf.equal(record[0], 0)
-        below = tf.where(ratio < self.collapse_ratio, record[2] + 1, 0)
-        fallen = record[3] + tf.cast(tf.equal(below, self.collapse_steps), tf.int64)
-        found = tf.where(fresh, tf.stack([first, number]), record[:2])
-        self._record.write(tf.concat([found, tf.stack([below, fallen])], axis=0))
+        found = tf.where(fresh, tf.stack([first, step]), record[:2])
+        counts = record[2:]
+        if self.diagnostics is not None:
+            below = tf.where(ratio < self.diagnostics.collapse_ratio, record[2] + 1, 0)
+            collapsed = tf.equal(below, self.diagnostics.collapse_steps)
+            counts = tf.stack([below, record[3] + tf.cast(collapsed, tf.int64)])
+        self._record.write(tf.concat([found, counts], axis=0))
 
-    def measure_angle(self, slopes: Players, squares: tf.Tensor) -> None:
-        """Measures the angle to the field of the step before.
+    def _measure_angle(self, gradients: Players, squares: tf.Tensor) -> None:
+        """Measures the angle to the gradients of the step before."""
+        previous = self._previous.read()  # type: ignore[union-attr]
+        own, old = tf.nest.flatten(gradients), tf.nest.flatten(previous.gradients)
+        old_squares = tf.reduce_sum(squared_norms(old))
+        found = angle(dot(own, old), squares, old_squares)
+        # The first step has no angle, and neither have players whose gradients are 0.
+        self._update("gradient_angle", found, previous.initialized & tf.math.is_finite(found))
+        self._previous.write(_Previous(gradients, tf.constant(True)))  # type: ignore[union-attr]
 
-        Args:
-            slopes: Both players' slopes.
-            squares: The field's squared length.
-        """
-        former = self._former.read()
-        own, old = tf.nest.flatten(slopes), tf.nest.flatten(former.slopes)
-        old_squares = tf.reduce_sum(health.squared_norms(old))
-        found = health.angle(health.dot(own, old), squares, old_squares)
-        # The first step has no angle, and neither have players who do not move.
-        counts = former.begun & tf.math.is_finite(found)
-        self.means["field_angle"].update_state(
-            tf.where(counts, found, 0.0), sample_weight=tf.cast(counts, tf.float32)
+    def _measure_accuracies(self, result: StepResult) -> None:
+        if self._boundary is None or result.outputs is None:
+            return
+        real_logits: tf.Tensor = result.outputs.real_logits
+        sign, boundary = self._sign_of_real, self._sign_of_real * self._boundary
+        for name, right in (
+            ("reals", sign * real_logits > boundary),
+            ("fakes", sign * result.outputs.fake_logits < boundary),
+        ):
+            share = tf.reduce_mean(tf.cast(right, tf.float32))
+            found = distribution.weighted(share, result.share)
+            self.means[f"accuracy_on_{name}"].update_state(found)
+
+    def _update(self, name: str, value: tf.Tensor, counts: tf.Tensor) -> None:
+        """Takes a value into a mean if it counts."""
+        self.means[name].update_state(
+            tf.where(counts, value, 0.0), sample_weight=tf.cast(counts, tf.float32)
         )
-        self._former.write(Former(slopes, tf.constant(True)))
 
     def _numbers(self) -> list[int]:
         (record,) = distribution.read(self._record.weights)
         return [int(number) for number in record.numpy()]
+
+
+def watchers_among(callbacks: Sequence[Any]) -> tuple[list[Watcher], Diagnostics | None]:
+    """Returns the callbacks that want training watched, and what they want measured.
+
+    Raises:
+        ValueError: If there are several of one kind.
+    """
+    watchers = [callback for callback in callbacks if isinstance(callback, Watcher)]
+    measuring = [each.diagnostics for each in watchers if each.diagnostics is not None]
+    if len(measuring) > 1 or len(watchers) - len(measuring) > 1:
+        raise ValueError(
+            f"One guard and one set of diagnostics watch a run. Received: {len(watchers)} "
+            "callbacks. Keep one DivergenceGuard and one Diagnostics."
+        )
+    return watchers, measuring[0] if measuring else None
+
+
+def _stored_gradients(networks: Players) -> StoredTensors:
+    gradients = Players(
+        *([tf.zeros(v.shape, v.dtype) for v in n.trainable_variables] for n in networks)
+    )
+    return StoredTensors(_Previous(gradients, tf.constant(False)), "previous_gradients")
+
+
+def _spreads(result: StepResult) -> tf.Tensor:
+    """Returns the spreads of this replica's real and fake images, float32 `[2]`."""
+    if result.outputs is None:
+        return tf.zeros([2])
+    images = (result.real_images, result.outputs.fake_images)
+    both = [tf.cast(spread(each), tf.float32) for each in images]
+    return distribution.weighted(tf.stack(both), result.share)
+
+
+def squared_norms(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Returns each tensor's sum of squares, float64 `[tensors]`.
+
+    One that is not finite shows that the tensor is not, or that its norm exceeds the root of its
+    type's largest number, 1.8e19 for float32.
+
+    Example:
+        >>> squared_norms([tf.constant([3.0, 4.0]), tf.constant(2.0)]).numpy()
+        array([25.,  4.])
+    """
+    sums = [tf.reduce_sum(tf.square(_at_least_float32(tensor))) for tensor in tensors]
+    return tf.stack([tf.cast(each, tf.float64) for each in sums])
+
+
+def dot(one: Sequence[tf.Tensor], other: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Returns the inner product of two lists of tensors of the same shapes, a float64 scalar."""
+    pairs = zip(map(_at_least_float32, one), map(_at_least_float32, other), strict=True)
+    return tf.add_n([tf.cast(tf.reduce_sum(a * b), tf.float64) for a, b in pairs])
+
+
+def angle(product: tf.Tensor, squared: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
+    """Returns the angle between two vectors, a float64 scalar in degrees from 0 to 180.
+
+    `arccos(<u, v> / (|u| |v|))`; not a number where one of them has no length.
+
+    Args:
+        product: Their inner product, a float64 scalar.
+        squared: The one's squared length.
+        other: The other's squared length.
+
+    Example:
+        >>> angles = angle(*map(tf.constant, [-1.0, 1.0, 4.0]))
+        >>> round(float(angles), 3)
+        120.0
+    """
+    cosine = product / (tf.sqrt(squared) * tf.sqrt(other))
+    return tf.acos(tf.clip_by_value(cosine, -1.0, 1.0)) * (180.0 / math.pi)
+
+
+def spread(images: tf.Tensor) -> tf.Tensor:
+    """Returns the mean squared distance between two different images of a batch.
+
+    Twice the sum of all features' variances (divisor n - 1), so pairs need not be formed:
+    `mean over i != j of |x_i - x_j|^2 = 2 / (n - 1) sum_i |x_i - mean|^2`.
+
+    Args:
+        images: float `[batch, ...]`; what comes after the batch is one vector.
+
+    Returns:
+        A float scalar; 0 for a single image.
+
+    Example:
+        >>> float(spread(tf.constant([[0.0], [2.0]])))
+        4.0
+    """
+    images = _at_least_float32(images)
+    rows = tf.cast(tf.shape(images)[0], images.dtype)
+    centred = images - tf.reduce_mean(images, axis=0, keepdims=True)
+    return tf.math.divide_no_nan(2.0 * tf.reduce_sum(tf.square(centred)), rows - 1.0)
+
+
+def _at_least_float32(tensor: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tensor, tf.float32) if tensor.dtype.size < 4 else tensor

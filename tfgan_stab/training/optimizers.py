@@ -1,4 +1,8 @@
-"""What `GAN.compile` is given, checked before anything is built."""
+"""The players' optimizers: checked, copied for trial steps, and with schedules that count steps.
+
+Keras' schedules count an optimizer's updates. A scheme may update a player several times a step,
+trial steps included, and then two players would run through their schedules at different speeds.
+"""
 
 import math
 from collections.abc import Iterable
@@ -12,18 +16,7 @@ from tfgan_stab.game.players import Players
 from tfgan_stab.training import distribution
 
 
-def checked_seed(seed: Any) -> int:
-    """Returns `seed` if it is one.
-
-    Raises:
-        ValueError: If it is no integer in [0, 2**62).
-    """
-    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**62:
-        raise ValueError(f"`seed` must be an integer in [0, 2**62). Received: {seed!r}.")
-    return seed
-
-
-def checked_optimizers(generator: Any, discriminator: Any) -> Players:
+def check_optimizers(generator: Any, discriminator: Any) -> Players:
     """Returns both players' optimizers, made where names are given.
 
     Raises:
@@ -45,13 +38,13 @@ def checked_optimizers(generator: Any, discriminator: Any) -> Players:
             )
         if optimizer.gradient_accumulation_steps:
             raise ValueError(
-                f"`{player}_optimizer` must move at each call: a scheme's trial steps and moves "
+                f"`{player}_optimizer` must update at each call: trial steps and updates of a scheme "
                 "would be mixed. Received: gradient_accumulation_steps="
                 f"{optimizer.gradient_accumulation_steps}. Use a larger batch."
             )
         if optimizer.built:
             raise ValueError(
-                f"`{player}_optimizer` must be new: an optimizer remembers the weights it moves. "
+                f"`{player}_optimizer` must be new: an optimizer remembers the weights it updates. "
                 f"Received: {optimizer.name!r}, which is in use already. Make another one."
             )
     if optimizers.generator is optimizers.discriminator:
@@ -92,26 +85,18 @@ def _optimizer(name: str, given: Any) -> keras.optimizers.Optimizer:
     return given
 
 
-def copied(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+def copy_optimizer(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
     """Returns a new optimizer with the same settings and the very same learning rate."""
     config = optimizer.get_config()
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         del config["inner_optimizer"]
-        return type(optimizer)(copied(optimizer.inner_optimizer), **config)
+        return type(optimizer)(copy_optimizer(optimizer.inner_optimizer), **config)
     copy = type(optimizer).from_config({**config, "learning_rate": 0.0})
     # A schedule of the user's need not be known to Keras, and a rate may be set later on.
     for name in ("_learning_rate", "_exclude_from_weight_decay_pattern"):
         if hasattr(optimizer, name):
             vars(copy)[name] = getattr(optimizer, name)
     return copy
-
-
-# DOC: """Learning-rate schedules that count steps.
-#
-# Keras' schedules count an optimizer's updates. A scheme may update a player several times a step,
-# trial steps included, and then two players would run through their schedules at different speeds.
-# """
-#
 
 
 # Under the name that files written by version 0.1 have.
@@ -200,3 +185,16 @@ def _plain(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         return _plain(optimizer.inner_optimizer)
     return optimizer
+
+
+def set_rate_scales(
+    optimizers: Iterable[keras.optimizers.Optimizer], scales: Iterable[float]
+) -> None:
+    """Multiplies each player's schedule by its scale."""
+    for optimizer, scale in zip(optimizers, scales, strict=True):
+        set_rate_scale(optimizer, scale)
+
+
+def rate_scales(optimizers: Iterable[keras.optimizers.Optimizer]) -> list[float]:
+    """Returns what each player's schedule of learning rates is multiplied by."""
+    return [rate_scale(optimizer) for optimizer in optimizers]

@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfgan_stab.game.batch import Batch
-from tfgan_stab.game.functional import NetworksAt
-from tfgan_stab.game.gradients import AdversarialField
-from tfgan_stab.game.penalties.base import LossPenalty, SlopePenalty
+from tfgan_stab.game.functional import Minibatch, NetworksAt
+from tfgan_stab.game.gradients import GameGradients
+from tfgan_stab.game.penalties.base import LossPenalty, WeightGradientPenalty
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.networks.spectral_normalization import SpectralNormalization
 from tfgan_stab.training.exactness import INSISTING, exact
@@ -48,11 +47,11 @@ class Setting(NamedTuple):
         batch: A few examples, with all draws.
     """
 
-    field: AdversarialField
+    field: GameGradients
     networks: Players
     params: Players
     state: Players
-    batch: Batch
+    batch: Minibatch
 
 
 def check(near: Callable[[float], Setting], penalties: Sequence[Any]) -> None:
@@ -70,12 +69,12 @@ def check(near: Callable[[float], Setting], penalties: Sequence[Any]) -> None:
     for penalty in penalties:
         number = loss_number
         loss_number += isinstance(penalty, LossPenalty)
-        for payer in penalty.payers:
+        for payer in penalty.players:
             _check_one(near, penalty, number, payer)
 
 
 def _check_one(near: Callable[[float], Setting], penalty: Any, number: int, payer: str) -> None:
-    twice = BOTH if isinstance(penalty, SlopePenalty) else ("discriminator",)
+    twice = BOTH if isinstance(penalty, WeightGradientPenalty) else ("discriminator",)
     for scale in SCALES:
         place = near(scale)
         verdict, layers = _looked_at(place, penalty, number, payer, twice)
@@ -164,7 +163,7 @@ def _trials(networks: Players, penalty: Any) -> Sequence[Trial]:
     """
     layers = [layer for network in networks for layer in network._flatten_layers()]
     constant = any(isinstance(layer, SpectralNormalization) for layer in layers)
-    if constant and isinstance(penalty, SlopePenalty):
+    if constant and isinstance(penalty, WeightGradientPenalty):
         return FINE._replace(same=FINE.loose, tolerance=COARSE.tolerance), COARSE
     return FINE, COARSE
 
@@ -178,10 +177,10 @@ def _functions(
     def at(weights: list) -> Players:
         return params._replace(**{payer: weights})
 
-    if not isinstance(penalty, SlopePenalty):
+    if not isinstance(penalty, WeightGradientPenalty):
 
         def value(weights: list) -> tf.Tensor:
-            return field.owed(at(weights), state, batch, number, payer)
+            return field.penalty_value(at(weights), state, batch, number, payer)
 
         def gradient(weights: list) -> list:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -194,7 +193,7 @@ def _functions(
     bare = batch.without_penalties()
 
     def slopes(weights: list) -> Players:
-        found = field(at(weights), state, bare, penalty.measures).slopes
+        found = field(at(weights), state, bare, penalty.measures).gradients
         named = zip(BOTH, found, strict=True)
         return Players(*(s if name in penalty.measures else None for name, s in named))
 
@@ -206,7 +205,7 @@ def _functions(
 
     def pulled(weights: list) -> list:
         cotangents = penalty.cotangents(slopes(weights))
-        return getattr(field.pulled_back(at(weights), state, bare, cotangents, [payer]), payer)
+        return getattr(field.vjp(at(weights), state, bare, cotangents, [payer]), payer)
 
     return squared, pulled
 
@@ -242,9 +241,9 @@ def _is_blocked(setting: Setting) -> bool:
     """Returns whether the discriminator's output has no slope along any example."""
     networks = NetworksAt(setting.networks, setting.params, setting.state, setting.batch.labels)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(setting.batch.reals)
-        logits = networks.discriminate(setting.batch.reals).values
-    slopes = tape.gradient(logits, setting.batch.reals, unconnected_gradients="zero")
+        tape.watch(setting.batch.real_images)
+        logits = networks.discriminate(setting.batch.real_images).values
+    slopes = tape.gradient(logits, setting.batch.real_images, unconnected_gradients="zero")
     return not np.any(slopes)
 
 

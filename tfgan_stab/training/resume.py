@@ -1,48 +1,143 @@
-"""What rollbacks leave behind: how many there were, what they undid, how much slower it goes on."""
+"""Where a run stands, and how it goes on from there.
 
-import dataclasses
-from typing import Any
+A resumed run may begin inside an epoch. Keras has no such thing, so the rest of that epoch is
+trained as a short epoch of its own, and the callbacks see one training from begin to end.
+"""
 
-from tfgan_stab.training.optimizers import rate_scale, set_rate_scale
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import keras
+import tensorflow as tf
+
+from tfgan_stab.data.batches import Batches
 
 
-@dataclasses.dataclass
-class Setbacks:
-    """A training's rollbacks.
+class Progress(NamedTuple):
+    """How far a run has come.
 
     Attributes:
-        rollbacks: How often former weights were taken again.
-        steps_lost: Steps played whose outcome was undone by that.
-        saved_step: Steps done at the newest checkpoint of this training.
+        epoch: Epochs finished.
+        step_in_epoch: Steps finished of the epoch that follows.
     """
 
-    rollbacks: int = 0
-    steps_lost: int = 0
-    saved_step: int = 0
+    epoch: int
+    step_in_epoch: int
 
 
-def facts(gan: Any) -> dict[str, Any]:
-    """Returns what a checkpoint must hold of them, in values that JSON can hold."""
-    return {
-        "rollbacks": gan.setbacks.rollbacks,
-        "steps_lost": gan.setbacks.steps_lost,
-        "rate_scales": rate_scales(gan),
-    }
+@runtime_checkable
+class Resumer(Protocol):
+    """A callback that can put a model back to where an earlier run left it."""
+
+    def expect(self, ordered: bool) -> None:
+        """Takes note of whether the data have an order, so that a run can go on inside an epoch."""
+
+    def resume(self, gan: keras.Model) -> Progress | None:
+        """Restores everything; returns how far that was, or `None` if there is nothing."""
 
 
-def restore(gan: Any, found: dict[str, Any]) -> None:
-    """Takes up what `facts` returned."""
-    gan.setbacks = Setbacks(found.get("rollbacks", 0), found.get("steps_lost", 0), gan.steps)
-    set_rate_scales(gan, found.get("rate_scales", [1.0, 1.0]))
+def resume_from(callbacks: Sequence[Any], gan: keras.Model, ordered: bool) -> Progress | None:
+    """Lets the one callback that can do so restore a model; returns how far that was.
+
+    Raises:
+        ValueError: If several callbacks can.
+    """
+    resumers = [callback for callback in callbacks if isinstance(callback, Resumer)]
+    if len(resumers) > 1:
+        raise ValueError(
+            f"A run resumes from one place. Received: {len(resumers)} checkpoint callbacks. Keep "
+            "one; `keep=` says how many checkpoints stay."
+        )
+    for resumer in resumers:
+        resumer.expect(ordered)
+    return resumers[0].resume(gan) if resumers else None
 
 
-def rate_scales(gan: Any) -> list[float]:
-    """Returns what each player's schedule of learning rates is multiplied by."""
-    return [rate_scale(optimizer) for optimizer in gan.optimizers]
+def data_from(
+    x: Any, steps: int, minibatches: int, steps_per_epoch: int | None, step_in_epoch: int = 0
+) -> Any:
+    """Returns the data from the step that comes next.
+
+    Args:
+        x: What `fit` is given.
+        steps: Steps taken so far.
+        minibatches: Minibatches of a step.
+        steps_per_epoch: What `fit` is given.
+        step_in_epoch: Steps taken of the epoch that is not finished.
+    """
+    if isinstance(x, Batches):
+        return x.starting_at(steps, minibatches)
+    if not steps or not isinstance(x, tf.data.Dataset):
+        return x
+    if steps_per_epoch is None:  # Each epoch is one pass.
+        return x.skip(step_in_epoch)
+    # Keras reads on where the epoch before ended, and begins again where the data end.
+    size = num_batches(x)
+    if size is None:
+        return x.skip(steps)
+    return x.repeat().skip(steps % size) if steps % size else x
 
 
-def set_rate_scales(gan: Any, scales: list[float]) -> None:
-    """Makes each player's schedules, that of trial steps too, be multiplied by its scale."""
-    for optimizers in (gan.optimizers, gan.extrapolation_optimizers):
-        for optimizer, scale in zip(optimizers, scales, strict=True):
-            set_rate_scale(optimizer, scale)
+def num_batches(x: Any) -> int | None:
+    """Returns how many batches a data set has; `None` if that is not known."""
+    if not isinstance(x, tf.data.Dataset):
+        return None
+    count = int(x.cardinality())
+    return count if count > 0 else None
+
+
+def callbacks_of_one_training(
+    callbacks: Sequence[Any], gan: keras.Model, epochs: int, steps: int | None, verbose: Any
+) -> keras.callbacks.CallbackList:
+    """Returns callbacks that two calls of Keras' `fit` can share."""
+    return keras.callbacks.CallbackList(
+        callbacks,
+        add_history=True,
+        add_progbar=verbose != 0,
+        verbose=verbose,
+        epochs=epochs,
+        steps=steps,
+        model=gan,
+    )
+
+
+def finish_epoch(
+    keras_fit: Callable[..., keras.callbacks.History],
+    rest: Any,
+    steps: int | None,
+    progress: Progress,
+    arguments: dict[str, Any],
+) -> None:
+    """Trains what is left of an epoch.
+
+    Args:
+        keras_fit: Keras' `fit`.
+        rest: The data from the next step.
+        steps: Steps of a whole epoch.
+        progress: How far the run has come.
+        arguments: The other arguments of Keras' `fit`; their callbacks see no end of training, and
+            no second begin.
+
+    Raises:
+        ValueError: If the data are in no fixed order.
+    """
+    if not isinstance(rest, tf.data.Dataset) or steps is None:
+        raise ValueError(
+            "Resuming inside an epoch needs data in a fixed order: a data set of tgs.data, or a "
+            f"tf.data.Dataset with steps_per_epoch. Received: {type(rest).__name__}. Give `fit` "
+            "the data of the run that is resumed."
+        )
+    calls = arguments["callbacks"]
+    on_train_end, calls.on_train_end = calls.on_train_end, lambda logs=None: None
+    try:
+        keras_fit(
+            x=rest,
+            initial_epoch=progress.epoch,
+            epochs=progress.epoch + 1,
+            steps_per_epoch=steps - progress.step_in_epoch,
+            **arguments,
+        )
+    finally:
+        calls.on_train_end = on_train_end
+    # What follows is the same training: it does not begin again.
+    calls.on_train_begin = lambda logs=None: None

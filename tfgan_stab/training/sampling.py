@@ -3,23 +3,27 @@
 import concurrent.futures
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgan_stab._utils import random
-from tfgan_stab.training.averaging.swap import LIVE
-from tfgan_stab.training.optimizers import checked_seed
+from tfgan_stab._utils import random, validation
+from tfgan_stab.game.validation import Pair
+from tfgan_stab.training.averaging.swap import LIVE, WeightsInUse
 
 
 class Sampling:
     """What a GAN offers to whoever wants examples; part of `tgs.GAN`."""
 
     generator: Any
-    weights_in_use: Any
+    latents: Any
+    pair: Pair
+    num_classes: int | None
+    weights_in_use: WeightsInUse
+    generate: Callable[..., tf.Tensor]
 
     def using(self, weights: str) -> contextlib.AbstractContextManager[None]:
         """Puts weights into the generator inside a `with`.
@@ -73,7 +77,15 @@ class Sampling:
         Returns:
             Yields float32 `[batch_size, ...]`, the last one smaller.
         """
-        return batches(self, count, batch_size, weights, checked_seed(seed), labels, devices)
+        if count < 1 or batch_size < 1:
+            raise ValueError(
+                f"`count` and `batch_size` must be integers >= 1. Received: count={count}, "
+                f"batch_size={batch_size}."
+            )
+        self.weights_in_use.check(weights)
+        classes = _classes(count, labels, self.pair.conditional, self.num_classes)
+        work = _Work(self.generate, self.latents, count, batch_size, validation.seed(seed), classes)
+        return _drawn(work, self.weights_in_use, weights, devices)
 
     def _generated(self, latents: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
         examples = self.generator(latents if labels is None else [latents, labels], training=False)
@@ -82,45 +94,12 @@ class Sampling:
         return tf.clip_by_value(examples, -1.0, 1.0) if examples.shape.rank == 4 else examples
 
 
-def batches(
-    gan: Any,
-    count: int,
-    batch_size: int,
-    weights: str,
-    seed: int,
-    labels: Any,
-    devices: Sequence[str] = (),
-) -> Iterator[np.ndarray]:
-    """Returns an iterator over `count` new examples.
-
-    Args:
-        gan: The model.
-        count: How many in all, an integer >= 1.
-        batch_size: How many at a time, an integer >= 1.
-        weights: "live" for the trained weights, or an average's name.
-        seed: Decides the noise.
-        labels: int `[count]`, or `None`.
-        devices: Names of devices, or none.
-
-    Raises:
-        ValueError: If a number is out of range, there are no such weights, or the labels do not
-            fit.
-    """
-    if count < 1 or batch_size < 1:
-        raise ValueError(
-            f"`count` and `batch_size` must be integers >= 1. Received: count={count}, "
-            f"batch_size={batch_size}."
-        )
-    gan.weights_in_use.check(weights)
-    work = _Work(gan, count, batch_size, seed, _classes(gan, count, labels))
-    return _drawn(work, weights, devices)
-
-
 @dataclasses.dataclass(frozen=True)
 class _Work:
     """Which examples to make, in batches that are counted from 0."""
 
-    gan: Any
+    generate: Callable[..., tf.Tensor]
+    sampler: Callable[..., tf.Tensor]
     count: int
     batch_size: int
     seed: int
@@ -137,19 +116,21 @@ class _Work:
         with contextlib.nullcontext() if device is None else tf.device(device):
             # Drawn for a whole batch, so that the first examples of more are the same.
             key = random.key(self.seed, random.SAMPLING, number)
-            latents = self.gan.latents(self.batch_size, key)[: len(rows)]
+            latents = self.sampler(self.batch_size, key)[: len(rows)]
             own = None if self.classes is None else np.take(self.classes, rows, mode="wrap")
-            examples = self.gan.generate(tf.cast(latents, keras.config.floatx()), own).numpy()
+            examples = self.generate(tf.cast(latents, keras.config.floatx()), own).numpy()
         return examples[: self.count - first]
 
 
-def _drawn(work: _Work, weights: str, devices: Sequence[str]) -> Iterator[np.ndarray]:
+def _drawn(
+    work: _Work, weights_in_use: WeightsInUse, weights: str, devices: Sequence[str]
+) -> Iterator[np.ndarray]:
     together = max(1, len(devices))
     with concurrent.futures.ThreadPoolExecutor(together) as pool:
         for first in range(0, work.num_batches, together):
             numbers = range(first, min(first + together, work.num_batches))
             # Swapped each time, so that whoever takes the batches finds the weights as they were.
-            with work.gan.using(weights):
+            with weights_in_use.using(weights):
                 if len(devices) < 2:
                     made = [work.batch(first)]
                 else:
@@ -157,8 +138,10 @@ def _drawn(work: _Work, weights: str, devices: Sequence[str]) -> Iterator[np.nda
             yield from made
 
 
-def _classes(gan: Any, count: int, labels: Any) -> np.ndarray | None:
-    if not gan.pair.conditional:
+def _classes(
+    count: int, labels: Any, conditional: bool, num_classes: int | None
+) -> np.ndarray | None:
+    if not conditional:
         if labels is not None:
             raise ValueError(
                 "`labels` expects networks that take class labels. Received: labels for an "
@@ -166,16 +149,16 @@ def _classes(gan: Any, count: int, labels: Any) -> np.ndarray | None:
             )
         return None
     if labels is None:
-        if gan.num_classes is None:
+        if num_classes is None:
             raise ValueError(
                 "A class-conditional generator needs to know its classes. Received: no `labels`. "
                 "Give labels, or write GAN(..., num_classes=10)."
             )
-        return np.arange(count, dtype=np.int32) % gan.num_classes
+        return np.arange(count, dtype=np.int32) % num_classes
     classes = np.asarray(labels, dtype=np.int32)
-    if gan.num_classes is not None and not np.all((classes >= 0) & (classes < gan.num_classes)):
+    if num_classes is not None and not np.all((classes >= 0) & (classes < num_classes)):
         raise ValueError(
-            f"`labels` must be classes from 0 to {gan.num_classes - 1}. Received: {classes.min()} "
+            f"`labels` must be classes from 0 to {num_classes - 1}. Received: {classes.min()} "
             f"to {classes.max()}."
         )
     if classes.shape != (count,):

@@ -3,14 +3,14 @@
 import dataclasses
 from typing import Any
 
-from tfgan_stab._utils.serialization import Serializable
+from tfgan_stab._utils import validation
 from tfgan_stab.game.players import Players
-from tfgan_stab.updates.scheme import Game
+from tfgan_stab.updates.scheme import Game, Scheme
 
 
 @dataclasses.dataclass(frozen=True)
-class Alternating(Serializable):
-    """Moves the discriminator n times, then the generator once, each seeing the other's last move.
+class Alternating(Scheme):
+    """Updates the discriminator n times, then the generator once, each against the other's latest.
 
     With step sizes a, b and field v = (v_G, v_D)::
 
@@ -37,12 +37,12 @@ class Alternating(Serializable):
     discriminator_steps: int = 1
 
     def __post_init__(self) -> None:
-        steps = self.discriminator_steps
-        if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
-            raise ValueError(
-                "`discriminator_steps` must be an integer >= 1, the discriminator's updates per "
-                f"generator update. Received: {steps!r}. Use 1 for plain alternation."
-            )
+        validation.integer(
+            "discriminator_steps",
+            self.discriminator_steps,
+            unit="updates per generator update",
+            fix="Use 1 for plain alternation.",
+        )
 
     @property
     def minibatches(self) -> int:
@@ -56,16 +56,11 @@ class Alternating(Serializable):
 
     @property
     def first_weight(self) -> float:
-        """The whole of the discriminator's first move."""
+        """The whole of the discriminator's first update."""
         return 1.0
 
-    def init(self, params: Players) -> Any:
-        """Remembers nothing."""
-        del params
-        return ()
-
     def step(self, game: Game, params: Players, state: Any) -> tuple[Players, Any]:
-        """Plays one step."""
+        """Takes one step."""
         for minibatch in range(self.discriminator_steps):
             slopes = game.field(params, minibatch, players=("discriminator",))
             params = game.update(params, slopes)

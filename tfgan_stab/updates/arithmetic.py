@@ -5,6 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfgan_stab._utils import validation
 from tfgan_stab.game.players import Players
 
 
@@ -44,15 +45,16 @@ def displaced(
 
 def check_batches(batches: Any) -> None:
     """Raises ValueError unless `batches` is "shared" or "fresh"."""
-    if batches not in ("shared", "fresh"):
-        raise ValueError(
-            '`batches` must be "shared" (one minibatch for all evaluations of a step) or "fresh" '
-            f"(one for each). Received: {batches!r}."
-        )
+    validation.choice(
+        "batches",
+        batches,
+        ("shared", "fresh"),
+        'Use "shared" for one minibatch for all evaluations of a step, "fresh" for one each.',
+    )
 
 
 def _as(step_size: Any, dtype: tf.DType) -> tf.Tensor:
-    # tf.cast would step a Python number to float32 on its way to float64.
+    # tf.cast would round a Python number to float32 on its way to float64.
     cast = tf.cast if tf.is_tensor(step_size) else tf.constant
     return cast(step_size, dtype)
 

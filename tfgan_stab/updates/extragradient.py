@@ -1,16 +1,16 @@
-"""Looks one step ahead, then moves from where it stands with the slope it saw there."""
+"""Steps from where it stands, with the slope found one trial step ahead."""
 
 import dataclasses
 from typing import Any
 
-from tfgan_stab._utils.serialization import Serializable
+from tfgan_stab._utils import validation
 from tfgan_stab.game.players import Players
 from tfgan_stab.updates.arithmetic import check_batches
-from tfgan_stab.updates.scheme import Game
+from tfgan_stab.updates.scheme import Game, Scheme
 
 
 @dataclasses.dataclass(frozen=True)
-class Extragradient(Serializable):
+class Extragradient(Scheme):
     """Takes a trial step with both players, and steps from the start with the trial point's slope.
 
     With field v and the players' optimizers as `extrapolate` (trial) and `update`::
@@ -21,9 +21,9 @@ class Extragradient(Serializable):
     With `SGD` this is the extragradient method; with `Adam` it is ExtraAdam.
 
     Args:
-        state: "shared" if trial step and move share one optimizer state, which both advance (the
-            ExtraAdam of Gidel et al.); "separate" if trial steps have optimizers of their own (as
-            the authors of lookahead-minmax train).
+        state: "shared" if trial steps and updates share one optimizer state, which both advance
+            (the ExtraAdam of Gidel et al.); "separate" if trial steps have optimizers of their own
+            (as the authors of lookahead-minmax train).
         batches: "shared" to look at one minibatch twice; "fresh" for one per evaluation.
 
     Raises:
@@ -36,19 +36,20 @@ class Extragradient(Serializable):
 
     Source: Korpelevich 1976; Gidel et al. 2019, arXiv 1802.10551, algorithm 4 (ExtraAdam; number
         from memory).
-    Departures: both players look ahead at once, as in the papers; the code of the authors of
-        lookahead-minmax lets the discriminator look first.
+    Departures: both players extrapolate at once, as in the papers; the code of the authors of
+        lookahead-minmax lets the discriminator extrapolate first.
     """
 
     state: str = "shared"
     batches: str = "shared"
 
     def __post_init__(self) -> None:
-        if self.state not in ("shared", "separate"):
-            raise ValueError(
-                '`state` must be "shared" (one optimizer state for trial steps and moves) or '
-                f'"separate" (two). Received: {self.state!r}.'
-            )
+        validation.choice(
+            "state",
+            self.state,
+            ("shared", "separate"),
+            'Use "shared": one optimizer state for trial steps and updates.',
+        )
         check_batches(self.batches)
 
     @property
@@ -71,12 +72,7 @@ class Extragradient(Serializable):
         """Nothing: the first slope only leads to the trial point."""
         return 0.0
 
-    def init(self, params: Players) -> Any:
-        """Remembers nothing."""
-        del params
-        return ()
-
     def step(self, game: Game, params: Players, state: Any) -> tuple[Players, Any]:
-        """Plays one step."""
+        """Takes one step."""
         trial = game.extrapolate(params, game.field(params))
         return game.update(params, game.field(trial, self.minibatches - 1)), state

@@ -5,16 +5,9 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfgan_stab._utils.serialization import Serializable
+from tfgan_stab._utils import validation
 from tfgan_stab.game.players import Players
-from tfgan_stab.updates.scheme import (
-    Game,
-    Scheme,
-    check_scheme,
-    first_weight,
-    restarted,
-    separate_extrapolation,
-)
+from tfgan_stab.updates.scheme import Game, Scheme, check_scheme
 
 
 class LookaheadState(NamedTuple):
@@ -24,7 +17,7 @@ class LookaheadState(NamedTuple):
         inner: State of the wrapped scheme.
         slow: Players' weights at the last synchronization.
         super_slow: Players' weights at the last synchronization of the second level; `()` without.
-        count: int64 scalar, steps played.
+        count: int64 scalar, steps taken.
     """
 
     inner: Any
@@ -34,7 +27,7 @@ class LookaheadState(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Lookahead(Serializable):
+class Lookahead(Scheme):
     """Lets a scheme run ahead, then pulls both players part of the way back.
 
     Every `sync_period` steps the slow weights s follow the fast weights w, which restart there::
@@ -50,7 +43,7 @@ class Lookahead(Serializable):
     takes the new ones.
 
     Args:
-        inner: The scheme that plays the steps, another `Lookahead` included.
+        inner: The scheme that takes the steps, another `Lookahead` included.
         sync_period: Steps between synchronizations, an integer >= 1. The paper's k.
         slow_step_size: How far to go, in (0, 1]; 1 is `inner` itself, bit for bit. The paper's
             alpha.
@@ -79,13 +72,14 @@ class Lookahead(Serializable):
     def __post_init__(self) -> None:
         check_scheme(self.inner)
         _check_period("sync_period", self.sync_period)
-        alpha = self.slow_step_size
-        number = isinstance(alpha, (int, float)) and not isinstance(alpha, bool)
-        if not number or not 0.0 < alpha <= 1.0:
-            raise ValueError(
-                "`slow_step_size` must be in (0, 1], the part of the way that the slow weights go. "
-                f"Received: {self.slow_step_size!r}. Use 0.5; 1 switches lookahead off."
-            )
+        validation.number(
+            "slow_step_size",
+            self.slow_step_size,
+            above=0,
+            most=1,
+            fix="It is the part of the way that the slow weights go. Use 0.5; 1 switches lookahead "
+            "off.",
+        )
         if self.super_slow_period is not None:
             _check_period("super_slow_period", self.super_slow_period)
             if self.super_slow_period % self.sync_period:
@@ -94,9 +88,8 @@ class Lookahead(Serializable):
                     f"weights in mid-cycle. Received: {self.super_slow_period} and "
                     f"{self.sync_period}. Use {self.sync_period * 10}."
                 )
-        period = getattr(self.inner, "sync_period", None)
-        if period is not None:
-            longest = getattr(self.inner, "super_slow_period", None) or period
+        if isinstance(self.inner, Lookahead):
+            longest = self.inner.super_slow_period or self.inner.sync_period
             if self.sync_period % longest:
                 raise ValueError(
                     "The periods of nested Lookahead must be multiples, the outer of the inner. "
@@ -117,12 +110,17 @@ class Lookahead(Serializable):
     @property
     def separate_extrapolation(self) -> bool:
         """As the wrapped scheme."""
-        return separate_extrapolation(self.inner)
+        return self.inner.separate_extrapolation
 
     @property
     def first_weight(self) -> float | None:
         """As the wrapped scheme."""
-        return first_weight(self.inner)
+        return self.inner.first_weight
+
+    @property
+    def synchronization_period(self) -> int:
+        """The shortest one, where lookahead wraps lookahead."""
+        return self.inner.synchronization_period or self.sync_period
 
     def init(self, params: Players) -> LookaheadState:
         """Takes the snapshots at the initial weights."""
@@ -136,23 +134,23 @@ class Lookahead(Serializable):
     def step(
         self, game: Game, params: Players, state: LookaheadState
     ) -> tuple[Players, LookaheadState]:
-        """Plays one step of the wrapped scheme, and synchronizes if it is time."""
+        """Takes one step of the wrapped scheme, and synchronizes if it is time."""
         fast, inner = self.inner.step(game, params, state.inner)
         count = state.count + 1
         fast, slow = self._pulled(fast, state.slow, count, self.sync_period)
-        inner = _where(count, self.sync_period, restarted(self.inner, inner, fast), inner)
+        inner = _where(count, self.sync_period, self.inner.restarted(inner, fast), inner)
         super_slow = state.super_slow
         if self.super_slow_period is not None:
             fast, super_slow = self._pulled(fast, super_slow, count, self.super_slow_period)
             # Where the second level has pulled, the levels below restart from there.
             slow = _where(count, self.super_slow_period, fast, slow)
-            inner = _where(count, self.super_slow_period, restarted(self.inner, inner, fast), inner)
+            inner = _where(count, self.super_slow_period, self.inner.restarted(inner, fast), inner)
         return fast, LookaheadState(inner, slow, super_slow, count)
 
     def restarted(self, state: LookaheadState, params: Players) -> LookaheadState:
         """Returns a state whose slow weights, those inside included, are these."""
         return state._replace(
-            inner=restarted(self.inner, state.inner, params),
+            inner=self.inner.restarted(state.inner, params),
             slow=params,
             super_slow=() if self.super_slow_period is None else params,
         )
@@ -171,15 +169,11 @@ class Lookahead(Serializable):
         return _where(count, period, slow, fast), slow
 
 
-def _where(count: tf.Tensor, period: int, due: Any, otherwise: Any) -> Any:
-    """Returns `due` in steps that are multiples of `period`; one graph serves all steps."""
-    synchronizes = tf.equal(count % period, 0)
-    return tf.nest.map_structure(lambda yes, no: tf.where(synchronizes, yes, no), due, otherwise)
+def _where(count: tf.Tensor, period: int, synchronized: Any, otherwise: Any) -> Any:
+    """Returns `synchronized` in steps that are multiples of `period`: one graph for all steps."""
+    now = tf.equal(count % period, 0)
+    return tf.nest.map_structure(lambda yes, no: tf.where(now, yes, no), synchronized, otherwise)
 
 
 def _check_period(name: str, period: Any) -> None:
-    if not isinstance(period, int) or isinstance(period, bool) or period < 1:
-        raise ValueError(
-            f"`{name}` must be a number of steps, an integer >= 1. Received: {period!r}. The "
-            "authors use 5 for CIFAR-10."
-        )
+    validation.integer(name, period, unit="steps", fix="The authors use 5 for CIFAR-10.")

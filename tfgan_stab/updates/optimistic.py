@@ -5,25 +5,25 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfgan_stab._utils.serialization import Serializable
 from tfgan_stab.game.players import Players
-from tfgan_stab.updates.scheme import Game
+from tfgan_stab.updates.scheme import Game, Scheme
 
 
 class OptimisticState(NamedTuple):
     """What the optimistic gradient remembers between steps.
 
     Attributes:
-        steps: Players' displacements by their optimizers in the last step, before correction.
-        begun: bool scalar, whether there was a last step.
+        displacements: Players' displacements by their optimizers in the last step, before the
+            correction.
+        initialized: bool scalar, whether there was a last step.
     """
 
-    steps: Players
-    begun: tf.Tensor
+    displacements: Players
+    initialized: tf.Tensor
 
 
 @dataclasses.dataclass(frozen=True)
-class OptimisticGradient(Serializable):
+class OptimisticGradient(Scheme):
     """Steps by twice the new displacement minus the old one.
 
     With field v and the displacement of the players' optimizers d_t = update(w_t, v(w_t)) - w_t::
@@ -46,16 +46,6 @@ class OptimisticGradient(Serializable):
     """
 
     @property
-    def minibatches(self) -> int:
-        """One minibatch a step."""
-        return 1
-
-    @property
-    def evaluations(self) -> int:
-        """One evaluation of both players' slopes."""
-        return 1
-
-    @property
     def first_weight(self) -> float:
         """The whole step: there is one evaluation."""
         return 1.0
@@ -67,11 +57,15 @@ class OptimisticGradient(Serializable):
     def step(
         self, game: Game, params: Players, state: OptimisticState
     ) -> tuple[Players, OptimisticState]:
-        """Plays one step."""
-        moved = game.update(params, game.field(params))
-        steps = tf.nest.map_structure(tf.subtract, moved, params)
-        former = tf.nest.map_structure(
-            lambda old, new: tf.where(state.begun, old, new), state.steps, steps
+        """Takes one step."""
+        updated = game.update(params, game.field(params))
+        displacements = tf.nest.map_structure(tf.subtract, updated, params)
+        previous = tf.nest.map_structure(
+            lambda old, new: tf.where(state.initialized, old, new),
+            state.displacements,
+            displacements,
         )
-        corrected = tf.nest.map_structure(lambda w, d, e: w + (d - e), moved, steps, former)
-        return corrected, OptimisticState(steps, tf.constant(True))
+        corrected = tf.nest.map_structure(
+            lambda w, d, e: w + (d - e), updated, displacements, previous
+        )
+        return corrected, OptimisticState(displacements, tf.constant(True))

@@ -3,15 +3,14 @@
 import dataclasses
 from typing import Any
 
-from tfgan_stab._utils.serialization import Serializable
 from tfgan_stab.game.players import Players
 from tfgan_stab.updates.arithmetic import check_batches, combined, displaced
-from tfgan_stab.updates.scheme import Game
+from tfgan_stab.updates.scheme import Game, Scheme
 from tfgan_stab.updates.tableaus import Tableau, as_tableau
 
 
 @dataclasses.dataclass(frozen=True)
-class RungeKutta(Serializable):
+class RungeKutta(Scheme):
     """Follows the field through several trial points, then takes one step along a mean slope.
 
     With step sizes h (one per player), field v and tableau (a, b)::
@@ -72,13 +71,8 @@ class RungeKutta(Serializable):
         """The tableau's first weight."""
         return self._coefficients.b[0]
 
-    def init(self, params: Players) -> Any:
-        """Remembers nothing."""
-        del params
-        return ()
-
     def step(self, game: Game, params: Players, state: Any) -> tuple[Players, Any]:
-        """Plays one step."""
+        """Takes one step."""
         slopes: list[Players] = []
         for stage, row in enumerate(self._coefficients.a):
             trial = displaced(params, game.step_sizes, row, slopes)

@@ -1,133 +1,133 @@
 """The contract between a game and the schemes that play it.
 
-A scheme is an integrator: it asks a `Game` for slopes and says where the players go. It knows
-nothing of networks, losses or devices, so the same scheme trains a GAN and solves `min max x y`.
-To write your own, give a class `minibatches`, `evaluations`, `init` and `step`.
+A scheme is an integrator: it evaluates a game's gradients and returns new weights. It knows nothing
+of networks, losses or devices, so the same scheme trains a GAN and solves `min max x y`. To write
+your own, derive from `Scheme`.
 """
 
+import abc
 from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
+from tfgan_stab._utils.serialization import Serializable
 from tfgan_stab.game.players import BOTH, Players
 
 
-class Game(Protocol):
-    """What a scheme may ask of a game. A GAN's batch is one; so is `min max x y`.
-
-    Attributes:
-        step_sizes: The players' learning rates in this step.
-    """
+class Game(abc.ABC):
+    """What a scheme may ask of a game. A GAN's batch is one; so is `min max x y`."""
 
     @property
-    def step_sizes(self) -> Players: ...  # noqa: D102
+    @abc.abstractmethod
+    def step_sizes(self) -> Players:
+        """The players' learning rates in this step, scalars."""
 
+    @abc.abstractmethod
     def field(self, params: Players, minibatch: int = 0, players: Sequence[str] = BOTH) -> Players:
-        """Returns the players' downhill slopes at `params`, averaged over replicas.
+        """Returns the vector field at `params`: each player's slope, averaged over replicas.
+
+        A slope is minus the gradient of the player's own loss. It points downhill, so that schemes
+        only ever add it.
 
         Args:
-            params: Where to look.
-            minibatch: Which of the step's minibatches to look at.
+            params: Where to evaluate, nested tensors for each player.
+            minibatch: Which of the step's minibatches to use, from 0.
             players: Whose slopes are wanted; a player that is left out costs nothing and is `None`
                 in the answer.
         """
 
+    @abc.abstractmethod
     def update(self, params: Players, slopes: Players) -> Players:
         """Returns where the players' optimizers take them from `params`.
 
-        A player whose slopes are `None` stays and its optimizer is not touched.
+        A player whose slopes are `None` stays, and its optimizer is not touched.
         """
 
     def extrapolate(self, params: Players, slopes: Players) -> Players:
-        """Returns the trial point that the players' optimizers reach from `params`."""
+        """Returns the trial point that the players' optimizers reach from `params`.
+
+        The same as `update`, unless the game keeps other optimizers for trial points.
+        """
+        return self.update(params, slopes)
 
 
-@runtime_checkable
-class Scheme(Protocol):
-    """Moves both players once per step.
+class Scheme(Serializable, abc.ABC):
+    """Takes one step of both players. Derive from it to write your own.
 
-    Attributes:
-        minibatches: Minibatches that one step consumes.
-        evaluations: Calls of `Game.field` that one step makes: what a step costs.
+    A subclass is a frozen dataclass: its fields are its settings, and Keras saves it by them. It
+    must have `step`; everything else has a default.
     """
 
     @property
-    def minibatches(self) -> int: ...  # noqa: D102
+    def minibatches(self) -> int:
+        """How many minibatches one step consumes."""
+        return 1
 
     @property
-    def evaluations(self) -> int: ...  # noqa: D102
+    def evaluations(self) -> int:
+        """Calls of `Game.field` that one step makes: what a step costs."""
+        return 1
+
+    @property
+    def first_weight(self) -> float | None:
+        """The part of the step that the first evaluation makes; `None` if it is not known.
+
+        0 if the first evaluation only leads to a trial point.
+        """
+        return None
+
+    @property
+    def separate_extrapolation(self) -> bool:
+        """Whether trial points are reached by optimizers of their own."""
+        return False
+
+    @property
+    def synchronization_period(self) -> int | None:
+        """Steps from one synchronization of slow and fast weights to the next; `None` without."""
+        return None
 
     def init(self, params: Players) -> Any:
-        """Returns what the scheme remembers before the first step: tensors, nested, or `()`."""
+        """Returns the scheme's state before the first step: nested tensors, or `()`.
 
+        Args:
+            params: Both players' initial weights.
+        """
+        del params
+        return ()
+
+    @abc.abstractmethod
     def step(self, game: Game, params: Players, state: Any) -> tuple[Players, Any]:
-        """Plays one step.
+        """Takes one step.
 
         Args:
             game: The game of this step.
-            params: Where the players are.
+            params: Both players' weights.
             state: What `init` or the step before returned.
 
         Returns:
-            Where the players are now, and what to remember.
+            Both players' new weights, and the new state.
         """
+
+    def restarted(self, state: Any, params: Players) -> Any:
+        """Returns the state after a scheme around this one has set the weights to `params`.
+
+        A scheme that keeps weights of its own, such as slow ones, sets them to `params` too.
+        """
+        del params
+        return state
 
 
 def check_scheme(scheme: Any) -> Scheme:
     """Returns `scheme` if it is one.
 
     Raises:
-        TypeError: If it lacks something of the contract, or is a class instead of an instance.
+        TypeError: If it is a class instead of an instance, or does not derive from `Scheme`.
     """
-    if isinstance(scheme, Scheme) and not isinstance(scheme, type):
+    if isinstance(scheme, Scheme):
         return scheme
-    lacks = [
-        name for name in ("minibatches", "evaluations", "init", "step") if not hasattr(scheme, name)
-    ]
-    what = f"{scheme.__name__} itself" if isinstance(scheme, type) else repr(scheme)
-    fix = (
-        f"Write `{scheme.__name__}(...)`, an instance."
-        if isinstance(scheme, type)
-        else f"It lacks {lacks}."
-    )
+    what, fix = repr(scheme), "Derive your own from tgs.updates.Scheme."
+    if isinstance(scheme, type):
+        what, fix = f"{scheme.__name__} itself", f"Write `{scheme.__name__}(...)`, an instance."
     raise TypeError(
-        "`scheme` must be an update scheme such as `tgs.Alternating()`, with `minibatches`, "
-        f"`evaluations`, `init` and `step`. Received: {what}. {fix}"
+        "`scheme` must be an update scheme such as `tgs.Alternating()`, an instance of "
+        f"tgs.updates.Scheme. Received: {what}. {fix}"
     )
-
-
-def separate_extrapolation(scheme: Scheme) -> bool:
-    """Returns whether a scheme wants optimizers of its own for trial steps.
-
-    A scheme says so by an attribute `separate_extrapolation`; those that take no trial steps need
-    none.
-    """
-    return bool(getattr(scheme, "separate_extrapolation", False))
-
-
-def first_weight(scheme: Scheme) -> float | None:
-    """Returns the part of a scheme's step that the slope of its first evaluation makes.
-
-    A scheme says so by an attribute `first_weight`; 0 if that slope only leads to trial points.
-    `None` if the scheme does not say.
-    """
-    return getattr(scheme, "first_weight", None)
-
-
-def shortest_period(scheme: Scheme) -> int | None:
-    """Returns how many steps lie between the synchronizations of a scheme; `None` without any.
-
-    A scheme says so by an attribute `sync_period`; where one wraps another, the inner one's counts.
-    """
-    inner = getattr(scheme, "inner", None)
-    period = None if inner is None else shortest_period(inner)
-    return getattr(scheme, "sync_period", None) if period is None else period
-
-
-def restarted(scheme: Scheme, state: Any, params: Players) -> Any:
-    """Returns a scheme's state after something around it has pulled the players to `params`.
-
-    A scheme that keeps weights of its own, slow ones for example, has a method `restarted(state,
-    params)`; what others remember stays as it is.
-    """
-    restart = getattr(scheme, "restarted", None)
-    return state if restart is None else restart(state, params)

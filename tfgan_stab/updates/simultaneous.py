@@ -3,13 +3,12 @@
 import dataclasses
 from typing import Any
 
-from tfgan_stab._utils.serialization import Serializable
 from tfgan_stab.game.players import Players
-from tfgan_stab.updates.scheme import Game
+from tfgan_stab.updates.scheme import Game, Scheme
 
 
 @dataclasses.dataclass(frozen=True)
-class Simultaneous(Serializable):
+class Simultaneous(Scheme):
     """Moves both players at once, each down its own loss as it stands.
 
     With step sizes h and field v::
@@ -29,25 +28,10 @@ class Simultaneous(Serializable):
     """
 
     @property
-    def minibatches(self) -> int:
-        """One minibatch a step."""
-        return 1
-
-    @property
-    def evaluations(self) -> int:
-        """One evaluation a step, of both players' slopes."""
-        return 1
-
-    @property
     def first_weight(self) -> float:
         """The whole step: there is one evaluation."""
         return 1.0
 
-    def init(self, params: Players) -> Any:
-        """Remembers nothing."""
-        del params
-        return ()
-
     def step(self, game: Game, params: Players, state: Any) -> tuple[Players, Any]:
-        """Plays one step."""
+        """Takes one step."""
         return game.update(params, game.field(params)), state

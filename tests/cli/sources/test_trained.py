@@ -20,7 +20,7 @@ from tfgan_stab.cli.jobs import train as training
 from tfgan_stab.cli.sources import runs
 from tfgan_stab.cli.sources.kinds import SourceError
 from tfgan_stab.cli.sources.opening import open_source
-from tfgan_stab.training.fit import Progress
+from tfgan_stab.training.resume import Progress
 
 COUNT, SEED = 300, 5  # More than one batch.
 

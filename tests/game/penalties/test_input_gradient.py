@@ -8,8 +8,8 @@ import tensorflow as tf
 import tfgan_stab as tgs
 from tfgan_stab.evaluation.extractors import tfgan
 from tfgan_stab.game import losses
-from tfgan_stab.game.batch import Batch
-from tfgan_stab.game.gradients import AdversarialField
+from tfgan_stab.game.functional import Minibatch
+from tfgan_stab.game.gradients import GameGradients
 from tfgan_stab.game.penalties.base import names_of
 from tfgan_stab.game.penalties.consistency import FlipAndShift
 from tfgan_stab.game.players import Players
@@ -42,14 +42,14 @@ def game_of(networks, penalties, seed=0, loss="non_saturating"):
     example, latent = networks[1].input_shape[1:], networks[0].input_shape[1:]
     draws = [p.draw(ROWS, list(example), list(latent), tf.constant([seed, 3])) for p in penalties]
     dtype = keras.config.floatx()
-    batch = Batch(
+    batch = Minibatch(
         tf.constant(random.uniform(-1, 1, [ROWS, *example]), dtype),
         None,
         tf.constant(random.normal(size=[ROWS, *latent]), dtype),
         tf.nest.map_structure(lambda d: tf.cast(d, dtype), tuple(draws)),
         (True,) * len(penalties),
     )
-    field = AdversarialField(Players(*networks), losses.get(loss), penalties)
+    field = GameGradients(Players(*networks), losses.get(loss), penalties)
     return field, params, state, batch
 
 
@@ -64,7 +64,7 @@ def extra_slopes(networks, penalty, player="discriminator"):
     """What a penalty adds to a player's slope, what it came to, and the game it was asked in."""
     field, params, state, batch = game_of(networks, [penalty])
     evaluation = field(params, state, batch)
-    plain = AdversarialField(Players(*networks), losses.get("non_saturating"))
+    plain = GameGradients(Players(*networks), losses.get("non_saturating"))
     without = plain(params, state, batch._replace(draws=(), due=()))
     pairs = zip(getattr(evaluation.slopes, player), getattr(without.slopes, player), strict=True)
     extra = [(a - b).numpy() for a, b in pairs]

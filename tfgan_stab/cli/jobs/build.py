@@ -5,11 +5,11 @@ from typing import Any
 
 import keras
 
-from tfgan_stab.game.penalties.base import LossPenalty, SlopePenalty
+from tfgan_stab._utils import validation
+from tfgan_stab.game.penalties.base import LossPenalty, WeightGradientPenalty
 from tfgan_stab.game.top_k import TopK
 from tfgan_stab.training.averaging.rules import Average
 from tfgan_stab.training.gan import GAN
-from tfgan_stab.training.optimizers import checked_seed
 from tfgan_stab.updates.scheme import Scheme
 
 __all__ = ["build"]
@@ -24,7 +24,7 @@ def build(
     latents: Any = 128,
     loss: Any = "non_saturating",
     scheme: Scheme | None = None,
-    penalties: Sequence[LossPenalty | SlopePenalty] = (),
+    penalties: Sequence[LossPenalty | WeightGradientPenalty] = (),
     top_k: TopK | None = None,
     averages: Mapping[str, Average] | None = None,
     jit_compile: bool | str = "auto",
@@ -49,7 +49,7 @@ def build(
     Raises:
         ValueError: If an argument is out of range, or the networks do not fit each other.
     """
-    keras.utils.set_random_seed(checked_seed(seed) % 2**32)  # Keras takes no more bits.
+    keras.utils.set_random_seed(validation.seed(seed) % 2**32)  # Keras takes no more bits.
     gan = GAN(generator(), discriminator(), latents=latents)
     gan.compile(
         generator_optimizer=generator_optimizer,

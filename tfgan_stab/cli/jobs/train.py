@@ -11,13 +11,13 @@ from tfgan_stab.cli.jobs.build import build
 from tfgan_stab.cli.jobs.report import report
 from tfgan_stab.cli.workdir import Workdir
 from tfgan_stab.data.batches import Batches
-from tfgan_stab.game.penalties.base import LossPenalty, SlopePenalty
+from tfgan_stab.game.penalties.base import LossPenalty, WeightGradientPenalty
 from tfgan_stab.game.top_k import TopK
 from tfgan_stab.game.validation import Pair
 from tfgan_stab.networks.export import with_keras_layers
 from tfgan_stab.training.averaging.rules import Average
 from tfgan_stab.training.averaging.swap import LIVE
-from tfgan_stab.training.floor_check import check_floor
+from tfgan_stab.training.fit_checks import check_data
 from tfgan_stab.training.gan import GAN
 from tfgan_stab.updates.scheme import Scheme
 
@@ -37,7 +37,7 @@ def train(
     latents: Any = 128,
     loss: Any = "non_saturating",
     scheme: Scheme | None = None,
-    penalties: Sequence[LossPenalty | SlopePenalty] = (),
+    penalties: Sequence[LossPenalty | WeightGradientPenalty] = (),
     top_k: TopK | None = None,
     averages: Mapping[str, Average] | None = None,
     jit_compile: bool | str = "auto",
@@ -118,7 +118,7 @@ def train(
     )
     gan.weights_in_use.check(weights)
     _check_data(data, gan.pair)
-    check_floor(gan, data)
+    check_data(data, None, None, gan.scheme, gan.top_k, gan.num_classes)
     measures = [make(real=data) for make in _checked_scores(scores)]
     followers: list[keras.callbacks.Callback] = [_Begun(begun), callbacks.RunLog(workdir.path)]
     if guard is not None:

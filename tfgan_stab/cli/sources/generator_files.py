@@ -10,13 +10,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgan_stab._utils import random
+from tfgan_stab._utils import random, validation
 from tfgan_stab.cli.sources.contract import BATCH, check_count, check_label, check_no_weights
 from tfgan_stab.cli.sources.gans import GeneratedByGAN, generated_labels
 from tfgan_stab.cli.sources.kinds import SourceError
 from tfgan_stab.data import latents as samplers
 from tfgan_stab.training.gan import GAN
-from tfgan_stab.training.optimizers import checked_seed
 
 LATENTS: dict[str, Callable[[int], Any]] = {
     "normal": samplers.Normal,
@@ -75,7 +74,7 @@ class GeneratedByKeras:
         check_no_weights(self.description, weights)
         check_count(self.description, count, None, label)
         check_label(self.description, label, self.conditional, self.num_classes)
-        return self._drawn(count, checked_seed(seed), self.labels(count, label))
+        return self._drawn(count, validation.seed(seed), self.labels(count, label))
 
     def labels(self, count: int, label: int | None = None) -> np.ndarray | None:
         """Returns the images' classes; see `Source.labels`."""

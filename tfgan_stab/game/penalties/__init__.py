@@ -1,6 +1,6 @@
 """Regularisers that are added to the players' losses; start with `base.py`."""
 
-from tfgan_stab.game.penalties.base import LossPenalty, SlopePenalty
+from tfgan_stab.game.penalties.base import LossPenalty, PenaltyContext, WeightGradientPenalty
 from tfgan_stab.game.penalties.consistency import ConsistencyRegularization, FlipAndShift
 from tfgan_stab.game.penalties.input_gradient import (
     R1,
@@ -19,8 +19,9 @@ __all__ = [
     "GeneratorGradientNorm",
     "GradientPenalty",
     "LossPenalty",
+    "PenaltyContext",
     "R1",
     "R2",
-    "SlopePenalty",
+    "WeightGradientPenalty",
     "ZeroCenteredGradientPenalty",
 ]

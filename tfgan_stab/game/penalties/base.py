@@ -1,255 +1,233 @@
-"""The two contracts of penalties, and the checks they share.
+"""The two kinds of penalties, as base classes to derive from, and the checks they share.
 
 A loss penalty is a term of a player's own loss, made from the discriminator's outputs or from their
-slopes along the examples. It is part of the field wherever the field is evaluated.
+gradients along the images. It is part of the field wherever the field is evaluated.
 
-A slope penalty is a number P(v), quadratic in the players' slopes v along their weights. The
-players who pay it descend weight * P too, which takes a second derivative. Given how P changes with
-v, its cotangents c = d P / d v, the game does the rest, on one replica or on many: it pulls c back
-through the field.
+A weight-gradient penalty is a number P(g), quadratic in the gradients g of the players' losses
+along their weights. Its players minimise P too, which takes a second derivative. Given how P
+changes with g, its cotangents c = d P / d g, the game does the rest, on one replica or on many: the
+vector-Jacobian product of c with g.
 """
 
+import abc
 import collections
-import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import tensorflow as tf
 
-from tfgan_stab._utils.random import uniform
+from tfgan_stab._utils import validation
 from tfgan_stab._utils.serialization import Serializable
-from tfgan_stab.game.batch import Batch
-from tfgan_stab.game.functional import NetworksAt
+from tfgan_stab.game.functional import Minibatch, NetworksAt
 from tfgan_stab.game.players import BOTH, Players
 
-# DOC: """What a penalty on the discriminator's outputs may look at."""
-#
+EVALUATION, OUTSIDE, FIRST_STAGE = "evaluation", "outside", "first_stage"
 
 
-class Scene:
-    """One evaluation of the field, seen from inside: both networks at its point, and its examples.
+class PenaltyContext:
+    """What a loss penalty may use: both networks at the point of evaluation, and their images.
 
     Attributes:
-        reals: float `[batch, ...]`.
-        fakes: The same, from the batch's latents.
+        real_images: float `[batch, ...]`.
+        fake_images: The same shape, generated from the minibatch's latents.
         latents: float `[batch, latents]`.
-        real_logits: `[batch, ...]`, or `None` where only the generator moves.
+        real_logits: `[batch, ...]`, or `None` where only the generator's gradient is wanted.
         fake_logits: `[batch, ...]`.
 
     Args:
-        networks: Both networks at the evaluation's point.
-        batch: Its examples and noise.
-        fakes: What the generator makes of the noise.
-        logits: The discriminator's outputs, under "reals" and "fakes".
-        slopes: Their derivatives along the examples, where they are known already.
+        networks: Both networks at the point of evaluation.
+        minibatch: The data and noise.
+        fake_images: What the generator makes of the noise.
+        logits: The discriminator's outputs, under "real" and "fake".
+        input_gradients: Their gradients along the images, where they are known already.
     """
 
     def __init__(
         self,
         networks: NetworksAt,
-        batch: Batch,
-        fakes: tf.Tensor,
+        minibatch: Minibatch,
+        fake_images: tf.Tensor,
         logits: Mapping[str, tf.Tensor],
-        slopes: Mapping[str, tf.Tensor],
+        input_gradients: Mapping[str, tf.Tensor],
     ):
         self._networks = networks
-        self._known = dict(slopes)
-        self.reals, self.fakes, self.latents = batch.reals, fakes, batch.latents
-        self.real_logits, self.fake_logits = logits.get("reals"), logits["fakes"]
+        self._input_gradients = dict(input_gradients)
+        self.real_images, self.fake_images = minibatch.real_images, fake_images
+        self.latents = minibatch.latents
+        self.real_logits, self.fake_logits = logits.get("real"), logits["fake"]
 
-    def logits(self, examples: tf.Tensor) -> tf.Tensor:
-        """Returns the discriminator's outputs for other examples of the same classes."""
-        return self._networks.discriminate(examples).values
+    def logits(self, images: tf.Tensor) -> tf.Tensor:
+        """Returns the discriminator's outputs for other images of the same classes."""
+        return self._networks.discriminate(images).values
 
     def generate(self, latents: tf.Tensor) -> tf.Tensor:
-        """Returns the generator's examples for other latents and the same classes."""
+        """Returns the generator's images for other latents and the same classes."""
         return self._networks.generate(latents).values
 
-    def slopes(self, examples: tf.Tensor) -> tf.Tensor:
-        """Returns the derivative of the discriminator's output along each example.
+    def input_gradients(self, images: tf.Tensor) -> tf.Tensor:
+        """Returns the gradient of the discriminator's output along each image.
 
         Args:
-            examples: float `[batch, ...]`.
+            images: float `[batch, ...]`.
 
         Returns:
-            The same shape, `d D(x) / d x` for each x; several outputs per example are summed.
+            The same shape, `d D(x) / d x` for each x; several outputs per image are summed.
         """
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(examples)
-            logits = self.logits(examples)
-        return tape.gradient(logits, examples, unconnected_gradients="zero")
+            tape.watch(images)
+            logits = self.logits(images)
+        return tape.gradient(logits, images, unconnected_gradients="zero")
 
-    def slopes_at(self, which: str) -> tf.Tensor:
-        """Returns the derivative along the "reals" or the "fakes", computed once per evaluation."""
-        if which not in self._known:
-            self._known[which] = self.slopes(getattr(self, which))
-        return self._known[which]
-
-
-def squared_norms(slopes: tf.Tensor) -> tf.Tensor:
-    """Returns the squared length of each example's slope, float `[batch]`, float32 or better.
-
-    Example:
-        >>> squared_norms(tf.constant([[[3.0], [4.0]], [[0.0], [1.0]]])).numpy().tolist()
-        [25.0, 1.0]
-    """
-    exact = tf.cast(slopes, tf.float32) if slopes.dtype.size < 4 else slopes
-    return tf.reduce_sum(tf.square(exact), axis=list(range(1, exact.shape.rank)))
+    def input_gradients_at(self, which: str) -> tf.Tensor:
+        """Returns the gradient along the "real" or the "fake" images, computed at most once."""
+        if which not in self._input_gradients:
+            images = self.real_images if which == "real" else self.fake_images
+            self._input_gradients[which] = self.input_gradients(images)
+        return self._input_gradients[which]
 
 
-def per_example(values: tf.Tensor, like: tf.Tensor) -> Any:
-    """Returns `[batch]` values as `[batch, 1, ..., 1]`, to be combined with examples."""
-    shape = [-1] + [1] * (like.shape.rank - 1)
-    return tf.cast(tf.reshape(values, shape), like.dtype)
+class Penalty(Serializable):
+    """What both kinds have in common. Subclasses are frozen dataclasses: their fields are settings.
 
-
-EVALUATION, OUTSIDE, FIRST_STAGE = "evaluation", "outside", "first_stage"
-
-
-@runtime_checkable
-class SlopePenalty(Protocol):
-    """A penalty on the players' slopes.
-
-    Attributes:
-        measures: Names of the players whose slopes it is made from.
-        payers: Names of the players who descend it.
-        placement: "evaluation" if it is part of every evaluation of the field; else it is evaluated
-            once per step, at the starting weights, on the first minibatch, and added to what the
-            payers' optimizers get in their first move ("outside") or to the first evaluation
-            ("first_stage").
-        unbiased: Whether it wants slopes of two halves of the minibatch instead of one whole.
+    Derive from `LossPenalty` or `WeightGradientPenalty`.
     """
 
     @property
-    def measures(self) -> Sequence[str]: ...  # noqa: D102
+    def players(self) -> tuple[str, ...]:
+        """Names of the players who minimise it."""
+        return ("discriminator",)
+
+    def check_images(self, image_shape: Sequence[int | None]) -> None:
+        """Raises ValueError if the penalty cannot be used with images of such a shape."""
+
+
+class LossPenalty(Penalty, abc.ABC):
+    """A term of the players' losses. Derive from it to write your own."""
 
     @property
-    def payers(self) -> Sequence[str]: ...  # noqa: D102
+    def interval(self) -> int:
+        """It is added every so many steps, `interval` times as large ("lazy")."""
+        return 1
 
     @property
-    def placement(self) -> str: ...  # noqa: D102
+    def input_gradients_of(self) -> tuple[str, ...]:
+        """Which images' input gradients it uses, of "real" and "fake".
 
-    @property
-    def unbiased(self) -> bool: ...  # noqa: D102
+        They are then taken from the pass that the losses make anyway.
+        """
+        return ()
 
-    def cotangents(self, slopes: Players) -> Players:
-        """Returns the derivative of `weight * P` with respect to the slopes.
+    def noise(
+        self, count: Any, image_shape: Sequence, latent_shape: Sequence, key: tf.Tensor
+    ) -> Any:
+        """Returns this penalty's noise for a minibatch: nested tensors `[count, ...]`, or `()`.
 
         Args:
-            slopes: `Players` of nested tensors, means over replicas; `None` for a player whose
-                slopes are not measured.
+            count: The images of all replicas.
+            image_shape: Shape of one image.
+            latent_shape: Shape of one latent.
+            key: int32 `[2]`, for `tf.random.stateless_*`.
+        """
+        del count, image_shape, latent_shape, key
+        return ()
+
+    @abc.abstractmethod
+    def terms(self, context: PenaltyContext, noise: Any) -> Players:
+        """Returns each player's term, weight included, scalars; `None` for a player without one.
+
+        Args:
+            context: The evaluation.
+            noise: This replica's rows of what `noise` returned.
+        """
+
+
+class WeightGradientPenalty(Penalty, abc.ABC):
+    """A penalty on the gradients along the players' weights. Derive from it to write your own."""
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Names of the players whose gradients it is made from."""
+        return BOTH
+
+    @property
+    def placement(self) -> str:
+        """Where in a step it is added.
+
+        "evaluation": to every evaluation of the field. Otherwise it is computed once per step, at
+        the starting weights, on the first minibatch, and added to what the players' optimizers get
+        in their first update ("outside") or to the first evaluation ("first_stage").
+        """
+        return OUTSIDE
+
+    @abc.abstractmethod
+    def cotangents(self, gradients: Players) -> Players:
+        """Returns the derivative of `weight * P` with respect to the gradients.
+
+        Args:
+            gradients: `Players` of nested tensors, means over replicas; `None` for a player whose
+                gradients are not measured.
 
         Returns:
             The same structure.
         """
 
-
-@runtime_checkable
-class LossPenalty(Protocol):
-    """A term of the players' losses.
-
-    Attributes:
-        payers: Names of the players who descend it.
-        interval: Steps from one payment to the next, each `interval` times as large.
-        looks_at: Which examples' slopes it asks the scene for, of "reals" and "fakes": they are
-            then taken from the pass that the losses make anyway.
-    """
-
-    @property
-    def payers(self) -> Sequence[str]: ...  # noqa: D102
-
-    @property
-    def interval(self) -> int: ...  # noqa: D102
-
-    @property
-    def input_gradients_of(self) -> Sequence[str]: ...  # noqa: D102
-
-    def draw(
-        self, count: Any, example_shape: Sequence, latent_shape: Sequence, key: tf.Tensor
-    ) -> Any:
-        """Returns this penalty's noise for a minibatch: nested tensors `[count, ...]`, or `()`.
-
-        Args:
-            count: The examples of all replicas.
-            example_shape: Shape of one example.
-            latent_shape: Shape of one latent.
-            key: int32 `[2]`, for `tf.random.stateless_*`.
-        """
-
-    def terms(self, scene: Scene, draws: Any) -> Players:
-        """Returns what each player pays, weight included, scalars; `None` for who pays nothing.
-
-        Args:
-            scene: The evaluation to look at.
-            draws: This replica's rows of what `draw` returned.
-        """
+    def value(self, gradients: Players, cotangents: Players) -> tf.Tensor:
+        """Returns `weight * P`, a float64 scalar: as P is quadratic, half of `<dP/dg, g>`."""
+        pairs = zip(tf.nest.flatten(cotangents), tf.nest.flatten(gradients), strict=True)
+        terms = [tf.reduce_sum(tf.cast(c, g.dtype) * g) for c, g in pairs if g is not None]
+        return tf.add_n([tf.cast(term, tf.float64) for term in terms]) / 2
 
 
-def checked_weight(weight: Any, name: str = "weight") -> None:
+def check_weight(weight: Any, name: str = "weight") -> None:
     """Raises ValueError unless a penalty's weight is a finite number >= 0."""
-    if not _is_finite(weight) or weight < 0:
-        raise ValueError(
-            f"A penalty's `{name}` must be a finite number >= 0. Received: "
-            f"{weight!r}. Penalties are descended: a negative weight would reward what they punish."
-        )
+    validation.number(
+        name,
+        weight,
+        least=0,
+        fix="Penalties are minimised: a negative weight would reward what they punish.",
+    )
 
 
-def checked_positive(name: str, value: Any) -> None:
-    """Raises ValueError unless a setting is a finite number > 0."""
-    if not _is_finite(value) or value <= 0:
-        raise ValueError(f"`{name}` must be a finite number > 0. Received: {value!r}.")
-
-
-def _is_finite(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def checked_interval(interval: Any) -> None:
+def check_interval(interval: Any) -> None:
     """Raises ValueError unless an interval is a number of steps."""
-    if not isinstance(interval, int) or isinstance(interval, bool) or interval < 1:
-        raise ValueError(
-            "A penalty's `interval` must be a number of steps, an integer >= 1. Received: "
-            f"{interval!r}. Use 1 to pay in each step, 16 for lazy regularization."
-        )
+    validation.integer(
+        "interval",
+        interval,
+        unit="steps",
+        fix="Use 1 to add the penalty in each step, 16 for lazy regularization.",
+    )
 
 
-def check_penalties(penalties: Any, example_shape: Sequence) -> tuple[Any, ...]:
-    """Returns the penalties.
+def check_penalties(penalties: Any, image_shape: Sequence) -> tuple[Any, ...]:
+    """Returns the penalties that `compile` got.
 
     Args:
-        penalties: What `compile` got. One with a method `check_examples(example_shape)` is asked
-            whether it can look at such examples.
-        example_shape: Shape of one example.
+        penalties: A sequence of penalties, or `None`.
+        image_shape: Shape of one image.
 
     Raises:
         TypeError: If it is no sequence of penalties.
-        ValueError: If one of them cannot look at such examples.
+        ValueError: If one of them cannot be used with such images.
     """
     if penalties is None:
         return ()
-    listed = penalties if isinstance(penalties, (list, tuple)) else None
-    if listed is None or not all(
-        isinstance(each, (SlopePenalty, LossPenalty)) and not isinstance(each, type)
-        for each in listed
+    kinds = (LossPenalty, WeightGradientPenalty)
+    if not isinstance(penalties, (list, tuple)) or not all(
+        isinstance(each, kinds) for each in penalties
     ):
         raise TypeError(
-            f"`penalties` must be a list such as [tgs.R1(10.0)]. Received: {penalties!r}."
+            "`penalties` must be a list such as [tgs.R1(10.0)], your own derived from "
+            f"tgs.game.penalties.LossPenalty. Received: {penalties!r}."
         )
-    for each in listed:
-        if hasattr(each, "check_examples"):
-            each.check_examples(example_shape)
-    return tuple(listed)
+    for each in penalties:
+        each.check_images(image_shape)
+    return tuple(penalties)
 
 
 def loss_penalties(penalties: Sequence[Any]) -> tuple[LossPenalty, ...]:
     """Returns those of the penalties that are terms of losses."""
     return tuple(each for each in penalties if isinstance(each, LossPenalty))
-
-
-def slope_penalties(penalties: Sequence[Any]) -> tuple[SlopePenalty, ...]:
-    """Returns those of the penalties that are made from the players' slopes."""
-    return tuple(each for each in penalties if isinstance(each, SlopePenalty))
 
 
 def names_of(penalties: Sequence[Any]) -> list[str]:
@@ -267,126 +245,3 @@ def names_of(penalties: Sequence[Any]) -> list[str]:
         known[name] += 1
         names.append(name if known[name] == 1 else f"{name}_{known[name]}")
     return names
-
-
-def check_placements(penalties: Sequence[SlopePenalty], first_weight: float | None) -> None:
-    """Raises ValueError where a scheme's first evaluation does not carry a penalty into its step.
-
-    Args:
-        penalties: What `compile` got.
-        first_weight: The part of the scheme's step that its first evaluation makes; `None` if the
-            scheme does not say.
-    """
-    for penalty in penalties:
-        if penalty.placement == FIRST_STAGE and not first_weight:
-            raise ValueError(
-                f'{penalty!r} with placement="first_stage" needs a scheme whose step contains the '
-                "slope of its first evaluation, such as RungeKutta(RK4). Received: one that gives "
-                f'it the weight {first_weight!r}. Use placement="outside".'
-            )
-
-
-# DOC: """What penalties that only the discriminator pays have in common."""
-#
-
-
-class OfDiscriminator(Serializable):
-    """A penalty that the discriminator pays, for its slopes at points of the penalty's own."""
-
-    @property
-    def payers(self) -> tuple[str, ...]:
-        """The discriminator."""
-        return ("discriminator",)
-
-    @property
-    def input_gradients_of(self) -> tuple[str, ...]:
-        """Neither reals nor fakes themselves."""
-        return ()
-
-
-class OnTheWay(OfDiscriminator):
-    """One whose points lie between a real and a fake."""
-
-    def draw(self, count: Any, example_shape: Any, latent_shape: Any, key: tf.Tensor) -> tf.Tensor:
-        """Draws how far each example lies on its way, float `[count]`."""
-        return uniform([count], key)
-
-
-def between(reals: tf.Tensor, fakes: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
-    """Returns points on the way from each real to its fake, float `[batch, ...]`.
-
-    Args:
-        reals: float `[batch, ...]`.
-        fakes: The same shape.
-        shares: float `[batch]` in [0, 1], how far they lie.
-    """
-    fakes = tf.cast(fakes, reals.dtype)
-    return reals + per_example(shares, reals) * (fakes - reals)
-
-
-# DOC: """Adds what penalties on losses cost to the losses of an evaluation."""
-#
-
-
-def input_gradients_of(
-    penalties: Sequence[LossPenalty], players: Sequence[str], due: Sequence[bool]
-) -> set[str]:
-    """Returns which examples' slopes are needed when these players move."""
-    return {
-        which
-        for penalty, now in zip(penalties, due, strict=True)
-        if now and any(name in players for name in penalty.payers)
-        for which in penalty.input_gradients_of
-    }
-
-
-def with_penalties(
-    losses: Players,
-    penalties: Sequence[LossPenalty],
-    scene: Scene,
-    batch: Batch,
-    players: Sequence[str],
-) -> tuple[Players, tuple]:
-    """Returns the losses with what the penalties add, and what each penalty came to.
-
-    Args:
-        losses: `Players` of scalars, `None` for who does not move.
-        penalties: Terms to add.
-        scene: The evaluation.
-        batch: Whose `draws` and `due` belong to the penalties, in order.
-        players: Names of those who move.
-    """
-    totals: list[Any] = list(losses)
-    paid: list[tf.Tensor | None] = []
-    for penalty, draws, due in zip(penalties, batch.draws, batch.due, strict=True):
-        payers = [name for name in BOTH if name in penalty.payers and name in players]
-        terms = terms_of(penalty, scene, draws, due, payers) if payers else []
-        for name, term in zip(payers, terms, strict=True):
-            place = BOTH.index(name)
-            totals[place] = totals[place] + tf.cast(term, totals[place].dtype)
-        # The discriminator's part is what a penalty is; the generator's may be a reward.
-        paid.append(terms[-1] if terms else None)
-    return Players(*totals), tuple(paid)
-
-
-def terms_of(
-    penalty: LossPenalty, scene: Scene, draws: Any, due: bool, payers: Sequence[str]
-) -> list[tf.Tensor]:
-    """Returns what each of the payers pays now: nothing in the steps between lazy payments.
-
-    Args:
-        penalty: Whose terms.
-        scene: The evaluation.
-        draws: The penalty's noise.
-        due: Whether it is paid now.
-        payers: Names of players, each of whom gets a scalar.
-    """
-    dtype = scene.fake_logits.dtype
-    nothing = tf.zeros([], dtype)
-    if not due:
-        return [nothing for _ in payers]
-    found = penalty.terms(scene, draws)._asdict()
-    return [
-        nothing if found[name] is None else tf.cast(penalty.interval * found[name], dtype)
-        for name in payers
-    ]

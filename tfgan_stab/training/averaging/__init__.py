@@ -3,19 +3,15 @@
 from tfgan_stab.training.averaging.averaged_weights import AveragedWeights
 from tfgan_stab.training.averaging.rules import (
     Average,
-    CountingAverage,
     ExponentialAverage,
     Point,
     UniformAverage,
-    WeightsRule,
 )
 
 __all__ = [
     "Average",
     "AveragedWeights",
-    "CountingAverage",
     "ExponentialAverage",
     "Point",
     "UniformAverage",
-    "WeightsRule",
 ]

@@ -1,16 +1,15 @@
-"""One average's numbers, and how they change after a step."""
+"""The averages of a run: made for its networks, started, and updated after each step."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
+from tfgan_stab.game.players import Players
 from tfgan_stab.training import distribution
-from tfgan_stab.training.averaging import batch_statistics
-from tfgan_stab.training.averaging.batch_statistics import copied, measurable
-from tfgan_stab.training.averaging.rules import CountingAverage, Point, WeightsRule, update_period
-from tfgan_stab.updates.scheme import shortest_period
+from tfgan_stab.training.averaging.batch_statistics import Recalibration, copied
+from tfgan_stab.training.averaging.rules import Average, Point
 
 
 class _Counts(NamedTuple):
@@ -32,18 +31,17 @@ class AveragedWeights(keras.layers.Layer):
         name: The average's name.
         period: Steps from one update to the next, an integer >= 1.
         copied: Per variable, whether it is copied instead of averaged; integers are in any case.
-        finish: What is done to the averages when they are used: function of a list of tensors to
-            another one, such as a recalibration.
+        finish: Measures batch statistics anew when the average is used; `None` leaves them.
     """
 
     def __init__(
         self,
-        average: WeightsRule,
+        average: Average,
         variables: Sequence[keras.Variable],
         name: str,
         period: int = 1,
         copied: Sequence[bool] | None = None,
-        finish: Callable[[list[tf.Tensor]], list[tf.Tensor]] | None = None,
+        finish: Recalibration | None = None,
     ):
         super().__init__(name=name, trainable=False)
         self.average = average
@@ -76,7 +74,7 @@ class AveragedWeights(keras.layers.Layer):
 
     def updated(
         self,
-        held: Sequence[tf.Tensor],
+        stored: Sequence[tf.Tensor],
         new: Sequence[tf.Tensor],
         step_number: tf.Tensor,
         images: tf.Tensor,
@@ -84,12 +82,12 @@ class AveragedWeights(keras.layers.Layer):
         """Returns what `weights` should hold after a step.
 
         Args:
-            held: What they hold.
+            stored: What they hold now.
             new: The variables' values after the step.
             step_number: int64 scalar, the steps done, this one included.
             images: int64 scalar, the real examples of this step.
         """
-        *old, counts = held
+        *old, counts = stored
         now = _Counts(*tf.unstack(counts))
         now = now._replace(steps=now.steps + 1, images=now.images + images)
 
@@ -102,26 +100,20 @@ class AveragedWeights(keras.layers.Layer):
                 all_steps=now.steps,
                 all_images=now.images,
             )
-            mixed = self._mixed(old, new, self._share(point))
+            mixed = self._mixed(old, new, tf.cast(self.average.weight_of_point(point), tf.float64))
             return [*mixed, tf.stack([point.number, *now[1:3], *now[1:3]])]
 
         def waited() -> list[tf.Tensor]:
             return [*old, tf.stack(now)]
 
-        def due_or_not() -> list[tf.Tensor]:
-            due = tf.equal(step_number % self.period, 0)
-            return tf.cond(due, counted, waited)
+        def counted_or_waited() -> list[tf.Tensor]:
+            return tf.cond(tf.equal(step_number % self.period, 0), counted, waited)
 
-        start = getattr(self.average, "start", 0)
-        result = counted if self.period == 1 else due_or_not
+        start = self.average.start
+        result = counted if self.period == 1 else counted_or_waited
         return (
             tf.cond(step_number <= start, lambda: self.started(new), result) if start else result()
         )
-
-    def _share(self, point: Point) -> tf.Tensor:
-        if isinstance(self.average, CountingAverage):
-            return tf.cast(self.average.weight_of_point(point), tf.float64)
-        return tf.cast(self.average.weight_of_new(point.step), tf.float64)
 
     def _mixed(
         self, old: Sequence[tf.Tensor], new: Sequence[tf.Tensor], share: tf.Tensor
@@ -146,122 +138,82 @@ class AveragedWeights(keras.layers.Layer):
         return [tf.cast(value, own.dtype) for value, own in pairs]
 
 
-def _precision(dtype: str, average: Any) -> str:
-    """Returns the better one of a variable's precision and the average's, float32 at least."""
-    kept = getattr(average, "precision", "float32")
-    return max(dtype, kept, key=lambda name: tf.as_dtype(name).size)
+def _precision(dtype: str, average: Average) -> str:
+    """Returns the better one of a variable's precision and the average's."""
+    return max(dtype, average.precision, key=lambda name: tf.as_dtype(name).size)
 
 
-# DOC: """All averages of a run: made for its networks, started, and updated together."""
-#
-
-
-def built(gan: Any, rules: Mapping[str, WeightsRule]) -> dict[str, AveragedWeights]:
+def build_averages(
+    rules: Mapping[str, Average],
+    networks: Players,
+    synchronization_period: int | None,
+    recalibration: Callable[[str, Average], Recalibration],
+) -> dict[str, AveragedWeights]:
     """Returns the averages that belong to rules, by name.
 
     Args:
-        gan: The model; its scheme, latents and seed are known.
         rules: The rules by name.
+        networks: Both networks.
+        synchronization_period: Steps between the scheme's synchronizations; `None` without any.
+        recalibration: Makes what measures batch statistics anew, for a rule that asks for it.
 
     Raises:
         ValueError: If an average waits for what never comes, or cannot be recalibrated.
     """
     found = {}
     for name, rule in rules.items():
-        networks = averaged_networks(gan, rule)
+        averaged = networks if rule.discriminator else networks[:1]
         found[name] = AveragedWeights(
             rule,
-            [variable for network in networks for variable in network.variables],
+            [variable for network in averaged for variable in network.variables],
             name,
-            update_period(rule, shortest_period(gan.scheme)),
-            copied(networks, rule),
-            _recalibration(gan, name, rule),
+            rule.update_period(synchronization_period),
+            copied(averaged, rule.batch_statistics),
+            recalibration(name, rule) if rule.batch_statistics == "recalibrate" else None,
         )
     return found
 
 
-def averaged_networks(gan: Any, rule: WeightsRule) -> list[keras.Model]:
-    """Returns the networks whose weights a rule averages, the generator first."""
-    both = getattr(rule, "discriminator", False)
-    return [gan.generator, gan.discriminator] if both else [gan.generator]
-
-
-def _recalibration(
-    gan: Any, name: str, rule: Any
-) -> Callable[[list[tf.Tensor]], list[tf.Tensor]] | None:
-    if getattr(rule, "batch_statistics", "average") != "recalibrate":
-        return None
-    if not measurable(gan.generator):
-        raise ValueError(
-            f"Average {name!r} recalibrates batch statistics, and expects a generator that has "
-            "some. Received: a generator without batch normalization that is trained. Leave out "
-            'batch_statistics="recalibrate".'
-        )
-    if len(averaged_networks(gan, rule)) > 1 and measurable(gan.discriminator):
-        raise ValueError(
-            f"Average {name!r} recalibrates batch statistics on examples of the generator; those "
-            "of a discriminator belong to real examples too. Received: discriminator=True and a "
-            'discriminator with batch normalization. Use batch_statistics="average", or leave out '
-            "discriminator=True."
-        )
-    return batch_statistics.Recalibration(
-        gan, rule.recalibration_batches, rule.recalibration_batch_size
-    )
-
-
-def check_classes(gan: Any) -> None:
-    """Raises ValueError if an average could not be used for lack of a number of classes."""
-    for rule in gan.averages.values():
-        if getattr(rule, "batch_statistics", "average") == "recalibrate":
-            batch_statistics.check_classes(gan)
-
-
-def start(averages: Mapping[str, AveragedWeights], networks: Sequence[keras.Model]) -> None:
-    """Makes all averages copies of the networks' weights, before the first step.
-
-    Args:
-        averages: The averages.
-        networks: The generator and the discriminator.
-    """
+def start_averages(averages: Mapping[str, AveragedWeights], networks: Players) -> None:
+    """Makes all averages copies of the networks' weights, before the first step."""
     values = _values(networks)
     for average in averages.values():
         distribution.write(average.weights, average.started(values[: len(average.averages)]))
 
 
-def follow(
+def update_averages(
     averages: Mapping[str, AveragedWeights],
-    networks: Sequence[keras.Model],
+    networks: Players,
     steps: tf.Tensor,
     images: tf.Tensor,
     compiled: bool,
 ) -> None:
-    """Lets all averages take in what a step ended with.
+    """Updates all averages with the weights that a step ended with.
 
     Args:
         averages: The averages.
-        networks: The generator and the discriminator.
+        networks: Both networks.
         steps: int64 scalar, the steps done, this one included.
-        images: int64 scalar, the real examples of this step.
+        images: int64 scalar, the real images of this step.
         compiled: Whether XLA should fuse the arithmetic, each weight being read once for all
             averages. Within a step that it compiles anyway there is no need to ask.
     """
     if not averages:
         return
 
-    def updated(held: list, values: list, steps: tf.Tensor, images: tf.Tensor) -> list:
+    def updated(stored: list, values: list, steps: tf.Tensor, images: tf.Tensor) -> list:
         return [
             average.updated(own, values[: len(average.averages)], steps, images)
-            for average, own in zip(averages.values(), held, strict=True)
+            for average, own in zip(averages.values(), stored, strict=True)
         ]
 
     if compiled:
         updated = tf.function(updated, autograph=False, jit_compile=True)
-    held = [distribution.read(average.weights) for average in averages.values()]
-    for average, own in zip(
-        averages.values(), updated(held, _values(networks), steps, images), strict=True
-    ):
+    stored = [distribution.read(average.weights) for average in averages.values()]
+    new = updated(stored, _values(networks), steps, images)
+    for average, own in zip(averages.values(), new, strict=True):
         distribution.write(average.weights, own)
 
 
-def _values(networks: Sequence[keras.Model]) -> list[tf.Tensor]:
+def _values(networks: Players) -> list[tf.Tensor]:
     return [value for network in networks for value in distribution.read(network.variables)]

@@ -1,6 +1,10 @@
-"""Which variables of a network are batch statistics, and which are copied instead of averaged."""
+"""What becomes of batch statistics in averages: averaged, copied, or measured anew.
 
-from collections.abc import Sequence
+Averaged weights have never seen a batch. Their batch statistics can be averaged too, which is what
+the averaging paper does, or measured on images that the averaged generator itself makes.
+"""
+
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -8,6 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_stab._utils import random
+from tfgan_stab.game.players import Players
+from tfgan_stab.training.averaging.rules import Average
 
 
 def normalizations(network: keras.Model) -> list[Any]:
@@ -29,7 +35,7 @@ def measurable(network: keras.Model) -> list[Any]:
     return [layer for layer in normalizations(network) if layer.trainable and layer.momentum < 1]
 
 
-def copied(networks: Sequence[keras.Model], rule: Any) -> list[bool]:
+def copied(networks: Sequence[keras.Model], treatment: str) -> list[bool]:
     """Returns for each variable whether an average holds a copy of it instead of a mean.
 
     Copied are integers and seeds, and floats that are not trained: a mean of spectral-norm vectors,
@@ -38,24 +44,15 @@ def copied(networks: Sequence[keras.Model], rule: Any) -> list[bool]:
 
     Args:
         networks: The networks, in the order of the average's variables.
-        rule: The average.
+        treatment: The average's `batch_statistics`.
     """
     averaged: set[int] = set()
     for network in networks:
         averaged.update(id(variable) for variable in network.trainable_variables)
-        if getattr(rule, "batch_statistics", "average") == "average":
+        if treatment == "average":
             for layer in normalizations(network):
                 averaged.update((id(layer.moving_mean), id(layer.moving_variance)))
     return [id(variable) not in averaged for network in networks for variable in network.variables]
-
-
-# DOC: """Batch statistics measured anew, for weights that no batch has ever passed through.
-#
-# Averaged weights have never seen a batch: their batch statistics can be averaged too, which is
-# what
-# the averaging paper does, or measured on examples that the averaged generator itself makes.
-# """
-#
 
 
 class Recalibration:
@@ -71,17 +68,38 @@ class Recalibration:
     is a function of the weights, so a resumed run need not remember it.
 
     Args:
-        gan: The model, for its generator, latents, classes and seed. Each of the generator's
-            normalization layers is called once per batch.
-        batches: How many batches, an integer >= 1.
-        batch_size: Examples in each, an integer >= 2.
+        networks: Both networks; each of the generator's normalization layers is called once per
+            batch.
+        conditional: Whether the generator takes labels.
+        num_classes: Function that returns the number of classes, if it is known.
+        latents: Draws latents, function `(count, key)`.
+        seed: Decides the noise.
+        rule: The average, for the number and size of batches.
+        name: The average's name.
+
+    Raises:
+        ValueError: If there are no batch statistics, or those of a discriminator are averaged too.
     """
 
-    def __init__(self, gan: Any, batches: int, batch_size: int):
-        self._gan = gan
-        self._batches = batches
-        self._batch_size = batch_size
-        self._layers = measurable(gan.generator)
+    def __init__(
+        self,
+        networks: Players,
+        conditional: bool,
+        num_classes: Callable[[], int | None],
+        latents: Callable[..., tf.Tensor],
+        seed: int,
+        rule: Average,
+        name: str,
+    ):
+        _check(networks, rule, name)
+        self._generator = networks.generator
+        self._conditional = conditional
+        self._num_classes = num_classes
+        self._latents = latents
+        self._seed = seed
+        self._batches = rule.recalibration_batches
+        self._batch_size = rule.recalibration_batch_size
+        self._layers = measurable(self._generator)
         self._used: list[tf.Tensor] = []
         self._found: dict[int, np.ndarray] = {}
         self._measure = tf.function(self._measured, autograph=False)
@@ -103,9 +121,17 @@ class Recalibration:
         ]
         return [*replaced, *values[len(replaced) :]]
 
+    def check_classes(self) -> None:
+        """Raises ValueError if the number of classes, which labels are made from, is missing."""
+        if self._conditional and self._num_classes() is None:
+            raise ValueError(
+                "Recalibrating a class-conditional generator needs to know its classes. Received: "
+                "num_classes=None. Write GAN(..., num_classes=10)."
+            )
+
     @property
     def _variables(self) -> list[keras.Variable]:
-        return self._gan.generator.variables
+        return self._generator.variables
 
     def _pooled(self, values: Sequence[tf.Tensor]) -> dict[int, np.ndarray]:
         """Returns pooled statistics by the identity of the variable that they belong to."""
@@ -115,8 +141,8 @@ class Recalibration:
         ]
         seen = []
         for number in range(self._batches):
-            key = random.key(self._gan.seed, random.RECALIBRATING, number)
-            latents = tf.cast(self._gan.latents(self._batch_size, key), keras.config.floatx())
+            key = random.key(self._seed, random.RECALIBRATING, number)
+            latents = tf.cast(self._latents(self._batch_size, key), keras.config.floatx())
             found, state = self._measure(state, latents, self._classes(number))
             seen.append([[np.asarray(each, np.float64) for each in pair] for pair in found])
         pooled = {}
@@ -129,11 +155,11 @@ class Recalibration:
 
     def _classes(self, number: int) -> tf.Tensor | None:
         """Returns labels, all classes in turn, where the generator takes them."""
-        if not self._gan.pair.conditional:
+        if not self._conditional:
             return None
-        check_classes(self._gan)
+        self.check_classes()
         first = number * self._batch_size
-        return tf.range(first, first + self._batch_size) % self._gan.num_classes
+        return tf.range(first, first + self._batch_size) % self._num_classes()
 
     def _measured(
         self, state: list[tf.Tensor], latents: tf.Tensor, labels: tf.Tensor | None
@@ -149,7 +175,7 @@ class Recalibration:
             for variable, value in zip(self._variables, state, strict=True)
         ]
         with keras.StatelessScope(pairs) as scope:
-            self._gan.generator(latents if labels is None else [latents, labels], training=True)
+            self._generator(latents if labels is None else [latents, labels], training=True)
         found = [
             [
                 tf.cast(scope.get_current_value(own), tf.float64) / (1.0 - layer.momentum)
@@ -166,12 +192,19 @@ class Recalibration:
         return found, seeds
 
 
-def check_classes(gan: Any) -> None:
-    """Raises ValueError if a conditional generator's classes, which recalibration needs, lack."""
-    if gan.pair.conditional and gan.num_classes is None:
+def _check(networks: Players, rule: Average, name: str) -> None:
+    if not measurable(networks.generator):
         raise ValueError(
-            "Recalibrating a class-conditional generator needs to know its classes. Received: "
-            "num_classes=None. Write GAN(..., num_classes=10)."
+            f"Average {name!r} recalibrates batch statistics, and expects a generator that has "
+            "some. Received: a generator without batch normalization that is trained. Leave out "
+            'batch_statistics="recalibrate".'
+        )
+    if rule.discriminator and measurable(networks.discriminator):
+        raise ValueError(
+            f"Average {name!r} recalibrates batch statistics on examples of the generator; those "
+            "of a discriminator belong to real examples too. Received: discriminator=True and a "
+            'discriminator with batch normalization. Use batch_statistics="average", or leave out '
+            "discriminator=True."
         )
 
 

@@ -1,28 +1,14 @@
 """What an average is: a rule that says how much the newest weights count."""
 
+import abc
 import dataclasses
 import math
-from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
+from typing import Any, ClassVar, NamedTuple
 
 import tensorflow as tf
 
+from tfgan_stab._utils import validation
 from tfgan_stab._utils.serialization import Serializable
-
-
-@runtime_checkable
-class Average(Protocol):
-    """A rule for averaging weights over steps, in its simplest form.
-
-    A rule may also have a `start` (steps during which the average is a copy of the weights) and
-    the other fields of `WeightsRule`.
-    """
-
-    def weight_of_new(self, step_number: tf.Tensor) -> tf.Tensor:
-        """Returns the weight in [0, 1] that the newest weights get.
-
-        Args:
-            step_number: int64 scalar, the steps done, this one included (>= 1).
-        """
 
 
 class Point(NamedTuple):
@@ -34,7 +20,7 @@ class Point(NamedTuple):
         number: Which point this is, 1 for the first.
         step: Steps done, counted from the beginning of training.
         steps: Steps since the point before; 1 unless the average waits for synchronizations.
-        images: Real examples of those steps, of all parts on all replicas.
+        images: Real examples of those steps, of all minibatches on all replicas.
         all_steps: Steps since the start, up to this point.
         all_images: Real examples since the start, up to this point.
     """
@@ -47,24 +33,20 @@ class Point(NamedTuple):
     all_images: tf.Tensor
 
 
-@runtime_checkable
-class CountingAverage(Protocol):
-    """A rule that asks for more than the number of the step."""
-
-    def weight_of_point(self, point: Point) -> tf.Tensor:
-        """Returns the weight in [0, 1] that a point's weights get."""
-
-
-WeightsRule = Average | CountingAverage
-"""Either kind of rule."""
-
 AT = ("step", "sync")
 BATCH_STATISTICS = ("average", "copy", "recalibrate")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CommonSettings(Serializable):
-    """What the averages of this package have in common; see them."""
+class Average(Serializable, abc.ABC):
+    """A rule for averaging weights over steps, with the settings that all rules have.
+
+    See `tgs.ExponentialAverage` for them. Derive from it to write your own: a frozen dataclass with
+    `weight_of_point`.
+
+    Attributes:
+        precision: What averages are kept in, where the weights are not more precise already.
+    """
 
     start: int = 0
     at: str = "step"
@@ -73,62 +55,86 @@ class CommonSettings(Serializable):
     recalibration_batch_size: int = 64
     discriminator: bool = False
 
+    precision: ClassVar[str] = "float32"
+
     def __post_init__(self) -> None:
-        if not _is_count(self.start, 0):
-            raise ValueError(
-                f"`start` must be a number of steps, an integer >= 0. Received: {self.start!r}. "
-                "Use 0 to average from the first step."
-            )
-        if self.at not in AT:
-            raise ValueError(
-                '`at` must be "step" (after each one) or "sync" (after those in which a Lookahead '
-                f"synchronizes). Received: {self.at!r}."
-            )
-        if self.batch_statistics not in BATCH_STATISTICS:
-            raise ValueError(
-                '`batch_statistics` must be "average" (like the weights), "copy" (the live ones) '
-                'or "recalibrate" (measured anew under the averaged weights). Received: '
-                f"{self.batch_statistics!r}."
-            )
-        for name, least in (("recalibration_batches", 1), ("recalibration_batch_size", 2)):
-            value = getattr(self, name)
-            if not _is_count(value, least):
-                raise ValueError(
-                    f"`{name}` must be an integer >= {least}. Received: {value!r}. Use "
-                    f"{type(self).__dataclass_fields__[name].default}."
-                )
-        if not isinstance(self.discriminator, bool):
-            raise ValueError(
-                "`discriminator` must be True to average the discriminator's weights too, or "
-                f"False. Received: {self.discriminator!r}."
-            )
-
-
-def _is_count(value: Any, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
-def update_period(average: WeightsRule, sync_period: int | None) -> int:
-    """Returns how many steps lie between an average's updates.
-
-    Args:
-        average: The rule; one that does not say when is updated after each step.
-        sync_period: Steps between a scheme's synchronizations; `None` if it has none.
-
-    Raises:
-        ValueError: If the average waits for synchronizations that never come.
-    """
-    if getattr(average, "at", "step") == "step":
-        return 1
-    if sync_period is None:
-        raise ValueError(
-            f"{average!r} is updated when a Lookahead synchronizes. Received: a scheme that never "
-            'does. Wrap it, tgs.Lookahead(scheme, sync_period=5), or use at="step".'
+        validation.integer(
+            "start", self.start, least=0, unit="steps", fix="Use 0 to average from the first step."
         )
-    return sync_period
+        validation.choice(
+            "at",
+            self.at,
+            AT,
+            'Use "step" to update after each one, "sync" after those in which a Lookahead '
+            "synchronizes.",
+        )
+        validation.choice(
+            "batch_statistics",
+            self.batch_statistics,
+            BATCH_STATISTICS,
+            'Use "average" to treat them like weights, "copy" for the live ones, "recalibrate" to '
+            "measure them under the averaged weights.",
+        )
+        for name, least in (("recalibration_batches", 1), ("recalibration_batch_size", 2)):
+            default = type(self).__dataclass_fields__[name].default
+            validation.integer(name, getattr(self, name), least=least, fix=f"Use {default}.")
+        validation.choice(
+            "discriminator",
+            self.discriminator,
+            (True, False),
+            "Use True to average the discriminator's weights too.",
+        )
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Returns the average that a configuration describes."""
+        # Version 0.1 called a step a round.
+        at = config.get("at", "step")
+        return super().from_config({**config, "at": "step" if at == "round" else at})
+
+    @abc.abstractmethod
+    def weight_of_point(self, point: Point) -> tf.Tensor:
+        """Returns the weight in [0, 1] that a point's weights get."""
+
+    def share_of_start(self, points: int, steps: int, images: float | None = None) -> float | None:
+        """Returns how much of the average is still the copy that it started from.
+
+        Args:
+            points: Updates since the start.
+            steps: Steps since the start.
+            images: Images since the start, if they are known.
+
+        Returns:
+            A number in [0, 1]; `None` if it is not known.
+        """
+        del points, steps, images
+        return None
+
+    @property
+    def faster(self) -> str:
+        """What to change so that it forgets faster."""
+        return "a rule that forgets faster"
+
+    def update_period(self, synchronization_period: int | None) -> int:
+        """Returns how many steps lie between the average's updates.
+
+        Args:
+            synchronization_period: Steps between a scheme's synchronizations; `None` without any.
+
+        Raises:
+            ValueError: If the average waits for synchronizations that never come.
+        """
+        if self.at == "step":
+            return 1
+        if synchronization_period is None:
+            raise ValueError(
+                f"{self!r} is updated when a Lookahead synchronizes. Received: a scheme that never "
+                'does. Wrap it, tgs.Lookahead(scheme, sync_period=5), or use at="step".'
+            )
+        return synchronization_period
 
 
-def check_averages(averages: Any) -> dict[str, WeightsRule]:
+def check_averages(averages: Any) -> dict[str, Average]:
     """Returns the averages by name.
 
     Raises:
@@ -138,8 +144,7 @@ def check_averages(averages: Any) -> dict[str, WeightsRule]:
     if averages is None:
         return {}
     if not isinstance(averages, dict) or not all(
-        isinstance(average, (Average, CountingAverage)) and not isinstance(average, type)
-        for average in averages.values()
+        isinstance(average, Average) for average in averages.values()
     ):
         raise TypeError(
             '`averages` must be a dictionary such as {"ema": tgs.ExponentialAverage(0.999)}. '
@@ -154,13 +159,11 @@ def check_averages(averages: Any) -> dict[str, WeightsRule]:
     return dict(averages)
 
 
-# DOC: """The average that forgets: recent weights count more."""
-#
 DEFAULT_DECAY = 0.999
 
 
 @dataclasses.dataclass(frozen=True)
-class ExponentialAverage(CommonSettings):
+class ExponentialAverage(Average):
     """Follows the weights slowly: an exponential moving average.
 
     After each step, with a decay of beta::
@@ -168,7 +171,7 @@ class ExponentialAverage(CommonSettings):
         average <- beta average + (1 - beta) weights
 
     With a half-life of h steps or images, `beta = 0.5 ** (n / h)` where n are the steps or images
-    since the update before: batches of any size, parts and synchronizations included, age the
+    since the update before: batches of any size, minibatches and synchronizations included, age the
     average alike.
 
     Args:
@@ -176,8 +179,8 @@ class ExponentialAverage(CommonSettings):
             half-life is given) suits thousands of steps, 0.9999 hundreds of thousands.
         half_life: Instead of a decay: after how many steps or images weights count half as much, a
             number > 0.
-        unit: What the half-life counts, "steps" or "images" (real examples, of all parts on all
-            replicas).
+        unit: What the half-life counts, "steps" or "images" (real examples, of all minibatches
+            on all replicas).
         warmup: "copy" starts from a copy of the weights, as the paper does: about `1 / (1 - beta)`
             steps pass before the average means something. "unbiased" averages the weights since
             `start` only: the first replace the copy, and later every share is divided by
@@ -200,9 +203,9 @@ class ExponentialAverage(CommonSettings):
         ValueError: If an argument is outside its range, or both `decay` and `half_life` are given.
 
     Example:
-        >>> ExponentialAverage(half_life=1000).kept(points=2000, steps=2000)
+        >>> ExponentialAverage(half_life=1000).share_of_start(points=2000, steps=2000)
         0.25
-        >>> ExponentialAverage(0.5, warmup="unbiased").kept(points=1, steps=1)
+        >>> ExponentialAverage(0.5, warmup="unbiased").share_of_start(points=1, steps=1)
         0.0
 
     Precision: float32 (float64 for weights in float64). Weights that differ from their average by
@@ -228,18 +231,23 @@ class ExponentialAverage(CommonSettings):
             self._check_decay()
         else:
             self._check_half_life(self.half_life)
-        if self.warmup not in ("copy", "unbiased"):
-            raise ValueError(
-                '`warmup` must be "copy" (start from a copy of the weights) or "unbiased" (average '
-                f"only what comes after `start`). Received: {self.warmup!r}."
-            )
+        validation.choice(
+            "warmup",
+            self.warmup,
+            ("copy", "unbiased"),
+            'Use "copy" to start from a copy of the weights, "unbiased" to average only what comes '
+            "after `start`.",
+        )
 
     def _check_decay(self) -> None:
-        if not _is_number(self.decay) or not 0.0 <= self.decay < 1.0:  # type: ignore[operator]
-            raise ValueError(
-                "`decay` must be in [0, 1), the part of the average that is kept per step. "
-                f"Received: {self.decay!r}. Use 0.999 for thousands of steps."
-            )
+        validation.number(
+            "decay",
+            self.decay,
+            least=0,
+            below=1,
+            fix="It is the part of the average that is kept per update. Use 0.999 for thousands of "
+            "steps.",
+        )
         if self.unit != "steps":
             raise ValueError(
                 "`unit` says what `half_life` counts. Received: "
@@ -252,16 +260,14 @@ class ExponentialAverage(CommonSettings):
                 "An average has a `decay` or a `half_life`. Received: both, "
                 f"decay={self.decay!r} and half_life={half_life!r}. Leave one out, or None."
             )
-        if not _is_number(half_life) or not 0.0 < half_life < math.inf:
-            raise ValueError(
-                "`half_life` must be a number > 0 of steps or images. Received: "
-                f"{half_life!r}. Use, for instance, half_life=700, which is a decay of 0.999."
-            )
-        if self.unit not in ("steps", "images"):
-            raise ValueError(
-                '`unit` must be "steps" or "images", what the half-life counts. Received: '
-                f"{self.unit!r}."
-            )
+        validation.number(
+            "half_life",
+            half_life,
+            above=0,
+            unit="steps or images",
+            fix="Use, for instance, half_life=700, which is a decay of 0.999.",
+        )
+        validation.choice("unit", self.unit, ("steps", "images"))
 
     @property
     def _rate(self) -> float:
@@ -276,7 +282,7 @@ class ExponentialAverage(CommonSettings):
             return points
         return steps if self.unit == "steps" else images
 
-    def kept(self, points: int, steps: int, images: float | None = None) -> float | None:
+    def share_of_start(self, points: int, steps: int, images: float | None = None) -> float | None:
         """Returns how much of the average is still the copy that it started from.
 
         Args:
@@ -292,6 +298,13 @@ class ExponentialAverage(CommonSettings):
             return None if amount is None else 1.0
         return 0.0 if self.warmup == "unbiased" else round(math.exp(-self._rate * amount), 12)
 
+    @property
+    def faster(self) -> str:
+        """What to change so that it forgets faster."""
+        if self.half_life is None:
+            return f'a smaller decay than {self.decay}, warmup="unbiased"'
+        return f'a smaller half-life than {self.half_life:g} {self.unit}, warmup="unbiased"'
+
     def weight_of_point(self, point: Point) -> tf.Tensor:
         """Returns `1 - beta`; in an unbiased average divided by one minus the product of betas."""
         share = self._forgotten(self._of(1, point.steps, point.images))
@@ -306,16 +319,8 @@ class ExponentialAverage(CommonSettings):
         return -tf.math.expm1(-self._rate * tf.cast(amount, tf.float64))
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-# DOC: """The average that forgets nothing: all weights since a step count the same."""
-#
-
-
 @dataclasses.dataclass(frozen=True)
-class UniformAverage(CommonSettings):
+class UniformAverage(Average):
     """The plain mean of the weights after each step since `start`.
 
     The n-th point counts 1 / n, so that the first replaces the copy::
@@ -350,7 +355,6 @@ class UniformAverage(CommonSettings):
 
     start: int = 0
 
-    # What averages are kept in, where the weights are not more precise already.
     precision: ClassVar[str] = "float64"
 
     def weight_of_point(self, point: Point) -> tf.Tensor:

@@ -62,6 +62,12 @@ class WeightsInUse:
             values = average.finish(values)
         return [*values, *live[len(values) :]]
 
+    def check_classes(self) -> None:
+        """Raises ValueError if an average could not be used for lack of a number of classes."""
+        for average in self._averages.values():
+            if average.finish is not None:
+                average.finish.check_classes()
+
     @property
     def _variables(self) -> list[keras.Variable]:
         """All variables that are ever swapped."""

@@ -1,0 +1,72 @@
+"""Measures how well a training goes, beside its losses, and warns of a collapse."""
+
+from typing import Any
+
+import keras
+
+from tfgan_stab._utils import validation
+from tfgan_stab.callbacks.base import Event
+from tfgan_stab.training import monitor
+from tfgan_stab.training.resume import Progress
+
+
+class Diagnostics(keras.callbacks.Callback):
+    """Logs gradient norms, the angle between gradients, accuracies and the spread of the fakes.
+
+    Means over the epoch of
+
+    - `generator_gradient_norm`, `discriminator_gradient_norm`: the L2 norm of a player's gradient
+      where it was first computed in a step, in units of the loss per unit of weight;
+    - `gradient_angle`: the angle in degrees, 0 to 180, between both players' gradients (jointly) in
+      a step and in the step before; 90 and more means going in circles or to and fro. The first
+      step has none;
+    - `accuracy_on_reals`, `accuracy_on_fakes`: the share of them that the discriminator gets right,
+      0 to 1, where it first saw both in a step. The line is a logit of 0; 0.5 for "least_squares".
+      "wasserstein" and "relativistic_average" draw no line, and your own losses draw one if they
+      have a `boundary`: without, these two are not logged;
+    - `spread_ratio`: the mean squared distance of two fakes over that of two reals, pixel by pixel.
+
+    Fakes that have collapsed into one another are warned of, once per collapse; nothing is undone.
+
+    Args:
+        collapse_ratio: A `spread_ratio` below this is a collapse, in (0, 1).
+        collapse_steps: For how many steps in a row, an integer >= 1.
+
+    Raises:
+        ValueError: If an argument is out of range; in `fit`, if there are several.
+
+    Example:
+        >>> import tfgan_stab as tgs
+        >>> tgs.callbacks.Diagnostics().diagnostics.collapse_steps
+        200
+
+    Source: ours.
+    """
+
+    def __init__(self, collapse_ratio: float = 0.05, collapse_steps: int = 200):
+        super().__init__()
+        self.diagnostics = monitor.Diagnostics(
+            validation.number("collapse_ratio", collapse_ratio, above=0, below=1, fix="Use 0.05."),
+            validation.integer("collapse_steps", collapse_steps, unit="steps", fix="Use 200."),
+        )
+        self._collapses = 0
+
+    def begin(self, progress: Progress, ordered: bool) -> None:
+        """Starts to count collapses."""
+        del progress, ordered
+        self._collapses = 0
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Warns of a collapse."""
+        collapses = self.model.monitor.collapses
+        if collapses > self._collapses:
+            ratio, steps = self.diagnostics
+            text = (
+                f"The fakes have collapsed: for {steps} steps their spread has been less than "
+                f"{ratio} of the reals'. Use smaller learning rates or a penalty such as "
+                "tgs.GeneratorGradientNorm(0.02)."
+            )
+            print(f"\nDiagnostics: {text}")
+            gan = self.model
+            gan.publish(Event(gan.steps, gan.clock.seconds, "collapse", text, {}))
+        self._collapses = collapses

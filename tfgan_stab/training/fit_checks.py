@@ -1,0 +1,174 @@
+"""What `fit` checks and says before it trains: data against scheme, top-k, classes and averages."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgan_stab.data.batches import Batches
+from tfgan_stab.data.pixels import check_range
+from tfgan_stab.game.top_k import TopK
+from tfgan_stab.training.averaging.rules import Average
+from tfgan_stab.training.minibatches import check_divides
+from tfgan_stab.updates.scheme import Scheme
+
+
+def check_data(
+    x: Any,
+    y: Any,
+    batch_size: int | None,
+    scheme: Scheme,
+    top_k: TopK | None,
+    num_classes: int | None,
+) -> None:
+    """Raises where data can be seen to be wrong before anything is trained on them.
+
+    Args:
+        x: What `fit` is given.
+        y: What `fit` is given.
+        batch_size: What `fit` is given, for arrays.
+        scheme: Says how many minibatches a step has.
+        top_k: Whose floor must fit the minibatches.
+        num_classes: The classes that the networks take.
+
+    Raises:
+        ValueError: If values are out of range, a batch cannot be split into minibatches, top-k's
+            floor is above the minibatch, or there are more classes than the networks take.
+    """
+    if isinstance(x, np.ndarray):
+        _check_arrays(x, y, batch_size or 32, scheme, num_classes)
+    rows = _rows(x, batch_size)
+    if top_k is not None and rows is not None:
+        # A data set of tgs.data gives each minibatch a batch; others are split.
+        top_k.check_batch(rows if isinstance(x, Batches) else rows // scheme.minibatches)
+    classes = x.num_classes if isinstance(x, Batches) else None
+    if num_classes and classes and classes > num_classes:
+        raise ValueError(
+            f"The data must have at most the GAN's num_classes={num_classes}. Received: "
+            f"{x.name!r} with {classes} classes. Build the networks for all of them."
+        )
+
+
+def _check_arrays(
+    x: np.ndarray, y: Any, batch_size: int, scheme: Scheme, num_classes: int | None
+) -> None:
+    if x.ndim == 4 and np.issubdtype(x.dtype, np.floating):
+        check_range("x", x)
+    check_divides(len(x) % batch_size, scheme, "arrays whose last batch has {} rows")
+    check_divides(batch_size, scheme, "batch_size={}")
+    if y is not None and num_classes is not None:
+        low, high = np.min(y), np.max(y)
+        if low < 0 or high >= num_classes:
+            raise ValueError(
+                f"Labels must be classes from 0 to {num_classes - 1}. Received: {low} to {high}. "
+                "Count classes from 0, or give GAN the right num_classes."
+            )
+
+
+class CheckFloor(keras.callbacks.Callback):
+    """Checks top-k's floor after the first step, for data that do not say how large batches are.
+
+    Raises:
+        ValueError: If the first steps' batches were smaller than the floor.
+    """
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Takes note of whether the first step is still to come."""
+        # Inside an epoch that is resumed, the first step is long over.
+        self._unchecked = self.model.top_k is not None and not self.model.steps
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Checks once how large batches were."""
+        if self._unchecked:
+            self._unchecked = False
+            # One call may take several steps; if only the last is smaller, the others are not more.
+            batches = max(1, self.model.steps - 1) * self.model.scheme.minibatches
+            self.model.top_k.check_batch(self.model.images_seen // batches)
+
+
+def cost_of_step(scheme: Scheme, penalties: Sequence[Any], top_k: TopK | None) -> str:
+    """Returns what a step does and costs, for the first line that `fit` prints."""
+    cost = f"{scheme.evaluations} field evaluation(s)"
+    if penalties:
+        cost += f" and the derivatives of {tuple(penalties)}"
+    if top_k:
+        cost += f" with {top_k}"
+    return f"GAN: {scheme!r}, {cost} a step"
+
+
+def one_pass(x: Any, name: str, minibatches: int = 1) -> dict[str, int]:
+    """Returns the argument that makes one pass of an endless data set; none for other data.
+
+    Args:
+        x: Data.
+        name: What Keras calls the number of steps: "steps" or "validation_steps".
+        minibatches: Minibatches of a step.
+
+    Raises:
+        ValueError: If the data set makes up examples, so that there is no pass.
+    """
+    if not isinstance(x, Batches):
+        return {}
+    if x.num_examples is None:
+        raise ValueError(
+            f"`{name}` is needed: {x.name!r} makes up examples without end. Received: None. "
+            f"Write {name}=500."
+        )
+    return {name: max(1, x.num_examples // (x.batch_size * minibatches))}
+
+
+def _rows(x: Any, batch_size: int | None) -> int | None:
+    """Returns the rows of a batch, the first of them where they differ; `None` if not known."""
+    if isinstance(x, Batches):
+        return x.batch_size
+    if isinstance(x, tf.data.Dataset):
+        shape = getattr(tf.nest.flatten(x.element_spec)[0], "shape", None)
+        return shape[0] if shape is not None and shape.rank else None
+    shape = getattr(x, "shape", None)
+    return min(batch_size or 32, shape[0]) if shape else None
+
+
+def images_per_step(x: Any, minibatches: int, batch_size: int | None) -> int | None:
+    """Returns how many real examples a step sees, `None` where the data do not say.
+
+    Args:
+        x: What `fit` is given.
+        minibatches: Minibatches of a step.
+        batch_size: The argument of `fit`, for arrays.
+    """
+    if isinstance(x, Batches):
+        return x.batch_size * minibatches
+    if isinstance(x, tf.data.Dataset):
+        return _rows(x, batch_size)
+    return (batch_size or 32) if isinstance(x, np.ndarray) else None
+
+
+def warning_of_young_average(
+    name: str, average: Average, period: int, steps: int, images_per_step: int | None = None
+) -> str | None:
+    """Returns a sentence about an average that a training is too short for, or `None`.
+
+    Args:
+        name: The average's name.
+        average: Its rule.
+        period: Steps from one update to the next.
+        steps: The training's steps, from the beginning.
+        images_per_step: Real examples in each; `None` if that is not known.
+    """
+    points = steps // period - average.start // period
+    if average.start and points < 1:
+        return (
+            f"Average {name!r} will equal the live weights: it starts after step {average.start}, "
+            f"and training ends with step {steps}. Start it earlier, or train longer."
+        )
+    images = None if images_per_step is None else (steps - average.start) * images_per_step
+    kept = average.share_of_start(points, steps - average.start, images)
+    if kept is None or kept <= 0.5:
+        return None
+    origin = f"weights of step {average.start}" if average.start else "initial weights"
+    return (
+        f"Average {name!r} will still be {kept:.0%} {origin} after {points} updates ({steps} "
+        f"steps): use {average.faster}, or train longer."
+    )
