@@ -133,7 +133,8 @@ class DivergenceGuard(keras.callbacks.Callback):
         if start.not_finite is not None:
             raise ValueError(
                 "Expected a model that is finite to begin with. Received: "
-                f"{start.not_finite.path!r} with numbers that are not. Set other weights, or resume another checkpoint."
+                f"{start.not_finite.path!r} with numbers that are not. Set other weights, or "
+                "resume another checkpoint."
             )
         self._good, self._older, self._restored = start, None, -1
 
@@ -217,7 +218,8 @@ class DivergenceGuard(keras.callbacks.Callback):
         self._log(
             "rollback",
             f"Not finite: {fault}. Back to step {good.step}, rollback "
-            f"{gan.rollback_state.rollbacks} of {self.max_rollbacks}; learning rates are {rates[0]:.3g} and {rates[1]:.3g} now.",
+            f"{gan.rollback_state.rollbacks} of {self.max_rollbacks}; learning rates are "
+            f"{rates[0]:.3g} and {rates[1]:.3g} now.",
             restored=good.step,
             steps_lost=lost,
             learning_rates=rates,

@@ -38,8 +38,8 @@ def check_optimizers(generator: Any, discriminator: Any) -> Players:
             )
         if optimizer.gradient_accumulation_steps:
             raise ValueError(
-                f"`{player}_optimizer` must update at each call: trial steps and updates of a scheme "
-                "would be mixed. Received: gradient_accumulation_steps="
+                f"`{player}_optimizer` must update at each call: trial steps and updates of a "
+                "scheme would be mixed. Received: gradient_accumulation_steps="
                 f"{optimizer.gradient_accumulation_steps}. Use a larger batch."
             )
         if optimizer.built:
