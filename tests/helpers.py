@@ -100,7 +100,7 @@ def put_back(gan, values):
     gan.clock.set(0.0)
     gan.listeners = []
     gan.stop_training = False
-    gan.data_facts = None
+    gan.data_metadata = None
 
 
 def disturb(gan, seed=1):

@@ -28,7 +28,7 @@ class Recorder(keras.Model):
         self.clock = Clock()
         self.listeners = []
         self.num_classes = None
-        self.data_facts = None
+        self.data_metadata = None
         self.starts = 0
         self.switches = []
         self.scheme = types.SimpleNamespace(minibatches=minibatches, evaluations=2)
@@ -303,14 +303,14 @@ def test_the_first_fit_starts_averages_and_clock_and_later_ones_do_not():
     assert recorder.clock.seconds == 7.0
 
 
-def test_facts_about_the_data_are_those_of_this_training():
+def test_metadata_of_the_data_are_those_of_this_training():
     recorder = Recorder()
     digits = tgs.data.digits(batch_size=500, labels=True)
     recorder.fit(digits)
-    assert recorder.data_facts == digits.description()
+    assert recorder.data_metadata == digits.description()
     assert recorder.num_classes == 10
     recorder.fit(numbered(3))
-    assert recorder.data_facts is None
+    assert recorder.data_metadata is None
 
 
 def test_whoever_began_to_listen_in_a_training_that_failed_listens_no_more(tiny):

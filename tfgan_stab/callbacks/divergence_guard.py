@@ -9,8 +9,8 @@ import keras
 import tensorflow as tf
 
 from tfgan_stab._utils.errors import DivergenceError
-from tfgan_stab.callbacks.base import Event, usable_directory
-from tfgan_stab.callbacks.checkpoint import save
+from tfgan_stab.callbacks.base import TextEvent, usable_directory
+from tfgan_stab.callbacks.checkpoint_files import save
 from tfgan_stab.callbacks.good_state import GoodState
 from tfgan_stab.training.fit import Progress
 from tfgan_stab.training.monitor import Monitor
@@ -271,7 +271,7 @@ class DivergenceGuard(keras.callbacks.Callback):
 
     def _tell(self, kind: str, text: str, **facts: Any) -> None:
         print(f"\nDivergenceGuard: {text}")
-        self.gan.publish(Event(self.gan.steps, self.gan.clock.seconds, kind, text, facts))
+        self.gan.publish(TextEvent(self.gan.steps, self.gan.clock.seconds, kind, text, facts))
 
 
 def _facts(fault: Any) -> dict[str, Any]:

@@ -103,7 +103,7 @@ def _fit(
         )
     check_once(gan)
     attend(gan, callbacks, progress, ordered)
-    gan.data_facts = x.description() if is_ours(x) else None
+    gan.data_metadata = x.description() if is_ours(x) else None
     if is_ours(x):
         _check_classes(gan, x)
         gan.num_classes = gan.num_classes or x.num_classes

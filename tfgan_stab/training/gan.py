@@ -22,7 +22,7 @@ from tfgan_stab.game.penalties.base import (
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.game.top_k import TopK, check_selection
 from tfgan_stab.game.validation import check_pair
-from tfgan_stab.training import distribution, facts, minibatches
+from tfgan_stab.training import distribution, minibatches
 from tfgan_stab.training.averaging import averaged_weights
 from tfgan_stab.training.averaging.averaged_weights import AveragedWeights
 from tfgan_stab.training.averaging.rules import WeightsRule, check_averages
@@ -105,7 +105,7 @@ class GAN(KerasWorkflows, Sampling):
             shape=(), initializer="zeros", dtype="int64", trainable=False, name="epochs"
         )
         self.clock = Clock()
-        self.data_facts: dict[str, Any] | None = None
+        self.data_metadata: dict[str, Any] | None = None
         self.listeners: list[Callable[[Any], None]] = []
         # Keras tracks what is put into these two, and what is taken out no more.
         self._averages: dict[str, AveragedWeights] = {}
@@ -385,13 +385,7 @@ class GAN(KerasWorkflows, Sampling):
     def _state(self) -> Players:
         return Players(*(distribution.read(n.non_trainable_variables) for n in self.networks))
 
-    # -- Facts and files --------------------------------------------------------------------------
-
-    def publish(self, news: Any) -> None:
-        """Tells the listeners (a run's log, say) of something new, such as a score."""
+    def publish(self, event: Any) -> None:
+        """Calls the listeners (a run's log, say) with an event, such as a score."""
         for listener in list(self.listeners):
-            listener(news)
-
-    def run_facts(self) -> dict[str, Any]:
-        """Returns what decides this model's training, in values that JSON can hold."""
-        return facts.of(self)
+            listener(event)
