@@ -18,7 +18,7 @@ Guard, Checkpoint = tgs.callbacks.DivergenceGuard, tgs.callbacks.Checkpoint
 @pytest.fixture(autouse=True)
 def quick_disk(monkeypatch):
     """Waits for no disk: no test here pulls the plug."""
-    for module in ("_utils.files", "callbacks.checkpoint"):
+    for module in ("_utils.files", "callbacks.checkpoint_files"):
         monkeypatch.setattr(f"tfgan_stab.{module}.flush", lambda path: None)
 
 
