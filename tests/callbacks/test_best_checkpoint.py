@@ -1,4 +1,4 @@
-"""The best of a run stays, whole, by each score and for each weights, through kills and resumes."""
+"""The best of a run is kept, by each score and for each weights, through kills and resumes."""
 
 import json
 import math
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 
 class Scripted:
-    """A score that says what it is told to: one value per step and weights."""
+    """A score of given values: one per step and weights."""
 
     samples, seed = 2, 0
 

@@ -143,7 +143,7 @@ def test_new_model_of_the_same_settings_resumes(tiny, tmp_path):
 
 
 def numbered_images(count):
-    """Pictures that a plain data set gives in a fixed order."""
+    """Images that a plain data set gives in a fixed order."""
     pixels = np.random.RandomState(3).uniform(-1, 1, [count, 4, 8, 8, 1])
     return tf.data.Dataset.from_tensor_slices(pixels.astype("float32"))
 
@@ -227,7 +227,7 @@ def test_only_the_newest_are_kept(tiny, image_gan, tmp_path):
 
 
 def test_there_is_an_intact_checkpoint_at_every_moment(tiny, image_gan, tmp_path, monkeypatch):
-    """Even when a single one is kept: the previous one goes after the new one has come."""
+    """Even when a single one is kept: the previous one is removed after the new one is there."""
     import shutil
 
     remove = shutil.rmtree

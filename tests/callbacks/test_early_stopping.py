@@ -1,4 +1,4 @@
-"""Keras' EarlyStopping puts the best weights back; checkpoints stay those of the run."""
+"""Keras' EarlyStopping restores the best weights; checkpoints stay those of the run."""
 
 import keras
 import pytest

@@ -1,4 +1,4 @@
-"""RunLog writes what the run is and what it scored, once each, also over interruptions."""
+"""RunLog writes a run's settings and scores, once each, also over interruptions."""
 
 import json
 import platform

@@ -22,7 +22,7 @@ def read(path):
 
 
 def cells(sheet, rows, columns, side, gap=2):
-    """Cuts a sheet into its pictures; fails if what lies between them is not white."""
+    """Cuts a sheet into its images; fails if what lies between them is not white."""
     step = side + gap
     assert sheet.shape[:2] == (rows * step + gap, columns * step + gap)
     rest, found = sheet.copy(), []
@@ -57,10 +57,10 @@ def test_each_file_shows_the_samples_of_its_step(tiny, image_gan, tmp_path):
     )
     files = sorted((tmp_path / "a" / "b").iterdir())
     assert [f.name for f in files] == [f"step-{n:08d}.png" for n in (2, 4, 6)]
-    for path, picture, steps in zip(files, events, (2, 4, 6), strict=True):
+    for path, event, steps in zip(files, events, (2, 4, 6), strict=True):
         sheet = read(path)
-        np.testing.assert_array_equal(picture.pixels, sheet)
-        assert (picture.step, picture.name) == (steps, "samples (ema)")
+        np.testing.assert_array_equal(event.pixels, sheet)
+        assert (event.step, event.name) == (steps, "samples (ema)")
         shown = cells(sheet, 2, 3, 32)
         for cell, image in zip(shown, shades(expected[steps]), strict=True):
             # Each pixel of 8x8 has become a square of 4x4.

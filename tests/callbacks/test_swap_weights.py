@@ -1,4 +1,4 @@
-"""SwapWeights shows averages to evaluate, predict and callbacks, and never keeps them in."""
+"""SwapWeights shows averages to evaluate, predict and callbacks, and restores the weights."""
 
 import re
 
