@@ -212,7 +212,7 @@ def test_events_have_a_line_each_and_scores_none_that_were_undone(tiny, new, tmp
     # Another run keeps them under another name.
     train(new(), tgs.callbacks.RunLog(tmp_path), epochs=1)
     assert not (tmp_path / "events.jsonl").exists()
-    assert len(tiny.lines(tmp_path / "events.former-1.jsonl")) == 1
+    assert len(tiny.lines(tmp_path / "events.previous-1.jsonl")) == 1
 
 
 @pytest.mark.slow
