@@ -5,7 +5,6 @@ import pytest
 def quick_disk(monkeypatch):
     """Waits for no disk, which takes seconds on a busy machine: no test here pulls the plug."""
     flushed = []
-    monkeypatch.setattr("tfgan_stab._utils.files.flush", flushed.append)
-    monkeypatch.setattr("tfgan_stab.callbacks.checkpoint.flush", flushed.append)
-    monkeypatch.setattr("tfgan_stab.callbacks.best_checkpoint.flush", flushed.append)
+    for module in ("_utils.files", "callbacks.checkpoint_files", "callbacks.best_checkpoint"):
+        monkeypatch.setattr(f"tfgan_stab.{module}.flush", flushed.append)
     return flushed

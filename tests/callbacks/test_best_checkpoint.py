@@ -1,4 +1,4 @@
-"""The best of a run stays, whole, by each score and for each weights, through kills and resumes."""
+"""The best of a run is kept, by each score and for each weights, through kills and resumes."""
 
 import json
 import math
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 
 class Scripted:
-    """A score that says what it is told to: one value per step and weights."""
+    """A score of given values: one per step and weights."""
 
     samples, seed = 2, 0
 
@@ -61,7 +61,7 @@ def found(directory):
     }
 
 
-def test_each_weights_keep_their_own_best(tiny, image_gan, tmp_path):
+def test_each_weights_have_their_own_best(tiny, image_gan, tmp_path):
     averages = {}
     note = tiny.Trace(
         lambda hook: averages.update({image_gan.steps: tiny.average(image_gan)}), "on_epoch_end"
@@ -76,15 +76,15 @@ def test_each_weights_keep_their_own_best(tiny, image_gan, tmp_path):
         if "seed" not in mine.path:  # Keras saves none.
             np.testing.assert_array_equal(mine.numpy(), theirs)
     assert image_gan.weights_in_use.current == "live"
-    facts = json.loads((ema.path / "score.json").read_text())
-    assert (facts["images"], facts["larger_is_better"]) == (32, False)
+    metadata = json.loads((ema.path / "score.json").read_text())
+    assert (metadata["images"], metadata["larger_is_better"]) == (32, False)
     assert {path.name for path in ema.path.parent.iterdir()} == {ema.path.name}
 
 
 @pytest.mark.parametrize(
     ("larger_is_better", "best"), [(None, 1.0), (False, 1.0), (True, 9.0)], ids=str
 )
-def test_the_score_says_which_way_is_better(tiny, image_gan, tmp_path, larger_is_better, best):
+def test_larger_is_better_decides_the_direction(tiny, image_gan, tmp_path, larger_is_better, best):
     values = {2: (4.0,), 4: (9.0,), 6: (1.0,)}
     run(tiny, image_gan, tmp_path, values, weights="live", larger_is_better=larger_is_better)
     assert list(found(tmp_path).values()) == [best]
@@ -94,19 +94,19 @@ def test_the_score_says_which_way_is_better(tiny, image_gan, tmp_path, larger_is
     assert best_of(tmp_path)[0].larger_is_better == bool(larger_is_better)
 
 
-def test_what_is_no_finite_number_never_wins(tiny, image_gan, tmp_path):
+def test_nan_and_infinity_never_win(tiny, image_gan, tmp_path):
     values = {2: (math.nan, math.nan), 4: (3.0, -math.inf), 6: (math.nan, math.inf)}
     run(tiny, image_gan, tmp_path, values)
     assert found(tmp_path) == {"fid/step-0000000004": 3.0}
 
 
-def test_of_equal_values_the_first_stays(tiny, image_gan, tmp_path):
+def test_first_of_equal_values_is_kept(tiny, image_gan, tmp_path):
     run(tiny, image_gan, tmp_path, {2: (3.0,), 4: (3.0,), 6: (3.0,)}, weights="late")
     assert found(tmp_path) == {"fid_late/step-0000000002": 3.0}
 
 
 @pytest.mark.parametrize("every", ["epoch", 3])
-def test_a_run_trains_on_from_the_best_bit_for_bit(tiny, image_gan, tmp_path, every):
+def test_run_continues_from_the_best_bit_for_bit(tiny, image_gan, tmp_path, every):
     new = tiny.everything(image_gan)
     score = Scripted(image_gan, dict.fromkeys(range(9), (5.0,)) | {3: (1.0,), 4: (1.0,)})
     swap = tgs.callbacks.SwapWeights("ema", swap_on_epoch=True)
@@ -125,7 +125,7 @@ def test_a_run_trains_on_from_the_best_bit_for_bit(tiny, image_gan, tmp_path, ev
     assert tiny.same(tiny.everything(image_gan), expected)
 
 
-def test_after_a_resume_the_best_is_known_and_later_steps_are_forgotten(tiny, image_gan, tmp_path):
+def test_resume_keeps_the_best_before_and_removes_later_steps(tiny, image_gan, tmp_path):
     values = {2: (5.0, 4.0), 4: (3.0, 6.0), 6: (4.0, 5.0)}
     place = tmp_path / "best"
     checkpoint = Checkpoint(tmp_path / "checkpoints")
@@ -148,7 +148,7 @@ def test_after_a_resume_the_best_is_known_and_later_steps_are_forgotten(tiny, im
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "place"), [(3, (0, 3)), (6, (1, 2))])
-def test_a_resume_inside_an_epoch_counts_its_steps(tiny, image_gan, tmp_path, number, place):
+def test_resume_inside_an_epoch_counts_its_steps(tiny, image_gan, tmp_path, number, place):
     new = tiny.everything(image_gan)
     settings = {"epochs": 2, "steps_per_epoch": 4, "verbose": 0}
     with pytest.raises(tiny.Stop, match="after step 1"):
@@ -160,29 +160,27 @@ def test_a_resume_inside_an_epoch_counts_its_steps(tiny, image_gan, tmp_path, nu
     image_gan.fit(tiny.images(), callbacks=callbacks, **settings)
     expected = tiny.everything(image_gan)
     (kept,) = best_of(tmp_path / "best")
-    facts = json.loads((kept.path / "progress.json").read_text())
-    assert (facts["step"], facts["epoch"], facts["step_in_epoch"]) == (number, *place)
+    metadata = json.loads((kept.path / "progress.json").read_text())
+    assert (metadata["step"], metadata["epoch"], metadata["step_in_epoch"]) == (number, *place)
     tiny.put_back(image_gan, new)
     shutil.copytree(kept.path, tmp_path / "b" / kept.path.name)
     image_gan.fit(tiny.images(), callbacks=[Checkpoint(tmp_path / "b")], **settings)
     assert tiny.same(tiny.everything(image_gan), expected)
 
 
-def test_a_score_measured_in_another_way_begins_anew(tiny, image_gan, tmp_path):
+def test_another_protocol_moves_the_previous_best_aside(tiny, image_gan, tmp_path):
     run(tiny, image_gan, tmp_path, {2: (1.0,)}, epochs=1, weights="live")
     with pytest.warns(UserWarning, match=r"fid/a@1, which cannot be compared with fid/b@2\. It is"):
         values = {4: (8.0,)}
         run(tiny, image_gan, tmp_path, values, epochs=1, weights="live", protocol="fid/b@2")
     assert found(tmp_path) == {
-        "fid.former-1/step-0000000002": 1.0,
+        "fid.previous-1/step-0000000002": 1.0,
         "fid/step-0000000004": 8.0,
     }
     assert [best.result.value for best in best_of(tmp_path)] == [8.0]
 
 
-def test_scores_of_one_name_are_refused_before_they_take_each_others_place(
-    tiny, image_gan, tmp_path
-):
+def test_two_protocols_of_one_name_are_refused(tiny, image_gan, tmp_path):
     other = Scripted(image_gan, {2: (1.0,)}, protocol="fid/b@2")
     message = "Received: two for .*fid, measured as fid/a@1 and as fid/b@2. Rename one"
     with pytest.raises(ValueError, match=message):
@@ -191,7 +189,7 @@ def test_scores_of_one_name_are_refused_before_they_take_each_others_place(
     assert found(tmp_path) == {"fid/step-0000000002": 5.0}
 
 
-def test_the_same_callback_in_another_training_may_hear_of_another_way(tiny, image_gan, tmp_path):
+def test_same_callback_accepts_another_protocol_in_another_fit(tiny, image_gan, tmp_path):
     best = BestCheckpoint(tmp_path)
 
     def train(protocol):
@@ -205,7 +203,7 @@ def test_the_same_callback_in_another_training_may_hear_of_another_way(tiny, ima
     assert sorted(found(tmp_path).values()) == [5.0, 8.0]
 
 
-def test_a_training_without_checkpoints_keeps_the_best_alone(tiny, image_gan, tmp_path):
+def test_without_checkpoints_only_the_best_is_kept(tiny, image_gan, tmp_path):
     score = Scripted(image_gan, {2: (5.0,), 4: (3.0,)})
     callbacks = [BestCheckpoint(tmp_path / "best"), tgs.callbacks.Evaluate(score, weights="live")]
     for others in ([Checkpoint(tmp_path / "checkpoints")], []):
@@ -214,7 +212,7 @@ def test_a_training_without_checkpoints_keeps_the_best_alone(tiny, image_gan, tm
     assert found(tmp_path / "best") == {"fid/step-0000000004": 3.0}
 
 
-def test_the_score_of_a_mere_start_is_not_kept_for_another_run(tiny, image_gan, tmp_path):
+def test_best_of_step_0_is_not_kept_for_another_run(tiny, image_gan, tmp_path):
     for value in (3.0, 5.0):
         score = Scripted(image_gan, {0: (value,)})
         evaluate = tgs.callbacks.Evaluate(score, every=99, weights="live", at_start=True)
@@ -224,7 +222,7 @@ def test_the_score_of_a_mere_start_is_not_kept_for_another_run(tiny, image_gan, 
     assert found(tmp_path) == {"fid/step-0000000000": 5.0}
 
 
-def test_a_new_run_leaves_the_best_of_another_one_alone(tiny, image_gan, tmp_path, capsys):
+def test_new_run_moves_the_best_of_another_one_aside(tiny, image_gan, tmp_path, capsys):
     new = tiny.everything(image_gan)
     mine = tmp_path / "notes"
     mine.mkdir()
@@ -233,7 +231,7 @@ def test_a_new_run_leaves_the_best_of_another_one_alone(tiny, image_gan, tmp_pat
         tiny.put_back(image_gan, new)
         run(tiny, image_gan, tmp_path, {2: (5.0,)}, epochs=1, weights="ema")
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"notes", "fid_ema", "fid_ema.former-1"}
+    assert names == {"notes", "fid_ema", "fid_ema.previous-1"}
     assert "held the best of an earlier run. It is in" in capsys.readouterr().out
     assert list(mine.iterdir()) == [mine / "step-1"]
 
@@ -246,7 +244,7 @@ def failing(error):
 
 
 @pytest.mark.parametrize("place", ["os.replace", "write_atomically", "flush", "save"])
-def test_a_kill_while_keeping_leaves_the_former_best(tiny, image_gan, tmp_path, monkeypatch, place):
+def test_kill_while_writing_keeps_the_previous_best(tiny, image_gan, tmp_path, monkeypatch, place):
     values = {2: (5.0,), 4: (3.0,)}
     run(tiny, image_gan, tmp_path, values, epochs=1, weights="ema")
     with monkeypatch.context() as patch:
@@ -261,7 +259,7 @@ def test_a_kill_while_keeping_leaves_the_former_best(tiny, image_gan, tmp_path, 
     assert [path.name for path in (tmp_path / "fid_ema").iterdir()] == ["step-0000000006"]
 
 
-def test_a_full_disk_is_explained(tiny, image_gan, tmp_path, monkeypatch):
+def test_full_disk_is_explained(tiny, image_gan, tmp_path, monkeypatch):
     full = failing(OSError(28, "No space left on device"))
     monkeypatch.setattr("tfgan_stab.callbacks.best_checkpoint.write_atomically", full)
     place = re.escape(str(tmp_path))
@@ -271,7 +269,7 @@ def test_a_full_disk_is_explained(tiny, image_gan, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["score.json", "progress.json", "state.index"])
-def test_a_damaged_best_does_not_count(tiny, image_gan, tmp_path, name):
+def test_damaged_best_does_not_count(tiny, image_gan, tmp_path, name):
     run(tiny, image_gan, tmp_path, {2: (1.0,)}, epochs=1, weights="ema")
     (path,) = tmp_path.glob(f"fid_ema/step-*/{name}")
     path.write_text("{")
@@ -280,18 +278,18 @@ def test_a_damaged_best_does_not_count(tiny, image_gan, tmp_path, name):
     assert [best.result.value for best in best_of(tmp_path)] == [5.0]
     assert {path.name for path in (tmp_path / "fid_ema").iterdir()} == {
         "step-0000000004",
-        "damaged-step-0000000002.former-1",
+        "damaged-step-0000000002.previous-1",
     }
 
 
-def test_a_directory_that_cannot_be_made_is_refused_before_training(tiny, image_gan, tmp_path):
+def test_unusable_directory_is_refused_before_training(tiny, image_gan, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OSError, match="Expected a directory that can be written to"):
         run(tiny, image_gan, tmp_path / "file", {}, epochs=1)
     assert image_gan.steps == 0
 
 
-def test_keeping_the_best_leaves_training_alone(tiny, image_gan, tmp_path):
+def test_keeping_the_best_does_not_change_training(tiny, image_gan, tmp_path):
     new = tiny.everything(image_gan)
     image_gan.fit(tiny.images(), epochs=2, steps_per_epoch=STEPS, verbose=0)
     expected = tiny.everything(image_gan)

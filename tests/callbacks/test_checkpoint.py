@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
-from tfgan_stab.callbacks.base import Measurement
-from tfgan_stab.callbacks.checkpoint import checkpoints
+from tfgan_stab.callbacks.base import ScoreEvent
+from tfgan_stab.callbacks.checkpoint_files import checkpoints, owned_variables
 
 Checkpoint = tgs.callbacks.Checkpoint
 EPOCHS, STEPS = 3, 4
@@ -27,8 +27,8 @@ def names(directory):
 
 
 def progress(path):
-    facts = json.loads((path / "progress.json").read_text())
-    return facts["step"], facts["epoch"], facts["step_in_epoch"]
+    metadata = json.loads((path / "progress.json").read_text())
+    return metadata["step"], metadata["epoch"], metadata["step_in_epoch"]
 
 
 @pytest.fixture(scope="module")
@@ -37,25 +37,23 @@ def whole(tiny, compiled_image_gan):
     gan, new = compiled_image_gan
     tiny.put_back(gan, new)
     scores = []
-    gan.listeners.append(lambda news: scores.append(news._replace(seconds=0)))
+    gan.listeners.append(lambda event: scores.append(event._replace(seconds=0)))
     run(tiny, gan, tgs.callbacks.Evaluate(tiny.MeanScore(), every=1))
     return tiny.everything(gan), scores
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("every", ["epoch", 1, 3, 5])
-def test_killed_twice_and_resumed_a_run_ends_bit_for_bit_as_if_it_had_not_been(
-    tiny, image_gan, whole, tmp_path, every
-):
+def test_run_killed_twice_ends_bit_for_bit_the_same(tiny, image_gan, whole, tmp_path, every):
     ending, expected = whole
     scores = {}
     start = tiny.everything(image_gan)
     for kill in (5, 10, None):
         tiny.put_back(image_gan, start)
         image_gan.listeners.append(
-            lambda news: (
-                scores.update({(news.step, news.weights): news._replace(seconds=0)})
-                if isinstance(news, Measurement)
+            lambda event: (
+                scores.update({(event.step, event.weights): event._replace(seconds=0)})
+                if isinstance(event, ScoreEvent)
                 else None
             )
         )
@@ -75,7 +73,7 @@ def test_killed_twice_and_resumed_a_run_ends_bit_for_bit_as_if_it_had_not_been(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kill", [1, 3, 4, 6])
-def test_killed_after_any_step_it_resumes_from_there(tiny, image_gan, tmp_path, kill):
+def test_run_killed_after_any_step_resumes_from_there(tiny, image_gan, tmp_path, kill):
     start = tiny.everything(image_gan)
     run(tiny, image_gan, epochs=2)
     expected = tiny.everything(image_gan)
@@ -101,7 +99,7 @@ def test_killed_after_any_step_it_resumes_from_there(tiny, image_gan, tmp_path, 
         (4, "on_train_batch_end"),
     ],
 )
-def test_killed_among_the_callbacks_of_an_epochs_end_it_does_that_work_again(
+def test_run_killed_at_an_epochs_end_repeats_its_callbacks(
     tiny, image_gan, whole, tmp_path, every, hook
 ):
     def die(hook):
@@ -123,7 +121,7 @@ def test_killed_among_the_callbacks_of_an_epochs_end_it_does_that_work_again(
 
 
 @pytest.mark.slow
-def test_another_model_of_the_same_make_resumes_too(tiny, tmp_path):
+def test_new_model_of_the_same_settings_resumes(tiny, tmp_path):
     """With several minibatches a step, in data without end."""
     data = tgs.data.mixture(batch_size=4)
 
@@ -145,7 +143,7 @@ def test_another_model_of_the_same_make_resumes_too(tiny, tmp_path):
 
 
 def numbered_images(count):
-    """Pictures that a plain data set gives in a fixed order."""
+    """Images that a plain data set gives in a fixed order."""
     pixels = np.random.RandomState(3).uniform(-1, 1, [count, 4, 8, 8, 1])
     return tf.data.Dataset.from_tensor_slices(pixels.astype("float32"))
 
@@ -155,7 +153,7 @@ def numbered_images(count):
     ("count", "steps", "every"),
     [(4, None, 3), (4, 4, 3), (8, 4, 3), (3, 4, 5), (4, None, "epoch")],
 )
-def test_plain_data_sets_resume_too(tiny, image_gan, tmp_path, count, steps, every):
+def test_plain_datasets_resume(tiny, image_gan, tmp_path, count, steps, every):
     data = numbered_images(count)
     if count == 3:
         data = data.repeat()
@@ -177,7 +175,7 @@ def test_plain_data_sets_resume_too(tiny, image_gan, tmp_path, count, steps, eve
     assert tiny.same(tiny.everything(image_gan), expected)
 
 
-def test_a_finished_run_trains_nothing_and_more_epochs_go_on(tiny, image_gan, whole, tmp_path):
+def test_finished_run_trains_additional_epochs_only(tiny, image_gan, whole, tmp_path):
     run(tiny, image_gan, Checkpoint(tmp_path), epochs=2)
     ending, files = tiny.everything(image_gan), names(tmp_path)
     for every in ("epoch", 3):
@@ -191,7 +189,7 @@ def test_a_finished_run_trains_nothing_and_more_epochs_go_on(tiny, image_gan, wh
     assert tiny.same(tiny.everything(image_gan), whole[0])
 
 
-def test_no_epochs_leave_no_checkpoint(tiny, image_gan, whole, tmp_path):
+def test_zero_epochs_save_nothing(tiny, image_gan, whole, tmp_path):
     run(tiny, image_gan, Checkpoint(tmp_path), epochs=0)
     assert names(tmp_path) == []
     run(tiny, image_gan, Checkpoint(tmp_path))
@@ -199,9 +197,7 @@ def test_no_epochs_leave_no_checkpoint(tiny, image_gan, whole, tmp_path):
 
 
 @pytest.mark.parametrize("every", ["epoch", 1, 4, 5])
-def test_a_run_that_another_callback_stops_goes_on_where_it_stopped(
-    tiny, image_gan, whole, tmp_path, every
-):
+def test_run_stopped_by_another_callback_resumes_there(tiny, image_gan, whole, tmp_path, every):
     def stop(hook):
         image_gan.stop_training = image_gan.steps in (6, 8)
 
@@ -215,7 +211,7 @@ def test_a_run_that_another_callback_stops_goes_on_where_it_stopped(
 
 
 @pytest.mark.slow
-def test_the_newest_are_kept_and_no_others(tiny, image_gan, tmp_path):
+def test_only_the_newest_are_kept(tiny, image_gan, tmp_path):
     for every, keep, expected in (
         ("epoch", 2, [8, 12]),
         (3, 3, [6, 9, 12]),
@@ -230,8 +226,8 @@ def test_the_newest_are_kept_and_no_others(tiny, image_gan, tmp_path):
         assert ends == {(n, *divmod(n, STEPS)) for n in expected}
 
 
-def test_at_every_moment_there_is_a_whole_checkpoint(tiny, image_gan, tmp_path, monkeypatch):
-    """Even when a single one is kept: the former one goes after the new one has come."""
+def test_there_is_an_intact_checkpoint_at_every_moment(tiny, image_gan, tmp_path, monkeypatch):
+    """Even when a single one is kept: the previous one is removed after the new one is there."""
     import shutil
 
     remove = shutil.rmtree
@@ -241,14 +237,12 @@ def test_at_every_moment_there_is_a_whole_checkpoint(tiny, image_gan, tmp_path, 
         assert others or not checkpoints(tmp_path), f"{path} was the only one"
         remove(path, **kwargs)
 
-    monkeypatch.setattr("tfgan_stab.callbacks.checkpoint.shutil.rmtree", watched)
+    monkeypatch.setattr("tfgan_stab.callbacks.checkpoint_files.shutil.rmtree", watched)
     run(tiny, image_gan, Checkpoint(tmp_path, 2, keep=1))
     assert names(tmp_path) == ["step-0000000012"]
 
 
-def test_what_is_saved_while_an_average_is_in_use_are_the_trained_weights(
-    tiny, image_gan, whole, tmp_path
-):
+def test_trained_weights_are_saved_while_an_average_is_in_use(tiny, image_gan, whole, tmp_path):
     swap = tgs.callbacks.SwapWeights("ema", swap_on_epoch=True)
     with pytest.raises(tiny.Stop, match="after step"):
         run(tiny, image_gan, swap, Checkpoint(tmp_path), tiny.kill(image_gan, 2 * STEPS))
@@ -259,9 +253,7 @@ def test_what_is_saved_while_an_average_is_in_use_are_the_trained_weights(
     assert tiny.same(tiny.everything(image_gan), whole[0])
 
 
-def test_saving_leaves_training_alone_wherever_the_checkpoint_stands(
-    tiny, image_gan, whole, tmp_path
-):
+def test_saving_does_not_change_training(tiny, image_gan, whole, tmp_path):
     evaluate = tgs.callbacks.Evaluate(tiny.MeanScore())
     saved = []
     note = tiny.Trace(lambda hook: saved.append(len(names(tmp_path))), "on_epoch_end")
@@ -270,7 +262,7 @@ def test_saving_leaves_training_alone_wherever_the_checkpoint_stands(
     assert tiny.same(tiny.everything(image_gan), whole[0])
 
 
-def test_seconds_count_on(tiny, image_gan, tmp_path):
+def test_seconds_continue_after_a_resume(tiny, image_gan, tmp_path):
     run(tiny, image_gan, Checkpoint(tmp_path), epochs=1)
     (path,) = checkpoints(tmp_path)
     counted = json.loads((path / "progress.json").read_text())["seconds"]
@@ -280,14 +272,14 @@ def test_seconds_count_on(tiny, image_gan, tmp_path):
     assert counted < image_gan.clock.seconds < counted + 100
 
 
-def test_a_resumed_run_says_where_it_goes_on(tiny, image_gan, tmp_path, capsys):
+def test_resumed_run_prints_its_checkpoint(tiny, image_gan, tmp_path, capsys):
     run(tiny, image_gan, Checkpoint(tmp_path), epochs=1)
     assert "Resuming" not in capsys.readouterr().out
     run(tiny, image_gan, Checkpoint(tmp_path), epochs=1)
     assert f"Resuming from {tmp_path}/step-0000000004: 4 steps" in capsys.readouterr().out
 
 
-def test_data_without_an_order_take_checkpoints_at_epoch_ends_only(tiny, image_gan, tmp_path):
+def test_unordered_data_are_saved_at_epoch_ends_only(tiny, image_gan, tmp_path):
     pixels = np.zeros([8, 8, 8, 1], "float32")
     message = "inside epochs need data in a fixed order.*every=3 with other data.*every='epoch'"
     with pytest.raises(ValueError, match=message):
@@ -301,7 +293,7 @@ def test_data_without_an_order_take_checkpoints_at_epoch_ends_only(tiny, image_g
 
 
 @pytest.mark.parametrize("keep", [0, -1, 2.0, True, None])
-def test_a_number_to_keep_that_is_none_is_refused(tmp_path, keep):
+def test_keep_must_be_a_positive_integer(tmp_path, keep):
     with pytest.raises(ValueError, match=f"`keep` must be a number.*Received: {keep!r}. Use 3"):
         Checkpoint(tmp_path, keep=keep)
 
@@ -309,13 +301,9 @@ def test_a_number_to_keep_that_is_none_is_refused(tmp_path, keep):
 @pytest.mark.parametrize(
     ("scheme", "numbers"), [(tgs.Alternating(), []), (tgs.Extragradient(state="separate"), [1, 2])]
 )
-def test_each_variable_is_saved_once_and_those_for_trial_steps_where_there_are_any(
-    tiny, scheme, numbers
-):
-    from tfgan_stab.callbacks import checkpoint
-
+def test_each_variable_is_saved_once(tiny, scheme, numbers):
     gan = tiny.image_gan(scheme=scheme)
-    owned = checkpoint.owned_variables(gan)
+    owned = owned_variables(gan)
     assert len([name for name in owned if "extrapolation" in name]) == len(numbers)
     saved = [id(variable) for variables in owned.values() for variable in variables]
     assert len(saved) == len(set(saved))

@@ -1,4 +1,4 @@
-"""Damaged checkpoints, foreign ones, full disks: what is told, and what is left."""
+"""Damaged checkpoints, those of other models, full disks: the message, and what is left."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
-from tfgan_stab.callbacks.checkpoint import DamagedCheckpointError, checkpoints
+from tfgan_stab.callbacks.checkpoint_files import DamagedCheckpointError, checkpoints
 from tfgan_stab.training.resume import Progress
 
 Checkpoint = tgs.callbacks.Checkpoint
@@ -67,31 +67,31 @@ DAMAGES = {
     "weights gone": ("state.data*", os.remove),
     "index cut": ("state.index", cut),
     "index gone": ("state.index", os.remove),
-    "facts cut": ("progress.json", cut),
-    "facts empty": ("progress.json", replace(b"")),
-    "facts zeroed": ("progress.json", replace(b"\0" * 300)),
-    "facts no object": ("progress.json", replace(b"[1, 2]")),
-    "facts without files": ("progress.json", replace(b'{"step": 6}')),
-    "facts of another kind": ("progress.json", replace(b'{"files": ["state.index"]}')),
-    "facts without progress": ("progress.json", replace(b'{"files": {}}')),
-    "facts gone": ("progress.json", os.remove),
+    "metadata cut": ("progress.json", cut),
+    "metadata empty": ("progress.json", replace(b"")),
+    "metadata zeroed": ("progress.json", replace(b"\0" * 300)),
+    "metadata no object": ("progress.json", replace(b"[1, 2]")),
+    "metadata without files": ("progress.json", replace(b'{"step": 6}')),
+    "metadata of another kind": ("progress.json", replace(b'{"files": ["state.index"]}')),
+    "metadata without progress": ("progress.json", replace(b'{"files": {}}')),
+    "metadata gone": ("progress.json", os.remove),
 }
 
 
 @pytest.mark.parametrize("kind", DAMAGES)
-def test_a_damaged_newest_one_is_named_and_the_one_before_is_used(tiny, image_gan, saved, kind):
+def test_damaged_newest_falls_back_to_the_previous_one(tiny, image_gan, saved, kind):
     directory, numbers = saved
-    newest, former, _ = checkpoints(directory)
+    newest, previous, _ = checkpoints(directory)
     pattern, damage = DAMAGES[kind]
     (path,) = newest.glob(pattern)
     damage(path)
-    message = re.escape(f"Checkpoint {newest} is damaged: ") + f".*Falling back to {former}."
+    message = re.escape(f"Checkpoint {newest} is damaged: ") + f".*Falling back to {previous}."
     with pytest.warns(UserWarning, match=message):
         assert Checkpoint(directory).resume(image_gan) == Progress(2, 0)
     assert tiny.same(tiny.everything(image_gan), numbers[4])
 
 
-def test_training_that_comes_by_again_replaces_the_damaged_one(tiny, image_gan, saved):
+def test_training_replaces_the_damaged_one(tiny, image_gan, saved):
     directory, numbers = saved
     cut(checkpoints(directory)[0] / "state.index")
     with pytest.warns(UserWarning, match="is damaged"):
@@ -102,7 +102,7 @@ def test_training_that_comes_by_again_replaces_the_damaged_one(tiny, image_gan, 
     assert tiny.same(tiny.everything(image_gan), numbers[6])
 
 
-def test_a_plain_file_in_the_directory_is_no_checkpoint(tiny, image_gan, saved):
+def test_plain_file_is_no_checkpoint(tiny, image_gan, saved):
     directory, numbers = saved
     (directory / "step-notes.txt").write_text("the third one looks best")
     run(tiny, image_gan, Checkpoint(directory, keep=1))
@@ -110,7 +110,7 @@ def test_a_plain_file_in_the_directory_is_no_checkpoint(tiny, image_gan, saved):
     assert (directory / "step-notes.txt").exists()
 
 
-def test_damaged_ones_do_not_push_whole_ones_out(tiny, image_gan, saved):
+def test_damaged_ones_do_not_replace_intact_ones(tiny, image_gan, saved):
     directory, numbers = saved
     for newest in checkpoints(directory)[:2]:
         cut(newest / "progress.json")
@@ -128,14 +128,14 @@ def test_damaged_ones_do_not_push_whole_ones_out(tiny, image_gan, saved):
     assert tiny.same(tiny.everything(image_gan), numbers[6])
 
 
-def test_with_all_damaged_nothing_is_trained_and_nothing_lost(tiny, image_gan, saved):
+def test_all_damaged_raises_and_loses_nothing(tiny, image_gan, saved):
     directory, _ = saved
     for path in checkpoints(directory):
         cut(path / "state.index")
     before = sorted(directory.rglob("*"))
-    newest, former, oldest = checkpoints(directory)
+    newest, previous, oldest = checkpoints(directory)
     message = (
-        re.escape(f"whole checkpoint in {directory}. Received: none among 3. Checkpoint {oldest}")
+        re.escape(f"intact checkpoint in {directory}. Received: 3 damaged. Checkpoint {oldest}")
         + " is damaged: .*Move what is in there away"
     )
     with (
@@ -146,16 +146,16 @@ def test_with_all_damaged_nothing_is_trained_and_nothing_lost(tiny, image_gan, s
     shown = [str(warning.message) for warning in warned]
     assert [text.partition(" is ")[0] for text in shown] == [
         f"Checkpoint {newest}",
-        f"Checkpoint {former}",
+        f"Checkpoint {previous}",
     ]
     assert [text.rpartition(" Falling back to ")[2] for text in shown] == [
-        f"{former}.",
+        f"{previous}.",
         f"{oldest}.",
     ]
     assert sorted(directory.rglob("*")) == before
 
 
-def test_unfinished_ones_are_never_used_and_are_cleared_away(tiny, image_gan, saved):
+def test_unfinished_ones_are_removed(tiny, image_gan, saved):
     directory, numbers = saved
     newest = checkpoints(directory)[0]
     for name in ("step-0000000008.unfinished", "step-0000000006.unfinished"):
@@ -167,7 +167,7 @@ def test_unfinished_ones_are_never_used_and_are_cleared_away(tiny, image_gan, sa
     assert tiny.same(tiny.everything(image_gan), numbers[6])
 
 
-def test_other_networks_are_refused_with_what_differs(tiny, saved):
+def test_other_networks_are_refused(tiny, saved):
     directory, _ = saved
     before = sorted(directory.rglob("*"))
     others = {
@@ -182,7 +182,7 @@ def test_other_networks_are_refused_with_what_differs(tiny, saved):
     assert sorted(directory.rglob("*")) == before
 
 
-def test_the_difference_is_shown_by_shape(tiny, image_gan, saved):
+def test_refusal_names_the_first_difference(tiny, image_gan, saved):
     directory, _ = saved
     point_gan = tiny.point_gan(eager=True)
     message = r"for example .*float32 \[3, 5\] here, .*float32 \[3, 12\] there"
@@ -200,20 +200,18 @@ def exhausted(*args, **kwargs):
 
 FULL = {
     "while the weights are written": ("tensorflow.train.Checkpoint.write", exhausted),
-    "while the facts are written": (
-        "tfgan_stab.callbacks.checkpoint.write_atomically",
+    "while the metadata are written": (
+        "tfgan_stab.callbacks.checkpoint_files.write_atomically",
         disk_full,
     ),
-    "while waiting for the disk": ("tfgan_stab.callbacks.checkpoint.flush", disk_full),
+    "while waiting for the disk": ("tfgan_stab.callbacks.checkpoint_files.flush", disk_full),
     "while making the folder": ("pathlib.Path.mkdir", disk_full),
-    "while giving the name": ("tfgan_stab.callbacks.checkpoint.os.replace", disk_full),
+    "while giving the name": ("tfgan_stab.callbacks.checkpoint_files.os.replace", disk_full),
 }
 
 
 @pytest.mark.parametrize("when", FULL)
-def test_a_disk_that_is_full_leaves_the_former_checkpoints(
-    tiny, image_gan, tmp_path, monkeypatch, when
-):
+def test_full_disk_keeps_previous_checkpoints(tiny, image_gan, tmp_path, monkeypatch, when):
     start = tiny.everything(image_gan)
     run(tiny, image_gan)
     expected = tiny.everything(image_gan)
@@ -236,7 +234,7 @@ def test_a_disk_that_is_full_leaves_the_former_checkpoints(
 
 
 @pytest.mark.slow
-def test_a_kill_while_saving_leaves_the_former_checkpoints(tiny, image_gan, tmp_path, monkeypatch):
+def test_kill_while_saving_keeps_previous_checkpoints(tiny, image_gan, tmp_path, monkeypatch):
     """Whatever of a save has been done: nothing of it counts before the name is given."""
     start = tiny.everything(image_gan)
     run(tiny, image_gan)
@@ -246,7 +244,7 @@ def test_a_kill_while_saving_leaves_the_former_checkpoints(tiny, image_gan, tmp_
         tiny.put_back(image_gan, start)
         run(tiny, image_gan, Checkpoint(place), epochs=1)
         with monkeypatch.context() as patch:
-            patch.setattr(f"tfgan_stab.callbacks.checkpoint.{function}", interrupted)
+            patch.setattr(f"tfgan_stab.callbacks.checkpoint_files.{function}", interrupted)
             with pytest.raises(KeyboardInterrupt, match="killed"):
                 run(tiny, image_gan, Checkpoint(place))
         assert [path.name[-1] for path in checkpoints(place)] == ["2"]
@@ -259,15 +257,13 @@ def interrupted(*args, **kwargs):
     raise KeyboardInterrupt("killed")
 
 
-def test_all_files_are_on_the_disk_before_the_name_is_given(
-    tiny, image_gan, tmp_path, quick_disk, monkeypatch
-):
+def test_files_are_flushed_before_the_rename(tiny, image_gan, tmp_path, quick_disk, monkeypatch):
     rename, found = os.replace, []
 
     def watched(source, target):
         if str(source).endswith(".unfinished"):
             assert {p for p in source.iterdir() if p.name != "progress.json"} <= set(quick_disk)
-            # The facts were written atomically, which flushes the draft they were written to.
+            # The metadata were written atomically, which flushes the draft they were written to.
             assert any(p.parent == source and "progress" in p.name for p in quick_disk)
             quick_disk.clear()
             found.append(source)
@@ -279,7 +275,7 @@ def test_all_files_are_on_the_disk_before_the_name_is_given(
     assert quick_disk == [tmp_path]
 
 
-def test_an_unusable_directory_is_told_before_training(tiny, image_gan, tmp_path, monkeypatch):
+def test_unusable_directory_is_refused_before_training(tiny, image_gan, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OSError, match=r"can be written to: .*/file/in. Received"):
         run(tiny, image_gan, Checkpoint(tmp_path / "file" / "in"))
@@ -289,13 +285,13 @@ def test_an_unusable_directory_is_told_before_training(tiny, image_gan, tmp_path
     assert image_gan.steps == 0
 
 
-def test_the_facts_list_every_file_with_its_hash(saved):
+def test_metadata_list_every_file_with_its_hash(saved):
     directory, _ = saved
     for path in checkpoints(directory):
-        facts = json.loads((path / "progress.json").read_text())
-        assert facts["files"] == {
+        metadata = json.loads((path / "progress.json").read_text())
+        assert metadata["files"] == {
             file.name: hashlib.sha256(file.read_bytes()).hexdigest()
             for file in path.iterdir()
             if file.name != "progress.json"
         }
-        assert len(facts["files"]) >= 2
+        assert len(metadata["files"]) >= 2

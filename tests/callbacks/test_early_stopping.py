@@ -1,10 +1,10 @@
-"""Keras' EarlyStopping puts the best weights back; checkpoints stay those of the run."""
+"""Keras' EarlyStopping restores the best weights; checkpoints stay those of the run."""
 
 import keras
 import pytest
 
 import tfgan_stab as tgs
-from tfgan_stab.callbacks.checkpoint import checkpoints
+from tfgan_stab.callbacks.checkpoint_files import checkpoints
 
 
 def run(tiny, gan, *callbacks, epochs):
@@ -13,7 +13,7 @@ def run(tiny, gan, *callbacks, epochs):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("every", ["epoch", 1, 7])
-def test_best_weights_put_back_at_the_end_are_not_saved(tiny, image_gan, tmp_path, every):
+def test_best_weights_restored_at_the_end_are_not_saved(tiny, image_gan, tmp_path, every):
     def contents():
         return {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 

@@ -207,7 +207,7 @@ def test_nothing_to_score_is_refused(tiny):
 
 @pytest.mark.parametrize("every", [0, -1, 2.0, True, "batch", None])
 def test_a_period_that_is_none_is_refused(tiny, every):
-    message = '`every` must be "epoch" or a number of steps >= 1. Received: '
+    message = '`every` must be "epoch" or a number of steps, an integer >= 1. Received: '
     with pytest.raises(ValueError, match=message + re.escape(repr(every))):
         Evaluate(tiny.MeanScore(), every=every)
 

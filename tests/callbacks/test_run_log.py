@@ -1,4 +1,4 @@
-"""RunLog writes what the run is and what it scored, once each, also over interruptions."""
+"""RunLog writes a run's settings and scores, once each, also over interruptions."""
 
 import json
 import platform
@@ -21,35 +21,35 @@ def run(tiny, gan, *callbacks, epochs=2):
     ).history
 
 
-def test_the_file_of_the_run_says_what_decides_it(tiny, image_gan, tmp_path):
+def test_run_json_holds_the_settings(tiny, image_gan, tmp_path):
     run(tiny, image_gan, RunLog(tmp_path / "a" / "b"))
-    facts = json.loads((tmp_path / "a" / "b" / "run.json").read_text())
-    versions = facts["versions"]
+    metadata = json.loads((tmp_path / "a" / "b" / "run.json").read_text())
+    versions = metadata["versions"]
     assert versions["python"] == platform.python_version()
     assert versions["tensorflow"] == tf.__version__
     assert versions["keras"] == keras.__version__
     assert versions["numpy"] == np.__version__
     assert versions["tfgan_stab"] == tgs.__version__
-    assert facts["devices"] == [d.name for d in tf.config.list_logical_devices()]
-    assert facts["xla"] == {"scope": "off", "reason": "jit_compile=False was asked for."}
-    assert facts["scheme"] == "Alternating(discriminator_steps=1)"
-    assert facts["field_evaluations_per_step"] == 2
-    assert facts["minibatches_per_step"] == 1
-    assert facts["loss"] == "non_saturating"
-    assert facts["precision"] == ["float32"]
-    assert facts["replicas"] == 1
-    assert facts["noise_seed"] == 0
-    assert facts["data"] == tiny.images().description()
-    assert facts["averages"]["late"] == repr(tgs.ExponentialAverage(0.5, start=3))
-    assert "decay=0.5" in facts["averages"]["late"]
-    assert facts["parameters"] == {
+    assert metadata["devices"] == [d.name for d in tf.config.list_logical_devices()]
+    assert metadata["xla"] == {"scope": "off", "reason": "jit_compile=False was asked for."}
+    assert metadata["scheme"] == "Alternating(discriminator_steps=1)"
+    assert metadata["field_evaluations_per_step"] == 2
+    assert metadata["minibatches_per_step"] == 1
+    assert metadata["loss"] == "non_saturating"
+    assert metadata["precision"] == ["float32"]
+    assert metadata["replicas"] == 1
+    assert metadata["noise_seed"] == 0
+    assert metadata["data"] == tiny.images().description()
+    assert metadata["averages"]["late"] == repr(tgs.ExponentialAverage(0.5, start=3))
+    assert "decay=0.5" in metadata["averages"]["late"]
+    assert metadata["parameters"] == {
         name: sum(w.size for w in map(np.asarray, network.trainable_variables))
         for name, network in (
             ("generator", image_gan.generator),
             ("discriminator", image_gan.discriminator),
         )
     }
-    assert facts["started_at_step"] == 0
+    assert metadata["started_at_step"] == 0
     run(tiny, image_gan, RunLog(tmp_path / "a" / "b"))
     assert json.loads((tmp_path / "a" / "b" / "run.json").read_text())["started_at_step"] == 6
 
@@ -75,14 +75,14 @@ def test_each_score_has_a_line(tiny, image_gan, tmp_path):
     ]
 
 
-def test_tensorboard_shows_losses_costs_scores_and_pictures(tiny, image_gan, tmp_path):
+def test_tensorboard_shows_losses_costs_scores_and_images(tiny, image_gan, tmp_path):
     callbacks = [
         RunLog(tmp_path),
         tgs.callbacks.Evaluate(tiny.MeanScore(), every=2, weights="ema"),
         tgs.callbacks.SampleGrid(tmp_path / "samples", 2, 2),
     ]
-    heard = []
-    image_gan.listeners.append(heard.append)
+    published = []
+    image_gan.listeners.append(published.append)
     history = run(tiny, image_gan, *callbacks)
     shown = tiny.events(tmp_path / "tensorboard")
     for epoch in range(2):
@@ -93,19 +93,19 @@ def test_tensorboard_shows_losses_costs_scores_and_pictures(tiny, image_gan, tmp
             )
         assert shown.pop(("epoch/field_evaluations", step)) == 2 * step
         assert shown.pop(("epoch/seconds_per_step", step)) > 0
-    for news in heard:
-        if hasattr(news, "pixels"):
-            pixels = shown.pop(("samples (ema)", news.step))
-            np.testing.assert_array_equal(pixels, news.pixels)
+    for event in published:
+        if hasattr(event, "pixels"):
+            pixels = shown.pop(("samples (ema)", event.step))
+            np.testing.assert_array_equal(pixels, event.pixels)
         else:
-            value = shown.pop(("scores/mean_ema", news.step))
-            np.testing.assert_allclose(value, news.result.value, rtol=1e-6)
-    assert [news.step for news in heard] == [2, 3, 4, 6, 6]
+            value = shown.pop(("scores/mean_ema", event.step))
+            np.testing.assert_allclose(value, event.result.value, rtol=1e-6)
+    assert [event.step for event in published] == [2, 3, 4, 6, 6]
     assert not shown
 
 
 @pytest.mark.slow
-def test_a_resumed_run_ends_with_the_lines_of_the_uninterrupted_one(tiny, image_gan, tmp_path):
+def test_resumed_run_has_the_lines_of_the_uninterrupted_one(tiny, image_gan, tmp_path):
     start = tiny.everything(image_gan)
 
     def train(place, *others):
@@ -137,7 +137,7 @@ def test_a_resumed_run_ends_with_the_lines_of_the_uninterrupted_one(tiny, image_
     assert [line["step"] for line in lines["whole"]] == sorted(list(range(1, 10)) * 3)
 
 
-def test_scores_of_another_run_are_kept_under_another_name(tiny, image_gan, tmp_path, capsys):
+def test_scores_of_another_run_are_renamed(tiny, image_gan, tmp_path, capsys):
     evaluate = tgs.callbacks.Evaluate(tiny.MeanScore(), weights="live", at_start=True)
     start = tiny.everything(image_gan)
     written = []
@@ -146,13 +146,13 @@ def test_scores_of_another_run_are_kept_under_another_name(tiny, image_gan, tmp_
         run(tiny, image_gan, RunLog(tmp_path), evaluate, epochs=epochs)
         written.append((tmp_path / "metrics.jsonl").read_text())
     assert [line["step"] for line in tiny.lines(tmp_path / "metrics.jsonl")] == [0, 3]
-    assert (tmp_path / "metrics.former-1.jsonl").read_text() == written[0]
-    assert (tmp_path / "metrics.former-2.jsonl").read_text() == written[1]
-    message = f"scores of an earlier run. They are in {tmp_path / 'metrics.former-2.jsonl'} now."
+    assert (tmp_path / "metrics.previous-1.jsonl").read_text() == written[0]
+    assert (tmp_path / "metrics.previous-2.jsonl").read_text() == written[1]
+    message = f"scores of an earlier run. They are in {tmp_path / 'metrics.previous-2.jsonl'} now."
     assert message in capsys.readouterr().out
 
 
-def test_scores_of_a_start_that_was_killed_come_again_once(tiny, image_gan, tmp_path):
+def test_scores_of_step_0_are_written_again_once(tiny, image_gan, tmp_path):
     evaluate = tgs.callbacks.Evaluate(tiny.MeanScore(), weights="live", at_start=True)
     with pytest.raises(tiny.Stop, match="after step"):
         run(tiny, image_gan, RunLog(tmp_path), evaluate, tiny.kill(image_gan, 1))
@@ -163,12 +163,10 @@ def test_scores_of_a_start_that_was_killed_come_again_once(tiny, image_gan, tmp_
     image_gan.start_over()
     run(tiny, image_gan, RunLog(tmp_path), evaluate, epochs=1)
     assert [line["step"] for line in tiny.lines(metrics)] == [0, 3]
-    assert not list(tmp_path.glob("metrics.former*"))
+    assert not list(tmp_path.glob("metrics.previous*"))
 
 
-def test_after_an_exception_the_same_log_and_a_new_one_write_each_line_once(
-    tiny, image_gan, tmp_path
-):
+def test_each_line_is_written_once_after_an_exception(tiny, image_gan, tmp_path):
     log = RunLog(tmp_path)
     evaluate = tgs.callbacks.Evaluate(tiny.MeanScore(), weights="live")
     with pytest.raises(tiny.Stop, match="after step"):
@@ -180,9 +178,7 @@ def test_after_an_exception_the_same_log_and_a_new_one_write_each_line_once(
 
 
 @pytest.mark.parametrize("steps", [0, 6])
-def test_a_line_that_is_not_its_own_is_told_and_nothing_is_overwritten(
-    tiny, image_gan, tmp_path, steps
-):
+def test_foreign_line_is_refused_and_nothing_overwritten(tiny, image_gan, tmp_path, steps):
     metrics = tmp_path / "metrics.jsonl"
     image_gan._counters.steps.assign(steps)
     for line in ("not json\n", '{"epoch": 3}\n', "[1]\n", "\x00\x00\n"):
@@ -193,7 +189,7 @@ def test_a_line_that_is_not_its_own_is_told_and_nothing_is_overwritten(
     assert image_gan.steps == steps
 
 
-def test_an_unusable_directory_is_told_before_training(tiny, image_gan, tmp_path, monkeypatch):
+def test_unusable_directory_is_refused_before_training(tiny, image_gan, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OSError, match=r"can be written to: .*file. Received: .*Allow writing"):
         run(tiny, image_gan, RunLog(tmp_path / "file"))
@@ -204,7 +200,7 @@ def test_an_unusable_directory_is_told_before_training(tiny, image_gan, tmp_path
     assert image_gan.steps == 0
 
 
-def test_a_disk_that_is_full_is_told_with_the_file(tiny, image_gan, tmp_path):
+def test_full_disk_names_the_file(tiny, image_gan, tmp_path):
     class FullDisk(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             if epoch == 1:
@@ -218,7 +214,7 @@ def test_a_disk_that_is_full_is_told_with_the_file(tiny, image_gan, tmp_path):
         run(tiny, image_gan, log, FullDisk(), evaluate)
 
 
-def test_a_disk_that_fills_up_is_told_with_the_folder_of_events(tiny, image_gan, tmp_path):
+def test_full_disk_names_the_tensorboard_folder(tiny, image_gan, tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def fill(hook):
@@ -236,7 +232,7 @@ def test_a_disk_that_fills_up_is_told_with_the_folder_of_events(tiny, image_gan,
 
 
 @pytest.mark.parametrize("name", ["scalar", "image", "create_file_writer"])
-def test_whatever_writes_events_explains_a_full_disk(tiny, image_gan, tmp_path, monkeypatch, name):
+def test_every_summary_explains_a_full_disk(tiny, image_gan, tmp_path, monkeypatch, name):
     def full(*args, **kwargs):
         raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
 

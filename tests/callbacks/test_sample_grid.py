@@ -22,7 +22,7 @@ def read(path):
 
 
 def cells(sheet, rows, columns, side, gap=2):
-    """Cuts a sheet into its pictures; fails if what lies between them is not white."""
+    """Cuts a sheet into its images; fails if what lies between them is not white."""
     step = side + gap
     assert sheet.shape[:2] == (rows * step + gap, columns * step + gap)
     rest, found = sheet.copy(), []
@@ -38,9 +38,9 @@ def cells(sheet, rows, columns, side, gap=2):
     return found
 
 
-def test_each_file_shows_the_samples_of_its_round(tiny, image_gan, tmp_path):
-    expected, heard = {}, []
-    image_gan.listeners.append(heard.append)
+def test_each_file_shows_the_samples_of_its_step(tiny, image_gan, tmp_path):
+    expected, events = {}, []
+    image_gan.listeners.append(events.append)
 
     def draw(hook):
         expected[image_gan.steps] = image_gan.sample(6, weights="ema", seed=4)
@@ -57,10 +57,10 @@ def test_each_file_shows_the_samples_of_its_round(tiny, image_gan, tmp_path):
     )
     files = sorted((tmp_path / "a" / "b").iterdir())
     assert [f.name for f in files] == [f"step-{n:08d}.png" for n in (2, 4, 6)]
-    for path, picture, steps in zip(files, heard, (2, 4, 6), strict=True):
+    for path, event, steps in zip(files, events, (2, 4, 6), strict=True):
         sheet = read(path)
-        np.testing.assert_array_equal(picture.pixels, sheet)
-        assert (picture.step, picture.name) == (steps, "samples (ema)")
+        np.testing.assert_array_equal(event.pixels, sheet)
+        assert (event.step, event.name) == (steps, "samples (ema)")
         shown = cells(sheet, 2, 3, 32)
         for cell, image in zip(shown, shades(expected[steps]), strict=True):
             # Each pixel of 8x8 has become a square of 4x4.
@@ -68,7 +68,7 @@ def test_each_file_shows_the_samples_of_its_round(tiny, image_gan, tmp_path):
     assert not np.array_equal(read(files[0]), read(files[1]))
 
 
-def test_live_weights_and_epochs_are_a_choice_too(tiny, image_gan, tmp_path):
+def test_live_weights_and_epochs_can_be_chosen(tiny, image_gan, tmp_path):
     grids = [SampleGrid(tmp_path / name, 1, 2, weights=name) for name in ("live", "ema")]
     image_gan.fit(tiny.images(), steps_per_epoch=3, callbacks=grids, verbose=0)
     for name in ("live", "ema"):
@@ -89,34 +89,35 @@ def test_as_many_columns_as_classes_show_one_class_in_each(tiny, tmp_path):
     assert not np.array_equal(read(path), grid(others, 3))
 
 
-def test_colours_large_pictures_and_a_shorter_last_row():
+def test_colours_large_images_and_a_shorter_last_row():
     images = np.random.RandomState(0).uniform(-1.2, 1.2, [5, 40, 40, 3]).astype("float32")
     shown = cells(grid(images, 3), 2, 3, 40)
     np.testing.assert_array_equal(np.stack(shown[:5]), shades(images))
     assert np.all(shown[5] == 255)
 
 
-def test_the_ends_of_the_range_are_black_and_white_and_zero_is_grey():
+def test_range_ends_are_black_and_white_and_zero_is_grey():
     images = np.array([-1.0, 0.0, 1.0, 7.0], "float32").reshape(4, 1, 1, 1)
     sheet = grid(images, 4)
     assert [int(sheet[2, 2 + 34 * n, 0]) for n in range(4)] == [0, 128, 255, 255]
 
 
-@pytest.mark.parametrize("size", [(0, 8), (8, 0), (2.5, 8), ("8", 8)])
-def test_rows_and_columns_that_are_none_are_refused(tmp_path, size):
-    message = re.escape(f"integers >= 1. Received: {size[0]!r} x {size[1]!r}")
-    with pytest.raises(ValueError, match=message):
-        SampleGrid(tmp_path, *size)
+@pytest.mark.parametrize("name", ["rows", "columns"])
+@pytest.mark.parametrize("value", [0, -1, 2.5, "8", True])
+def test_rows_and_columns_must_be_positive_integers(tmp_path, name, value):
+    message = f"`{name}` must be a number of images, an integer >= 1. Received: {value!r}. Use 8"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        SampleGrid(tmp_path, **{name: value})
 
 
-def test_a_seed_that_is_none_is_refused(tmp_path):
+def test_seed_must_be_a_nonnegative_integer(tmp_path):
     with pytest.raises(ValueError, match="`seed` must be an integer.*Received: -1"):
         SampleGrid(tmp_path, seed=-1)
 
 
-def test_a_generator_of_points_cannot_be_drawn(tiny, tmp_path):
+def test_generator_of_points_is_refused(tiny, tmp_path):
     gan = tiny.point_gan(eager=True)
-    message = re.escape("draws pictures [height, width, 1 or 3]. Received: a generator of [2]")
+    message = re.escape("draws images [height, width, 1 or 3]. Received: a generator of [2]")
     with pytest.raises(ValueError, match=message):
         gan.fit(
             tgs.data.mixture(batch_size=4),
@@ -127,7 +128,7 @@ def test_a_generator_of_points_cannot_be_drawn(tiny, tmp_path):
     assert gan.steps == 0
 
 
-def test_unknown_weights_and_an_unusable_directory_are_told_before_training(
+def test_unknown_weights_and_unusable_directory_are_refused_before_training(
     tiny, image_gan, tmp_path
 ):
     (tmp_path / "file").write_text("in the way")
@@ -141,7 +142,7 @@ def test_unknown_weights_and_an_unusable_directory_are_told_before_training(
     assert image_gan.steps == 0
 
 
-def test_a_disk_that_is_full_is_told_with_the_file(tiny, image_gan, tmp_path, monkeypatch):
+def test_full_disk_names_the_file(tiny, image_gan, tmp_path, monkeypatch):
     def full(self, data):
         raise OSError(28, "No space left on device")
 

@@ -1,4 +1,4 @@
-"""SwapWeights shows averages to evaluate, predict and callbacks, and never keeps them in."""
+"""SwapWeights shows averages to evaluate, predict and callbacks, and restores the weights."""
 
 import re
 
@@ -33,7 +33,7 @@ def watch(tiny, gan, seen, *hooks):
     return tiny.Trace(note, *hooks)
 
 
-def test_predictions_come_from_the_average(tiny, trained, latents):
+def test_predict_uses_the_average(tiny, trained, latents):
     live = tiny.network(trained)
     plain = trained.predict(latents, batch_size=8, verbose=0)
     averaged = trained.predict(latents, batch_size=8, verbose=0, callbacks=[SwapWeights("ema")])
@@ -45,7 +45,7 @@ def test_predictions_come_from_the_average(tiny, trained, latents):
     assert np.abs(plain - averaged).max() > 1e-3
 
 
-def test_losses_of_evaluate_are_those_of_the_average(tiny, trained):
+def test_evaluate_uses_the_average(tiny, trained):
     live = tiny.network(trained)
     losses = trained.evaluate(tiny.few_images(), verbose=0)
     averaged = trained.evaluate(tiny.few_images(), verbose=0, callbacks=[SwapWeights("ema")])
@@ -56,7 +56,7 @@ def test_losses_of_evaluate_are_those_of_the_average(tiny, trained):
     assert averaged != losses
 
 
-def test_within_fit_validation_alone_sees_the_average(tiny, trained):
+def test_only_validation_sees_the_average_within_fit(tiny, trained):
     seen = []
     hooks = ("on_train_batch_end", "on_test_batch_begin", "on_epoch_end", "on_train_end")
     trained.fit(
@@ -75,7 +75,7 @@ def test_within_fit_validation_alone_sees_the_average(tiny, trained):
     ]
 
 
-def test_with_swap_on_epoch_callbacks_later_in_the_list_see_the_average(tiny, trained):
+def test_swap_on_epoch_shows_the_average_to_later_callbacks(tiny, trained):
     seen = []
     hooks = ("on_epoch_begin", "on_train_batch_end", "on_epoch_end", "on_train_end")
     trained.fit(
@@ -90,9 +90,7 @@ def test_with_swap_on_epoch_callbacks_later_in_the_list_see_the_average(tiny, tr
 
 
 @pytest.mark.parametrize("swap_on_epoch", [False, True])
-def test_training_is_the_same_to_the_last_bit_with_and_without_swapping(
-    tiny, image_gan, swap_on_epoch
-):
+def test_swapping_does_not_change_training(tiny, image_gan, swap_on_epoch):
     settings = {
         "steps_per_epoch": 3,
         "epochs": 2,
@@ -108,7 +106,7 @@ def test_training_is_the_same_to_the_last_bit_with_and_without_swapping(
     assert tiny.same(tiny.everything(image_gan), expected)
 
 
-def test_a_model_checkpoint_after_it_keeps_the_averaged_weights(tiny, trained, tmp_path):
+def test_later_callback_saves_the_averaged_weights(tiny, trained, tmp_path):
     path = str(tmp_path / "generator.weights.h5")
 
     class SaveGenerator(keras.callbacks.Callback):
@@ -155,7 +153,7 @@ FAILURES = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("hook", "first", "error"), FAILURES)
-def test_after_an_exception_at_any_hook_the_trained_weights_are_back(
+def test_exception_at_any_hook_restores_the_trained_weights(
     tiny, trained, latents, hook, first, error
 ):
     def fail(hook):
@@ -189,7 +187,7 @@ def test_after_an_exception_at_any_hook_the_trained_weights_are_back(
     assert tiny.same(tiny.network(trained), live)
 
 
-def test_inside_using_evaluate_and_predict_leave_what_was_in_use(tiny, trained, latents):
+def test_evaluate_and_predict_inside_using_restore_what_was_in_use(tiny, trained, latents):
     seen = []
     later = watch(tiny, trained, seen, "on_predict_end")
     with trained.using("late"):
@@ -206,7 +204,7 @@ def _raise(hook):
     raise RuntimeError(hook)
 
 
-def test_two_of_them_nest(tiny, trained, latents):
+def test_two_callbacks_nest(tiny, trained, latents):
     seen = []
     trained.predict(
         latents,
@@ -222,7 +220,7 @@ def test_two_of_them_nest(tiny, trained, latents):
     assert trained.weights_in_use.current == "live"
 
 
-def test_predicting_from_a_callback_of_evaluate_nests(tiny, trained, latents):
+def test_predict_inside_evaluate_nests(tiny, trained, latents):
     swap, predicted = SwapWeights("ema"), []
 
     def predict(hook):
@@ -241,7 +239,7 @@ def test_predicting_from_a_callback_of_evaluate_nests(tiny, trained, latents):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
-def test_any_order_of_workflows_and_failures_trains_as_if_nothing_had_been_swapped(
+def test_random_workflows_and_failures_do_not_change_training(
     tiny, image_gan, latents, tmp_path, seed
 ):
     random = np.random.RandomState(seed)
@@ -283,14 +281,14 @@ def test_any_order_of_workflows_and_failures_trains_as_if_nothing_had_been_swapp
     assert tiny.same(tiny.everything(image_gan), found)
 
 
-def test_an_unknown_average_is_refused_before_anything_happens(tiny, image_gan):
+def test_unknown_average_is_refused(tiny, image_gan):
     message = re.escape("Weights must be one of ['live', 'ema', 'late']. Received: 'mean'.")
     with pytest.raises(ValueError, match=message):
         image_gan.fit(tiny.images(), steps_per_epoch=1, verbose=0, callbacks=[SwapWeights("mean")])
     assert image_gan.steps == 0
 
 
-def test_a_model_without_averages_is_refused():
+def test_other_models_are_refused():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     message = "expects a tgs.GAN compiled with averages. Received: Sequential.*SwapEMAWeights"
     with pytest.raises(TypeError, match=message):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tfgan_stab as tgs
-from tfgan_stab.callbacks.base import Event, Measurement
+from tfgan_stab.callbacks.base import ScoreEvent, TextEvent
 from tfgan_stab.callbacks.evaluate import TimeShare
 
 
@@ -95,8 +95,8 @@ def run_with(tiny, gan, monkeypatch, seconds_per_score, **settings):
     )
     shares = history.history["evaluation_share"]
     return (
-        [m.step for m in heard if isinstance(m, Measurement)],
-        [e for e in heard if isinstance(e, Event)],
+        [m.step for m in heard if isinstance(m, ScoreEvent)],
+        [e for e in heard if isinstance(e, TextEvent)],
         shares,
     )
 

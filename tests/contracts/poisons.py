@@ -8,8 +8,8 @@ import tensorflow as tf
 from schemes import SCHEMES
 
 import tfgan_stab as tgs
-from tfgan_stab.callbacks.base import Event
-from tfgan_stab.callbacks.checkpoint import owned_variables
+from tfgan_stab.callbacks.base import TextEvent
+from tfgan_stab.callbacks.checkpoint_files import owned_variables
 from tfgan_stab.training.optimizers import set_rate_scale
 
 layers = keras.layers
@@ -104,7 +104,7 @@ def train(gan, *callbacks, epochs=2, steps=5, **settings):
     history = gan.fit(
         data, epochs=epochs, steps_per_epoch=steps, callbacks=list(callbacks), **settings
     )
-    return [each for each in news if isinstance(each, Event)], history.history
+    return [each for each in news if isinstance(each, TextEvent)], history.history
 
 
 def variables(gan):

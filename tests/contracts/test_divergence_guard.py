@@ -6,10 +6,10 @@ import pytest
 import tensorflow as tf
 from poisons import PoisonedSGD, finite, make, numbers, renewed, same, train
 from schemes import FEW, SCHEMES, chosen
+from tfgan_stab.training.watching import Point
 
 import tfgan_stab as tgs
 from tfgan_stab._utils.errors import DivergenceError
-from tfgan_stab.training.watching import Point
 
 Guard = tgs.callbacks.DivergenceGuard
 
@@ -38,9 +38,9 @@ def test_a_spoiled_evaluation_is_named_rolled_back_and_the_run_ends_well(name):
         (event,), history = train(gan, Guard("rollback", every=2))
         point = expected_point(name, kind, evaluation)
         assert event.kind == "rollback"
-        assert {key: event.facts["fault"][key] for key in Point._fields} == point._asdict()
-        assert event.facts["fault"]["step"] == STEP
-        assert (event.step, event.facts["steps_lost"]) == (2, 2)
+        assert {key: event.details["fault"][key] for key in Point._fields} == point._asdict()
+        assert event.details["fault"]["step"] == STEP
+        assert (event.step, event.details["steps_lost"]) == (2, 2)
         assert f"evaluation {evaluation} of {evaluations}" in event.text
         assert (gan.steps, gan.steps_taken) == (8, 10)
         rates = [float(o.learning_rate) for o in (*gan.optimizers, *gan.extrapolation_optimizers)]
@@ -73,9 +73,9 @@ def test_a_guard_that_never_acts_changes_nothing(name, settings):
     assert set(watched) - set(plain) == {
         "accuracy_on_fakes",
         "accuracy_on_reals",
-        "discriminator_gradient_norm",
-        "gradient_angle",
-        "generator_gradient_norm",
+        "discriminator_slope_norm",
+        "field_angle",
+        "generator_slope_norm",
         "spread_ratio",
     }
 
@@ -95,8 +95,8 @@ def test_it_is_seen_under_xla_and_without_graphs(name, kind, settings):
     poison.spoil(STEP * evaluations, {"loss": "output", "slope": "kernel"}[kind])
     (event,), _ = train(gan, Guard("rollback", every=2))
     point = expected_point(name, kind, evaluations)
-    assert {key: event.facts["fault"][key] for key in Point._fields} == point._asdict()
-    assert event.facts["fault"]["step"] == STEP
+    assert {key: event.details["fault"][key] for key in Point._fields} == point._asdict()
+    assert event.details["fault"]["step"] == STEP
     assert (gan.steps, finite(gan)) == (8, True)
 
 
@@ -187,10 +187,10 @@ def test_later_steps_of_the_same_call_do_not_hide_the_first(steps):
     gan, poison = make("simultaneous", steps_per_execution=steps)
     poison.spoil(8, "kernel")
     (event,), _ = train(gan, Guard("rollback", every=1), epochs=1, steps=15)
-    assert event.facts["fault"]["step"] == 8
+    assert event.details["fault"]["step"] == 8
     before = 7 // steps * steps
-    assert event.facts["restored"] == before
-    assert event.facts["steps_lost"] == steps
+    assert event.details["restored"] == before
+    assert event.details["steps_lost"] == steps
     assert (gan.steps, gan.steps_taken, finite(gan)) == (15 - steps, 15, True)
 
 
@@ -256,8 +256,8 @@ def test_where_the_first_step_after_a_copy_fails_twice_the_copy_before_is_taken(
             rates.append(float(gan.discriminator_optimizer.learning_rate))
 
     news, _ = train(gan, Lost(), Guard("rollback", every=1, max_rollbacks=4))
-    assert [event.facts["restored"] for event in news] == [3, 2, 3, 2]
-    assert [event.facts["steps_lost"] for event in news] == [1, 2, 1, 2]
+    assert [event.details["restored"] for event in news] == [3, 2, 3, 2]
+    assert [event.details["steps_lost"] for event in news] == [1, 2, 1, 2]
     # Whichever copy it was, each rollback halves the rates.
     in_steps = np.unique(np.float32(rates))[::-1]
     np.testing.assert_allclose(in_steps, 0.02 * 0.5 ** np.arange(5), rtol=1e-6)

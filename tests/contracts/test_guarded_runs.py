@@ -10,7 +10,7 @@ from poisons import finite, numbers, renewed, same, train, variables
 
 import tfgan_stab as tgs
 from tfgan_stab._utils.errors import DivergenceError
-from tfgan_stab.callbacks.checkpoint import checkpoints
+from tfgan_stab.callbacks.checkpoint_files import checkpoints
 
 Guard, Checkpoint = tgs.callbacks.DivergenceGuard, tgs.callbacks.Checkpoint
 
@@ -18,7 +18,7 @@ Guard, Checkpoint = tgs.callbacks.DivergenceGuard, tgs.callbacks.Checkpoint
 @pytest.fixture(autouse=True)
 def quick_disk(monkeypatch):
     """Waits for no disk: no test here pulls the plug."""
-    for module in ("_utils.files", "callbacks.checkpoint"):
+    for module in ("_utils.files", "callbacks.checkpoint_files"):
         monkeypatch.setattr(f"tfgan_stab.{module}.flush", lambda path: None)
 
 
@@ -60,7 +60,7 @@ def test_no_checkpoint_holds_what_is_not_finite(new, tmp_path, every):
 def test_no_rollback_goes_behind_a_checkpoint(new, tmp_path):
     gan = new(5)
     (event,), _ = train(gan, Checkpoint(tmp_path, 3, keep=9), Guard("rollback", every=100))
-    assert event.facts["restored"] == 3
+    assert event.details["restored"] == 3
     # Nine steps were played when eight had come to stay; the data are at the ninth.
     assert steps_of(tmp_path) == {3: (0, 3), 6: (1, 3), 8: (2, 0)}
     assert (gan.steps, gan.steps_taken) == (8, 10)
@@ -74,7 +74,7 @@ def test_a_run_killed_after_a_rollback_ends_as_if_it_had_not_been(
 ):
     gan = new(4)
     (event,), _ = train(gan, Checkpoint(tmp_path / "whole", every), Guard("rollback", every=2))
-    assert event.facts["restored"] in (2, 3)
+    assert event.details["restored"] in (2, 3)
     whole = numbers(gan)
     rates = [float(o.learning_rate) for o in gan.optimizers]
     assert gan.rollback_state.rollbacks == 1
@@ -162,7 +162,11 @@ def test_a_checkpoint_without_a_guards_facts_is_of_a_run_without_rollbacks(new, 
     train(gan, Checkpoint(tmp_path), epochs=1)
     (path,) = checkpoints(tmp_path)
     facts = json.loads((path / "progress.json").read_text())
-    assert facts.pop("setbacks") == {"rollbacks": 0, "steps_lost": 0, "rate_scales": [1.0, 1.0]}
+    assert facts.pop("rollback_state") == {
+        "rollbacks": 0,
+        "steps_lost": 0,
+        "rate_scales": [1.0, 1.0],
+    }
     (path / "progress.json").write_text(json.dumps(facts))
     train(gan, Checkpoint(tmp_path))
     assert (gan.steps, gan.rollback_state.rollbacks) == (10, 0)
@@ -208,7 +212,7 @@ def test_events_have_a_line_each_and_scores_none_that_were_undone(tiny, new, tmp
     # Another run keeps them under another name.
     train(new(), tgs.callbacks.RunLog(tmp_path), epochs=1)
     assert not (tmp_path / "events.jsonl").exists()
-    assert len(tiny.lines(tmp_path / "events.former-1.jsonl")) == 1
+    assert len(tiny.lines(tmp_path / "events.previous-1.jsonl")) == 1
 
 
 @pytest.mark.slow
@@ -349,5 +353,5 @@ def test_settings_out_of_range_are_refused(setting, value, message):
 def test_epochs_go_on_over_a_rollback(new):
     gan = new(6)  # The first step of the second epoch: back to the fourth step of the first.
     (event,), _ = train(gan, Guard("rollback", every=4))
-    assert (event.facts["restored"], event.facts["steps_lost"]) == (4, 2)
+    assert (event.details["restored"], event.details["steps_lost"]) == (4, 2)
     assert (gan.steps, gan.epochs) == (8, 2)

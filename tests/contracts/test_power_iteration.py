@@ -7,7 +7,7 @@ import tensorflow as tf
 from schemes import SCHEMES
 
 import tfgan_stab as tgs
-from tfgan_stab.game.gradients import GameGradients, Batch
+from tfgan_stab.game.gradients import Batch, GameGradients
 
 layers = keras.layers
 

@@ -69,7 +69,7 @@ def check(name, jit_compile):
     guard = tgs.callbacks.DivergenceGuard("rollback", every=2)
     history = gan.fit(data(name, 4), verbose=0, callbacks=[guard]).history
     (event,) = news
-    fault = event.facts["fault"]
+    fault = event.details["fault"]
     # Only the second replica's loss is spoiled, and it is what is named.
     assert (fault["player"], fault["kind"], fault["step"]) == ("discriminator", "loss", 4), fault
     assert fault["evaluation"] == (SCHEMES[name][0].minibatches if "alternating" in name else 1), (

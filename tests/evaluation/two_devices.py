@@ -9,7 +9,7 @@ tf.config.set_logical_device_configuration(
 )
 
 import tfgan_stab as tgs  # noqa: E402
-from tfgan_stab.callbacks.base import Measurement  # noqa: E402
+from tfgan_stab.callbacks.base import ScoreEvent  # noqa: E402
 
 layers = keras.layers
 STRATEGIES = {n: tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(n)]) for n in (1, 2)}
@@ -46,7 +46,7 @@ def scored(replicas):
     gan.listeners.append(heard.append)
     data = tf.data.Dataset.from_tensor_slices(REAL[:32].reshape(2, 16, 4, 4, 1))
     gan.fit(data, callbacks=[tgs.callbacks.Evaluate(scores)], verbose=0)
-    return {m.label: m.result for m in heard if isinstance(m, Measurement)}
+    return {m.label: m.result for m in heard if isinstance(m, ScoreEvent)}
 
 
 one = scored(1)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tfgan_stab.training.selecting import StepSelection
 
 import tfgan_stab as tgs
 from tfgan_stab.game import losses, top_k
@@ -11,7 +12,6 @@ from tfgan_stab.game.functional import Minibatch
 from tfgan_stab.game.gradients import GameGradients
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.training.compile import FieldFunctions
-from tfgan_stab.training.selecting import StepSelection
 from tfgan_stab.training.train_step import TrainStep
 
 layers = keras.layers

@@ -10,8 +10,8 @@ import tensorflow as tf
 
 import tfgan_stab as tgs
 from tfgan_stab.training import fit
-from tfgan_stab.training.fit_checks import images_per_step
 from tfgan_stab.training.fit import Clock
+from tfgan_stab.training.fit_checks import images_per_step
 from tfgan_stab.training.resume import Progress
 
 
@@ -303,7 +303,7 @@ def test_the_first_fit_starts_averages_and_clock_and_later_ones_do_not():
     assert recorder.clock.seconds == 7.0
 
 
-def test_facts_about_the_data_are_those_of_this_training():
+def test_metadata_of_the_data_are_those_of_this_training():
     recorder = Recorder()
     digits = tgs.data.digits(batch_size=500, labels=True)
     recorder.fit(digits)

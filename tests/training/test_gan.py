@@ -538,13 +538,6 @@ def test_several_steps_per_call_are_the_same_steps():
         np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-5, atol=1e-7)
 
 
-def test_run_facts_say_what_decides_the_run(trained):
-    facts = trained.run_facts()
-    assert facts["field_evaluations_per_step"] == 2
-    assert facts["xla"] == {"scope": "off", "reason": "jit_compile=False was asked for."}
-    assert (facts["replicas"], facts["precision"], facts["noise_seed"]) == (1, ["float32"], 0)
-
-
 @pytest.mark.parametrize(
     "loss",
     [

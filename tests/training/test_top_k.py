@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
+from tfgan_stab.callbacks.run_log import metadata
 from tfgan_stab.game import losses
 
 layers = keras.layers
@@ -168,8 +169,8 @@ def test_a_saved_model_comes_back_with_its_rule_and_its_k(rule, tmp_path):
 def test_reports_and_the_first_line_name_the_rule(capsys):
     rule = tgs.TopK(floor=0.75)
     gan = make(rule)
-    assert gan.run_facts()["top_k"] == repr(rule)
-    assert make(None).run_facts()["top_k"] is None
+    assert metadata(gan)["top_k"] == repr(rule)
+    assert metadata(make(None))["top_k"] is None
     gan.fit(POINTS[:8], batch_size=8, verbose=2)
     printed = capsys.readouterr().out
     assert repr(rule) in printed and "top_k: 8.0" in printed

@@ -147,8 +147,14 @@ def test_optimistic_steps_follow_their_recurrence_and_contract(h):
     [
         ({"sync_period": 0}, "`sync_period` must be a number of steps"),
         ({"sync_period": 2.0}, "`sync_period` must be a number of steps"),
-        ({"sync_period": 5, "slow_step_size": 0.0}, r"`slow_step_size` must be a number in \(0, 1\]"),
-        ({"sync_period": 5, "slow_step_size": 1.5}, r"`slow_step_size` must be a number in \(0, 1\]"),
+        (
+            {"sync_period": 5, "slow_step_size": 0.0},
+            r"`slow_step_size` must be a number in \(0, 1\]",
+        ),
+        (
+            {"sync_period": 5, "slow_step_size": 1.5},
+            r"`slow_step_size` must be a number in \(0, 1\]",
+        ),
         ({"sync_period": 5, "super_slow_period": 12}, "must be a multiple of `sync_period`"),
         ({"sync_period": 5, "super_slow_period": -5}, "`super_slow_period` must be a number"),
     ],

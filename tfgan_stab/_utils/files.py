@@ -1,32 +1,37 @@
 """Writes files so that a kill or a full disk never leaves half of one.
 
-Whatever this package writes into a workdir or a cache goes through here: first into a new file
-beside the target, then onto the disk, then over the target in one step.
+Whatever this package writes into a workdir or a cache goes through here: into a temporary file
+beside the target, onto the disk, and then over the target in one step.
 """
 
 import contextlib
 import glob
 import os
 import pathlib
+import secrets
 import shutil
-import socket
+import time
 from collections.abc import Iterator
 
 __all__ = ["flush", "replacing", "replacing_folder", "write_atomically"]
 
+# Temporary files of a killed process are removed by the next write of the same target, once nobody
+# has written to them for this many seconds: until then they may be another process's.
+ABANDONED = 3600.0
+
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
-    """Lends a fresh path to write to, and puts the result in place of `path` at the end.
+    """Yields a temporary path to write to, and puts the file in place of `path` at the end.
 
-    Until the block ends without an exception, `path` stays as it was. The lent path lies in the
-    same folder and keeps the suffix, because some writers choose the format by it.
+    Until the block ends without an exception, `path` stays as it was. The temporary path lies in
+    the same folder and keeps the suffix, because some writers choose the format by it.
 
     Args:
         path: The file to write or replace. Its folder must exist.
 
     Yields:
-        The path to write to: one file that does not exist yet.
+        The path to write to: a file that does not exist yet.
 
     Raises:
         OSError: If the file cannot be written; the message names `path` and says what to do.
@@ -34,29 +39,27 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     Example:
         >>> import tempfile
         >>> target = pathlib.Path(tempfile.mkdtemp()) / "scores.txt"
-        >>> with replacing(target) as draft:
-        ...     _ = draft.write_text("fid 8.5")
+        >>> with replacing(target) as temporary:
+        ...     _ = temporary.write_text("fid 8.5")
         >>> target.read_text()
         'fid 8.5'
     """
     path = pathlib.Path(path)
-    before, after = _affixes(path)
-    draft = path.with_name(f"{before}{os.getpid()}{after}")
+    temporary = _temporary(path)
     try:
-        _sweep(path)
-        yield draft
-        flush(draft)
-        os.replace(draft, path)
+        yield temporary
+        flush(temporary)
+        os.replace(temporary, path)
         flush(path.parent)
     except OSError as error:
         raise _explained(error, path) from error
     finally:
-        draft.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def replacing_folder(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
-    """Lends a fresh folder to fill, and puts it in place of `path` at the end, with all in it.
+    """Yields a temporary folder to fill, and puts it in place of `path` at the end, with all in it.
 
     Until the block ends without an exception, `path` stays as it was; then what was there is
     removed.
@@ -73,29 +76,27 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     Example:
         >>> import tempfile
         >>> target = pathlib.Path(tempfile.mkdtemp()) / "samples"
-        >>> with replacing_folder(target) as draft:
-        ...     _ = (draft / "0.txt").write_text("first")
+        >>> with replacing_folder(target) as temporary:
+        ...     _ = (temporary / "0.txt").write_text("first")
         >>> os.listdir(target)
         ['0.txt']
     """
     path = pathlib.Path(path)
-    before, after = _affixes(path)
-    draft = path.with_name(f"{before}{os.getpid()}{after}")
+    temporary = _temporary(path)
     try:
-        _sweep(path)
-        draft.mkdir()
-        yield draft
+        temporary.mkdir()
+        yield temporary
         os.sync()  # Once for all, since there may be very many files.
-        _exchange(draft, path)
+        _exchange(temporary, path)
         flush(path.parent)
     except OSError as error:
         raise _explained(error, path) from error
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
-    """Writes `content` to `path`: afterwards the file is the new one or the former one, whole.
+    """Writes `content` to `path`: afterwards the file is the new one or the previous one, whole.
 
     Args:
         path: The file to write or replace. Its folder must exist.
@@ -112,8 +113,8 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None
         'epochs = 20'
     """
     data = content.encode("utf-8") if isinstance(content, str) else content
-    with replacing(path) as draft:
-        draft.write_bytes(data)
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def flush(path: pathlib.Path) -> None:
@@ -125,46 +126,30 @@ def flush(path: pathlib.Path) -> None:
         os.close(descriptor)
 
 
-def _affixes(path: pathlib.Path) -> tuple[str, str]:
-    """Returns how the names of drafts of `path` begin and end; a process stands between."""
-    return f".{path.stem}.", f"@{socket.gethostname()}{path.suffix}"
+def _temporary(path: pathlib.Path) -> pathlib.Path:
+    """Returns a free name beside `path`; removes what killed processes left under such names."""
+    start, end = f".{path.stem}.", f".unfinished{path.suffix}"
+    for other in path.parent.glob(f"{glob.escape(start)}*{glob.escape(end)}"):
+        with contextlib.suppress(FileNotFoundError):  # Another process removes it too.
+            if time.time() - other.stat().st_mtime > ABANDONED:
+                remove = shutil.rmtree if other.is_dir() else os.unlink
+                remove(other)
+    return path.with_name(f"{start}{secrets.token_hex(4)}{end}")
 
 
-def _sweep(path: pathlib.Path) -> None:
-    """Removes what processes of this machine left of `path` when they were killed."""
-    before, after = _affixes(path)
-    for other in path.parent.glob(f"{glob.escape(before)}*{glob.escape(after)}"):
-        process = other.name.removeprefix(before).removesuffix(after)
-        if process.isdigit() and not _alive(int(process)):
-            if other.is_dir():
-                shutil.rmtree(other)
-            else:
-                other.unlink(missing_ok=True)
-
-
-def _exchange(draft: pathlib.Path, path: pathlib.Path) -> None:
+def _exchange(temporary: pathlib.Path, path: pathlib.Path) -> None:
     """Renames a folder to `path`; removes what was there, unless that fails."""
-    former = draft.with_name(f"{draft.name}.former")
+    previous = temporary.with_name(f"{temporary.name}.previous")
     if path.exists():
-        os.rename(path, former)
+        os.rename(path, previous)
     try:
-        os.rename(draft, path)
+        os.rename(temporary, path)
     except OSError:
-        if former.exists():
-            os.rename(former, path)
+        if previous.exists():
+            os.rename(previous, path)
         raise
-    if former.exists():
-        shutil.rmtree(former)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)  # Sends nothing.
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # Somebody else's.
-        return True
-    return True
+    if previous.exists():
+        shutil.rmtree(previous)
 
 
 def _explained(error: OSError, path: pathlib.Path) -> OSError:

@@ -1,4 +1,4 @@
-"""A progress bar for work on images, if it takes longer than a person likes to wait."""
+"""A progress bar for work on images that takes longer than two seconds."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
@@ -7,7 +7,7 @@ import tqdm
 
 __all__ = ["PATIENCE", "with_progress"]
 
-PATIENCE = 2.0  # Seconds.
+PATIENCE = 2.0  # Seconds before the bar appears.
 _Item = TypeVar("_Item")
 
 
@@ -19,7 +19,7 @@ def with_progress(
     show: bool = True,
     leave: bool = True,
 ) -> Iterator[_Item]:
-    """Yields items, and from two seconds on shows on standard error how many images are done.
+    """Yields items; after two seconds shows on standard error how many images are done.
 
     Args:
         items: Batches of images `[batch, ...]`, or what `images_in` understands.

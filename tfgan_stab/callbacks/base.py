@@ -1,4 +1,8 @@
-"""Callbacks that act every so often, and what they tell the run's log."""
+"""What callbacks have in common: when they act, where they write, and the events they exchange.
+
+A callback publishes an event by `gan.publish(event)`. Whoever has put a function into
+`gan.listeners` is called with it: `RunLog` writes events down, `BestCheckpoint` looks for scores.
+"""
 
 import os
 import pathlib
@@ -7,11 +11,12 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from tfgan_stab._utils.validation import period
 from tfgan_stab.evaluation.results import ScoreResult
 
 
-class Measurement(NamedTuple):
-    """A score of the generator at some point of its training.
+class ScoreEvent(NamedTuple):
+    """A score was measured.
 
     Attributes:
         step: Steps done.
@@ -35,21 +40,20 @@ class Measurement(NamedTuple):
         return self.result.name if self.weights == "live" else f"{self.result.name}_{self.weights}"
 
 
-class Saved(NamedTuple):
-    """A checkpoint that the run can go on from, or has gone on from.
+class CheckpointEvent(NamedTuple):
+    """A checkpoint was saved, or training has just started from one.
 
     Attributes:
-        step: Steps done.
-        step_in_epoch: How many of them belong to an epoch that is not finished, where the run has
-            just gone on from there.
+        step: Steps done in it.
+        step_in_epoch: How many of them belong to an unfinished epoch, if training starts there.
     """
 
     step: int
     step_in_epoch: int = 0
 
 
-class Picture(NamedTuple):
-    """An image of samples.
+class ImageEvent(NamedTuple):
+    """An image of samples was drawn.
 
     Attributes:
         step: Steps done.
@@ -62,22 +66,22 @@ class Picture(NamedTuple):
     pixels: np.ndarray
 
 
-class Event(NamedTuple):
-    """Something that happened to a run and that its log should tell.
+class TextEvent(NamedTuple):
+    """Something else happened that a run's log should have.
 
     Attributes:
         step: Steps done in the state that the model has afterwards.
         seconds: Seconds of training so far, interruptions left out.
         kind: What it was, such as "rollback".
         text: The same for a person, in a sentence or two.
-        facts: Details, in values that JSON can hold.
+        details: Details, in values that JSON can hold.
     """
 
     step: int
     seconds: float
     kind: str
     text: str
-    facts: dict[str, Any]
+    details: dict[str, Any]
 
 
 def usable_directory(directory: pathlib.Path) -> pathlib.Path:
@@ -99,7 +103,7 @@ def usable_directory(directory: pathlib.Path) -> pathlib.Path:
 
 
 class Periodic(keras.callbacks.Callback):
-    """Acts at each epoch's end, or whenever so many steps are done.
+    """Acts at each epoch's end, or every so many steps.
 
     Args:
         every: "epoch", or a number of steps >= 1.
@@ -108,17 +112,9 @@ class Periodic(keras.callbacks.Callback):
         ValueError: If `every` is neither.
     """
 
-    def __init__(self, every: str | int):
+    def __init__(self, every: str | int = "epoch"):
         super().__init__()
-        valid = every == "epoch" or (
-            isinstance(every, int) and not isinstance(every, bool) and every >= 1
-        )
-        if not valid:
-            raise ValueError(
-                '`every` must be "epoch" or a number of steps >= 1. Received: '
-                f'{every!r}. Use every="epoch".'
-            )
-        self.every = every
+        self.every = period("every", every, 'Use every="epoch".')
         self._steps_before = 0
 
     @property
@@ -146,3 +142,24 @@ class Periodic(keras.callbacks.Callback):
         """Acts if the period is an epoch."""
         if self.every == "epoch":
             self.act({} if logs is None else logs)
+
+
+class EpochPosition(keras.callbacks.Callback):
+    """Knows how many steps of the current epoch are done, also after a resume inside an epoch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._epoch = 0
+        self._epoch_start = 0  # Steps played before its first one.
+        self._resumed_in_epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Notes where the epoch begins; the first one of a resumed run began before the resume."""
+        self._epoch = epoch
+        self._epoch_start = self.model.steps_taken - self._resumed_in_epoch
+        self._resumed_in_epoch = 0
+
+    @property
+    def _step_in_epoch(self) -> int:
+        """Steps of this epoch, those included that rollbacks have undone."""
+        return self.model.steps_taken - self._epoch_start

@@ -1,4 +1,4 @@
-"""The best generators of a run, by each score and for each weights."""
+"""The best checkpoints of a run: one for each score and each weights that it is measured of."""
 
 import json
 import math
@@ -10,16 +10,16 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any, NamedTuple
 
-import keras
 import tensorflow as tf
 
 from tfgan_stab._utils.files import flush, write_atomically
-from tfgan_stab.callbacks.base import Measurement, Saved, usable_directory
-from tfgan_stab.callbacks.checkpoint import (
+from tfgan_stab.callbacks.base import CheckpointEvent, EpochPosition, ScoreEvent, usable_directory
+from tfgan_stab.callbacks.checkpoint_files import (
     UNFINISHED,
     DamagedCheckpointError,
-    checked,
     checkpoints,
+    read_json,
+    read_metadata,
     save,
 )
 from tfgan_stab.evaluation.results import ScoreResult
@@ -28,19 +28,19 @@ from tfgan_stab.training.resume import Progress
 
 SCORE = "score.json"
 GENERATOR = "generator.keras"
-FORMER = ".former-"
+PREVIOUS = ".previous-"
 
 
 class Best(NamedTuple):
-    """The best of a run by one score, for one weights.
+    """The best checkpoint of a run by one score of one weights.
 
     Attributes:
         result: The score.
         weights: "live" or the name of an average.
         step: Steps done then.
-        larger_is_better: Which way the score counts.
+        larger_is_better: Whether the best have the largest scores.
         path: The checkpoint's folder.
-        played: Steps played then, those included that rollbacks had undone.
+        steps_taken: Steps done then, and those before that rollbacks had undone.
     """
 
     result: ScoreResult
@@ -48,39 +48,40 @@ class Best(NamedTuple):
     step: int
     larger_is_better: bool
     path: pathlib.Path
-    played: int
+    steps_taken: int
 
     @property
     def generator(self) -> pathlib.Path:
-        """The generator's file, with these weights in."""
+        """The generator's file, which holds these weights."""
         return self.path / GENERATOR
 
     @property
     def rank(self) -> tuple[float, int]:
-        """What the best one has the smallest of; of equal scores the first."""
-        return (-self.result.value if self.larger_is_better else self.result.value), self.played
+        """What to sort by, the best first; of equal scores the earliest."""
+        value = self.result.value
+        return (-value if self.larger_is_better else value), self.steps_taken
 
 
-class BestCheckpoint(keras.callbacks.Callback):
-    """Keeps the best of a run: by each score that is measured, for each weights it is measured of.
+class BestCheckpoint(EpochPosition):
+    """Keeps the best checkpoint by each score that `Evaluate` measures, for each weights.
 
-    It hears what `Evaluate` measures. Under `directory / "fid_ema"`, say, lies the checkpoint of
-    the step with the best FID of the average called "ema": the whole run's state, in the format of
-    `Checkpoint`, beside it `generator.keras` with those weights in, and `score.json`. To train on
-    from it, copy it into a new directory and give that to `Checkpoint`.
+    In `directory / "fid_ema"`, say, is the checkpoint of the step with the best FID of the average
+    called "ema": the whole run's state, in the format of `Checkpoint`, with `generator.keras`,
+    which holds those weights, and `score.json`. To train on from it, copy it into a new directory
+    and give that to `Checkpoint`.
 
     Lower is better, unless the score has a true attribute `larger_is_better`. Of equal values the
-    first is kept. What is no finite number never wins. After a resume, steps that the resumed run
-    will play again are forgotten; the best before them is still there. A run that begins anew moves
-    what another has left there aside, to `fid_ema.former-1` and so on; so does a score that is
-    measured in another way than before.
+    first is kept. NaN and infinity never win. After a resume, what was kept of steps that will be
+    trained again is removed; the best before them is still there. A new run moves what another one
+    has left aside, to `fid_ema.previous-1` and so on; so does a score that is measured in another
+    way than before.
 
-    A step that a `DivergenceGuard` undoes later may have been the best. It stays: its weights were
-    finite, and their score is what was measured, though `RunLog` no longer has a line of it.
+    A step that a `DivergenceGuard` undoes later may have been the best. It is kept: its weights
+    were finite, and their score is what was measured, though `RunLog` no longer has a line of it.
     Training on from there begins with the learning rates of before the rollback.
 
     Args:
-        directory: Where the best lie; made if it is not there.
+        directory: Where the best are kept; made if it is not there.
 
     Raises:
         OSError: If something cannot be written.
@@ -95,98 +96,89 @@ class BestCheckpoint(keras.callbacks.Callback):
     def __init__(self, directory: str | os.PathLike[str]):
         super().__init__()
         self.directory = pathlib.Path(directory)
-        self._kept: dict[pathlib.Path, list[Best]] = {}
+        self._kept: dict[pathlib.Path, list[Best]] = {}  # By folder, the best first.
         self._protocols: dict[pathlib.Path, str] = {}
-        self._epoch = 0
-        self._epoch_began = 0
-        self._step_in_epoch_at_start = 0
-        self._saved: int | None = None
+        self._saved: int | None = None  # Steps played at the newest checkpoint to resume from.
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Finds what lies there, forgets what comes again, and listens."""
+        """Finds what an earlier run has kept, and listens for scores."""
         usable_directory(self.directory)
         if not self.model.steps:
-            self._make_way()
+            self._move_other_run_aside()
         self._kept = {folder: self._found(folder) for folder in _folders(self.directory)}
         self._protocols = {}
-        self._saved, self._step_in_epoch_at_start = None, 0
-        self._epoch, self._epoch_began = 0, self.model.steps_taken
-        self.model.listeners.append(self.hear)
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Notes where the epoch began."""
-        self._epoch = epoch
-        self._epoch_began = self.model.steps_taken - self._step_in_epoch_at_start
-        self._step_in_epoch_at_start = 0
+        self._saved, self._resumed_in_epoch = None, 0
+        self._epoch, self._epoch_start = 0, self.model.steps_taken
+        self.model.listeners.append(self.on_event)
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Listens no more."""
-        self.model.listeners.remove(self.hear)
+        """Stops listening."""
+        self.model.listeners.remove(self.on_event)
 
-    def hear(self, news: Any) -> None:
-        """Keeps the model if it is the best so far by a score that the model publishes."""
-        if isinstance(news, Measurement) and math.isfinite(news.result.value):
-            self._consider(news)
-        elif isinstance(news, Saved):
-            self._saved, self._step_in_epoch_at_start = self.model.steps_taken, news.step_in_epoch
+    def on_event(self, event: Any) -> None:
+        """Keeps the model if a score says that it is the best so far."""
+        if isinstance(event, ScoreEvent) and math.isfinite(event.result.value):
+            self._compare(event)
+        elif isinstance(event, CheckpointEvent):
+            self._saved, self._resumed_in_epoch = self.model.steps_taken, event.step_in_epoch
             for folder in self._kept:
-                self._drop_former(folder)
+                self._remove_others(folder)
 
-    def _consider(self, news: Measurement) -> None:
-        folder = self.directory / news.label
-        target = folder / f"step-{news.step:010d}"
-        this = Best(
-            news.result,
-            news.weights,
-            news.step,
-            news.larger_is_better,
-            target,
+    def _compare(self, event: ScoreEvent) -> None:
+        """Keeps the model if this score is the best of its name and weights."""
+        folder = self.directory / event.label
+        new = Best(
+            event.result,
+            event.weights,
+            event.step,
+            event.larger_is_better,
+            folder / f"step-{event.step:010d}",
             self.model.steps_taken,
         )
-        self._check_name(folder, news.result)
-        before = self._kept.get(folder, [])
-        if before and before[0].result.protocol != news.result.protocol:
+        self._check_name(folder, event.result)
+        previous = self._kept.get(folder, [])
+        if previous and previous[0].result.protocol != event.result.protocol:
             warnings.warn(
-                f"{folder} held the best by {before[0].result.protocol}, which cannot be compared "
-                f"with {news.result.protocol}. It is in {_moved_aside(folder)} now.",
+                f"{folder} held the best by {previous[0].result.protocol}, which cannot be "
+                f"compared with {event.result.protocol}. It is in {_moved_aside(folder)} now.",
                 stacklevel=2,
             )
-            before = []
-        if all(this.rank < other.rank for other in before):
-            self._write(this, news.images)
-            self._kept[folder] = [this, *(other for other in before if other.path != target)]
-            self._drop_former(folder)
+            previous = []
+        if all(new.rank < other.rank for other in previous):
+            self._write(new, event.images)
+            self._kept[folder] = [new, *(other for other in previous if other.path != new.path)]
+            self._remove_others(folder)
 
     def _check_name(self, folder: pathlib.Path, result: ScoreResult) -> None:
-        """Refuses to let two scores of one name take the folder from each other all the time."""
+        """Refuses two scores of one name, which would take the folder from each other each time."""
         known = self._protocols.setdefault(folder, result.protocol)
         if known != result.protocol:
             raise ValueError(
-                f"The best of each score lie in a folder of its name. Received: two for {folder}, "
+                f"The best of each score are in a folder of its name. Received: two for {folder}, "
                 f"measured as {known} and as {result.protocol}. Rename one: score.name = ..."
             )
 
     def _write(self, best: Best, images: int) -> None:
-        """Writes the checkpoint and what lies beside it, then gives them their name."""
+        """Writes the checkpoint, the generator and the score, then renames their folder."""
         folder = usable_directory(best.path.parent)
-        draft = folder / f"new{UNFINISHED}"
-        shutil.rmtree(draft, ignore_errors=True)
-        path = save(self.model, usable_directory(draft), self._progress())
-        facts = {
+        unfinished = folder / f"new{UNFINISHED}"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        path = save(self.model, usable_directory(unfinished), self._progress())
+        metadata = {
             "score": best.result.name,
             "weights": best.weights,
             "value": best.result.value,
             "larger_is_better": best.larger_is_better,
             "protocol": best.result.protocol,
             "step": best.step,
-            "steps_taken": best.played,
+            "steps_taken": best.steps_taken,
             "images": images,
         }
         try:
             with self.model.using(best.weights):
                 with_keras_layers(self.model.generator).save(path / GENERATOR)
             flush(path / GENERATOR)
-            write_atomically(path / SCORE, json.dumps(facts, indent=1) + "\n")
+            write_atomically(path / SCORE, json.dumps(metadata, indent=1) + "\n")
             if best.path.exists():  # Training came by again.
                 shutil.rmtree(best.path)
             os.replace(path, best.path)
@@ -197,43 +189,47 @@ class BestCheckpoint(keras.callbacks.Callback):
                 "and run the same command again."
             ) from error
         finally:
-            shutil.rmtree(draft, ignore_errors=True)
+            shutil.rmtree(unfinished, ignore_errors=True)
 
     def _progress(self) -> Progress:
-        step, steps = self.model.steps_taken - self._epoch_began, self.params["steps"]
+        step, steps = self._step_in_epoch, self.params["steps"]
         finished = step and (steps is None or step >= steps)
         return Progress(self._epoch + 1, 0) if finished else Progress(self._epoch, step)
 
     def _found(self, folder: pathlib.Path) -> list[Best]:
-        """Returns what an earlier run has kept in a folder, the best first; drops the rest."""
+        """Returns what an earlier run has kept in a folder, the best first.
+
+        Removes what is of steps that will be trained again, and moves what is damaged aside.
+        """
         shutil.rmtree(folder / f"new{UNFINISHED}", ignore_errors=True)
         found = []
         for path in checkpoints(folder):
             try:
-                checked(path)
+                read_metadata(path)
                 best = _read(path)
             except DamagedCheckpointError as damage:
                 aside = _moved_aside(path, folder / f"damaged-{path.name}")
                 warnings.warn(f"{damage} It no longer counts, and is {aside} now.", stacklevel=2)
                 continue
-            if best.played > self.model.steps_taken:
+            if best.steps_taken > self.model.steps_taken:
                 shutil.rmtree(path)
             else:
                 found.append(best)
         return sorted(found, key=lambda best: best.rank)
 
-    def _drop_former(self, folder: pathlib.Path) -> None:
-        """Drops what is not the best, unless it is that of the step which a run would resume."""
+    def _remove_others(self, folder: pathlib.Path) -> None:
+        """Removes all but the best, and the best up to the step that a run would resume from."""
         kept = self._kept[folder]
-        settled = [best for best in kept if self._saved is None or best.played <= self._saved]
-        needed = [*kept[:1], *(settled[:1] if self._saved is not None else [])]
+        needed = kept[:1]
+        if self._saved is not None:
+            needed += [best for best in kept if best.steps_taken <= self._saved][:1]
         for best in kept:
             if best not in needed:
                 shutil.rmtree(best.path)
         self._kept[folder] = [best for best in kept if best in needed]
 
-    def _make_way(self) -> None:
-        """Keeps another run's best under another name; those of a mere start come again."""
+    def _move_other_run_aside(self) -> None:
+        """Renames another run's best; removes those of step 0, which are measured again."""
         for folder in list(_folders(self.directory)):
             if any(int(path.name.partition("-")[2]) for path in checkpoints(folder)):
                 aside = _moved_aside(folder)
@@ -249,34 +245,34 @@ def best_of(directory: str | os.PathLike[str]) -> list[Best]:
         directory: That of the callback.
 
     Raises:
-        DamagedCheckpointError: If a file that tells a score cannot be read.
+        DamagedCheckpointError: If a file with a score cannot be read.
     """
     found = (map(_read, checkpoints(folder)) for folder in _folders(pathlib.Path(directory)))
     return [min(each, key=lambda best: best.rank) for each in found]
 
 
 def _folders(directory: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Yields the folders with something in them that a `BestCheckpoint` has written."""
+    """Yields the folders in which a `BestCheckpoint` has kept something."""
     for folder in sorted(directory.glob("*")):
-        if FORMER not in folder.name and any(folder.glob(f"step-*/{SCORE}")):
+        if PREVIOUS not in folder.name and any(folder.glob(f"step-*/{SCORE}")):
             yield folder
 
 
 def _read(path: pathlib.Path) -> Best:
     try:
-        facts = json.loads((path / SCORE).read_text(encoding="utf-8"))
-        result = ScoreResult(facts["score"], float(facts["value"]), facts["protocol"])
-        step_number, larger = int(facts["step"]), bool(facts["larger_is_better"])
-        played = int(facts.get("steps_taken", step_number))
-        return Best(result, facts["weights"], step_number, larger, path, played)
+        metadata = read_json(path / SCORE)
+        result = ScoreResult(metadata["score"], float(metadata["value"]), metadata["protocol"])
+        step, larger = int(metadata["step"]), bool(metadata["larger_is_better"])
+        steps_taken = int(metadata.get("steps_taken", step))
+        return Best(result, metadata["weights"], step, larger, path, steps_taken)
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise DamagedCheckpointError(f"Checkpoint {path} is damaged: {error!r}.") from error
 
 
 def _moved_aside(path: pathlib.Path, name: pathlib.Path | None = None) -> pathlib.Path:
-    """Renames what lies at a path; returns the new place, which was free."""
+    """Renames a file or folder; returns its new path, which was free."""
     base = name or path
-    numbered = (base.with_name(f"{base.name}{FORMER}{number}") for number in count(1))
+    numbered = (base.with_name(f"{base.name}{PREVIOUS}{number}") for number in count(1))
     aside = next(place for place in numbered if not place.exists())
     path.rename(aside)
     return aside

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from tfgan_stab._utils import validation
-from tfgan_stab.callbacks.base import Event
+from tfgan_stab.callbacks.base import TextEvent
 from tfgan_stab.training import monitor
 from tfgan_stab.training.resume import Progress
 
@@ -68,5 +68,5 @@ class Diagnostics(keras.callbacks.Callback):
             )
             print(f"\nDiagnostics: {text}")
             gan = self.model
-            gan.publish(Event(gan.steps, gan.clock.seconds, "collapse", text, {}))
+            gan.publish(TextEvent(gan.steps, gan.clock.seconds, "collapse", text, {}))
         self._collapses = collapses

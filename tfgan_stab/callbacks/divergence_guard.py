@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from tfgan_stab._utils import validation
 from tfgan_stab._utils.errors import DivergenceError
-from tfgan_stab.callbacks.base import Event, usable_directory
-from tfgan_stab.callbacks.checkpoint import save
+from tfgan_stab.callbacks.base import TextEvent, usable_directory
+from tfgan_stab.callbacks.checkpoint_files import save
 from tfgan_stab.callbacks.good_state import GoodState
 from tfgan_stab.training.monitor import Fault
 from tfgan_stab.training.optimizers import slow_down
@@ -244,7 +244,7 @@ class DivergenceGuard(keras.callbacks.Callback):
 
     def _log(self, kind: str, text: str, **metadata: Any) -> None:
         print(f"\nDivergenceGuard: {text}")
-        self.gan.publish(Event(self.gan.steps, self.gan.clock.seconds, kind, text, metadata))
+        self.gan.publish(TextEvent(self.gan.steps, self.gan.clock.seconds, kind, text, metadata))
 
 
 def _metadata(fault: Fault | str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tfgan_stab.callbacks.base import Event, Measurement, Periodic
+from tfgan_stab.callbacks.base import Periodic, ScoreEvent, TextEvent
 from tfgan_stab.evaluation.evaluate import Draw, floors, measure, rehearse
 from tfgan_stab.evaluation.measures import Sample
 from tfgan_stab.evaluation.real_images import gather
@@ -81,7 +81,7 @@ class Evaluate(Periodic):
         self.share = TimeShare(max_share)
         self.postponed = 0
         self._is_due = False
-        self.latest: list[Measurement] = []
+        self.latest: list[ScoreEvent] = []
         self.floors: list[ScoreResult] | None = None
         self._with_floor = floor
 
@@ -141,7 +141,7 @@ class Evaluate(Periodic):
             self._show(logs)
             logs[SHARE] = self.share.now
 
-    def measure(self) -> list[Measurement]:
+    def measure(self) -> list[ScoreEvent]:
         """Returns every score of every weights, now."""
         by_weights = {name: self._scored(name) for name in self.weights}
         # All weights of one score side by side.
@@ -169,7 +169,7 @@ class Evaluate(Periodic):
         facts = {
             result.name: {"value": result.value, "protocol": result.protocol} for result in results
         }
-        self.gan.publish(Event(self.gan.steps, self.gan.clock.seconds, "floor", text, facts))
+        self.gan.publish(TextEvent(self.gan.steps, self.gan.clock.seconds, "floor", text, facts))
 
     def _measure(self) -> None:
         self.latest = self.measure()
@@ -218,9 +218,9 @@ class Evaluate(Periodic):
         """Returns the results of a score that is a mere function of images."""
         return all_of(score(draw(Sample(score.samples, getattr(score, "seed", 0)))))
 
-    def _measurement(self, weights: str, result: ScoreResult, score: Any) -> Measurement:
+    def _measurement(self, weights: str, result: ScoreResult, score: Any) -> ScoreEvent:
         larger = result.larger_is_better or getattr(score, "larger_is_better", False)
-        return Measurement(
+        return ScoreEvent(
             self.gan.steps,
             self.gan.images_seen,
             self.gan.clock.seconds,
@@ -240,7 +240,9 @@ class Evaluate(Periodic):
             f"to stay below max_share={self.share.largest}."
         )
         facts = {"seconds_per_score": cost, "share": share, "max_share": self.share.largest}
-        event = Event(self.gan.steps, self.gan.clock.seconds, "evaluation_postponed", text, facts)
+        event = TextEvent(
+            self.gan.steps, self.gan.clock.seconds, "evaluation_postponed", text, facts
+        )
         self.gan.publish(event)
 
     def _check_names(self) -> None:

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgan_stab.callbacks.checkpoint import owned_variables
+from tfgan_stab.callbacks.checkpoint_files import owned_variables
 from tfgan_stab.training import distribution
 from tfgan_stab.training.averaging.swap import LIVE
 from tfgan_stab.training.gan import GAN

@@ -1,4 +1,4 @@
-"""A run's own record: what it is, what it scored, how its losses went."""
+"""A run's log: its settings, its scores, its events, and curves for TensorBoard."""
 
 import contextlib
 import json
@@ -8,28 +8,29 @@ import platform
 import sys
 import time
 from collections.abc import Iterator
-from importlib import metadata
+from importlib.metadata import PackageNotFoundError, version
 from itertools import count
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfgan_stab._utils.files import write_atomically
-from tfgan_stab.callbacks.base import Event, Measurement, Picture, usable_directory
+from tfgan_stab.callbacks.base import ImageEvent, ScoreEvent, TextEvent, usable_directory
 
 PACKAGES = ("tfgan_stab", "tensorflow", "keras", "numpy", "tensorflow-gan", "tensorflow-datasets")
 
 
 class RunLog(keras.callbacks.Callback):
-    """Writes `run.json`, `metrics.jsonl` and TensorBoard events into a directory.
+    """Writes `run.json`, `metrics.jsonl`, `events.jsonl` and TensorBoard's files into a directory.
 
-    `run.json` says what decides the run: versions, devices, XLA and why, precision, replicas,
-    seeds, field evaluations per step. `metrics.jsonl` has a line per score: step (steps done),
-    images seen, seconds, weights, value and protocol. A resumed run, or one that a guard rolls
-    back, drops the lines that it will write again. `events.jsonl` has a line for each event, such
-    as a `DivergenceGuard`'s rollback. A run that begins where another one has left scores or events
-    keeps those: their files become `metrics.former-1.jsonl` and `events.former-1.jsonl`.
+    `run.json` holds the settings that decide the run: versions, devices, XLA and why, precision,
+    replicas, seeds, field evaluations per step. `metrics.jsonl` has a line per score: step (steps
+    done), images seen, seconds, weights, value and protocol. `events.jsonl` has a line per event,
+    such as a `DivergenceGuard`'s rollback. A resumed run, or one that a guard rolls back, drops the
+    lines of scores that it will write again. A new run renames the scores and events of another
+    one: their files become `metrics.previous-1.jsonl` and `events.previous-1.jsonl`.
 
     Args:
         workdir: Where to write; made if it is not there.
@@ -47,91 +48,67 @@ class RunLog(keras.callbacks.Callback):
     def __init__(self, workdir: str | os.PathLike[str]):
         super().__init__()
         self.workdir = pathlib.Path(workdir)
-        self._events: Any = None
-        self._epoch_began = (0, 0.0)
-
-    @property
-    def _metrics_file(self) -> pathlib.Path:
-        return self.workdir / "metrics.jsonl"
-
-    @property
-    def _history_file(self) -> pathlib.Path:
-        return self.workdir / "events.jsonl"
+        self._metrics_file = self.workdir / "metrics.jsonl"
+        self._events_file = self.workdir / "events.jsonl"
+        self._tensorboard_folder = self.workdir / "tensorboard"
+        self._tensorboard: Any = None
+        self._epoch_start = (0, 0.0)  # Steps played, and the time.
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Writes `run.json`, and listens to what the model publishes."""
         usable_directory(self.workdir)
-        text = json.dumps(run_facts(self.model), indent=2, sort_keys=True) + "\n"
+        text = json.dumps(metadata(self.model), indent=2, sort_keys=True) + "\n"
         write_atomically(self.workdir / "run.json", text)
         if self.model.steps:
             self._drop_lines_after(self.model.steps)
         else:
-            self._make_way()
-            if self._history_file.exists():
-                _renamed(self._history_file)
+            self._rename_other_run()
         self._close()  # An exception may have left it open.
-        with self._adding("events", self._events_folder):
-            self._events = tf.summary.create_file_writer(str(self._events_folder))
-        self.model.listeners.append(self.hear)
+        with self._explaining("events", self._tensorboard_folder):
+            self._tensorboard = tf.summary.create_file_writer(str(self._tensorboard_folder))
+        self.model.listeners.append(self.on_event)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Starts the epoch's clock."""
-        self._epoch_began = (self.model.steps_taken, time.perf_counter())
+        self._epoch_start = (self.model.steps_taken, time.perf_counter())
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes the epoch's means to TensorBoard."""
-        steps = self.model.steps
-        first, began = self._epoch_began
+        first_step, start = self._epoch_start
         played = self.model.steps_taken
         scalars = dict(logs or {})
-        scalars["seconds_per_step"] = (time.perf_counter() - began) / max(1, played - first)
+        scalars["seconds_per_step"] = (time.perf_counter() - start) / max(1, played - first_step)
         scalars["field_evaluations"] = played * self.model.scheme.evaluations
-        with self._showing():
+        with self._summaries():
             for name, value in scalars.items():
-                tf.summary.scalar(f"epoch/{name}", value, step=steps)
-            self._events.flush()
+                tf.summary.scalar(f"epoch/{name}", value, step=self.model.steps)
+            self._tensorboard.flush()
 
     def on_train_end(self, logs: Any = None) -> None:
         """Closes the files."""
-        self.model.listeners.remove(self.hear)
+        self.model.listeners.remove(self.on_event)
         self._close()
 
-    def hear(self, news: Any) -> None:
-        """Writes down a score, a picture or an event that the model publishes."""
-        if isinstance(news, Measurement):
-            self._write_score(news)
-        elif isinstance(news, Picture):
-            with self._showing():
-                tf.summary.image(news.name, news.pixels[None], step=news.step)
-        elif isinstance(news, Event):
-            self._write_event(news)
+    def on_event(self, event: Any) -> None:
+        """Logs an event that the model publishes."""
+        if isinstance(event, ScoreEvent):
+            self._log_score(event)
+        elif isinstance(event, ImageEvent):
+            with self._summaries():
+                tf.summary.image(event.name, event.pixels[None], step=event.step)
+        elif isinstance(event, TextEvent):
+            self._log_text(event)
 
-    def _write_event(self, event: Event) -> None:
+    def _log_score(self, event: ScoreEvent) -> None:
+        result = event.result
+        played = event.step + self.model.rollback_state.steps_lost
         line = {
-            "event": event.kind,
             "step": event.step,
+            "images": event.images,
+            "field_evaluations": played * self.model.scheme.evaluations,
             "seconds": round(event.seconds, 3),
-            "text": event.text,
-            **event.facts,
-        }
-        with self._adding("an event", self._history_file):
-            with self._history_file.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-        self._drop_lines_after(event.step)
-        with self._showing():
-            tf.summary.text(event.kind, event.text, step=event.step)
-            self._events.flush()
-
-    def _write_score(self, measurement: Measurement) -> None:
-        result = measurement.result
-        line = {
-            "step": measurement.step,
-            "images": measurement.images,
-            "field_evaluations": (measurement.step + self.model.rollback_state.steps_lost)
-            * self.model.scheme.evaluations,
-            "seconds": round(measurement.seconds, 3),
             "score": result.name,
-            "weights": measurement.weights,
+            "weights": event.weights,
             "value": result.value,
             "protocol": result.protocol,
         }
@@ -139,48 +116,62 @@ class RunLog(keras.callbacks.Callback):
             line["standard_error"] = result.standard_error
         if result.remark:
             line["remark"] = result.remark
-        with self._adding("a score", self._metrics_file):
-            with self._metrics_file.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-        with self._showing():
-            tf.summary.scalar(f"scores/{measurement.label}", result.value, step=measurement.step)
+        self._append(line, "a score", self._metrics_file)
+        with self._summaries():
+            tf.summary.scalar(f"scores/{event.label}", result.value, step=event.step)
 
-    @property
-    def _events_folder(self) -> pathlib.Path:
-        return self.workdir / "tensorboard"
+    def _log_text(self, event: TextEvent) -> None:
+        line = {
+            "event": event.kind,
+            "step": event.step,
+            "seconds": round(event.seconds, 3),
+            "text": event.text,
+            **event.details,
+        }
+        self._append(line, "an event", self._events_file)
+        self._drop_lines_after(event.step)
+        with self._summaries():
+            tf.summary.text(event.kind, event.text, step=event.step)
+            self._tensorboard.flush()
+
+    def _append(self, line: dict[str, Any], what: str, path: pathlib.Path) -> None:
+        with self._explaining(what, path), path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
 
     @contextlib.contextmanager
-    def _showing(self) -> Iterator[None]:
-        """Sends summaries to TensorBoard's events."""
-        with self._adding("events", self._events_folder), self._events.as_default():
+    def _summaries(self) -> Iterator[None]:
+        """Sends TensorFlow's summaries to this run's files."""
+        with self._explaining("events", self._tensorboard_folder), self._tensorboard.as_default():
             yield
 
     @contextlib.contextmanager
-    def _adding(self, what: str, place: pathlib.Path) -> Iterator[None]:
+    def _explaining(self, what: str, path: pathlib.Path) -> Iterator[None]:
         """Explains why something could not be written."""
         try:
             yield
         except (OSError, tf.errors.OpError) as error:
             raise OSError(
-                f"Expected to add {what} to {place}. Received: {error}. Free some space and run "
+                f"Expected to add {what} to {path}. Received: {error}. Free some space and run "
                 "the same command again."
             ) from error
 
     def _close(self) -> None:
-        events, self._events = self._events, None
-        if events is not None:
-            with self._adding("events", self._events_folder):
-                events.close()
+        writer, self._tensorboard = self._tensorboard, None
+        if writer is not None:
+            with self._explaining("events", self._tensorboard_folder):
+                writer.close()
 
-    def _make_way(self) -> None:
-        """Keeps another run's scores under another name; those of a mere start come again."""
+    def _rename_other_run(self) -> None:
+        """Renames another run's scores and events; drops scores of step 0, which come again."""
         if any(self._step(line) for line in self._lines() if line.endswith("\n")):
-            _renamed(self._metrics_file)
+            _rename(self._metrics_file, "scores")
         else:
             self._metrics_file.unlink(missing_ok=True)
+        if self._events_file.exists():
+            _rename(self._events_file, "events")
 
     def _drop_lines_after(self, steps: int) -> None:
-        """Keeps the whole lines of steps that the model has done."""
+        """Keeps the complete lines of steps that the model has done."""
         lines = self._lines()
         # A line cut short by a kill has no end.
         kept = [line for line in lines if line.endswith("\n") and self._step(line) <= steps]
@@ -198,21 +189,17 @@ class RunLog(keras.callbacks.Callback):
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"Expected a score with its step in each line of {self._metrics_file}. Received: "
-                f"{line[:80]!r}. Mend or remove that line."
+                f"{line[:80]!r}. Correct or remove that line."
             ) from error
 
 
-def _renamed(path: pathlib.Path) -> None:
-    """Gives what an earlier run has written another name."""
-    numbered = (path.with_suffix(f".former-{n}.jsonl") for n in count(1))
-    former = next(other for other in numbered if not other.exists())
-    path.rename(former)
-    what = "scores" if path.stem == "metrics" else path.stem
-    print(f"{path} held the {what} of an earlier run. They are in {former} now.")
+def metadata(gan: Any) -> dict[str, Any]:
+    """Returns what decides a run, in values that JSON can hold.
 
-
-def run_facts(gan: Any) -> dict[str, Any]:
-    """Returns what decides a run, in values that JSON can hold."""
+    Args:
+        gan: The compiled model; of its data `fit` notes what it is given.
+    """
+    networks = {"generator": gan.generator, "discriminator": gan.discriminator}
     return {
         "versions": {
             "python": platform.python_version(),
@@ -223,12 +210,35 @@ def run_facts(gan: Any) -> dict[str, Any]:
         "threads": os.cpu_count(),
         "command": sys.argv,
         "started_at_step": gan.steps,
-        **gan.run_facts(),
+        "scheme": repr(gan.scheme),
+        "penalties": [repr(penalty) for penalty in gan.penalties],
+        "top_k": repr(gan.top_k) if gan.top_k else None,
+        "field_evaluations_per_step": gan.scheme.evaluations,
+        "minibatches_per_step": gan.scheme.minibatches,
+        "loss": gan.loss_pair.name,
+        "averages": {name: repr(rule) for name, rule in gan.averages.items()},
+        "xla": gan.compilation._asdict(),
+        "precision": gan.precision,
+        "replicas": gan.distribute_strategy.num_replicas_in_sync,
+        "noise_seed": gan.seed,
+        "data": gan.data_metadata,
+        "parameters": {
+            name: int(sum(np.prod(v.shape) for v in network.trainable_variables))
+            for name, network in networks.items()
+        },
     }
+
+
+def _rename(path: pathlib.Path, what: str) -> None:
+    """Gives what an earlier run has written another name."""
+    numbered = (path.with_suffix(f".previous-{n}.jsonl") for n in count(1))
+    previous = next(other for other in numbered if not other.exists())
+    path.rename(previous)
+    print(f"{path} held the {what} of an earlier run. They are in {previous} now.")
 
 
 def _version(name: str) -> str | None:
     try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:  # Imported from a folder, never installed.
+        return version(name)
+    except PackageNotFoundError:  # Imported from a folder, never installed.
         return None

@@ -1,4 +1,4 @@
-"""Pictures of what the generator makes, in a grid."""
+"""Grids of samples, as PNG files."""
 
 import os
 import pathlib
@@ -9,31 +9,31 @@ import tensorflow as tf
 
 from tfgan_stab._utils import validation
 from tfgan_stab._utils.files import write_atomically
-from tfgan_stab.callbacks.base import Periodic, Picture, usable_directory
+from tfgan_stab._utils.validation import integer
+from tfgan_stab.callbacks.base import ImageEvent, Periodic, usable_directory
 from tfgan_stab.data.pixels import to_bytes
 
-# Small pictures are enlarged to about this side, so that a person can see them.
-SHOWN_SIDE = 32
-GAP = 2
+SHOWN_SIDE = 32  # Pixels; smaller images are enlarged to about this, so that a person can see them.
+GAP = 2  # Pixels.
 
 
 class SampleGrid(Periodic):
-    """Writes a grid of samples as PNG, from the same noise each time.
+    """Writes a grid of samples as a PNG file, from the same noise each time.
 
-    Files are called `step-00001200.png`, after the steps done.
+    The file `step-00001200.png` is of the weights after 1200 steps.
 
     Args:
         directory: Where to write; made if it is not there.
-        rows: Pictures from top to bottom, an integer >= 1.
-        columns: Pictures from left to right, an integer >= 1. A class-conditional generator shows
+        rows: Images from top to bottom, an integer >= 1.
+        columns: Images from left to right, an integer >= 1. A class-conditional generator shows
             class 0, 1, ... in turn: as many columns as classes show one class in each.
         weights: "live" for the trained weights, or an average's name.
         every: "epoch", or a number of steps >= 1.
-        seed: Decides the noise.
+        seed: Decides the noise, an integer in [0, 2**62).
 
     Raises:
-        ValueError: If a number is out of range, there are no such weights, or the generator does
-            not make pictures.
+        ValueError: If a number is out of range, there are no such weights, or the generator makes
+            no images.
         OSError: If the directory cannot be written to.
 
     Example:
@@ -52,37 +52,33 @@ class SampleGrid(Periodic):
         seed: int = 0,
     ):
         super().__init__(every)
-        if not all(isinstance(count, int) and count >= 1 for count in (rows, columns)):
-            raise ValueError(
-                f"`rows` and `columns` must be integers >= 1. Received: {rows!r} x {columns!r}. "
-                "Use 8 x 8."
-            )
         self.directory = pathlib.Path(directory)
-        self.rows, self.columns = rows, columns
+        self.rows = integer("rows", rows, unit="images", fix="Use 8.")
+        self.columns = integer("columns", columns, unit="images", fix="Use 8.")
         self.weights = weights
         self.seed = validation.seed(seed)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Checks that there will be something to draw, and somewhere to put it."""
         super().on_train_begin(logs)
-        # Draws nothing yet, but says if the weights or the classes are not known.
+        # Draws nothing yet, but raises if the weights or the classes are not known.
         self.gan.sample_batches(self.rows * self.columns, weights=self.weights)
         shape = self.gan.pair.example_shape
         if len(shape) != 3 or shape[-1] not in (1, 3):
             raise ValueError(
-                "SampleGrid draws pictures [height, width, 1 or 3]. Received: a generator of "
+                "SampleGrid draws images [height, width, 1 or 3]. Received: a generator of "
                 f"{list(shape)}. Leave this callback out."
             )
         usable_directory(self.directory)
 
     def act(self, logs: dict[str, Any]) -> None:
-        """Draws the samples, writes and publishes the picture."""
+        """Draws the samples, writes and publishes the image."""
         images = self.gan.sample(self.rows * self.columns, weights=self.weights, seed=self.seed)
         pixels = grid(images, self.columns)
         steps = self.gan.steps
         path = self.directory / f"step-{steps:08d}.png"
         write_atomically(path, tf.io.encode_png(pixels).numpy())
-        self.gan.publish(Picture(steps, f"samples ({self.weights})", pixels))
+        self.gan.publish(ImageEvent(steps, f"samples ({self.weights})", pixels))
 
 
 def grid(images: np.ndarray, columns: int) -> np.ndarray:
@@ -107,8 +103,8 @@ def grid(images: np.ndarray, columns: int) -> np.ndarray:
     sheet = np.full(
         [rows * (height + GAP) + GAP, columns * (width + GAP) + GAP, channels], 255, np.uint8
     )
-    for number, picture in enumerate(pixels):
+    for number, image in enumerate(pixels):
         top = GAP + number // columns * (height + GAP)
         left = GAP + number % columns * (width + GAP)
-        sheet[top : top + height, left : left + width] = picture
+        sheet[top : top + height, left : left + width] = image
     return sheet

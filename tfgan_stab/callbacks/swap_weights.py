@@ -1,4 +1,4 @@
-"""Averaged weights in, evaluate or predict, trained weights back."""
+"""Swaps averaged weights in for `evaluate` and `predict`, and the trained weights back."""
 
 from typing import Any
 
@@ -10,20 +10,21 @@ from tfgan_stab.training.averaging.swap import LIVE
 class SwapWeights(keras.callbacks.Callback):
     """Evaluates and predicts with an average of the generator's weights instead of the live ones.
 
-    The average is in use from begin to end of `evaluate` (validation inside `fit` included) and
-    `predict`. Afterwards the trained weights are back bit for bit, also after an exception. Where
-    the average is of the discriminator's weights too, both networks are swapped.
+    The average is in use throughout `evaluate` (validation inside `fit` included) and `predict`.
+    Afterwards the trained weights are back bit for bit, also after an exception. If the average is
+    of the discriminator's weights too, both networks are swapped.
 
     Args:
         average: Name of the average, as given to `compile(averages={...})`.
         swap_on_epoch: Whether to use the average also from each epoch's end until the next one
             begins, for callbacks later in the list that write files to sample from, such as one
             that calls `gan.generator.save(...)`. What `keras.callbacks.ModelCheckpoint` writes then
-            is for sampling too: the average stands in the trained weights' place, so training must
-            not go on from it. For that there is `tgs.callbacks.Checkpoint`.
+            holds the average instead of the trained weights: it is for sampling, and training must
+            not be resumed from it. For that there is `tgs.callbacks.Checkpoint`.
 
     Raises:
-        ValueError: At the begin, if the model has no such average; those it has are listed.
+        TypeError: At the start, if the model is no GAN.
+        ValueError: At the start, if it has no such average; the message lists those it has.
 
     Example:
         >>> import tfgan_stab as tgs
@@ -48,7 +49,7 @@ class SwapWeights(keras.callbacks.Callback):
         super().__init__()
         self.average = average
         self.swap_on_epoch = swap_on_epoch
-        self._before: list[str] = []
+        self._previous: list[str] = []
 
     def set_model(self, model: Any) -> None:
         """Checks that the model has the average."""
@@ -61,11 +62,11 @@ class SwapWeights(keras.callbacks.Callback):
         model.weights_in_use.check(self.average)
 
     def _swap_in(self) -> None:
-        self._before.append(self.model.weights_in_use.current)
+        self._previous.append(self.model.weights_in_use.current)
         self.model.weights_in_use.switch(self.average)
 
     def _swap_back(self) -> None:
-        self.model.weights_in_use.switch(self._before.pop())
+        self.model.weights_in_use.switch(self._previous.pop())
 
     def on_test_begin(self, logs: Any = None) -> None:
         """Puts the average in."""
@@ -85,7 +86,7 @@ class SwapWeights(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Forgets what an exception may have left behind."""
-        self._before.clear()
+        self._previous.clear()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Puts the trained weights back before they are trained on."""

@@ -10,8 +10,13 @@ import numpy as np
 import pytest
 
 import tfgan_stab as tgs
-from tfgan_stab.callbacks import checkpoint
-from tfgan_stab.callbacks.checkpoint import DamagedCheckpointError, checked, checkpoints, save
+from tfgan_stab.callbacks import checkpoint_files
+from tfgan_stab.callbacks.checkpoint_files import (
+    DamagedCheckpointError,
+    checkpoints,
+    read_metadata,
+    save,
+)
 from tfgan_stab.cli import train
 from tfgan_stab.cli.config import gin as configuring
 from tfgan_stab.cli.flags import train as flags
@@ -127,9 +132,9 @@ def test_a_checkpoint_that_vanishes_while_it_is_read_is_not_missed(run, copy, mo
         if len(tried) == 1:
             shutil.move(newer, directory / "step-0000000006")
             shutil.rmtree(path)
-        return checked(path)
+        return read_metadata(path)
 
-    monkeypatch.setattr(checkpoint, "checked", replaced_meanwhile)
+    monkeypatch.setattr(checkpoint_files, "read_metadata", replaced_meanwhile)
     np.testing.assert_array_equal(whole(open_source(copy), seed=SEED), run[1]["ema"])
     assert tried == ["step-0000000003", "step-0000000006"]
 
@@ -140,7 +145,9 @@ def damage(checkpoint):
 
 def test_a_damaged_checkpoint_is_passed_over_with_a_warning(copy):
     damage(copy / "checkpoints" / "step-0000000006")
-    with pytest.warns(UserWarning, match="step-0000000006 is damaged.*changed. Looking for one"):
+    with pytest.warns(
+        UserWarning, match="step-0000000006 is damaged.*changed. Falling back to .*step-0000000003"
+    ):
         source = open_source(copy)
     assert source.description.endswith("step-0000000003")
 
@@ -152,7 +159,7 @@ def test_without_a_whole_checkpoint_there_is_an_error(copy):
     with pytest.raises(DamagedCheckpointError, match="step-0000000003 is damaged"):
         open_source(found[-1])
     with pytest.warns(UserWarning, match="is damaged"):
-        with pytest.raises(DamagedCheckpointError, match="a whole checkpoint.*2 damaged"):
+        with pytest.raises(DamagedCheckpointError, match="an intact checkpoint.*2 damaged"):
             open_source(copy)
     shutil.rmtree(copy / "checkpoints")
     with pytest.raises(FileNotFoundError, match="Expected a checkpoint in .*Train there"):

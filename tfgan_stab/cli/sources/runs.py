@@ -6,7 +6,7 @@ import pathlib
 from typing import Any
 
 from tfgan_stab.callbacks.best_checkpoint import SCORE
-from tfgan_stab.callbacks.checkpoint import restore_newest, restore_one
+from tfgan_stab.callbacks.checkpoint_files import restore, restore_newest
 from tfgan_stab.cli.config import gin as configuring
 from tfgan_stab.cli.jobs import train as training
 from tfgan_stab.cli.jobs.build import build
@@ -34,7 +34,7 @@ def open_workdir(workdir: pathlib.Path, batch_size: int = BATCH) -> GeneratedByG
         ValueError: If the checkpoints do not belong to the settings.
     """
     gan, weights = _rebuilt(workdir)
-    path = restore_newest(gan, workdir / "checkpoints")
+    path, _ = restore_newest(gan, workdir / "checkpoints")
     return GeneratedByGAN(gan, str(path), weights, batch_size)
 
 
@@ -51,7 +51,7 @@ def open_checkpoint(checkpoint: pathlib.Path, batch_size: int = BATCH) -> Genera
         ValueError: If the checkpoint does not belong to the settings.
     """
     gan, weights = _rebuilt(workdir_of(checkpoint))
-    restore_one(gan, checkpoint)
+    restore(gan, checkpoint)
     score = checkpoint / SCORE
     if score.is_file():  # One of the best, by a score of these weights.
         weights = json.loads(score.read_text(encoding="utf-8"))["weights"]

@@ -49,15 +49,15 @@ def test_it_stays_until_there_is_a_better_one(tmp_path, again, best):
     score = guarded(tmp_path, gan, values, epochs=1, steps=10)
     assert (gan.steps, gan.steps_taken, gan.rollback_state.rollbacks) == (7, 10, 1)
     (kept,) = best_of(tmp_path)
-    assert (kept.result.value, kept.step, kept.played) == best
+    assert (kept.result.value, kept.step, kept.steps_taken) == best
     assert [path.name for path in kept.path.parent.iterdir()] == ["step-0000000005"]
     # Who trains on from it has the weights, the rates and the rollbacks of then.
     Checkpoint(kept.path.parent).resume(gan)
-    for mine, theirs in zip(gan.generator.get_weights(), score.seen[kept.played], strict=True):
+    for mine, theirs in zip(gan.generator.get_weights(), score.seen[kept.steps_taken], strict=True):
         np.testing.assert_array_equal(mine, theirs)
-    slower = 1.0 if kept.played == 5 else 0.5
+    slower = 1.0 if kept.steps_taken == 5 else 0.5
     assert float(gan.discriminator_optimizer.learning_rate) == pytest.approx(0.02 * slower)
-    assert (gan.steps, gan.rollback_state.rollbacks) == (5, int(kept.played > 5))
+    assert (gan.steps, gan.rollback_state.rollbacks) == (5, int(kept.steps_taken > 5))
 
 
 def test_a_run_killed_after_the_rollback_still_has_it(tiny, tmp_path):
@@ -71,7 +71,7 @@ def test_a_run_killed_after_the_rollback_still_has_it(tiny, tmp_path):
     guarded(best, gan, {6: 3.0}, Checkpoint(checkpoints))
     assert (gan.steps, gan.steps_taken) == (8, 10)
     (kept,) = best_of(best)
-    assert (kept.result.value, kept.step, kept.played) == (1.0, 4, 4)
+    assert (kept.result.value, kept.step, kept.steps_taken) == (1.0, 4, 4)
 
 
 def test_what_is_saved_without_the_steps_played_had_no_rollbacks(tmp_path):
