@@ -23,7 +23,7 @@ from tfgan_stab.training.averaging.swap import LIVE
 from tfgan_stab.training.gan import GAN
 from tfgan_stab.training.optimizers import rate_scales, set_rate_scales
 from tfgan_stab.training.resume import Progress
-from tfgan_stab.training.train_state import RollbackState
+from tfgan_stab.training.train_step import RollbackState
 
 METADATA = "progress.json"
 UNFINISHED = ".unfinished"
