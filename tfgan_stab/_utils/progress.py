@@ -1,4 +1,4 @@
-"""A progress bar for work on images that takes longer than two seconds."""
+"""Progress bars for work that takes longer than two seconds, and a clock of training."""
 
 import contextlib
 import time
@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import tqdm
 
-__all__ = ["PATIENCE", "with_progress"]
+__all__ = ["PATIENCE", "Clock", "with_progress"]
 
 PATIENCE = 2.0  # Seconds before the bar appears.
 _Item = TypeVar("_Item")
