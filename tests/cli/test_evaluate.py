@@ -11,10 +11,7 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
-from tfgan_stab.cli import evaluate, sample, train
-from tfgan_stab.cli.config import gin as configuring
-from tfgan_stab.cli.flags import train as flags
-from tfgan_stab.cli.jobs import train as training
+from tfgan_stab.cli import main
 from tfgan_stab.cli.sources.opening import open_source
 from tfgan_stab.data.digits import loaded_digits
 
@@ -24,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:FID from:UserWarning")
 
 
 def run(*arguments):
-    return evaluate.run(["evaluate.py", *map(str, arguments)])
+    return main.run("evaluate", ["evaluate.py", *map(str, arguments)])
 
 
 def report(folder, *arguments):
@@ -36,16 +33,10 @@ def report(folder, *arguments):
 
 
 @pytest.fixture(scope="module")
-def workdir(command, tmp_path_factory):
+def workdir(command, train, tmp_path_factory):
     """A run of two epochs."""
     path = tmp_path_factory.mktemp("runs") / "run"
-    settings = flags.parse(command(path, "tgs.train.sample_rows = 0"))
-    configuring.parse(settings.gin_files, settings.gin_params)
-    home = train.Workdir(settings.workdir)
-    given = ("workdir", "ready", "begun")
-    configuring.configured(training.train, given)(
-        home, lambda: home.settle(configuring.operative_text()), begun=lambda: None
-    )
+    train(command(path, "tgs.train.sample_rows = 0"))
     return path
 
 
@@ -55,7 +46,7 @@ def stored(workdir, tmp_path_factory):
     folder = tmp_path_factory.mktemp("stored")
     for name in ("samples.npz", "pictures"):
         arguments = [f"--source={workdir}", "--count=300", "--weights=ema", "--seed=4"]
-        assert sample.run(["sample.py", *arguments, f"--output={folder / name}"]) == 0
+        assert main.run("sample", ["sample.py", *arguments, f"--output={folder / name}"]) == 0
     return folder
 
 
@@ -101,11 +92,13 @@ def test_all_of_a_file_is_scored_unless_told(stored, tmp_path, capsys):
 @pytest.mark.slow
 def test_real_images_lie_in_files_too(stored, tmp_path):
     source = f"--source={stored}/samples.npz"
-    scores = report(tmp_path, source, "--extractor=random", f"--real={stored}/pictures", "--floor")
+    scores = report(
+        tmp_path, source, "--extractor=random", f"--real={stored}/pictures", "--baseline"
+    )
     assert scores["fid", None]["value"] == pytest.approx(0.0, abs=1e-6)
     assert "/real=300 pictures@" in scores["fid", None]["protocol"]
-    floor = scores["fid", "floor"]
-    assert floor["value"] > 0 and "/real=150 pictures@" in floor["protocol"]
+    baseline = scores["fid", "baseline"]
+    assert baseline["value"] > 0 and "/real=150 pictures@" in baseline["protocol"]
 
 
 def test_sizes_lead_to_an_extrapolation(stored, tmp_path):
@@ -125,19 +118,19 @@ def test_every_score_can_be_asked_for(stored, tmp_path):
         "--real=digits",
         "--extractor=digits",
         "--scores=fid,kid,inception_score,precision_recall,sliced_wasserstein,ms_ssim",
-        "--floor",
+        "--baseline",
     )
-    names = {name for name, weights in scores if weights == "floor"}
+    names = {name for name, weights in scores if weights == "baseline"}
     assert names == {name for name, weights in scores if weights is None}
     assert {"fid", "kid", "inception_score", "recall", "coverage", "swd_8", "ms_ssim"} < names
-    assert scores["inception_score", "floor"]["larger_is_better"]
+    assert scores["inception_score", "baseline"]["larger_is_better"]
 
 
 def test_scores_that_need_no_real_images_ask_for_none(stored, tmp_path, capsys):
     source = f"--source={stored}/samples.npz"
     scores = report(tmp_path, source, "--scores=ms_ssim")
     assert list(scores) == [("ms_ssim", None)]
-    assert run(source, "--scores=ms_ssim", "--floor") == 1
+    assert run(source, "--scores=ms_ssim", "--baseline") == 1
     assert "--real is missing" in capsys.readouterr().err
 
 
@@ -145,9 +138,13 @@ def test_points_are_scored_by_their_modes(tmp_path):
     modes = tgs.data.mixture(modes=16).modes
     np.savez(tmp_path / "points.npz", np.repeat(modes[:5], 20, axis=0).astype(np.float32))
     scores = report(
-        tmp_path, f"--source={tmp_path}/points.npz", "--real=mixture", "--scores=modes", "--floor"
+        tmp_path,
+        f"--source={tmp_path}/points.npz",
+        "--real=mixture",
+        "--scores=modes",
+        "--baseline",
     )
-    assert scores["modes", None]["value"] == 5 and scores["modes", "floor"]["value"] == 16
+    assert scores["modes", None]["value"] == 5 and scores["modes", "baseline"]["value"] == 16
 
 
 @pytest.mark.slow
@@ -227,8 +224,9 @@ def test_evaluating_leaves_a_run_as_it_is(workdir, tmp_path):
 
 def test_help_and_wrong_flags_need_no_tensorflow(tmp_path):
     code = (
-        "import sys; from tfgan_stab.cli import evaluate;"
-        "codes = [evaluate.run(['evaluate.py', *a]) for a in (['--help'], ['--scores=fdi'])];"
+        "import sys; from tfgan_stab.cli import main;"
+        "flags = (['--help'], ['--scores=fdi']);"
+        "codes = [main.run('evaluate', ['evaluate.py', *each]) for each in flags];"
         "assert codes == [0, 2], codes; assert 'tensorflow' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60, capture_output=True)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import tfgan_stab as tgs
-from tfgan_stab.cli import evaluate
-from tfgan_stab.cli.jobs import evaluate as evaluating
+from tfgan_stab.cli import main
+from tfgan_stab.cli.jobs import evaluate as job
 
 # With few images of many features the covariance is singular, which is not what is tested here.
 pytestmark = pytest.mark.filterwarnings("ignore:FID from:UserWarning")
@@ -24,7 +24,7 @@ def samples(tmp_path):
 
 def run(source, *arguments):
     given = [f"--source={source}", f"--real={source}", "--extractor=random", *arguments]
-    return evaluate.run(["evaluate.py", *given])
+    return main.run("evaluate", ["evaluate.py", *given])
 
 
 def test_of_each_class_as_many_are_scored_as_the_smallest_has(samples, tmp_path, capsys):
@@ -62,8 +62,8 @@ def test_numbers_that_were_measured_are_shown_also_if_the_rest_fails(
     def failing(scores, **settings):
         raise error
 
-    monkeypatch.setattr(evaluating, "floors", failing)
-    assert run(samples, "--floor", f"--output={tmp_path}/scores.json") == code
+    monkeypatch.setattr(job, "baselines", failing)
+    assert run(samples, "--baseline", f"--output={tmp_path}/scores.json") == code
     shown = capsys.readouterr().out
     assert f"40 images of {samples}" in shown and "\n  fid " in shown and "measured as" in shown
     assert not (tmp_path / "scores.json").exists()
@@ -74,5 +74,5 @@ def test_a_data_set_that_is_named_gives_its_classes(tmp_path, capsys):
     images = np.concatenate([*digits.examples(limit=200).as_numpy_iterator()])
     np.savez(tmp_path / "digits.npz", arr_0=images, arr_1=np.arange(200) % 10)
     given = [f"--source={tmp_path}/digits.npz", "--real=digits", "--extractor=random"]
-    assert evaluate.run(["evaluate.py", *given, "--per_class"]) == 0
+    assert main.run("evaluate", ["evaluate.py", *given, "--per_class"]) == 0
     assert "fid_class_9 " in capsys.readouterr().out

@@ -3,9 +3,9 @@
 import pytest
 
 import tfgan_stab as tgs
-from tfgan_stab.cli import train
+from tfgan_stab.cli import main
 from tfgan_stab.cli.config import gin as configuring
-from tfgan_stab.cli.jobs import train as training
+from tfgan_stab.cli.jobs import train as job
 from tfgan_stab.game.validation import Pair
 
 
@@ -39,7 +39,7 @@ from tfgan_stab.game.validation import Pair
 def test_wrong_settings_are_one_message_and_leave_nothing_behind(
     command, tmp_path, capsys, param, message
 ):
-    assert train.run(command(tmp_path / "run", param)) == 1
+    assert main.run("train", command(tmp_path / "run", param)) == 1
     shown = capsys.readouterr().err
     assert shown.startswith("error: ") and message in shown
     assert "In call to" not in shown
@@ -48,7 +48,7 @@ def test_wrong_settings_are_one_message_and_leave_nothing_behind(
 
 def test_traceback_shows_where_an_error_arose(command, tmp_path):
     with pytest.raises(ValueError, match="`epochs` must be an integer >= 1"):
-        train.run(command(tmp_path, "epochs = 0", flags=["--traceback"]))
+        main.run("train", command(tmp_path, "epochs = 0", flags=["--traceback"]))
 
 
 @pytest.mark.slow
@@ -59,18 +59,18 @@ def test_a_mistake_found_in_the_first_step_does_not_block_its_own_correction(
         command(tmp_path, "epochs = 1", "steps_per_epoch = 1", f"beta_1 = {value}")
         for value in ("'fast'", "0.25")
     )
-    assert train.run(wrong) == 1
+    assert main.run("train", wrong) == 1
     shown = capsys.readouterr().err
     assert shown.startswith("error: ") and shown.endswith("\n--traceback shows where.\n")
     assert (tmp_path / "config.gin").exists()
-    assert train.run(right) == 0
+    assert main.run("train", right) == 0
     replaced = "no checkpoint yet. Its settings were replaced:\n  beta_1: 'fast'"
     assert replaced in capsys.readouterr().out
     assert "beta_1 = 0.25" in (tmp_path / "config.gin").read_text()
 
 
 def test_a_learning_rate_in_words_is_refused_before_anything_is_written(command, tmp_path, capsys):
-    assert train.run(command(tmp_path, "discriminator_learning_rate = 'fast'")) == 1
+    assert main.run("train", command(tmp_path, "discriminator_learning_rate = 'fast'")) == 1
     shown = capsys.readouterr().err
     assert "`discriminator_optimizer` must have a finite learning rate" in shown
     assert "'fast'" in shown
@@ -79,7 +79,7 @@ def test_a_learning_rate_in_words_is_refused_before_anything_is_written(command,
 
 @pytest.mark.parametrize("scores", ["@tgs.FID", "['fid']"])
 def test_scores_that_are_no_list_of_what_makes_them_are_refused(command, tmp_path, capsys, scores):
-    assert train.run(command(tmp_path, f"tgs.train.scores = {scores}")) == 1
+    assert main.run("train", command(tmp_path, f"tgs.train.scores = {scores}")) == 1
     assert "`scores` must be a list of what makes scores. Received: " in capsys.readouterr().err
     assert not (tmp_path / "config.gin").exists()
 
@@ -105,11 +105,11 @@ def test_errors_before_the_first_step_and_those_of_files_are_one_message(
 
     monkeypatch.setattr(configuring, "configured", lambda function, given: failing)
     if hidden:
-        assert train.run(command(tmp_path)) == 1
+        assert main.run("train", command(tmp_path)) == 1
         assert capsys.readouterr().err.startswith("error: deep down\n")
     else:
         with pytest.raises(error, match="deep down"):
-            train.run(command(tmp_path))
+            main.run("train", command(tmp_path))
 
 
 def test_networks_with_labels_need_labels(tmp_path):
@@ -118,6 +118,6 @@ def test_networks_with_labels_need_labels(tmp_path):
         "`data` must give labels, since the networks take class labels. Received: .* with none"
     )
     with pytest.raises(ValueError, match=message):
-        training._check_data(tgs.data.digits(), pair)
-    training._check_data(tgs.data.digits(labels=True), pair)
-    training._check_data(tgs.data.digits(), Pair((None, None, 1), conditional=False))
+        job._check_data(tgs.data.digits(), pair)
+    job._check_data(tgs.data.digits(labels=True), pair)
+    job._check_data(tgs.data.digits(), Pair((None, None, 1), conditional=False))

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import IO
 
 from tfgan_stab._utils.files import write_atomically
-from tfgan_stab.cli.config.text import differences
+from tfgan_stab.cli.config.gin import differences
 
 __all__ = ["Workdir", "WorkdirError"]
 

@@ -7,21 +7,21 @@ import pytest
 import tensorflow as tf
 from absl import flags as absl_flags
 
-from tfgan_stab.cli.flags import evaluate as evaluate_flags
+from tfgan_stab.cli.flags.evaluate import EvaluateSettings
 from tfgan_stab.cli.sources import real_images as reals
 from tfgan_stab.cli.sources.kinds import SourceError
 from tfgan_stab.evaluation.image_source import ImageSource
 
 
 def parse(*arguments):
-    return evaluate_flags.parse(["evaluate.py", *arguments])
+    return EvaluateSettings.parse(["evaluate.py", *arguments])
 
 
 def test_flags_keep_their_defaults():
     settings = parse("--source=runs/one")
     assert (settings.real, settings.extractor, settings.resize) == (None, "inception", "tf1")
     assert (settings.scores, settings.samples, settings.weights) == (("fid",), None, None)
-    assert (settings.seed, settings.floor, settings.sizes) == (0, False, ())
+    assert (settings.seed, settings.baseline, settings.sizes) == (0, False, ())
     assert (settings.inception, settings.output, settings.given) == (None, None, {"source"})
 
 
@@ -32,11 +32,11 @@ def test_lists_keep_their_order():
         "--weights=ema,live",
         "--sizes=500,1000,200",
         "--output=scores.json",
-        "--floor",
+        "--baseline",
     )
     assert (settings.scores, settings.weights) == (("kid", "fid"), ("ema", "live"))
     assert (settings.sizes, settings.output) == ((500, 1000, 200), pathlib.Path("scores.json"))
-    assert settings.floor
+    assert settings.baseline
 
 
 @pytest.mark.parametrize(
@@ -74,9 +74,9 @@ def test_wrong_flags_are_refused_with_what_to_type_instead(arguments, message):
 
 
 def test_help_shows_every_flag():
-    assert parse("--help").help
-    shown = evaluate_flags.help_text("evaluate.py")
-    for name in ("source", "real", "extractor", "scores", "sizes", "[no]floor", "weights"):
+    assert parse("--help") is None
+    shown = EvaluateSettings.help_text("evaluate.py")
+    for name in ("source", "real", "extractor", "scores", "sizes", "[no]baseline", "weights"):
         assert f"--{name}" in shown
     assert "evaluate.py --source=runs/digits --extractor=digits" in shown
 
