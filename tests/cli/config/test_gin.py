@@ -4,6 +4,7 @@ import re
 import sys
 import textwrap
 
+import gin
 import pytest
 
 from tfgan_stab.cli.config import gin as configuring
@@ -92,6 +93,8 @@ def test_files_are_found_in_gin_configs_from_any_folder(folder):
     found = configuring.find_file("gin_configs/runs/digits.gin")
     assert found == configuring.find_file("runs/digits.gin")
     assert found.is_file()
+    configuring.parse(["runs/digits.gin"])  # Its includes are found too.
+    assert "batch_size = 64" in gin.config_str()
 
 
 @pytest.mark.parametrize(

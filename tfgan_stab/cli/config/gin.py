@@ -7,51 +7,40 @@ nothing is an error, and the error says what was meant and where.
 
 import copy
 import inspect
+import io
 import pathlib
 import re
 import tokenize
-from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple
 
 import gin
 from gin import config_parser
 
 from tfgan_stab.cli.config.names import ConfigError, nearest
-from tfgan_stab.cli.config.validation import Name, check
-
-__all__ = [
-    "ConfigError",
-    "arguments",
-    "check_used",
-    "configured",
-    "differences",
-    "find_file",
-    "operative_text",
-    "parse",
-    "plain_message",
-    "read",
-    "settings_of",
-]
+from tfgan_stab.cli.config.validation import DYNAMIC_REGISTRATION, Name, check
 
 _WIDTH = 100
 _SETTING = re.compile(r"(?P<name>[\w./]+) = (?P<value>.*)")
 _PACKAGE = pathlib.Path(__file__).resolve().parents[2]
 # The folder that holds gin_configs: the package once installed, the repository before.
 _HOME = _PACKAGE if (_PACKAGE / "gin_configs").is_dir() else _PACKAGE.parent
-for _folder in (_HOME, _HOME / "gin_configs"):
-    gin.add_config_file_search_path(str(_folder))
+
+
+class Source(NamedTuple):
+    """A file without what it includes, or a binding of the command line; and the names in it."""
+
+    file: str
+    text: str
+    names: list[Name]
 
 
 def find_file(name: str) -> pathlib.Path:
-    """Returns the gin file of this name, from the working folder or else from `gin_configs`.
-
-    Raises:
-        ConfigError: If it is in neither.
-    """
-    for folder in (pathlib.Path(), _HOME, _HOME / "gin_configs"):
+    """Returns a gin file from the working folder, or else from the `gin_configs` that we ship."""
+    shipped = _HOME / "gin_configs"
+    for folder in (pathlib.Path(), _HOME, shipped):
         if (folder / name).is_file():
             return folder / name
-    shipped = _HOME / "gin_configs"
     known = [str(path.relative_to(_HOME)) for path in shipped.glob("**/*.gin")]
     raise ConfigError(
         f"There is no gin file {name!r} in {pathlib.Path.cwd()} or {shipped}. "
@@ -59,22 +48,20 @@ def find_file(name: str) -> pathlib.Path:
     )
 
 
-def read(files: Sequence[str], bindings: Sequence[str] = ()) -> list[Name]:
-    """Returns all names in files, in what they include, and in bindings; imports nothing.
+def read(files: Sequence[str], bindings: Sequence[str] = ()) -> list[Source]:
+    """Returns files, what they include, and bindings, in the order of overriding; imports nothing.
 
     Raises:
         ConfigError: If a file is missing or something is not gin syntax.
     """
-    names: list[Name] = []
-    for file in files:
-        names += _names_of_file(find_file(file), ())
+    sources = [source for file in files for source in _read_file(find_file(file), ())]
     for binding in bindings:
         label = f"--gin_param={binding}"
-        for name in _names(binding, label):
-            if name.kind == "include":
-                raise ConfigError(f"{label} includes a file: name it with --gin_file instead.")
-            names.append(name)
-    return names
+        names = _names(binding, label)
+        if any(name.kind == "include" for name in names):
+            raise ConfigError(f"{label} includes a file: name it with --gin_file instead.")
+        sources.append(Source(label, binding, names))
+    return sources
 
 
 def parse(files: Sequence[str], bindings: Sequence[str] = ()) -> None:
@@ -89,16 +76,19 @@ def parse(files: Sequence[str], bindings: Sequence[str] = ()) -> None:
         ConfigError: If a file is missing, or a name stands for nothing or is used by nothing. The
             message has the file and line, and the nearest names.
     """
-    names = read(files, bindings)
+    sources = read(files, bindings)
+    names = [name for source in sources for name in source.names]
     check(names)
     imports = {name.name: name.statement for name in names if name.kind == "import"}
-    first = imports.pop("dynamic_registration", None)
-    lines = [each.format() for each in (first, *imports.values()) if each]
+    imports.pop("dynamic_registration", None)  # It must come first.
+    lines = [DYNAMIC_REGISTRATION, *(statement.format() for statement in imports.values())]
     gin.clear_config()
     try:
-        for file in files:
-            gin.parse_config_file(str(find_file(file)))
-        gin.parse_config([*lines, *bindings])
+        for source in sources:
+            is_binding = source.file.startswith("--")
+            text = io.StringIO("\n".join([*lines, source.text]) if is_binding else source.text)
+            text.name = source.file  # For gin's own messages.
+            gin.parse_config(text)
         gin.finalize()
     except (ValueError, TypeError, SyntaxError) as error:
         raise ConfigError(plain_message(error)) from error
@@ -114,7 +104,7 @@ def configured(function: Callable[..., Any], given: Collection[str] = ()) -> Cal
     Raises:
         ConfigError: If an argument without a default is neither set nor given.
     """
-    _check_set(function, set(inspect.signature(function).parameters) - set(given))
+    _settings_for(function, set(inspect.signature(function).parameters) - set(given))
     return gin.get_configurable(function)
 
 
@@ -127,7 +117,7 @@ def arguments(function: Callable[..., Any], names: Collection[str]) -> dict[str,
     Raises:
         ConfigError: If one of `names` has no default and is not set.
     """
-    bound = _check_set(function, names)
+    bound = _settings_for(function, names)
     # To copy a reference is, in gin, to call what it refers to.
     return copy.deepcopy({name: bound[name] for name in names if name in bound})
 
@@ -138,34 +128,22 @@ def operative_text() -> str:
 
 
 def check_used(bindings: Sequence[str]) -> None:
-    """Refuses bindings that nothing has used so far, or that others override.
-
-    Args:
-        bindings: Settings as given to `parse`.
-
-    Raises:
-        ConfigError: If there is one.
-    """
+    """Raises `ConfigError` if nothing has used a binding so far, or another one overrides it."""
     used = settings_of(operative_text())
     bound = settings_of(gin.config_str(max_line_length=_WIDTH))
-    for binding in bindings:
-        for name in read([], [binding]):
-            setting = f"{name.name}.{name.argument}" if name.argument else name.name
-            scopes = [each.rpartition("/")[0] for each in used if each.split("/")[-1] == setting]
-            deciding = [_deciding_scope(scope, setting, bound) for scope in scopes]
-            if name.kind in ("set", "define") and name.scope not in deciding:
-                raise ConfigError(
-                    f"--gin_param={binding} has no effect: this run does not use what it sets, or "
-                    "a setting for a scope, such as `generator/...`, overrides it. Leave it out, "
-                    "or add the scope."
-                )
+    for name in [name for source in read([], bindings) for name in source.names]:
+        setting = f"{name.name}.{name.argument}" if name.argument else name.name
+        scopes = [each.rpartition("/")[0] for each in used if each.split("/")[-1] == setting]
+        deciding = [_deciding_scope(scope, setting, bound) for scope in scopes]
+        if name.kind in ("set", "define") and name.scope not in deciding:
+            raise ConfigError(
+                f"{name.file} has no effect: this run does not use what it sets, or a setting for "
+                "a scope, such as `generator/...`, overrides it. Leave it out, or add the scope."
+            )
 
 
 def settings_of(text: str) -> dict[str, str]:
-    r"""Returns the settings in the text of a configuration: value by name, both as text.
-
-    Args:
-        text: What `operative_text` returned. Long values continue on indented lines.
+    r"""Returns the settings in what `operative_text` returned: value by name, both as text.
 
     Example:
         >>> settings_of("import keras\n# Numbers:\ntrain.epochs = 20\ntrain.scores = \\\n    [1]")
@@ -177,7 +155,7 @@ def settings_of(text: str) -> dict[str, str]:
         if match := _SETTING.fullmatch(line):
             name = match["name"]
             settings[name] = match["value"].removesuffix("\\").strip()
-        elif line.startswith(" ") and name:
+        elif line.startswith(" ") and name:  # Long values continue on indented lines.
             settings[name] = f"{settings[name]} {line.strip()}".strip()
         else:
             name = ""
@@ -185,9 +163,7 @@ def settings_of(text: str) -> dict[str, str]:
 
 
 def differences(previous: str, current: str) -> list[str]:
-    r"""Returns a readable line for each setting that differs between two configurations' texts.
-
-    Order, comments and imports do not count.
+    r"""Returns a line for each setting that differs between two texts, comments and imports aside.
 
     Example:
         >>> differences("train.epochs = 20", "train.epochs = 30\ntrain.seed = 1")
@@ -213,25 +189,29 @@ def _deciding_scope(scope: str, setting: str, bound: Collection[str]) -> str:
     return scope
 
 
-def _check_set(function: Callable[..., Any], names: Collection[str]) -> dict[str, Any]:
-    """Returns what is set for a function, or refuses it if an argument without default is not."""
+def _settings_for(function: Callable[..., Any], names: Collection[str]) -> dict[str, Any]:
+    """Returns what is set for a function; refuses to leave out a name that has no default."""
     try:
         bound = gin.get_bindings(function, resolve_references=False)
     except ValueError:  # No file mentions the function.
         bound = {}
-    for each in inspect.signature(function).parameters.values():
-        variadic = each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
-        if each.name in {*names} - {*bound} and each.default is each.empty and not variadic:
-            raise ConfigError(
-                f"No gin file sets `{_public_name(function)}.{each.name}`. Begin with a whole run, "
-                "such as --gin_file=gin_configs/runs/digits.gin; files after it change parts of it."
-            )
+    missing = [
+        each.name
+        for each in inspect.signature(function).parameters.values()
+        if each.default is each.empty and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+        if each.name in names and each.name not in bound
+    ]
+    if missing:
+        package, *modules = function.__module__.split(".")
+        name = (
+            f"{'tgs' if package == 'tfgan_stab' else [package, *modules][-1]}.{function.__name__}"
+        )
+        raise ConfigError(
+            f"No gin file sets {', '.join(f'`{name}.{each}`' for each in sorted(missing))}. Begin "
+            "with a whole run, such as --gin_file=gin_configs/runs/digits.gin; files after it "
+            "change parts of it."
+        )
     return bound
-
-
-def _public_name(function: Callable[..., Any]) -> str:
-    package, _, module = function.__module__.rpartition(".")
-    return f"{'tgs' if package.startswith('tfgan_stab') else module}.{function.__name__}"
 
 
 class _Mentions(config_parser.ParserDelegate):
@@ -247,55 +227,57 @@ class _Mentions(config_parser.ParserDelegate):
         self.found.append(("use", macro_name))
 
 
-def _names_of_file(path: pathlib.Path, outer: tuple[pathlib.Path, ...]) -> Iterator[Name]:
-    """Yields a file's names, and those of files it includes where it includes them."""
+def _read_file(path: pathlib.Path, outer: tuple[pathlib.Path, ...]) -> list[Source]:
+    """Returns the files that a file includes, and then the file itself."""
     if path in outer:
         raise ConfigError(f"{outer[-1]} includes {path}, which includes it in turn.")
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not a text file in UTF-8: {error}.") from error
-    for name in _names(text, str(path)):
-        if name.kind != "include":
-            yield name
-            continue
-        try:
-            included = find_file(name.name)
-        except ConfigError as error:
-            raise ConfigError(f"{name.where}: {error}") from error
-        yield from _names_of_file(included, (*outer, path))
+    sources, lines, names = [], text.splitlines(), _names(text, str(path))
+    for name in names:
+        if name.kind == "include":
+            try:
+                included = find_file(name.name)
+            except ConfigError as error:
+                raise ConfigError(f"{name.where}: {error}") from error
+            sources += _read_file(included, (*outer, path))
+            lines[name.line - 1] = ""
+    return [*sources, Source(str(path), "\n".join(lines), names)]
 
 
-def _names(text: str, file: str) -> Iterator[Name]:
-    """Yields the names in one text; those of included files are "include"."""
-    mentions, has_settings = _Mentions(), False
+def _names(text: str, file: str) -> list[Name]:
+    """Returns the names in one text; those of included files are of the kind "include"."""
+    mentions, names = _Mentions(), list[Name]()
     try:
         for statement in config_parser.ConfigParser(text, mentions):
-            where = _where(file, statement.location.line_num)
+            line = statement.location.line_num
             for kind, scoped in mentions.found:
-                scope, _, name = scoped.rpartition("/")
-                yield Name(kind, name, file, where, scope)
+                scope, _, target = scoped.rpartition("/")
+                names.append(Name(kind, target, file, line, scope))
             mentions.found = []
-            if isinstance(statement, config_parser.ImportStatement):
-                yield Name("import", statement.bound_name(), file, where, statement=statement)
-            elif isinstance(statement, config_parser.IncludeStatement):
-                if has_settings:  # The included file would override them.
-                    raise ConfigError(f"{where}: `include` must come before the first setting.")
-                yield Name("include", statement.filename, file, where)
-            else:
-                argument = getattr(statement, "arg_name", "")
-                block = isinstance(statement, config_parser.BlockDeclaration)
-                kind = "refer" if block else "set" if argument else "define"
-                has_settings = True
-                yield Name(kind, statement.selector, file, where, statement.scope, argument)
+            name = _name_of(statement, file)
+            if name.kind == "include" and any(each.kind in ("set", "define") for each in names):
+                raise ConfigError(f"{name.where}: `include` must come before the first setting.")
+            names.append(name)
     except (SyntaxError, tokenize.TokenError) as error:
         line = error.lineno if isinstance(error, SyntaxError) else error.args[1][0]
         message = error.msg if isinstance(error, SyntaxError) else error.args[0]
         raise ConfigError(
-            f"{_where(file, line)}: not gin syntax: {message.strip()} Settings look like "
-            "`name.argument = value` or `macro = value`; text values stand in quotes."
+            f"{Name('', '', file, line or 1).where}: not gin syntax: {message.strip()} Settings look "
+            "like `name.argument = value` or `macro = value`; text values stand in quotes."
         ) from error
+    return names
 
 
-def _where(file: str, line: int | None) -> str:
-    return file if file.startswith("--") or line is None else f"{file}:{line}"
+def _name_of(statement: Any, file: str) -> Name:
+    line = statement.location.line_num
+    if isinstance(statement, config_parser.ImportStatement):
+        return Name("import", statement.bound_name(), file, line, statement=statement)
+    if isinstance(statement, config_parser.IncludeStatement):
+        return Name("include", statement.filename, file, line)
+    if isinstance(statement, config_parser.BlockDeclaration):
+        return Name("refer", statement.selector, file, line, statement.scope)
+    kind = "set" if statement.arg_name else "define"
+    return Name(kind, statement.selector, file, line, statement.scope, statement.arg_name)

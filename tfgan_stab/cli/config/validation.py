@@ -11,7 +11,9 @@ from typing import Any
 
 from tfgan_stab.cli.config.names import ConfigError, check_argument, look_up, nearest
 
-__all__ = ["Name", "check"]
+__all__ = ["DYNAMIC_REGISTRATION", "Name", "check"]
+
+DYNAMIC_REGISTRATION = "from __gin__ import dynamic_registration"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Name:
             (`macro = value`) or "use" (`%macro`).
         name: The dotted name; of an import the name that it binds.
         file: The file, or the flag with the binding.
-        where: File and line, or the flag.
+        line: The line in the file.
         scope: What stands before the last slash, such as `generator` in `generator/tgs.R1`.
         argument: The argument that is set.
         statement: gin's import statement.
@@ -32,10 +34,15 @@ class Name:
     kind: str
     name: str
     file: str
-    where: str
+    line: int
     scope: str = ""
     argument: str = ""
     statement: Any = None
+
+    @property
+    def where(self) -> str:
+        """File and line, or the flag."""
+        return self.file if self.file.startswith("--") else f"{self.file}:{self.line}"
 
     @property
     def scopes(self) -> list[str]:
@@ -86,9 +93,7 @@ def _check_dotted_names(names: Sequence[Name]) -> None:
     for name in names:
         known = symbols[""] if name.file.startswith("--") else symbols.get(name.file, {})
         if name.kind != "define" and "dynamic_registration" not in known:
-            raise ConfigError(
-                f"{name.file} must begin with `from __gin__ import dynamic_registration`."
-            )
+            raise ConfigError(f"{name.file} must begin with `{DYNAMIC_REGISTRATION}`.")
         if name.kind in ("set", "refer"):
             found = look_up(known, name.name, name.where)
             if name.argument:
