@@ -41,12 +41,12 @@ def command():
 def train():
     """A function of a command line that trains what it asks for, and returns the GAN."""
 
-    def train(arguments, ready=None, begun=lambda: None):
+    def train(arguments, ready=None, started=lambda: None):
         settings = TrainSettings.parse(arguments)
         configuring.parse(settings.gin_file, settings.gin_param)
         workdir = Workdir(settings.workdir)
-        configured = configuring.configured(job.train, given=("workdir", "ready", "begun"))
+        configured = configuring.configured(job.train, given=("workdir", "ready", "started"))
         settle = ready or (lambda: workdir.settle(configuring.operative_text()))
-        return configured(workdir, settle, begun)
+        return configured(workdir, settle, started)
 
     return train

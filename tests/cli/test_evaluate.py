@@ -51,7 +51,7 @@ def stored(workdir, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_run_is_scored_with_all_its_weights_against_its_own_data(workdir, tmp_path, capsys):
+def test_run_is_scored_with_all_weights_against_its_own_data(workdir, tmp_path, capsys):
     scores = report(
         tmp_path, f"--source={workdir}", "--extractor=random", "--samples=300", "--scores=fid,kid"
     )
@@ -67,7 +67,7 @@ def test_a_run_is_scored_with_all_its_weights_against_its_own_data(workdir, tmp_
 
 
 @pytest.mark.slow
-def test_samples_in_files_score_as_the_generator_they_come_from(workdir, stored, tmp_path):
+def test_files_score_like_the_generator_they_come_from(workdir, stored, tmp_path):
     common = ["--extractor=random", "--samples=300", "--seed=4", "--scores=fid,precision_recall"]
     scores = report(tmp_path, f"--source={workdir}", *common, "--weights=ema")
     for name in ("samples.npz", "pictures"):
@@ -81,7 +81,7 @@ def test_samples_in_files_score_as_the_generator_they_come_from(workdir, stored,
 
 
 @pytest.mark.slow
-def test_all_of_a_file_is_scored_unless_told(stored, tmp_path, capsys):
+def test_whole_file_is_scored_by_default(stored, tmp_path, capsys):
     arguments = [f"--source={stored}/samples.npz", "--real=digits", "--extractor=random"]
     scores = report(tmp_path, *arguments)
     assert "/fake=300/seed=0/stored/uint8" in scores["fid", None]["protocol"]
@@ -90,7 +90,7 @@ def test_all_of_a_file_is_scored_unless_told(stored, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_real_images_lie_in_files_too(stored, tmp_path):
+def test_real_images_in_files(stored, tmp_path):
     source = f"--source={stored}/samples.npz"
     scores = report(
         tmp_path, source, "--extractor=random", f"--real={stored}/pictures", "--baseline"
@@ -101,7 +101,7 @@ def test_real_images_lie_in_files_too(stored, tmp_path):
     assert baseline["value"] > 0 and "/real=150 pictures@" in baseline["protocol"]
 
 
-def test_sizes_lead_to_an_extrapolation(stored, tmp_path):
+def test_sizes_give_an_extrapolation(stored, tmp_path):
     arguments = [f"--source={stored}/samples.npz", "--real=digits", "--extractor=random"]
     scores = report(tmp_path, *arguments, "--sizes=100,200,300")
     names = ["fid", "fid_100", "fid_200", "fid_300", "fid_infinity"]
@@ -111,7 +111,7 @@ def test_sizes_lead_to_an_extrapolation(stored, tmp_path):
 
 
 @pytest.mark.slow
-def test_every_score_can_be_asked_for(stored, tmp_path):
+def test_every_score(stored, tmp_path):
     scores = report(
         tmp_path,
         f"--source={stored}/samples.npz",
@@ -126,7 +126,7 @@ def test_every_score_can_be_asked_for(stored, tmp_path):
     assert scores["inception_score", "baseline"]["larger_is_better"]
 
 
-def test_scores_that_need_no_real_images_ask_for_none(stored, tmp_path, capsys):
+def test_scores_without_real_images(stored, tmp_path, capsys):
     source = f"--source={stored}/samples.npz"
     scores = report(tmp_path, source, "--scores=ms_ssim")
     assert list(scores) == [("ms_ssim", None)]
@@ -134,7 +134,7 @@ def test_scores_that_need_no_real_images_ask_for_none(stored, tmp_path, capsys):
     assert "--real is missing" in capsys.readouterr().err
 
 
-def test_points_are_scored_by_their_modes(tmp_path):
+def test_mode_coverage_of_points(tmp_path):
     modes = tgs.data.mixture(modes=16).modes
     np.savez(tmp_path / "points.npz", np.repeat(modes[:5], 20, axis=0).astype(np.float32))
     scores = report(
@@ -148,7 +148,7 @@ def test_points_are_scored_by_their_modes(tmp_path):
 
 
 @pytest.mark.slow
-def test_classes_of_stored_images_are_scored_alone(tmp_path):
+def test_per_class_of_stored_images(tmp_path):
     images, labels = loaded_digits()
     pixels = np.rint((images[:600] + 1) * 127.5).astype(np.uint8)
     np.savez(tmp_path / "digits.npz", arr_0=pixels, arr_1=labels[:600])
@@ -164,7 +164,7 @@ def test_classes_of_stored_images_are_scored_alone(tmp_path):
 
 
 @pytest.mark.slow
-def test_inception_comes_from_a_folder(stored, tmp_path):
+def test_inception_from_a_folder(stored, tmp_path):
     class Network(tf.Module):
         def __init__(self):
             super().__init__()
@@ -203,7 +203,7 @@ def test_inception_comes_from_a_folder(stored, tmp_path):
         (["--samples=20", "--per_class"], "needs real images with labels"),
     ],
 )
-def test_what_does_not_fit_is_refused(workdir, tmp_path, monkeypatch, capsys, arguments, message):
+def test_wrong_combinations(workdir, tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there.json").write_text("{}")
     code = run(f"--source={workdir}", "--extractor=random", *arguments)
@@ -212,7 +212,7 @@ def test_what_does_not_fit_is_refused(workdir, tmp_path, monkeypatch, capsys, ar
 
 
 @pytest.mark.slow
-def test_evaluating_leaves_a_run_as_it_is(workdir, tmp_path):
+def test_evaluating_does_not_change_the_workdir(workdir, tmp_path):
     def contents():
         files = [path for path in workdir.rglob("*") if path.is_file()]
         return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
@@ -234,7 +234,7 @@ def test_help_and_wrong_flags_need_no_tensorflow(tmp_path):
 
 @pytest.mark.exhaustive
 @pytest.mark.slow
-def test_the_script_is_the_command(stored, tmp_path):
+def test_script(stored, tmp_path):
     arguments = [f"--source={stored}/samples.npz", "--scores=ms_ssim"]
     command = [sys.executable, SCRIPT, *arguments]
     done = subprocess.run(command, check=True, timeout=120, capture_output=True, text=True)
@@ -242,7 +242,7 @@ def test_the_script_is_the_command(stored, tmp_path):
 
 
 @pytest.mark.slow
-def test_some_of_the_images_of_a_folder_in_the_order_of_classes_are_of_all_classes(tmp_path):
+def test_subset_of_sorted_images_has_all_classes(tmp_path):
     images, labels = loaded_digits()
     order = np.argsort(labels, kind="stable")
     np.save(tmp_path / "digits.npy", np.rint((images[order] + 1) * 127.5).astype(np.uint8))
@@ -253,7 +253,7 @@ def test_some_of_the_images_of_a_folder_in_the_order_of_classes_are_of_all_class
         assert scores[name, None]["value"] < 12
 
 
-def test_what_is_picked_depends_on_the_seed_alone_and_grows_by_sizes(tmp_path):
+def test_picked_subset_depends_on_the_seed_and_grows_with_sizes(tmp_path):
     numbers = np.arange(600, dtype=np.float32).reshape(600, 1) / 600
     np.save(tmp_path / "points.npy", np.repeat(numbers, 2, axis=1))
     source = open_source(tmp_path / "points.npy")

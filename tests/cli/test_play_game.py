@@ -35,7 +35,7 @@ def rows(table):
 
 @pytest.mark.exhaustive
 @pytest.mark.slow
-def test_the_script_prints_a_table_and_draws_a_picture(tmp_path):
+def test_script_prints_a_table_and_draws_a_picture(tmp_path):
     done = script(
         "--game=bilinear",
         "--schemes=euler,extragradient,rk4,lookahead,lookahead-alternating",
@@ -65,7 +65,7 @@ def test_the_script_prints_a_table_and_draws_a_picture(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.exhaustive
-def test_an_animation_is_put_beside_the_picture(tmp_path):
+def test_animation_is_written_beside_the_picture(tmp_path):
     done = script("--schemes=euler", "--steps=20", f"--output={tmp_path}", "--animate")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "bilinear.png").is_file()
@@ -83,7 +83,7 @@ def test_an_animation_is_put_beside_the_picture(tmp_path):
     ],
     ids=[*GAMES, "schemes"],
 )
-def test_every_game_and_every_scheme_can_be_played(arguments):
+def test_every_game_and_scheme(arguments):
     settings = GameSettings.parse(["play_game.py", *arguments, "--steps=2"])
     # In this process, and without pictures: the ones above are drawn in a process of their own.
     table, runs = job.played(settings)
@@ -91,7 +91,7 @@ def test_every_game_and_every_scheme_can_be_played(arguments):
     assert all(run.steps == 2 for run in runs.values())
 
 
-def test_lookahead_has_settings_that_suit_the_game_and_flags_override_them():
+def test_lookahead_settings_of_game_and_flags():
     def lookahead(*arguments):
         settings = GameSettings.parse(["play_game.py", *arguments])
         return job.scheme_named("lookahead-rk4", settings.numbers)
@@ -102,7 +102,7 @@ def test_lookahead_has_settings_that_suit_the_game_and_flags_override_them():
     assert lookahead("--sync_period=4", "--slow_step_size=0.2") == tgs.Lookahead(rk4, 4, 0.2)
 
 
-def test_games_have_step_sizes_of_their_own_and_flags_override_them():
+def test_step_sizes_of_game_and_flags():
     def step_sizes(*arguments):
         return GameSettings.parse(["play_game.py", *arguments]).numbers.step_sizes
 
@@ -115,7 +115,7 @@ def test_games_have_step_sizes_of_their_own_and_flags_override_them():
     ("output", "picture"),
     [("runs/x", "runs/x/saddle.png"), ("my.png", "my.png"), (".", "saddle.png")],
 )
-def test_the_picture_has_the_name_of_its_game_or_yours(output, picture):
+def test_path_of_the_picture(output, picture):
     settings = GameSettings.parse(["play_game.py", "--game=saddle", f"--output={output}"])
     assert settings.picture == pathlib.Path(picture)
 
@@ -142,7 +142,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("arguments", "message"), WRONG)
-def test_wrong_flags_are_refused_with_what_to_type_instead(arguments, message):
+def test_wrong_flags(arguments, message):
     with pytest.raises(absl_flags.Error, match=message):
         GameSettings.parse(["play_game.py", *arguments])
 
@@ -162,7 +162,7 @@ def test_flags_are_checked_before_tensorflow_is_imported(arguments):
         assert done.stderr.startswith("error: --") and "Did you mean" in done.stderr
 
 
-def test_help_shows_every_flag_and_an_example(capsys):
+def test_help(capsys):
     assert main.run("play_game", ["play_game.py", "--help"]) == 0
     shown = capsys.readouterr().out
     for name in ("--game", "--schemes", "--step_size", "--steps", "--output", "--[no]animate"):
@@ -170,7 +170,7 @@ def test_help_shows_every_flag_and_an_example(capsys):
     assert "play_game.py --game=bilinear --schemes=euler,extragradient,rk4,lookahead" in shown
 
 
-def test_a_folder_that_cannot_be_made_is_said_at_once(tmp_path, capsys):
+def test_folder_that_cannot_be_made(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main.run("play_game", ["play_game.py", f"--output={tmp_path}/file/x"]) == 1
     assert capsys.readouterr().err.startswith("error: Cannot write to --output")

@@ -44,7 +44,7 @@ def decoded(paths):
     return np.stack([tf.io.decode_png(path.read_bytes()).numpy() for path in paths])
 
 
-def test_a_folder_and_an_array_hold_the_bytes_that_the_gan_shows(image_gan, tmp_path, capsys):
+def test_folder_and_array_hold_the_gans_samples(image_gan, tmp_path, capsys):
     image_gan.generator.save(tmp_path / "generator.keras")
     expected = quantised(image_gan.sample(300, seed=7))
     arguments = [f"--source={tmp_path}/generator.keras", "--count=300", "--seed=7"]
@@ -64,7 +64,7 @@ def test_a_folder_and_an_array_hold_the_bytes_that_the_gan_shows(image_gan, tmp_
     assert sorted(os.listdir(tmp_path / "new")) == ["pictures", "samples.npz"]
 
 
-def test_files_that_were_written_are_read_as_the_same_images(image_gan, tmp_path):
+def test_written_files_are_read_as_the_same_images(image_gan, tmp_path):
     images = image_gan.sample(20)
     job.write_pictures(tmp_path / "pictures", [images[:15], images[15:]], 20)
     job.write_array(tmp_path / "samples.npz", [images[:15], images[15:]], 20)
@@ -77,7 +77,7 @@ def test_files_that_were_written_are_read_as_the_same_images(image_gan, tmp_path
     np.testing.assert_allclose(next(iter(in_training.examples())), first, atol=1e-6)
 
 
-def test_the_array_is_what_numpy_writes_and_the_same_samples_make_the_same_file(tmp_path):
+def test_array_is_byte_for_byte_what_numpy_writes(tmp_path):
     images = np.random.RandomState(0).uniform(-1, 1, [7, 4, 4, 3]).astype(np.float32)
     for name, size in (("one", 7), ("other", 3)):
         pieces = [images[i : i + size] for i in range(0, 7, size)]
@@ -91,7 +91,7 @@ def test_the_array_is_what_numpy_writes_and_the_same_samples_make_the_same_file(
                 assert written.read(name) == wanted.read(name)
 
 
-def test_classes_take_turns_and_get_folders_that_training_reads_as_them(conditional, tmp_path):
+def test_classes_take_turns_and_get_folders(conditional, tmp_path):
     gan, path = conditional
     assert run(f"--source={path}", f"--output={tmp_path}/pictures", "--count=10") == 0
     assert run(f"--source={path}", f"--output={tmp_path}/samples.npz", "--count=10") == 0
@@ -110,7 +110,7 @@ def test_classes_take_turns_and_get_folders_that_training_reads_as_them(conditio
         assert label == classes[np.all(images == picture, axis=(1, 2, 3))][0]
 
 
-def test_one_class_alone_needs_no_folder(conditional, tmp_path):
+def test_single_class_gets_no_folder(conditional, tmp_path):
     gan, path = conditional
     arguments = [f"--source={path}", "--count=5", "--label=2"]
     assert run(*arguments, f"--output={tmp_path}/pictures") == 0
@@ -123,7 +123,7 @@ def test_one_class_alone_needs_no_folder(conditional, tmp_path):
         assert arrays["arr_1"].tolist() == [2] * 5
 
 
-def test_points_are_written_as_floats_and_not_as_pictures(tiny, tmp_path, capsys):
+def test_points_are_written_as_floats(tiny, tmp_path, capsys):
     gan = tiny.point_gan()
     gan.generator.save(tmp_path / "generator.keras")
     arguments = [f"--source={tmp_path}/generator.keras", "--count=50"]
@@ -138,7 +138,7 @@ def test_points_are_written_as_floats_and_not_as_pictures(tiny, tmp_path, capsys
     assert sorted(os.listdir(tmp_path)) == ["generator.keras", "points.npz"]
 
 
-def test_all_images_of_a_folder_become_an_array_with_its_classes(tmp_path):
+def test_folder_to_array_with_classes(tmp_path):
     pixels = np.random.RandomState(0).randint(0, 256, [6, 4, 5, 3], np.uint8)
     job.write_pictures(tmp_path / "in", [pixels / 127.5 - 1], 6, np.array([1, 0] * 3))
     assert run(f"--source={tmp_path}/in", f"--output={tmp_path}/out.npz") == 0
@@ -155,7 +155,7 @@ def few(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["pictures", "samples.npz"])
-def test_what_is_there_is_replaced_only_when_told_and_by_a_whole(few, tmp_path, name, capsys):
+def test_overwrite(few, tmp_path, name, capsys):
     output = tmp_path / name
     arguments = [f"--source={few}", f"--output={output}"]
     assert run(*arguments) == 0
@@ -175,51 +175,49 @@ def broken(images, error):
 
 
 @pytest.mark.parametrize("name", ["pictures", "samples.npz"])
-def test_an_end_in_between_leaves_what_was_there_and_no_draft(tmp_path, name):
+def test_interrupted_writing_leaves_what_was_there(tmp_path, name):
     write = job.write_array if "." in name else job.write_pictures
     images = np.zeros([3, 2, 2, 1], np.float32)
-    for former in ([], [name]):
+    for previous in ([], [name]):
         with pytest.raises(KeyboardInterrupt):
             write(tmp_path / name, broken(images, KeyboardInterrupt()), 6)
-        assert os.listdir(tmp_path) == former
+        assert os.listdir(tmp_path) == previous
         with pytest.raises(ValueError, match="Received: NaN or infinity in image 4. Choose other"):
             write(tmp_path / name, [images, np.array([0, np.nan, 0]).reshape(3, 1, 1, 1)], 6)
-        assert os.listdir(tmp_path) == former
+        assert os.listdir(tmp_path) == previous
         write(tmp_path / name, [images], 3)
     assert open_source(tmp_path / name).count == 3
 
 
-def test_nobodys_files_are_replaced(few, tmp_path, capsys):
+def test_foreign_files_are_not_replaced(few, tmp_path, capsys):
     precious = tmp_path / "precious"
     precious.mkdir()
     (precious / "thesis.txt").touch()
     source = f"--source={few}"
 
-    def complaint(*arguments):
+    def error_of(*arguments):
         assert run(*arguments) == 1
         return capsys.readouterr().err
 
-    assert "must not exist yet. Received: a folder that holds 1" in complaint(
+    assert "must not exist yet. Received: a folder that holds 1" in error_of(
         source, f"--output={precious}"
     )
     for folder in (precious, tmp_path):
-        overwriting = complaint(source, f"--output={folder}", "--overwrite")
+        overwriting = error_of(source, f"--output={folder}", "--overwrite")
         assert "replaces folders of PNG files" in overwriting or "would replace" in overwriting
     (tmp_path / "file").touch()
-    assert "must be a folder. Received: a file" in complaint(source, f"--output={tmp_path}/file")
+    assert "must be a folder. Received: a file" in error_of(source, f"--output={tmp_path}/file")
     (tmp_path / "folder.npz").mkdir()
-    assert "must be a file. Received: a folder" in complaint(
+    assert "must be a file. Received: a folder" in error_of(
         source, f"--output={tmp_path}/folder.npz"
     )
     assert run(source, f"--output={tmp_path}/samples.npz") == 0
-    again = complaint(
+    again = error_of(
         f"--source={tmp_path}/samples.npz", f"--output={tmp_path}/samples.npz", "--overwrite"
     )
     assert "would replace" in again and "where the samples come from" in again
     job.write_pictures(tmp_path / "all" / "of_cats", [np.zeros([2, 4, 4, 1])], 2)
-    around = complaint(
-        f"--source={tmp_path}/all/of_cats", f"--output={tmp_path}/all", "--overwrite"
-    )
+    around = error_of(f"--source={tmp_path}/all/of_cats", f"--output={tmp_path}/all", "--overwrite")
     assert "would replace" in around and open_source(tmp_path / "all").count == 2
     assert (precious / "thesis.txt").exists()
 
@@ -256,7 +254,7 @@ def test_flags_keep_their_defaults():
         (["--source=x", "--output=y", "--channels=2"], "--channels=2: must be 1 for gray or 3"),
     ],
 )
-def test_wrong_flags_are_refused_with_what_to_type_instead(arguments, message):
+def test_wrong_flags(arguments, message):
     with pytest.raises(absl_flags.Error, match=message):
         SampleSettings.parse(["sample.py", *arguments])
 
@@ -271,12 +269,12 @@ def test_wrong_flags_are_refused_with_what_to_type_instead(arguments, message):
         ("--batch_size=8", "it is for a workdir or"),
     ],
 )
-def test_flags_without_effect_are_refused(few, tmp_path, capsys, flag, wanted):
+def test_flags_without_effect(few, tmp_path, capsys, flag, wanted):
     assert run(f"--source={few}", f"--output={tmp_path}/out", flag) == 2
     assert f"{flag.split('=')[0]} has no effect: {wanted}" in capsys.readouterr().err
 
 
-def test_help_shows_every_flag_and_an_example(capsys):
+def test_help(capsys):
     assert run("--help") == 0
     shown = capsys.readouterr().out
     for name in ("source", "output", "count", "weights", "label", "latents", "[no]overwrite"):
@@ -284,7 +282,7 @@ def test_help_shows_every_flag_and_an_example(capsys):
     assert "sample.py --source=runs/digits --output=runs/digits-samples --count=50000" in shown
 
 
-def test_where_an_error_arose_is_shown_when_asked(few, tmp_path, capsys):
+def test_traceback_flag(few, tmp_path, capsys):
     arguments = [f"--source={few}", f"--output={tmp_path}/out", "--label=1"]
     assert run(*arguments) == 1
     assert "Leave the label out.\n--traceback shows where." in capsys.readouterr().err
@@ -292,7 +290,7 @@ def test_where_an_error_arose_is_shown_when_asked(few, tmp_path, capsys):
         run(*arguments, "--traceback")
 
 
-def test_an_interruption_is_no_error_of_the_program(few, tmp_path, capsys, monkeypatch):
+def test_interruption(few, tmp_path, capsys, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
@@ -301,7 +299,7 @@ def test_an_interruption_is_no_error_of_the_program(few, tmp_path, capsys, monke
     assert capsys.readouterr().err == "error: Interrupted. Nothing was written.\n"
 
 
-def test_progress_is_shown_of_what_takes_long_alone(monkeypatch, capsys):
+def test_progress_is_shown_only_of_long_work(monkeypatch, capsys):
     batches = [np.zeros([3]), np.zeros([2])]
     assert len(list(progress.with_progress(batches, 5, "sampling"))) == 2
     assert capsys.readouterr().err == ""
@@ -317,7 +315,7 @@ def script(*arguments):
     )
 
 
-def test_what_is_wrong_is_told_before_tensorflow_is_imported(tmp_path):
+def test_errors_come_before_tensorflow_is_imported(tmp_path):
     program = (
         "import sys\n"
         "from tfgan_stab.cli import main\n"
@@ -345,7 +343,7 @@ def test_what_is_wrong_is_told_before_tensorflow_is_imported(tmp_path):
 
 @pytest.mark.exhaustive
 @pytest.mark.slow
-def test_the_script_loads_generators_with_layers_of_this_package(tmp_path):
+def test_script_loads_generators_with_layers_of_this_package(tmp_path):
     inputs = keras.Input((3,))
     hidden = tgs.networks.SpectralNormalization(keras.layers.Dense(4))(inputs)
     images = keras.layers.Reshape((2, 2, 1))(tgs.networks.BatchNormalization()(hidden))

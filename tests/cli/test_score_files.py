@@ -18,7 +18,7 @@ def scored(command, workdir, *params, flags=()):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:FID from:UserWarning")
-def test_the_file_takes_all_scores_of_all_weights(command, tmp_path, capsys):
+def test_all_scores_of_all_weights(command, tmp_path, capsys):
     small = ["score_samples = 60", "max_share = 1.0", "tgs.MSSSIM.samples = 20"]
     lines = scored(command, tmp_path / "run", *small, flags=[PATH])
     names = ["fid", "kid", "precision", "recall", "density", "coverage", "inception_score"]
@@ -36,7 +36,7 @@ def test_the_file_takes_all_scores_of_all_weights(command, tmp_path, capsys):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:FID from:UserWarning")
-def test_a_score_per_class_by_gin(command, tmp_path):
+def test_score_per_class(command, tmp_path):
     lines = scored(
         command,
         tmp_path / "run",
@@ -53,7 +53,7 @@ def test_a_score_per_class_by_gin(command, tmp_path):
     assert all("/class" in line["protocol"] for line in lines)
 
 
-def test_a_share_out_of_range_is_told_before_anything_is_written(command, tmp_path, capsys):
+def test_max_share_out_of_range(command, tmp_path, capsys):
     arguments = command(tmp_path / "run", "max_share = 2.0", flags=[PATH])
     assert main.run("train", [a for a in arguments if "train.scores = []" not in a]) == 1
     assert "`max_share` must be a part of the wall time" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Each gin file of updates swaps how the players move, and nothing else."""
+"""Each gin file of `updates/` changes how the players are updated, and nothing else."""
 
 import dataclasses
 import pathlib
@@ -89,27 +89,27 @@ def swapped(command, train):
     return swapped
 
 
-def test_every_file_is_here():
+def test_every_file_is_tested():
     assert {path.stem for path in FOLDER.glob("*.gin")} == set(EXPECTED)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXPECTED)
-def test_a_further_file_swaps_how_the_players_move(swapped, tmp_path, untrained, name):
+def test_scheme_penalties_and_averages(swapped, tmp_path, untrained, name):
     gan = swapped(tmp_path / "run", name)
     scheme, penalties = EXPECTED[name]
     assert (gan.scheme, gan.penalties) == (scheme, penalties)
     assert gan.averages == AVERAGES.get(name, {"ema": EMA})
 
 
-def test_top_k_goes_with_a_scheme_and_its_penalties(command, train, tmp_path, untrained):
+def test_top_k_beside_a_scheme_and_penalties(command, train, tmp_path, untrained):
     files = [f"--gin_file=gin_configs/updates/{name}.gin" for name in ("ode_gan", "top_k")]
     gan = train(command(tmp_path / "run", "top_k_every = 2000", "top_k_floor = 8", flags=files))
     assert gan.top_k == tgs.TopK(decay=0.99, every=2000, floor=8)
     assert (gan.scheme, gan.penalties) == EXPECTED["ode_gan"]
 
 
-def test_wgan_gp_brings_its_loss(swapped, tmp_path, untrained):
+def test_wgan_gp_sets_the_loss(swapped, tmp_path, untrained):
     gan = swapped(tmp_path / "run", "wgan_gp")
     assert gan.loss_pair is tgs.game.losses.wasserstein and gan.top_k is None
 
@@ -124,9 +124,7 @@ def test_wgan_gp_brings_its_loss(swapped, tmp_path, untrained):
         ("tgs.train.top_k = 0.5", "`top_k` must be a tgs.TopK"),
     ],
 )
-def test_wrong_settings_of_top_k_are_refused_before_training(
-    swapped, tmp_path, untrained, setting, message
-):
+def test_wrong_settings_of_top_k(swapped, tmp_path, untrained, setting, message):
     with pytest.raises((ValueError, TypeError), match=message):
         swapped(tmp_path / "run", "top_k", setting)
 
@@ -149,16 +147,14 @@ PAIRS = {
 
 
 @pytest.mark.parametrize("names", PAIRS, ids="+".join)
-def test_files_after_one_another_leave_what_their_headers_say(
-    command, train, tmp_path, untrained, names
-):
+def test_order_of_files(command, train, tmp_path, untrained, names):
     files = [f"--gin_file=gin_configs/updates/{name}.gin" for name in names]
     gan = train(command(tmp_path / "run", flags=files))
     scheme, penalties = PAIRS[names]
     assert (gan.scheme, gan.penalties) == (scheme, penalties)
 
 
-def test_the_setting_that_headers_name_gives_both_penalties(command, train, tmp_path, untrained):
+def test_setting_in_header_gives_both_penalties(command, train, tmp_path, untrained):
     header = (FOLDER / "consensus.gin").read_text(encoding="utf-8")
     both = re.search(r"--gin_param='(.+)'", header).group(1)
     files = [
@@ -169,14 +165,14 @@ def test_the_setting_that_headers_name_gives_both_penalties(command, train, tmp_
     assert gan.penalties == (tgs.GeneratorGradientNorm(0.02), tgs.Consensus(0.1))
 
 
-def test_the_setting_that_lookahead_names_gives_ema_slow(swapped, tmp_path, untrained):
+def test_setting_in_header_of_lookahead_gives_ema_slow(swapped, tmp_path, untrained):
     header = (FOLDER / "lookahead.gin").read_text(encoding="utf-8")
     slow = re.search(r"--gin_param='(.+)'", header).group(1)
     gan = swapped(tmp_path / "run", "lookahead", slow)
     assert gan.average_periods == {"ema": 5}
 
 
-def test_ode_gan_follows_its_step_sizes(swapped, tmp_path, untrained):
+def test_step_sizes_of_ode_gan(swapped, tmp_path, untrained):
     gan = swapped(tmp_path / "run", "ode_gan")
     for optimizer in gan.optimizers:
         assert isinstance(optimizer, keras.optimizers.SGD)
@@ -199,13 +195,13 @@ def test_ode_gan_follows_its_step_sizes(swapped, tmp_path, untrained):
         ),
     ],
 )
-def test_a_swapped_file_trains(swapped, tmp_path, name):
+def test_file_trains(swapped, tmp_path, name):
     gan = swapped(tmp_path / "run", name)
     assert gan.steps > 0
     assert all(np.isfinite(values).all() for values in gan.generator.get_weights())
 
 
-def test_the_guard_is_one_and_saves_with_the_checkpoints(swapped, tmp_path, monkeypatch):
+def test_guard_saves_with_the_checkpoints(swapped, tmp_path, monkeypatch):
     given = []
     monkeypatch.setattr(GAN, "fit", lambda *_, callbacks, **__: given.extend(callbacks))
     swapped(tmp_path / "run", "guard", "copy_every = 7")
@@ -215,7 +211,7 @@ def test_the_guard_is_one_and_saves_with_the_checkpoints(swapped, tmp_path, monk
 
 
 @pytest.mark.slow
-def test_a_run_that_diverges_stops_with_a_name_and_its_last_good_state(command, tmp_path, capsys):
+def test_diverged_run_stops_at_its_last_good_state(command, tmp_path, capsys):
     settings = ['guard_policy = "stop"', "generator_learning_rate = 1e38"]
     arguments = command(
         tmp_path / "run", *settings, flags=["--gin_file=gin_configs/updates/guard.gin"]

@@ -1,4 +1,4 @@
-"""What is wrong with settings is one message, and correcting it is enough."""
+"""Wrong settings give one message, and correcting them is enough."""
 
 import pytest
 
@@ -36,7 +36,7 @@ from tfgan_stab.game.validation import Pair
         ("tgs.FID.samples = 3", "--gin_param=tgs.FID.samples = 3 has no effect"),
     ],
 )
-def test_wrong_settings_are_one_message_and_leave_nothing_behind(
+def test_wrong_settings_give_one_message_and_write_nothing(
     command, tmp_path, capsys, param, message
 ):
     assert main.run("train", command(tmp_path / "run", param)) == 1
@@ -46,15 +46,13 @@ def test_wrong_settings_are_one_message_and_leave_nothing_behind(
     assert not (tmp_path / "run").exists()
 
 
-def test_traceback_shows_where_an_error_arose(command, tmp_path):
+def test_traceback_flag_raises_the_error(command, tmp_path):
     with pytest.raises(ValueError, match="`epochs` must be an integer >= 1"):
         main.run("train", command(tmp_path, "epochs = 0", flags=["--traceback"]))
 
 
 @pytest.mark.slow
-def test_a_mistake_found_in_the_first_step_does_not_block_its_own_correction(
-    command, tmp_path, capsys
-):
+def test_settings_that_fail_in_the_first_step_can_be_corrected(command, tmp_path, capsys):
     wrong, right = (
         command(tmp_path, "epochs = 1", "steps_per_epoch = 1", f"beta_1 = {value}")
         for value in ("'fast'", "0.25")
@@ -69,7 +67,7 @@ def test_a_mistake_found_in_the_first_step_does_not_block_its_own_correction(
     assert "beta_1 = 0.25" in (tmp_path / "config.gin").read_text()
 
 
-def test_a_learning_rate_in_words_is_refused_before_anything_is_written(command, tmp_path, capsys):
+def test_learning_rate_must_be_a_number(command, tmp_path, capsys):
     assert main.run("train", command(tmp_path, "discriminator_learning_rate = 'fast'")) == 1
     shown = capsys.readouterr().err
     assert "`discriminator_optimizer` must have a finite learning rate" in shown
@@ -78,14 +76,14 @@ def test_a_learning_rate_in_words_is_refused_before_anything_is_written(command,
 
 
 @pytest.mark.parametrize("scores", ["@tgs.FID", "['fid']"])
-def test_scores_that_are_no_list_of_what_makes_them_are_refused(command, tmp_path, capsys, scores):
+def test_scores_must_be_a_list_of_callables(command, tmp_path, capsys, scores):
     assert main.run("train", command(tmp_path, f"tgs.train.scores = {scores}")) == 1
     assert "`scores` must be a list of what makes scores. Received: " in capsys.readouterr().err
     assert not (tmp_path / "config.gin").exists()
 
 
 @pytest.mark.parametrize(
-    ("error", "begun", "hidden"),
+    ("error", "started", "hidden"),
     [
         (ValueError, False, True),
         (TypeError, False, True),
@@ -95,12 +93,12 @@ def test_scores_that_are_no_list_of_what_makes_them_are_refused(command, tmp_pat
         (LookupError, False, False),
     ],
 )
-def test_errors_before_the_first_step_and_those_of_files_are_one_message(
-    command, tmp_path, capsys, monkeypatch, error, begun, hidden
+def test_which_errors_are_one_message(
+    command, tmp_path, capsys, monkeypatch, error, started, hidden
 ):
     def failing(**given):
-        if begun:
-            given["begun"]()
+        if started:
+            given["started"]()
         raise error("deep down")
 
     monkeypatch.setattr(configuring, "configured", lambda function, given: failing)

@@ -112,18 +112,18 @@ def _play_game(settings: GameSettings) -> None:
 
 def _train(settings: TrainSettings) -> None:
     configuring.read(settings.gin_file, settings.gin_param)
-    begun = threading.Event()
+    started = threading.Event()
     with Workdir(settings.workdir, settings.resume) as workdir:
         try:
-            _train_in(workdir, settings, begun)
+            _train_in(workdir, settings, started)
         except (ValueError, TypeError) as error:
-            if begun.is_set() or isinstance(error, (configuring.ConfigError, WorkdirError)):
+            if started.is_set() or isinstance(error, (configuring.ConfigError, WorkdirError)):
                 raise
             # No step has been done: whatever raised this, a setting is the likely cause.
             raise configuring.ConfigError(configuring.plain_message(error)) from error
 
 
-def _train_in(workdir: Workdir, settings: TrainSettings, begun: threading.Event) -> None:
+def _train_in(workdir: Workdir, settings: TrainSettings, started: threading.Event) -> None:
     configuring.parse(settings.gin_file, settings.gin_param)
     from tfgan_stab.cli.jobs import train as job
 
@@ -132,8 +132,8 @@ def _train_in(workdir: Workdir, settings: TrainSettings, begun: threading.Event)
         configuring.check_used(settings.gin_param)
         workdir.settle(configuring.operative_text())
 
-    configured = configuring.configured(job.train, given=("workdir", "ready", "begun"))
-    configured(workdir=workdir, ready=ready, begun=begun.set)
+    configured = configuring.configured(job.train, given=("workdir", "ready", "started"))
+    configured(workdir=workdir, ready=ready, started=started.set)
 
 
 _COMMANDS = {

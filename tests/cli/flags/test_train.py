@@ -30,12 +30,12 @@ def test_flags_keep_their_order_and_defaults():
         (["--gin_file"], "Missing value for flag --gin_file"),
     ],
 )
-def test_wrong_flags_are_refused_with_what_to_type_instead(arguments, message):
+def test_wrong_flags(arguments, message):
     with pytest.raises(absl_flags.Error, match=message.replace("|", r"\|")):
         TrainSettings.parse(["train.py", *arguments])
 
 
-def test_help_shows_every_flag_and_an_example(capsys):
+def test_help(capsys):
     assert main.run("train", ["train.py", "--help"]) == 0
     shown = capsys.readouterr().out
     for name in ("--gin_file", "--gin_param", "--workdir", "--resume", "--[no]traceback"):
@@ -43,7 +43,7 @@ def test_help_shows_every_flag_and_an_example(capsys):
     assert "train.py --gin_file=gin_configs/runs/digits.gin --workdir=runs/digits" in shown
 
 
-def test_wrong_flags_are_one_readable_message_and_exit_code_two(capsys):
+def test_wrong_flags_exit_with_two(capsys):
     assert main.run("train", ["train.py", "--gin_fil=x"]) == 2
     shown = capsys.readouterr()
     assert shown.err.startswith("error: Unknown command line flag 'gin_fil'. Did you mean: gin")
@@ -60,7 +60,7 @@ def test_wrong_flags_are_one_readable_message_and_exit_code_two(capsys):
         (["--gin_file=run.gin", "--workdir=x", "--resume=must"], "holds no checkpoint", 1),
     ],
 )
-def test_what_is_wrong_is_told_before_tensorflow_is_imported(tmp_path, arguments, message, code):
+def test_errors_come_before_tensorflow_is_imported(tmp_path, arguments, message, code):
     (tmp_path / "run.gin").write_text("from __gin__ import dynamic_registration\n")
     program = (
         "import sys\n"

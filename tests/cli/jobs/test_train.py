@@ -72,8 +72,8 @@ def test_report_names_the_best_checkpoints(finished):
     lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     for weights in ("live", "ema"):
         best = min((each for each in lines if each["weights"] == weights), key=lambda e: e["value"])
-        told = f"{best['value']:.3f} after {best['step']} steps, {workdir}/best/"
-        assert re.search(rf"best fid {weights}: +{re.escape(told)}\S+generator.keras", printed)
+        best_line = f"{best['value']:.3f} after {best['step']} steps, {workdir}/best/"
+        assert re.search(rf"best fid {weights}: +{re.escape(best_line)}\S+generator.keras", printed)
 
 
 def test_logged_scores(finished):
@@ -124,16 +124,16 @@ def test_generator_loads_without_this_package(finished):
 def test_the_generator_is_saved_with_averaged_weights_after_each_epoch(
     command, train, tmp_path, monkeypatch
 ):
-    save, in_use, begun = job._save_generator, [], []
+    save, in_use, steps = job._save_generator, [], []
 
     def watched(gan, workdir):
         in_use.append(gan.weights_in_use.current)
         save(gan, workdir)
 
     monkeypatch.setattr(job, "_save_generator", watched)
-    gan = train(command(tmp_path / "run"), begun=lambda: begun.append(True))
+    gan = train(command(tmp_path / "run"), started=lambda: steps.append(1))
     assert in_use == ["ema", "ema", "ema"]  # Two epochs and the end.
-    assert len(begun) == gan.steps == 6
+    assert len(steps) == gan.steps == 6
     saved = keras.saving.load_model(tmp_path / "run" / "generator.keras").get_weights()
     live = gan.generator.get_weights()
     with gan.using("ema"):
@@ -157,6 +157,12 @@ def test_finished_run_trains_no_further(command, finished, capsys):
 def test_config_of_a_workdir_asks_for_the_same_run(finished):
     workdir, _ = finished
     config = workdir / "config.gin"
+    # By public names alone, so that moving modules leaves old runs loadable.
+    assert re.findall("^import .*", config.read_text(), re.MULTILINE) == [
+        "import keras",
+        "import tfgan_stab as tgs",
+    ]
+    assert "tfgan_stab." not in config.read_text()
     before = config.read_bytes()
     assert main.run("train", ["train.py", f"--gin_file={config}", f"--workdir={workdir}"]) == 0
     assert config.read_bytes() == before

@@ -265,8 +265,8 @@ def _names(text: str, file: str) -> list[Name]:
         line = error.lineno if isinstance(error, SyntaxError) else error.args[1][0]
         message = error.msg if isinstance(error, SyntaxError) else error.args[0]
         raise ConfigError(
-            f"{Name('', '', file, line or 1).where}: not gin syntax: {message.strip()} Settings look "
-            "like `name.argument = value` or `macro = value`; text values stand in quotes."
+            f"{Name('', '', file, line or 1).where}: not gin syntax: {message.strip()} Settings "
+            "look like `name.argument = value` or `macro = value`; text values stand in quotes."
         ) from error
     return names
 

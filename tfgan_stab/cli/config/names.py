@@ -96,7 +96,7 @@ def _parameters(function: Any) -> tuple[set[str], bool]:
     for each in inspect.getmro(function)[:-1] if inspect.isclass(function) else (function,):
         try:
             parameters = inspect.signature(each).parameters.values()
-        except ValueError:  # Some built-in types do not tell.
+        except ValueError:  # Some built-in types have none.
             return known, True
         known.update(parameter.name for parameter in parameters)
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):

@@ -32,7 +32,7 @@ class SourceSettings(Settings):
     num_classes: int | None = flag(
         flags.DEFINE_integer,
         None,
-        "Classes of a .keras file's generator, where the file does not tell.",
+        "Classes of a .keras file's generator, where the file does not say how many.",
         lower_bound=1,
     )
     size: int | None = flag(

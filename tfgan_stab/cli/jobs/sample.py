@@ -1,6 +1,6 @@
 """Images into files: a folder of PNG files, or an array in a `.npz` file.
 
-Either holds the same bytes, and is there whole or not at all. A batch at a time is in memory.
+Both hold the same bytes, and are written completely or not at all, one batch at a time.
 """
 
 import pathlib
@@ -61,7 +61,7 @@ def write_pictures(
 
     Raises:
         ValueError: If they are no pictures, or not finite; nothing is written then.
-        OSError: If a file cannot be written; nothing is there then but what was before.
+        OSError: If a file cannot be written; what was there is left unchanged.
     """
     width = max(6, len(str(count - 1)))
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ def write_array(
 
     Raises:
         ValueError: If values are not finite; nothing is written then.
-        OSError: If the file cannot be written; what was there is left.
+        OSError: If the file cannot be written; what was there is left unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as draft, zipfile.ZipFile(draft, "w", allowZip64=True) as archive:

@@ -1,4 +1,4 @@
-"""One whole run: builds what the gin files describe, trains it, and leaves it in a workdir."""
+"""One whole run: builds what the gin files describe, trains it, and saves it in a workdir."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,7 +25,7 @@ __all__ = ["train"]
 def train(
     workdir: Workdir,
     ready: Callable[[], None],
-    begun: Callable[[], None],
+    started: Callable[[], None],
     *,
     data: Batches,
     epochs: int = 1,
@@ -48,7 +48,7 @@ def train(
     Args:
         workdir: Where everything is written.
         ready: Called when everything is built and nothing is written yet; may refuse the run.
-        begun: Called when the first step is done: everything works together.
+        started: Called when the first step is done: everything works together.
         data: The real examples.
         epochs: How long to train, an integer >= 1.
         steps_per_epoch: Steps between evaluations, an integer >= 1; one pass over the data unless
@@ -82,29 +82,34 @@ def train(
     gan.weights_in_use.check(weights)
     _check_data(data, gan.pair)
     check_floor(gan, data)
-    measures = [make(real=data) for make in _checked_scores(scores)]
-    followers: list[keras.callbacks.Callback] = [_Begun(begun), callbacks.RunLog(workdir.path)]
+    made_scores = [make(real=data) for make in _checked_scores(scores)]
+    run_callbacks: list[keras.callbacks.Callback] = [
+        _Started(started),
+        callbacks.RunLog(workdir.path),
+    ]
     if guard is not None:
         guard.directory = guard.directory or workdir.checkpoints
-        followers.append(guard)
-    if measures:
-        followers.append(callbacks.BestCheckpoint(workdir.best))
-        followers.append(
-            callbacks.Evaluate(measures, score_every, at_start=True, max_share=max_share)
+        run_callbacks.append(guard)
+    if made_scores:
+        run_callbacks.append(callbacks.BestCheckpoint(workdir.best))
+        run_callbacks.append(
+            callbacks.Evaluate(made_scores, score_every, at_start=True, max_share=max_share)
         )
     if sample_rows:
-        followers.append(
+        run_callbacks.append(
             callbacks.SampleGrid(workdir.samples, sample_rows, sample_columns, weights=weights)
         )
     if weights != LIVE:
-        followers.append(callbacks.SwapWeights(weights, swap_on_epoch=True))
-    followers.append(_SaveGenerator(workdir))
-    followers.append(callbacks.Checkpoint(workdir.checkpoints, checkpoint_every, keep_checkpoints))
+        run_callbacks.append(callbacks.SwapWeights(weights, swap_on_epoch=True))
+    run_callbacks.append(_SaveGenerator(workdir))
+    run_callbacks.append(
+        callbacks.Checkpoint(workdir.checkpoints, checkpoint_every, keep_checkpoints)
+    )
     ready()
-    gan.fit(data, epochs=epochs, steps_per_epoch=steps_per_epoch, callbacks=followers)
+    gan.fit(data, epochs=epochs, steps_per_epoch=steps_per_epoch, callbacks=run_callbacks)
     with gan.using(weights):
         _save_generator(gan, workdir)
-    print(report(workdir, gan, measures, weights))
+    print(report(workdir, gan, made_scores, weights))
     return gan
 
 
@@ -119,7 +124,7 @@ def _checked_scores(scores: Any) -> Sequence[Callable[..., Any]]:
 
 
 def _check_data(data: Any, pair: Pair) -> None:
-    """Refuses data that the networks cannot take."""
+    """Refuses data that do not fit the networks."""
     if not isinstance(data, Batches):
         raise TypeError(
             "`data` must be a data set of tgs.data. Received: "
@@ -144,15 +149,15 @@ def _check_data(data: Any, pair: Pair) -> None:
         )
 
 
-class _Begun(keras.callbacks.Callback):
+class _Started(keras.callbacks.Callback):
     """Calls a function when a step is done."""
 
-    def __init__(self, begun: Callable[[], None]) -> None:
+    def __init__(self, started: Callable[[], None]) -> None:
         super().__init__()
-        self._begun = begun
+        self._started = started
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._begun()
+        self._started()
 
 
 class _SaveGenerator(keras.callbacks.Callback):
