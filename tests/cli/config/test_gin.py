@@ -84,6 +84,11 @@ def test_included_files_are_overridden_by_those_that_include_them(folder):
     assert run(files=("long.gin",))[0] == 100
 
 
+def test_file_of_includes_and_macros_needs_no_imports(folder):
+    (folder / "long.gin").write_text('include "run.gin"\nepochs = 100\n')
+    assert run(files=("long.gin",))[0] == 100
+
+
 def test_parse_replaces_the_previous_configuration(folder):
     run("stand_in.run.rate = 0.5")
     assert run()[2] == 0.1

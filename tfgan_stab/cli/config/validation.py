@@ -91,10 +91,12 @@ def _check_dotted_names(names: Sequence[Name]) -> None:
             symbols.setdefault(name.file, {})[name.name] = module
             symbols[""][name.name] = module
     for name in names:
+        if name.kind not in ("import", "set", "refer"):
+            continue
         known = symbols[""] if name.file.startswith("--") else symbols.get(name.file, {})
-        if name.kind != "define" and "dynamic_registration" not in known:
+        if "dynamic_registration" not in known:
             raise ConfigError(f"{name.file} must begin with `{DYNAMIC_REGISTRATION}`.")
-        if name.kind in ("set", "refer"):
+        if name.kind != "import":
             found = look_up(known, name.name, name.where)
             if name.argument:
                 check_argument(found, name.name, name.argument, name.where)
