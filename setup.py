@@ -59,9 +59,9 @@ setuptools.setup(
     },
     entry_points={
         "console_scripts": [
-            "tfgan-stab-evaluate=tfgan_stab.cli.evaluate:main",
-            "tfgan-stab-sample=tfgan_stab.cli.sample:main",
-            "tfgan-stab-train=tfgan_stab.cli.train:main",
+            "tfgan-stab-evaluate=tfgan_stab.cli.main:evaluate",
+            "tfgan-stab-sample=tfgan_stab.cli.main:sample",
+            "tfgan-stab-train=tfgan_stab.cli.main:train",
         ]
     },
 )

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfgan_stab.callbacks.best_checkpoint import best_of
 from tfgan_stab.callbacks.checkpoint_files import checkpoints
-from tfgan_stab.cli import train
+from tfgan_stab.cli import main
 
 CONVERSION = r"""
 find "$run" -depth -name 'round-*' -execdir sh -c 'mv "$1" "step-${1#*round-}"' sh {} \;
@@ -106,7 +106,7 @@ def scores(run):
 @pytest.mark.slow
 def test_converted_run_continues_bit_for_bit(command, tmp_path):
     whole, old = tmp_path / "whole", tmp_path / "old"
-    assert train.run(command(whole, *SETTINGS)) == 0
+    assert main.run("train", command(whole, *SETTINGS)) == 0
     shutil.copytree(whole, old)
     shutil.rmtree(checkpoints(old / "checkpoints")[0])  # As if it had not been trained yet.
     shutil.copytree(old / "best" / "fid", old / "best" / "fid.former-1")
@@ -115,7 +115,7 @@ def test_converted_run_continues_bit_for_bit(command, tmp_path):
 
     subprocess.run(["sh", "-c", CONVERSION], check=True, env={"run": str(old)})
     assert [path.name for path in checkpoints(old / "checkpoints")] == ["step-0000000003"]
-    assert train.run(command(old, *SETTINGS)) == 0
+    assert main.run("train", command(old, *SETTINGS)) == 0
 
     newest, expected = (variables(checkpoints(r / "checkpoints")[0]) for r in (old, whole))
     assert sorted(newest) == sorted(expected)

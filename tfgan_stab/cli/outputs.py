@@ -1,4 +1,4 @@
-"""Whether a path may be written to: nobody's files are lost. Imports no TensorFlow."""
+"""Checks that writing to a path loses no files. Imports no TensorFlow."""
 
 import os
 import pathlib
@@ -11,13 +11,13 @@ class OutputError(ValueError):
 
 
 def check_report(output: pathlib.Path) -> None:
-    """Refuses a report's path before hours are spent on what would stand in it.
+    """Refuses a report's path before hours are spent on its numbers.
 
     Args:
         output: The file to write.
 
     Raises:
-        OutputError: If there is something, or no folder to put it into.
+        OutputError: If something is there already, or its folder cannot be written to.
     """
     if output.exists():
         raise OutputError(f"--output={output} must not exist yet. Choose another name.")
@@ -29,15 +29,15 @@ def check_report(output: pathlib.Path) -> None:
 
 
 def check_output(output: pathlib.Path, source: str | os.PathLike[str], overwrite: bool) -> None:
-    """Refuses to replace what is no samples, or what was not meant to be replaced.
+    """Refuses to replace anything but samples, and those only if asked to.
 
     Args:
         output: The folder or the `.npz` file to write.
         source: Where the samples come from.
-        overwrite: Whether samples that are there may be replaced.
+        overwrite: Whether existing samples may be replaced.
 
     Raises:
-        OutputError: If something stands in the way.
+        OutputError: If something else is there.
     """
     if not output.exists():
         return
@@ -47,11 +47,11 @@ def check_output(output: pathlib.Path, source: str | os.PathLike[str], overwrite
             f"--output={output} must be a {wanted}. Received: a {kind} of that name. Choose "
             "another name; one that ends in .npz is a file."
         )
-    held = [] if output.is_file() else list(output.iterdir())
-    if output.is_dir() and not held:
+    content = [] if output.is_file() else list(output.iterdir())
+    if output.is_dir() and not content:
         return
     if not overwrite:
-        what = "file" if output.is_file() else f"folder that holds {len(held)} files or folders"
+        what = "file" if output.is_file() else f"folder that holds {len(content)} files or folders"
         raise OutputError(
             f"--output={output} must not exist yet. Received: a {what}. Choose another name, or "
             "replace it with --overwrite."

@@ -17,9 +17,8 @@ from tfgan_stab.callbacks.checkpoint_files import (
     read_metadata,
     save,
 )
-from tfgan_stab.cli import train
 from tfgan_stab.cli.config import gin as configuring
-from tfgan_stab.cli.flags import train as flags
+from tfgan_stab.cli.flags.train import TrainSettings
 from tfgan_stab.cli.jobs import build as building
 from tfgan_stab.cli.jobs import train as training
 from tfgan_stab.cli.sources import runs
@@ -42,23 +41,11 @@ def contents(folder):
     }
 
 
-def trained(arguments):
-    settings = flags.parse(arguments)
-    configuring.parse(settings.gin_files, settings.gin_params)
-    workdir = train.Workdir(settings.workdir)
-
-    def ready():
-        workdir.settle(configuring.operative_text())
-
-    given = ("workdir", "ready", "begun")
-    return configuring.configured(training.train, given)(workdir, ready, begun=lambda: None)
-
-
 @pytest.fixture(scope="module")
-def run(command, tmp_path_factory):
+def run(command, train, tmp_path_factory):
     """A workdir of two epochs, and what its GAN showed in the end."""
     workdir = tmp_path_factory.mktemp("runs") / "run"
-    gan = trained(command(workdir, "tgs.train.sample_rows = 0"))
+    gan = train(command(workdir, "tgs.train.sample_rows = 0"))
     return workdir, {name: gan.sample(COUNT, name, SEED) for name in ("live", "ema")}
 
 
@@ -207,7 +194,7 @@ tgs.networks.dcgan_discriminator.num_classes = 10
 def conditional_workdir(folder, command):
     """A workdir with a checkpoint of a GAN that has not trained; returns the GAN."""
     (folder / "checkpoints").mkdir(parents=True)
-    settings = "\n".join(flags.parse(command(folder)).gin_params)
+    settings = "\n".join(TrainSettings.parse(command(folder)).gin_param)
     (folder / "config.gin").write_text(CONDITIONAL + settings)
     configuring.parse([str(folder / "config.gin")])
     names = list(inspect.signature(building.build).parameters)

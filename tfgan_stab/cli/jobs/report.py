@@ -1,4 +1,4 @@
-"""The last lines of a run: its scores, beside what is perfect, and where to look."""
+"""The last lines of a run: its scores, beside what real images score, and where to look."""
 
 import json
 from collections.abc import Sequence
@@ -9,7 +9,17 @@ from tfgan_stab.cli.workdir import Workdir
 from tfgan_stab.evaluation.evaluate import floors
 from tfgan_stab.evaluation.results import ScoreResult, all_of
 
-__all__ = ["report"]
+__all__ = ["baselines", "report"]
+
+
+def baselines(scores: Sequence[Any], show: bool = False) -> list[list[ScoreResult]]:
+    """Returns what real images score against other real images, by each score.
+
+    Args:
+        scores: Scores, such as `tgs.FID(...)`; those that need no real images give an empty list.
+        show: Whether to show progress bars.
+    """
+    return floors(scores, show=show)
 
 
 def report(workdir: Workdir, gan: Any, scores: Sequence[Any], weights: str) -> str:
@@ -18,23 +28,23 @@ def report(workdir: Workdir, gan: Any, scores: Sequence[Any], weights: str) -> s
     Args:
         workdir: Where the run is.
         gan: The trained model.
-        scores: The scores that were taken; each can tell its floor.
+        scores: The scores that were computed.
         weights: The weights that were drawn and saved.
     """
     lines = [f"\n{gan.steps} steps, {gan.images_seen} images."]
     measured = _measurements(workdir)
-    perfect = [floor for score in scores for floor in _floors(score)]
+    of_real = [result for score in scores for result in _baseline(score)]
     names = dict.fromkeys(each["score"] for each in measured)
     for name in names:
         own = [each for each in measured if each["score"] == name]
-        lines += _table(name, own, [floor for floor in perfect if floor.name == name])
+        lines += _table(name, own, [result for result in of_real if result.name == name])
     return "\n".join([*lines, *_places(workdir, weights)])
 
 
-def _floors(score: Any) -> list[ScoreResult]:
-    """What real images score, by a score that can tell."""
+def _baseline(score: Any) -> list[ScoreResult]:
+    """What real images score; a score of the user's own may not know."""
     if hasattr(score, "parts"):
-        return floors([score])[0]
+        return baselines([score])[0]
     return all_of(score.floor()) if hasattr(score, "floor") else []
 
 
@@ -46,21 +56,21 @@ def _measurements(workdir: Workdir) -> list[dict[str, Any]]:
 
 
 def _table(
-    name: str, measured: Sequence[dict[str, Any]], floors: Sequence[ScoreResult]
+    name: str, measured: Sequence[dict[str, Any]], of_real: Sequence[ScoreResult]
 ) -> list[str]:
-    """The last value of each weights' score, with the first one beside it, and the floor."""
+    """The last value of each weights' score, with the first one beside it, and the baseline."""
     last = max(each["step"] for each in measured)
     first = {each["weights"]: each for each in reversed(measured)}
     ends = [each for each in measured if each["step"] == last]
     rows = [(each["weights"], each["value"], _since(first[each["weights"]])) for each in ends]
-    rows += [("floor", floor.value, _standing_in(floor)) for floor in floors]
+    rows += [("baseline", result.value, _compared(result)) for result in of_real]
     lines = [f"  {name} {which:<8}{value:10.3f}  {note}" for which, value, note in rows]
     return [*lines, *(f"  measured as {each}" for each in {e["protocol"] for e in ends})]
 
 
-def _standing_in(floor: ScoreResult) -> str:
-    """Says how many real images stood for generated ones."""
-    pieces = dict(piece.split("=", 1) for piece in floor.protocol.split("/") if "=" in piece)
+def _compared(baseline: ScoreResult) -> str:
+    """Says how many real images were scored, and against how many."""
+    pieces = dict(piece.split("=", 1) for piece in baseline.protocol.split("/") if "=" in piece)
     against = f" against {pieces['real'].split()[0]} others" if "real" in pieces else ""
     return f"{pieces['fake'].split()[0]} real images{against}"
 
