@@ -3,13 +3,12 @@
 import dataclasses
 from typing import Any
 
-from tfgan_stab._utils.serialization import Serializable
 from tfgan_stab.game.players import Players
-from tfgan_stab.updates.scheme import Game
+from tfgan_stab.updates.scheme import Game, Scheme
 
 
 @dataclasses.dataclass(frozen=True)
-class Alternating(Serializable):
+class Alternating(Scheme):
     """Moves the discriminator n times, then the generator once, each seeing the other's last move.
 
     With step sizes a, b and field v = (v_G, v_D)::

@@ -3,14 +3,13 @@
 import dataclasses
 from typing import Any
 
-from tfgan_stab._utils.serialization import Serializable
 from tfgan_stab.game.players import Players
 from tfgan_stab.updates.arithmetic import check_batches
-from tfgan_stab.updates.scheme import Game
+from tfgan_stab.updates.scheme import Game, Scheme
 
 
 @dataclasses.dataclass(frozen=True)
-class Extragradient(Serializable):
+class Extragradient(Scheme):
     """Takes a trial step with both players, and steps from the start with the trial point's slope.
 
     With field v and the players' optimizers as `extrapolate` (trial) and `update`::

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfgan_stab._utils.serialization import Serializable
 from tfgan_stab.game.players import Players
 from tfgan_stab.updates.scheme import (
     Game,
@@ -34,7 +33,7 @@ class LookaheadState(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Lookahead(Serializable):
+class Lookahead(Scheme):
     """Lets a scheme run ahead, then pulls both players part of the way back.
 
     Every `sync_period` steps the slow weights s follow the fast weights w, which restart there::

@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfgan_stab._utils.serialization import Serializable
 from tfgan_stab.game.players import Players
-from tfgan_stab.updates.scheme import Game
+from tfgan_stab.updates.scheme import Game, Scheme
 
 
 class OptimisticState(NamedTuple):
@@ -23,7 +22,7 @@ class OptimisticState(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class OptimisticGradient(Serializable):
+class OptimisticGradient(Scheme):
     """Steps by twice the new displacement minus the old one.
 
     With field v and the displacement of the players' optimizers d_t = update(w_t, v(w_t)) - w_t::

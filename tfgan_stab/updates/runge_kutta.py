@@ -3,15 +3,14 @@
 import dataclasses
 from typing import Any
 
-from tfgan_stab._utils.serialization import Serializable
 from tfgan_stab.game.players import Players
 from tfgan_stab.updates.arithmetic import check_batches, combined, displaced
-from tfgan_stab.updates.scheme import Game
+from tfgan_stab.updates.scheme import Game, Scheme
 from tfgan_stab.updates.tableaus import Tableau, as_tableau
 
 
 @dataclasses.dataclass(frozen=True)
-class RungeKutta(Serializable):
+class RungeKutta(Scheme):
     """Follows the field through several trial points, then takes one step along a mean slope.
 
     With step sizes h (one per player), field v and tableau (a, b)::

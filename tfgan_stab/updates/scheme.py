@@ -6,8 +6,9 @@ To write your own, give a class `minibatches`, `evaluations`, `init` and `step`.
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
+from tfgan_stab._utils.serialization import Serializable
 from tfgan_stab.game.players import BOTH, Players
 
 
@@ -41,35 +42,42 @@ class Game(Protocol):
         """Returns the trial point that the players' optimizers reach from `params`."""
 
 
-@runtime_checkable
-class Scheme(Protocol):
-    """Moves both players once per step.
-
-    Attributes:
-        minibatches: Minibatches that one step consumes.
-        evaluations: Calls of `Game.field` that one step makes: what a step costs.
-    """
+class Scheme(Serializable):
+    """Takes one step of both players. Derive from it to write your own."""
 
     @property
-    def minibatches(self) -> int: ...  # noqa: D102
+    def minibatches(self) -> int:
+        """How many minibatches one step consumes."""
+        return 1
 
     @property
-    def evaluations(self) -> int: ...  # noqa: D102
+    def evaluations(self) -> int:
+        """Calls of `Game.field` that one step makes: what a step costs."""
+        return 1
+
+    @property
+    def separate_extrapolation(self) -> bool:
+        """Whether trial points are reached by optimizers of their own."""
+        return False
+
+    @property
+    def first_weight(self) -> float | None:
+        """The part of the step that the first evaluation makes; `None` if it is not known."""
+        return None
+
+    @property
+    def synchronization_period(self) -> int | None:
+        """Steps from one synchronization of slow and fast weights to the next; `None` without."""
+        return None
 
     def init(self, params: Players) -> Any:
-        """Returns what the scheme remembers before the first step: tensors, nested, or `()`."""
+        """Returns the scheme's state before the first step: nested tensors, or `()`."""
+        del params
+        return ()
 
     def step(self, game: Game, params: Players, state: Any) -> tuple[Players, Any]:
-        """Plays one step.
-
-        Args:
-            game: The game of this step.
-            params: Where the players are.
-            state: What `init` or the step before returned.
-
-        Returns:
-            Where the players are now, and what to remember.
-        """
+        """Takes one step; returns both players' new weights, and the new state."""
+        raise NotImplementedError(f"{type(self).__name__} must define `step`.")
 
 
 def check_scheme(scheme: Any) -> Scheme:
@@ -78,11 +86,12 @@ def check_scheme(scheme: Any) -> Scheme:
     Raises:
         TypeError: If it lacks something of the contract, or is a class instead of an instance.
     """
-    if isinstance(scheme, Scheme) and not isinstance(scheme, type):
-        return scheme
     lacks = [
         name for name in ("minibatches", "evaluations", "init", "step") if not hasattr(scheme, name)
     ]
+    if not lacks and not isinstance(scheme, type):
+        checked: Scheme = scheme
+        return checked
     what = f"{scheme.__name__} itself" if isinstance(scheme, type) else repr(scheme)
     fix = (
         f"Write `{scheme.__name__}(...)`, an instance."

@@ -3,13 +3,12 @@
 import dataclasses
 from typing import Any
 
-from tfgan_stab._utils.serialization import Serializable
 from tfgan_stab.game.players import Players
-from tfgan_stab.updates.scheme import Game
+from tfgan_stab.updates.scheme import Game, Scheme
 
 
 @dataclasses.dataclass(frozen=True)
-class Simultaneous(Serializable):
+class Simultaneous(Scheme):
     """Moves both players at once, each down its own loss as it stands.
 
     With step sizes h and field v::
