@@ -1,6 +1,6 @@
 """What FID, precision and recall cost, in seconds and in memory, beside other tools' routes.
 
-.venv/bin/python -m pip install --editable ".[benchmarks]"    # What is not there is left out.
+.venv/bin/python -m pip install --editable ".[benchmarks]"    # Tools that are missing are skipped.
 .venv/bin/python scripts/benchmarks/evaluation.py
 
 Every route starts from the same float32 features and is timed turn by turn in one process; the
