@@ -44,10 +44,10 @@ def test_script_prints_a_table_and_draws_a_picture(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     table = rows(done.stdout)
-    assert table["euler"] == ["13.27", "1.044031", "1.044031", "60"]
-    assert table["rk4"] == ["0.9997", "0.999995", "0.999995", "240"]
-    assert table["lookahead"] == ["0.0525", "0.952070", "0.952070", "60"]
-    assert table["lookahead-alternating"][1:] == ["0.923154", "0.923154", "120"]
+    assert table["euler"] == ["13.27", "1.044031", "60"]
+    assert table["rk4"] == ["0.9997", "0.999995", "240"]
+    assert table["lookahead"] == ["0.0525", "0.952070", "60"]
+    assert table["lookahead-alternating"][1:] == ["0.923154", "120"]
     picture = tf.io.decode_png((tmp_path / "new" / "plane.png").read_bytes()).numpy()
     shades = np.unique(picture.reshape(-1, picture.shape[-1]), axis=0)
     assert picture.shape[0] > 500 and len(shades) > 100

@@ -1,7 +1,7 @@
-"""How a slope becomes a step: pure functions of tensors, with their state passed in and out.
+"""How a slope becomes a step: the optimizers of toy games.
 
-The counterpart of a Keras optimizer, small enough to run inside a loop of TensorFlow and in
-float64.
+Pure functions of tensors, with the state passed in and out: unlike a Keras optimizer, they run
+inside a TensorFlow loop and in float64.
 """
 
 import dataclasses
@@ -9,19 +9,19 @@ from typing import Any, NamedTuple, Protocol
 
 import tensorflow as tf
 
-from tfgan_stab.toy_games.base import check_number
+from tfgan_stab._utils import validation
 
 
 class Rule(Protocol):
     """Turns one player's slopes into steps."""
 
     def init(self, player: tf.Tensor) -> Any:
-        """Returns what is remembered before the first step: tensors, nested, or `()`."""
+        """Returns the state before the first step: tensors, nested, or `()`."""
 
     def step(
         self, player: tf.Tensor, slope: tf.Tensor, step_size: float, state: Any
     ) -> tuple[tf.Tensor, Any]:
-        """Returns where the player is after a step downhill, and what to remember."""
+        """Returns the player after a step downhill, and the new state."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,19 +35,19 @@ class GradientSteps:
     """
 
     def init(self, player: tf.Tensor) -> Any:
-        """Remembers nothing."""
+        """Returns no state."""
         del player
         return ()
 
     def step(
         self, player: tf.Tensor, slope: tf.Tensor, step_size: float, state: Any
     ) -> tuple[tf.Tensor, Any]:
-        """Returns the player one step further."""
+        """Returns the player after the step."""
         return player + step_size * slope, state
 
 
 class AdamState(NamedTuple):
-    """What Adam remembers.
+    """Adam's state.
 
     Attributes:
         mean: Running mean of the slopes.
@@ -62,7 +62,7 @@ class AdamState(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Adam:
-    """Adam, with negative momentum and without bias correction if wanted.
+    """Adam, optionally with negative momentum or without bias correction.
 
     With slope s, in step t::
 
@@ -72,7 +72,7 @@ class Adam:
     Args:
         beta_1: Decay per step of the mean of slopes, in (-1, 1); below 0 for negative momentum.
         beta_2: Decay per step of the mean of squares, in [0, 1).
-        epsilon: What is added to the root, >= 0.
+        epsilon: Added to the root, >= 0.
         bias_correction: "both" as above; "mean" to divide only m, as the bilinear notebook of
             lookahead-minmax does; "none" to divide neither.
 
@@ -82,8 +82,8 @@ class Adam:
     Example:
         >>> rule = Adam(beta_1=-0.6, bias_correction="mean")
         >>> player, slope = tf.constant([1.0], tf.float64), tf.constant([2.0], tf.float64)
-        >>> moved, state = rule.step(player, slope, 0.1, rule.init(player))
-        >>> round(float(moved[0]), 3)  # 1 + 0.1 / sqrt(1 - beta_2): a long first step
+        >>> player, state = rule.step(player, slope, 0.1, rule.init(player))
+        >>> round(float(player[0]), 3)  # 1 + 0.1 / sqrt(1 - beta_2): a long first step
         4.162
 
     Source: Kingma and Ba 2015, arXiv 1412.6980, algorithm 1; "mean": the notebook
@@ -96,30 +96,20 @@ class Adam:
     bias_correction: str = "both"
 
     def __post_init__(self) -> None:
-        check_number("epsilon", self.epsilon, "what is added to the root", minimum=0.0)
-        for name, least in (("beta_1", -1.0), ("beta_2", 0.0)):
-            beta = getattr(self, name)
-            check_number(name, beta, "a decay per step", minimum=least)
-            if beta >= 1.0 or beta <= -1.0:
-                raise ValueError(
-                    f"`{name}` must be between {least:g} and 1, or nothing would be forgotten. "
-                    f"Received: {beta!r}."
-                )
-        if self.bias_correction not in ("both", "mean", "none"):
-            raise ValueError(
-                '`bias_correction` must be "both", "mean" or "none". Received: '
-                f"{self.bias_correction!r}."
-            )
+        validation.number("beta_1", self.beta_1, above=-1.0, below=1.0, fix="Use 0.9.")
+        validation.number("beta_2", self.beta_2, least=0.0, below=1.0, fix="Use 0.999.")
+        validation.number("epsilon", self.epsilon, least=0.0, fix="Use 1e-8.")
+        validation.choice("bias_correction", self.bias_correction, ("both", "mean", "none"))
 
     def init(self, player: tf.Tensor) -> AdamState:
-        """Starts both means at 0."""
+        """Returns both means at 0."""
         zeros = tf.zeros_like(player)
         return AdamState(zeros, zeros, tf.ones([2], player.dtype))
 
     def step(
         self, player: tf.Tensor, slope: tf.Tensor, step_size: float, state: AdamState
     ) -> tuple[tf.Tensor, AdamState]:
-        """Returns the player one step further."""
+        """Returns the player after the step, and the new means."""
         mean = self.beta_1 * state.mean + (1.0 - self.beta_1) * slope
         square = self.beta_2 * state.square + (1.0 - self.beta_2) * tf.square(slope)
         powers = state.powers * tf.constant([self.beta_1, self.beta_2], player.dtype)
