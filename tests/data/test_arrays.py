@@ -68,7 +68,7 @@ def test_labels_stay_with_their_pictures(kind, tmp_path):
 
 
 def test_bytes_stay_bytes_in_memory():
-    assert tgs.data.arrays(BYTES, batch_size=4).source._images.dtype == np.uint8
+    assert tgs.data.arrays(BYTES, batch_size=4).example_set._images.dtype == np.uint8
 
 
 def test_the_content_hash_follows_the_pixels():

@@ -46,7 +46,7 @@ def decoded(contents):
 
 @pytest.mark.parametrize("top_down", [False, True])
 @pytest.mark.parametrize("width", [1, 3, 8, 33])
-@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.parametrize("bits", [1, 4, 8])
 def test_a_palette_gives_each_pixel_its_color(bits, width, top_down):
     colors = RNG.integers(0, 256, [2**bits, 3], dtype=np.uint8)
     indices = RNG.integers(0, 2**bits, [5, width])
@@ -76,7 +76,22 @@ def test_colors_without_a_palette_are_as_they_are_in_the_file(bits, masked):
     blue_first = picture[::-1, :, [2, 1, 0, 3][: bits // 8]].tobytes()
     masks = struct.pack("<III", 0xFF0000, 0xFF00, 0xFF) if masked else b""
     contents = bitmap(4, 3, bits, blue_first, compression=3 * masked, masks=masks)
-    np.testing.assert_array_equal(decoded(contents), picture)
+    np.testing.assert_array_equal(decoded(contents), picture[..., :3])
+
+
+def test_sixteen_bits_are_five_of_each_color():
+    five = RNG.integers(0, 32, [3, 4, 3])
+    numbers = (five * [1024, 32, 1]).sum(axis=-1).astype("<u2")
+    pictured = decoded(bitmap(4, 3, 16, numbers[::-1].tobytes()))
+    np.testing.assert_array_equal(pictured, five * 255 // 31)
+
+
+def test_runs_of_one_color_are_unpacked():
+    colors = RNG.integers(0, 256, [3, 3], dtype=np.uint8)
+    palette = b"".join(bytes([blue, green, red, 0]) for red, green, blue in colors.tolist())
+    packed_rows = bytes([4, 2, 0, 0]) + bytes([1, 0, 3, 1, 0, 0]) + bytes([0, 1])
+    pictured = decoded(bitmap(4, 2, 8, packed_rows, palette, compression=1, used=3))
+    np.testing.assert_array_equal(pictured, colors[[[0, 1, 1, 1], [2, 2, 2, 2]]])
 
 
 SOUND = paletted(np.ones([4, 4], int), np.full([2, 3], 9, np.uint8), bits=8)
@@ -86,18 +101,19 @@ OTHER_MASKS = struct.pack("<III", 0xFF, 0xFF00, 0xFF0000)
 @pytest.mark.parametrize(
     "contents, message",
     [
-        (bitmap(4, 4, 8, bytes(16), bytes(8), compression=1), "is compressed, or has its colors"),
-        (bitmap(4, 4, 4, bytes(16), bytes(8), compression=2), "is compressed, or has its colors"),
-        (bitmap(4, 4, 32, bytes(64), b"", 3, OTHER_MASKS), "is compressed, or has its colors"),
-        (bitmap(4, 4, 16, bytes(32)), "has another number of bits per pixel than 1, 2, 4"),
-        (SOUND[:14] + struct.pack("<I", 12) + SOUND[18:], "has the header of before Windows 3"),
-        (SOUND[:-1], "ends before its last pixel"),
+        (bitmap(4, 4, 32, bytes(64), b"", 3, OTHER_MASKS), "Unsupported BMP bitfields layout"),
+        (bitmap(4, 4, 2, bytes(16), bytes(16)), "Unsupported BMP pixel depth"),
+        (SOUND[:-1], "image file is truncated"),
+        (
+            paletted(np.full([4, 4], 7), RNG.integers(0, 256, [5, 3], np.uint8), 8, used=5),
+            "a pixel has color 7 of a palette of 5",
+        ),
     ],
-    ids=["packed-8", "packed-4", "masks", "16-bits", "old-header", "cut"],
+    ids=["masks", "2 bits", "cut", "beyond the palette"],
 )
 def test_other_bitmaps_are_named_with_the_reason_and_the_remedy(tmp_path, contents, message):
     (tmp_path / "picture.bmp").write_bytes(contents)
-    message = rf"1 of 1 pictures in (.|\n)*picture.bmp: This BMP {message}.* Convert it to PNG\n"
+    message = rf"picture.bmp: This BMP cannot be decoded: {message}.* Convert it to PNG\n"
     with pytest.raises(ValueError, match=message):
         tgs.data.image_folder(tmp_path, 1, size=4)
 
@@ -105,15 +121,9 @@ def test_other_bitmaps_are_named_with_the_reason_and_the_remedy(tmp_path, conten
 @pytest.mark.parametrize("length", [2, 20, 50, 60])
 def test_a_bitmap_that_ends_in_its_headers_is_damaged(tmp_path, length):
     (tmp_path / "picture.bmp").write_bytes(SOUND[:length])
-    with pytest.raises(ValueError, match="1 of 1 pictures in (.|\n)*picture.bmp: "):
-        tgs.data.image_folder(tmp_path, 1, size=4)
-
-
-def test_an_index_beyond_the_palette_is_damage(tmp_path):
-    (tmp_path / "picture.bmp").write_bytes(
-        paletted(np.full([4, 4], 7), np.zeros([5, 3], np.uint8), bits=8)
-    )
-    with pytest.raises(ValueError, match="1 of 1 pictures in (.|\n)*picture.bmp: "):
+    with pytest.raises(
+        ValueError, match="1 of 1 pictures in (.|\n)*picture.bmp: This BMP (ends|cannot)"
+    ):
         tgs.data.image_folder(tmp_path, 1, size=4)
 
 

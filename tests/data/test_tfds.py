@@ -175,7 +175,7 @@ def test_pictures_without_a_label_are_refused_when_labels_are_asked_for(data_dir
         ({"split": "test"}, "that 'shades' has: few, train, .*Received: split='test'"),
         ({"size": 0}, "`size` must be"),
         ({"channels": 2}, "`channels` must be"),
-        ({"shuffle_buffer": 0}, "`shuffle_buffer` must be >= 1"),
+        ({"shuffle_buffer": 0}, "`shuffle_buffer` must be a number of pictures, an int"),
     ],
 )
 def test_bad_settings_of_a_tfds_set_are_refused(data_dir, settings, message):

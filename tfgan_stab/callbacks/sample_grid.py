@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfgan_stab._utils.files import write_atomically
 from tfgan_stab.callbacks.base import Periodic, Picture, usable_directory
-from tfgan_stab.data.pixels import to_bytes
+from tfgan_stab.data.images import to_bytes
 from tfgan_stab.training.optimizers import checked_seed
 
 # Small pictures are enlarged to about this side, so that a person can see them.

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgan_stab.data.pixels import check_range
+from tfgan_stab.data.images import check_range
 from tfgan_stab.training.announcing import headline, images_per_step, young_averages
 from tfgan_stab.training.averaging.averaged_weights import check_classes
 from tfgan_stab.training.averaging.swap import LIVE

@@ -56,7 +56,7 @@ def stored(request, tmp_path):
 def test_bytes_come_scaled_in_their_order_and_in_batches(stored):
     path, pixels = stored
     source = open_source(path)
-    assert (source.count, source.pixels, source.conditional) == (COUNT, "uint8", False)
+    assert (source.count, source.conditional) == (COUNT, False)
     assert (source.weights, source.description) == ([], str(path))
     batches = list(source.draw(COUNT))
     assert [len(batch) for batch in batches] == [256, 44]
@@ -80,7 +80,6 @@ def test_floats_come_as_they_are(tmp_path):
     images = np.random.RandomState(0).uniform(-1, 1, [COUNT, 4, 4, 1])
     np.save(tmp_path / "images.npy", images)
     source = open_source(tmp_path / "images.npy")
-    assert source.pixels == "float32"
     np.testing.assert_array_equal(whole(source), images.astype(np.float32))
 
 
@@ -148,7 +147,6 @@ def test_pictures_of_several_sizes_are_refused_unless_they_are_resized_as_in_tra
     with pytest.raises(SourceError, match=r"0.png of \[5, 6\] and .*1.png of \[7, 6\].*--size=64"):
         open_source(tmp_path)
     source = open_source(tmp_path, size=4)
-    assert source.pixels == "float32"
     expected = tgs.data.image_folder(tmp_path, batch_size=2, size=4).examples()
     np.testing.assert_array_equal(whole(source), next(expected.as_numpy_iterator()))
 
@@ -167,12 +165,18 @@ def test_a_damaged_picture_is_named_before_anything_is_drawn(tmp_path):
         ({}, "must hold images.*Received: no arrays"),
         ({"arr_0": some_bytes(2).transpose(0, 3, 1, 2)}, "channels last.*numpy.transpose"),
         ({"arr_0": some_bytes(2).astype(np.int32)}, "uint8 in 0..255.*dtype int32.*numpy.asarray"),
-        ({"arr_0": np.zeros([0, 4, 4, 1])}, r"must hold images.*Received: shape \[0, 4, 4, 1\]"),
-        ({"arr_0": np.zeros([3])}, r"must hold images.*Received: shape \[3\]"),
-        ({"arr_0": np.float64(3)}, "must hold an array. Received: a single number"),
-        ({"arr_0": np.array([{}])}, "must hold numbers. Received: Python objects"),
-        ({"arr_0": some_bytes(2), "arr_1": np.zeros(2)}, r"`arr_1`.*integers \[2\].*float64"),
-        ({"arr_0": some_bytes(2), "labels": np.zeros(3, int)}, r"`labels`.*of shape \[3\]"),
+        ({"arr_0": np.zeros([0, 4, 4, 1])}, r"must hold pictures.*Received: shape \[0, 4, 4, 1\]"),
+        ({"arr_0": np.zeros([3])}, r"must hold pictures.*Received: shape \[3\]"),
+        ({"arr_0": np.float64(3)}, r"must hold pictures.*Received: shape \[\]"),
+        ({"arr_0": np.array([{}])}, "cannot be read as.*numbers: it holds Python objects"),
+        (
+            {"arr_0": some_bytes(2), "arr_1": np.zeros(2)},
+            "`arr_1`.*must be integers. Received: dtype float64",
+        ),
+        (
+            {"arr_0": some_bytes(2), "labels": np.zeros(3, int)},
+            r"`labels`.*one entry per picture, shape \[2\]. Received: shape \[3\]",
+        ),
         ({"arr_0": some_bytes(2), "labels": np.array([0, -1])}, "classes 0, 1.*-1 at index 1"),
         ({"arr_0": some_bytes(2).astype(float)}, "must hold floats in .*use `images / 127.5 - 1`"),
         ({"arr_0": np.full([2, 4, 4, 1], np.nan)}, "must hold finite numbers.*NaN"),
@@ -182,7 +186,7 @@ def test_a_damaged_picture_is_named_before_anything_is_drawn(tmp_path):
 )
 def test_other_arrays_are_refused_at_once(tmp_path, arrays, message):
     np.savez(tmp_path / "samples.npz", **arrays)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         open_source(tmp_path / "samples.npz")
 
 
@@ -210,7 +214,7 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path, name, keep):
     (np.savez if name.endswith("z") else np.save)(path, some_bytes())
     data = path.read_bytes()
     path.write_bytes(data[: keep if isinstance(keep, int) else int(keep * len(data))])
-    with pytest.raises(SourceError, match="cannot be read as|ends before its array"):
+    with pytest.raises(ValueError, match="samples.np[yz]' cannot be read as"):
         whole(open_source(path))
 
 
@@ -220,7 +224,7 @@ def test_a_changed_byte_in_an_archive_is_found(tmp_path):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    with pytest.raises(SourceError, match="cannot be read as.*CRC"):
+    with pytest.raises(ValueError, match="cannot be read as.*CRC"):
         whole(open_source(path))
 
 

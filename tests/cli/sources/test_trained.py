@@ -68,7 +68,7 @@ def test_a_workdir_shows_what_its_gan_shows_with_any_weights_and_stays_as_it_is(
     before = contents(workdir)
     source = open_source(workdir)
     assert (source.weights, source.default_weights) == (["live", "ema"], "ema")
-    assert (source.pixels, source.count, source.conditional) == ("float32", None, False)
+    assert (source.count, source.conditional) == (None, False)
     assert source.description == f"{workdir}/checkpoints/step-0000000006"
     for weights, images in expected.items():
         np.testing.assert_array_equal(whole(source, weights=weights, seed=SEED), images)
@@ -93,7 +93,7 @@ def test_the_data_of_a_run_are_those_of_its_settings(run):
     assert (data.name, data.batch_size) == ("digits", 8)
 
 
-def test_a_checkpoint_shows_the_gan_of_its_round(run):
+def test_a_checkpoint_shows_the_gan_of_its_step(run):
     workdir, expected = run
     first, last = (workdir / "checkpoints" / f"step-000000000{n}" for n in (3, 6))
     np.testing.assert_array_equal(whole(open_source(last), seed=SEED), expected["ema"])

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_stab._utils.files import replacing, replacing_folder
-from tfgan_stab.data.pixels import to_bytes
+from tfgan_stab.data.images import to_bytes
 
 __all__ = ["write_array", "write_pictures"]
 
