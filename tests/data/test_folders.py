@@ -192,7 +192,7 @@ def test_damaged_pictures_can_be_skipped_and_are_named(folder):
     assert sorted(levels(next(batches.as_numpy_iterator()))) == list(range(1, 12))
 
 
-def test_sound_pictures_are_not_warned_about(folder):
+def test_sound_pictures_do_not_warn(folder):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert tgs.data.image_folder(folder, 4, size=8, on_error="skip").example_set.skipped == ()

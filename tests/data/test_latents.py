@@ -75,7 +75,7 @@ def test_normal_latents_are_independent(size):
         assert np.abs(correlations).max() < 5 / 40_000**0.5
 
 
-def test_a_number_is_a_normal_sampler_and_a_sampler_itself():
+def test_as_sampler_accepts_sizes_and_samplers():
     assert as_sampler(7) == Normal(7)
     assert as_sampler(SAMPLERS[1]) is SAMPLERS[1]
 

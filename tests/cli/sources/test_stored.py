@@ -1,6 +1,5 @@
 """Images that lie in folders and arrays: read as they are stored, and refused if they are not."""
 
-import os
 import zipfile
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
-from tfgan_stab.cli.sources.kinds import Kind, SourceError, kind_of, workdir_of
+from tfgan_stab.cli.sources.kinds import SourceError
 from tfgan_stab.cli.sources.opening import open_source
 
 COUNT = 300  # More than one batch.
@@ -66,7 +65,7 @@ def test_bytes_come_scaled_in_their_order_and_in_batches(stored):
     assert source.labels(COUNT) is None
 
 
-def test_more_images_than_there_are_is_an_error(stored):
+def test_too_many_images_are_an_error(stored):
     source = open_source(stored[0])
     with pytest.raises(
         ValueError, match="Expected 301 images. Received: 300, all there are.*300 or"
@@ -83,7 +82,7 @@ def test_floats_come_as_they_are(tmp_path):
     np.testing.assert_array_equal(whole(source), images.astype(np.float32))
 
 
-def test_gray_pictures_may_leave_out_their_channel_and_points_have_none(tmp_path):
+def test_gray_pictures_and_points(tmp_path):
     np.save(tmp_path / "gray.npy", some_bytes()[..., 0])
     np.testing.assert_array_equal(
         whole(open_source(tmp_path / "gray.npy")), scaled(some_bytes()[..., :1])
@@ -131,7 +130,7 @@ def test_one_sub_folder_alone_is_no_class(tmp_path):
     assert not open_source(tmp_path).conditional
 
 
-def test_gray_and_colored_pictures_together_are_colored_unless_told_otherwise(tmp_path):
+def test_mixed_gray_and_color_become_color(tmp_path):
     pixels = some_bytes(2)
     write_png(tmp_path / "0.png", pixels[0])
     write_png(tmp_path / "1.png", pixels[1, ..., :1])
@@ -141,7 +140,7 @@ def test_gray_and_colored_pictures_together_are_colored_unless_told_otherwise(tm
     assert whole(open_source(tmp_path, channels=1)).shape == (2, 5, 6, 1)
 
 
-def test_pictures_of_several_sizes_are_refused_unless_they_are_resized_as_in_training(tmp_path):
+def test_mixed_sizes_need_resizing(tmp_path):
     write_png(tmp_path / "0.png", some_bytes(1)[0])
     write_png(tmp_path / "1.png", some_bytes(1, height=7)[0])
     with pytest.raises(SourceError, match=r"0.png of \[5, 6\] and .*1.png of \[7, 6\].*--size=64"):
@@ -190,7 +189,7 @@ def test_other_arrays_are_refused_at_once(tmp_path, arrays, message):
         open_source(tmp_path / "samples.npz")
 
 
-def test_a_number_that_is_none_is_named_by_its_place_in_the_file(tmp_path):
+def test_nan_is_reported_with_its_index(tmp_path):
     images = np.zeros([COUNT, 4, 4, 1])
     images[COUNT - 1] = np.nan
     images[0] = -1
@@ -241,50 +240,6 @@ def test_reading_an_archive_holds_one_piece_in_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(zipfile.ZipExtFile, "read", noted)
     whole(open_source(tmp_path / "samples.npz"))
     assert max(largest) == 256 * 5 * 6 * 3
-
-
-def make_run(folder):
-    for name in ("checkpoints/step-0000000003", "best/fid_ema/step-0000000003"):
-        (folder / name).mkdir(parents=True)
-        (folder / name / "progress.json").touch()
-    (folder / "config.gin").touch()
-    return folder
-
-
-def test_what_lies_at_a_path_is_told_by_what_is_in_it(tmp_path):
-    run = make_run(tmp_path / "run")
-    assert kind_of(run) is Kind.WORKDIR
-    for name in ("checkpoints/step-0000000003", "best/fid_ema/step-0000000003"):
-        assert kind_of(run / name) is Kind.CHECKPOINT
-        assert workdir_of(run / name) == run
-    assert kind_of(tmp_path) is Kind.FOLDER
-    for name, kind in (("g.keras", Kind.KERAS), ("a.npz", Kind.ARRAYS), ("a.npy", Kind.ARRAYS)):
-        (tmp_path / name).touch()
-        assert kind_of(str(tmp_path / name)) is kind
-
-
-@pytest.mark.parametrize(
-    ("path", "message"),
-    [
-        ("rum", "There is nothing at .*rum. Expected a workdir, .*Did you mean .*run[?]"),
-        ("no/where", "There is nothing at .*where. Expected a workdir.*begin at"),
-        ("run/checkpoints", "holds 1 checkpoints. Choose one, such as .*step-0000000003, or the"),
-        ("run/best", "best checkpoint by each score. Choose one, such as .*step-0000000003"),
-        ("run/config.gin", "a file ending in .gin. Give the folder that it lies in"),
-        ("notes", "a file ending in nothing. Convert it"),
-        ("moved", "holds checkpoints, but no config.gin"),
-        ("moved/checkpoints/step-0000000003", "only with its run's settings.*gan.generator.save"),
-        ("saved_model", "holds a SavedModel.*generator.save"),
-    ],
-)
-def test_paths_that_images_cannot_come_from_are_refused_with_what_to_do(tmp_path, path, message):
-    make_run(tmp_path / "run")
-    os.remove(make_run(tmp_path / "moved") / "config.gin")
-    (tmp_path / "saved_model").mkdir()
-    (tmp_path / "saved_model" / "saved_model.pb").touch()
-    (tmp_path / "notes").touch()
-    with pytest.raises((FileNotFoundError, SourceError), match=message):
-        kind_of(tmp_path / path)
 
 
 def test_an_empty_folder_says_what_it_should_hold(tmp_path):
