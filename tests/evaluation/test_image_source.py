@@ -5,6 +5,8 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
+from tfgan_stab.data.array_files import ArrayFile
+from tfgan_stab.data.batches import Batches
 from tfgan_stab.data.digits import loaded_digits
 from tfgan_stab.evaluation.image_source import ImageSource, rebatched
 
@@ -105,6 +107,18 @@ def test_names_are_fit_for_protocols():
     assert ImageSource(pictures()).name == "array"
     assert ImageSource(SOURCES["data set"]()).name == "dataset"
     assert ImageSource(tgs.data.digits()).name == "digits"
+
+
+def test_what_is_wrong_with_a_file_is_said_without_a_stack(tmp_path):
+    images = np.zeros([600, 2, 2, 1], np.float32)
+    images[:, 0] = -1
+    images[599, 1, 1] = np.nan
+    np.save(tmp_path / "images.npy", images)
+    file = ArrayFile(str(tmp_path / "images.npy"), "images.npy")
+    source = ImageSource(Batches(file, batch_size=100))
+    message = "^Real images cannot be read: '.*images.npy' must hold .*at index 599. Leave such ex"
+    with pytest.raises(ValueError, match=message):
+        read(source)
 
 
 def test_an_endless_data_set_is_refused():

@@ -1,7 +1,6 @@
 """The user's own pictures: a folder of image files, a class per subfolder when asked."""
 
 import os
-import re
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,7 +12,7 @@ from tfgan_stab._utils import validation
 from tfgan_stab._utils.progress import with_progress
 from tfgan_stab.data import images
 from tfgan_stab.data.batches import Batches
-from tfgan_stab.data.streams import example_numbers, finish, parallel_map, shuffled
+from tfgan_stab.data.streams import example_numbers, finish, parallel_map, reason_of, shuffled
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 NAMED_AT_MOST = 10
@@ -135,11 +134,7 @@ def damage_of(path: str) -> str:
     try:
         images.decode(tf.io.read_file(path))
     except (tf.errors.OpError, ValueError) as error:
-        # Some messages begin with the name of a node or of an exception, others end with those, or
-        # with where in Python it arose.
-        message = re.sub(r"\{\{.*?\}\}", "", str(error)).strip()
-        message = re.split(r" \[Op:|\nCondition |\nTraceback ", message)[0]
-        return re.sub(r"^\w*Error: ", "", message).strip().rstrip(".")
+        return reason_of(error)
     return "could not be read at first, and could later"
 
 

@@ -4,6 +4,7 @@ The order is a pure function of the seed and a running number. Nothing here has 
 can start anywhere and two runs agree bit for bit.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -98,6 +99,18 @@ def finish(stream: tf.data.Dataset) -> tf.data.Dataset:
     # every worker other examples than one worker sees, and fails where there are fewer files.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return stream.prefetch(tf.data.AUTOTUNE).with_options(options)
+
+
+def reason_of(error: Exception) -> str:
+    """Returns what an error of a stream says, without where in TensorFlow or Python it arose.
+
+    Args:
+        error: One of `tf.errors`, or of Python itself.
+    """
+    # Some messages begin with the name of a node or of an exception, others end with those.
+    message = re.sub(r"\{\{.*?\}\}", "", str(error)).strip()
+    message = re.split(r" \[Op:|\nCondition |\nTraceback ", message)[0]
+    return re.sub(r"^\w*Error: ", "", message).strip().rstrip(".")
 
 
 class Records:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.data.images import to_bytes, warn_of_half_range
+from tfgan_stab.data.streams import reason_of
 
 # Images per step where nobody asks for another number.
 BATCH_SIZE = 256
@@ -113,7 +114,7 @@ class ImageSource:
             limit: How many of an endless set, an integer >= 1.
 
         Raises:
-            ValueError: If labels come in another order than before.
+            ValueError: If labels come in another order than before, or images cannot be read.
         """
         digest, seen = 0, 0
         range_seen = np.array([np.inf, -np.inf])
@@ -147,15 +148,18 @@ class ImageSource:
     def _batches(self, limit: int | None) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
         """Yields pairs of images and labels; labels are `None` unless asked for."""
         if isinstance(self.images, tf.data.Dataset) or hasattr(self.images, "examples"):
-            for element in self._elements(limit):
-                columns = element if isinstance(element, tuple) else (element,)
-                yield np.asarray(columns[0]), np.asarray(columns[1]) if self.labelled else None
+            try:
+                for element in self._elements(limit):
+                    columns = element if isinstance(element, tuple) else (element,)
+                    yield np.asarray(columns[0]), np.asarray(columns[1]) if self.labelled else None
+            except tf.errors.OpError as error:
+                raise ValueError(f"Real images cannot be read: {reason_of(error)}.") from error
         else:
             images, labels = self.images if _is_pair(self.images) else (self.images, None)
             for start in range(0, len(images), BATCH_SIZE):
                 rows = slice(start, start + BATCH_SIZE)
-                kept = None if labels is None else np.asarray(labels[rows])
-                yield np.asarray(images[rows]), kept
+                own = None if labels is None else np.asarray(labels[rows])
+                yield np.asarray(images[rows]), own
 
     def _elements(self, limit: int | None) -> Iterable[Any]:
         """Returns one pass over the batches of a data set."""
