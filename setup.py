@@ -49,6 +49,7 @@ setuptools.setup(
         "gin-config>=0.5",
         "scikit-learn>=1.4",
         "matplotlib>=3.8",
+        "pillow>=10",
         "tqdm>=4.66",
     ],
     extras_require={

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from tfgan_stab.data.pixels import to_bytes
+from tfgan_stab.data.images import to_bytes
 from tfgan_stab.evaluation.extractors.base import (
     Extractor,
     Outputs,

@@ -12,8 +12,7 @@ import numpy as np
 from tfgan_stab._utils.progress import with_progress
 from tfgan_stab.evaluation.accumulators import Batch, Gatherer, needs_of
 from tfgan_stab.evaluation.extractors.devices import spread, waiting
-from tfgan_stab.evaluation.image_source import BATCH_SIZE
-from tfgan_stab.evaluation.image_streams import rebatched
+from tfgan_stab.evaluation.image_source import BATCH_SIZE, rebatched
 from tfgan_stab.evaluation.measures import INFERENCE, Sample
 from tfgan_stab.evaluation.real_images import gather
 from tfgan_stab.evaluation.results import ScoreResult, all_of

@@ -13,8 +13,7 @@ from numpy.typing import ArrayLike
 from tfgan_stab._utils import validation
 from tfgan_stab.evaluation.accumulators import Batch, Gatherer
 from tfgan_stab.evaluation.extractors.base import Extractor, as_extractor, extraction
-from tfgan_stab.evaluation.image_source import BATCH_SIZE, ImageSource
-from tfgan_stab.evaluation.image_streams import rebatched
+from tfgan_stab.evaluation.image_source import BATCH_SIZE, ImageSource, rebatched
 from tfgan_stab.evaluation.measures import INFERENCE, Number, Sample, Sides
 from tfgan_stab.evaluation.metrics.inputs import checked_count, checked_integer
 from tfgan_stab.evaluation.real_images import Reals, gather

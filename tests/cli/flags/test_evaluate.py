@@ -8,8 +8,8 @@ import tensorflow as tf
 from absl import flags as absl_flags
 
 from tfgan_stab.cli.flags.evaluate import EvaluateSettings
-from tfgan_stab.cli.sources import real_images as reals
 from tfgan_stab.cli.sources.kinds import SourceError
+from tfgan_stab.cli.sources.opening import open_real
 from tfgan_stab.evaluation.image_source import ImageSource
 
 
@@ -87,7 +87,7 @@ def pixels(count=300):
 
 def test_real_images_of_a_file(tmp_path):
     np.savez(tmp_path / "real.npz", pixels())
-    found = reals.open_real(str(tmp_path / "real.npz"), source="unused")
+    found = open_real(str(tmp_path / "real.npz"), source="unused")
     assert (found.num_examples, found.num_classes) == (300, None)
     expected = pixels().astype(np.float32) / 127.5 - 1
     for _ in range(2):
@@ -102,23 +102,23 @@ def test_real_images_of_a_file(tmp_path):
 def test_real_images_of_a_folder_and_of_a_data_set(tmp_path):
     for number, picture in enumerate(pixels(3)):
         tf.io.write_file(f"{tmp_path}/{number}.png", tf.io.encode_png(picture))
-    assert next(iter(reals.open_real(str(tmp_path), "x").examples())).shape == (3, 4, 4, 1)
-    resized = reals.open_real(str(tmp_path), "x", size=2, channels=3)
+    assert next(iter(open_real(str(tmp_path), "x").examples())).shape == (3, 4, 4, 1)
+    resized = open_real(str(tmp_path), "x", size=2, channels=3)
     assert next(iter(resized.examples())).shape == (3, 2, 2, 3)
-    assert reals.open_real("digits", "x").num_examples == 1797
+    assert open_real("digits", "x").num_examples == 1797
     np.save(tmp_path / "real.npy", pixels(64))
-    assert reals.open_real(f"arrays:{tmp_path}/real.npy", "x").num_examples == 64
+    assert open_real(f"arrays:{tmp_path}/real.npy", "x").num_examples == 64
 
 
 def test_missing_real_images(tmp_path):
     np.save(tmp_path / "samples.npy", pixels())
     with pytest.raises(SourceError, match="--real is missing: .*samples.npy.*--real=tfds:cifar10"):
-        reals.open_real(None, str(tmp_path / "samples.npy"))
+        open_real(None, str(tmp_path / "samples.npy"))
     with pytest.raises(FileNotFoundError, match="--real=digit is neither .* digits, mixture, arr"):
-        reals.open_real("digit", "x")
+        open_real("digit", "x")
     (tmp_path / "generator.keras").touch()
     with pytest.raises(SourceError, match="Received: .*generator.keras, a .keras file. Write samp"):
-        reals.open_real(str(tmp_path / "generator.keras"), "x")
+        open_real(str(tmp_path / "generator.keras"), "x")
 
 
 def test_real_images_of_a_run(tmp_path):
@@ -133,5 +133,5 @@ def test_real_images_of_a_run(tmp_path):
         "tgs.data.digits.batch_size = 16\n"
     )
     for source in (tmp_path / "run", checkpoint):
-        found = reals.open_real(None, str(source))
+        found = open_real(None, str(source))
         assert (found.name, found.batch_size) == ("digits", 16)

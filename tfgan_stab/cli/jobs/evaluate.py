@@ -10,12 +10,11 @@ import numpy as np
 from tfgan_stab._utils.files import write_atomically
 from tfgan_stab.cli.flags.evaluate import FEATURE_SCORES, EvaluateSettings
 from tfgan_stab.cli.jobs.report import baselines
-from tfgan_stab.cli.sources.contract import Source
-from tfgan_stab.cli.sources.generator_files import load_network
+from tfgan_stab.cli.sources.generators import load_network
 from tfgan_stab.cli.sources.kinds import SourceError
-from tfgan_stab.cli.sources.opening import open_source
-from tfgan_stab.cli.sources.real_images import open_real
-from tfgan_stab.cli.sources.stored_images import StoredImages
+from tfgan_stab.cli.sources.opening import open_real, open_source
+from tfgan_stab.cli.sources.source import Source
+from tfgan_stab.cli.sources.stored import StoredImages
 from tfgan_stab.evaluation.evaluate import measure, rehearse
 from tfgan_stab.evaluation.extractors.base import as_extractor
 from tfgan_stab.evaluation.extractors.inception import Inception

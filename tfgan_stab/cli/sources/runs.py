@@ -10,9 +10,9 @@ from tfgan_stab.callbacks.checkpoint_files import restore, restore_newest
 from tfgan_stab.cli.config import gin as configuring
 from tfgan_stab.cli.jobs import train as training
 from tfgan_stab.cli.jobs.build import build
-from tfgan_stab.cli.sources.contract import BATCH
-from tfgan_stab.cli.sources.gans import GeneratedByGAN
+from tfgan_stab.cli.sources.generators import GeneratedByGAN
 from tfgan_stab.cli.sources.kinds import CONFIG, workdir_of
+from tfgan_stab.cli.sources.source import BATCH
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.training.averaging.swap import LIVE
 from tfgan_stab.training.gan import GAN
@@ -86,8 +86,8 @@ def _rebuilt(workdir: pathlib.Path) -> tuple[GAN, str]:
 def _num_classes(workdir: pathlib.Path) -> int | None:
     """What the run has noted of its data; where it has not, the data are loaded."""
     report = workdir / "run.json"
-    facts = json.loads(report.read_text(encoding="utf-8")) if report.is_file() else {}
-    noted = (facts.get("data") or {}).get("classes")
+    metadata = json.loads(report.read_text(encoding="utf-8")) if report.is_file() else {}
+    noted = (metadata.get("data") or {}).get("classes")
     if noted is not None:
         return int(noted)
     return configuring.arguments(training.train, ["data"])["data"].num_classes

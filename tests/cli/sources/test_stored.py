@@ -1,6 +1,5 @@
 """Images that lie in folders and arrays: read as they are stored, and refused if they are not."""
 
-import os
 import zipfile
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
-from tfgan_stab.cli.sources.kinds import Kind, SourceError, kind_of, workdir_of
+from tfgan_stab.cli.sources.kinds import SourceError
 from tfgan_stab.cli.sources.opening import open_source
 
 COUNT = 300  # More than one batch.
@@ -56,7 +55,7 @@ def stored(request, tmp_path):
 def test_bytes_come_scaled_in_their_order_and_in_batches(stored):
     path, pixels = stored
     source = open_source(path)
-    assert (source.count, source.pixels, source.conditional) == (COUNT, "uint8", False)
+    assert (source.count, source.conditional) == (COUNT, False)
     assert (source.weights, source.description) == ([], str(path))
     batches = list(source.draw(COUNT))
     assert [len(batch) for batch in batches] == [256, 44]
@@ -66,7 +65,7 @@ def test_bytes_come_scaled_in_their_order_and_in_batches(stored):
     assert source.labels(COUNT) is None
 
 
-def test_more_images_than_there_are_is_an_error(stored):
+def test_too_many_images_are_an_error(stored):
     source = open_source(stored[0])
     with pytest.raises(
         ValueError, match="Expected 301 images. Received: 300, all there are.*300 or"
@@ -80,11 +79,10 @@ def test_floats_come_as_they_are(tmp_path):
     images = np.random.RandomState(0).uniform(-1, 1, [COUNT, 4, 4, 1])
     np.save(tmp_path / "images.npy", images)
     source = open_source(tmp_path / "images.npy")
-    assert source.pixels == "float32"
     np.testing.assert_array_equal(whole(source), images.astype(np.float32))
 
 
-def test_gray_pictures_may_leave_out_their_channel_and_points_have_none(tmp_path):
+def test_gray_pictures_and_points(tmp_path):
     np.save(tmp_path / "gray.npy", some_bytes()[..., 0])
     np.testing.assert_array_equal(
         whole(open_source(tmp_path / "gray.npy")), scaled(some_bytes()[..., :1])
@@ -132,7 +130,7 @@ def test_one_sub_folder_alone_is_no_class(tmp_path):
     assert not open_source(tmp_path).conditional
 
 
-def test_gray_and_colored_pictures_together_are_colored_unless_told_otherwise(tmp_path):
+def test_mixed_gray_and_color_become_color(tmp_path):
     pixels = some_bytes(2)
     write_png(tmp_path / "0.png", pixels[0])
     write_png(tmp_path / "1.png", pixels[1, ..., :1])
@@ -142,13 +140,12 @@ def test_gray_and_colored_pictures_together_are_colored_unless_told_otherwise(tm
     assert whole(open_source(tmp_path, channels=1)).shape == (2, 5, 6, 1)
 
 
-def test_pictures_of_several_sizes_are_refused_unless_they_are_resized_as_in_training(tmp_path):
+def test_mixed_sizes_need_resizing(tmp_path):
     write_png(tmp_path / "0.png", some_bytes(1)[0])
     write_png(tmp_path / "1.png", some_bytes(1, height=7)[0])
     with pytest.raises(SourceError, match=r"0.png of \[5, 6\] and .*1.png of \[7, 6\].*--size=64"):
         open_source(tmp_path)
     source = open_source(tmp_path, size=4)
-    assert source.pixels == "float32"
     expected = tgs.data.image_folder(tmp_path, batch_size=2, size=4).examples()
     np.testing.assert_array_equal(whole(source), next(expected.as_numpy_iterator()))
 
@@ -167,12 +164,18 @@ def test_a_damaged_picture_is_named_before_anything_is_drawn(tmp_path):
         ({}, "must hold images.*Received: no arrays"),
         ({"arr_0": some_bytes(2).transpose(0, 3, 1, 2)}, "channels last.*numpy.transpose"),
         ({"arr_0": some_bytes(2).astype(np.int32)}, "uint8 in 0..255.*dtype int32.*numpy.asarray"),
-        ({"arr_0": np.zeros([0, 4, 4, 1])}, r"must hold images.*Received: shape \[0, 4, 4, 1\]"),
-        ({"arr_0": np.zeros([3])}, r"must hold images.*Received: shape \[3\]"),
-        ({"arr_0": np.float64(3)}, "must hold an array. Received: a single number"),
-        ({"arr_0": np.array([{}])}, "must hold numbers. Received: Python objects"),
-        ({"arr_0": some_bytes(2), "arr_1": np.zeros(2)}, r"`arr_1`.*integers \[2\].*float64"),
-        ({"arr_0": some_bytes(2), "labels": np.zeros(3, int)}, r"`labels`.*of shape \[3\]"),
+        ({"arr_0": np.zeros([0, 4, 4, 1])}, r"must hold pictures.*Received: shape \[0, 4, 4, 1\]"),
+        ({"arr_0": np.zeros([3])}, r"must hold pictures.*Received: shape \[3\]"),
+        ({"arr_0": np.float64(3)}, r"must hold pictures.*Received: shape \[\]"),
+        ({"arr_0": np.array([{}])}, "cannot be read as.*numbers: it holds Python objects"),
+        (
+            {"arr_0": some_bytes(2), "arr_1": np.zeros(2)},
+            "`arr_1`.*must be integers. Received: dtype float64",
+        ),
+        (
+            {"arr_0": some_bytes(2), "labels": np.zeros(3, int)},
+            r"`labels`.*one entry per picture, shape \[2\]. Received: shape \[3\]",
+        ),
         ({"arr_0": some_bytes(2), "labels": np.array([0, -1])}, "classes 0, 1.*-1 at index 1"),
         ({"arr_0": some_bytes(2).astype(float)}, "must hold floats in .*use `images / 127.5 - 1`"),
         ({"arr_0": np.full([2, 4, 4, 1], np.nan)}, "must hold finite numbers.*NaN"),
@@ -182,11 +185,11 @@ def test_a_damaged_picture_is_named_before_anything_is_drawn(tmp_path):
 )
 def test_other_arrays_are_refused_at_once(tmp_path, arrays, message):
     np.savez(tmp_path / "samples.npz", **arrays)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         open_source(tmp_path / "samples.npz")
 
 
-def test_a_number_that_is_none_is_named_by_its_place_in_the_file(tmp_path):
+def test_nan_is_reported_with_its_index(tmp_path):
     images = np.zeros([COUNT, 4, 4, 1])
     images[COUNT - 1] = np.nan
     images[0] = -1
@@ -210,7 +213,7 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path, name, keep):
     (np.savez if name.endswith("z") else np.save)(path, some_bytes())
     data = path.read_bytes()
     path.write_bytes(data[: keep if isinstance(keep, int) else int(keep * len(data))])
-    with pytest.raises(SourceError, match="cannot be read as|ends before its array"):
+    with pytest.raises(ValueError, match="samples.np[yz]' cannot be read as"):
         whole(open_source(path))
 
 
@@ -220,7 +223,7 @@ def test_a_changed_byte_in_an_archive_is_found(tmp_path):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    with pytest.raises(SourceError, match="cannot be read as.*CRC"):
+    with pytest.raises(ValueError, match="cannot be read as.*CRC"):
         whole(open_source(path))
 
 
@@ -237,50 +240,6 @@ def test_reading_an_archive_holds_one_piece_in_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(zipfile.ZipExtFile, "read", noted)
     whole(open_source(tmp_path / "samples.npz"))
     assert max(largest) == 256 * 5 * 6 * 3
-
-
-def make_run(folder):
-    for name in ("checkpoints/step-0000000003", "best/fid_ema/step-0000000003"):
-        (folder / name).mkdir(parents=True)
-        (folder / name / "progress.json").touch()
-    (folder / "config.gin").touch()
-    return folder
-
-
-def test_what_lies_at_a_path_is_told_by_what_is_in_it(tmp_path):
-    run = make_run(tmp_path / "run")
-    assert kind_of(run) is Kind.WORKDIR
-    for name in ("checkpoints/step-0000000003", "best/fid_ema/step-0000000003"):
-        assert kind_of(run / name) is Kind.CHECKPOINT
-        assert workdir_of(run / name) == run
-    assert kind_of(tmp_path) is Kind.FOLDER
-    for name, kind in (("g.keras", Kind.KERAS), ("a.npz", Kind.ARRAYS), ("a.npy", Kind.ARRAYS)):
-        (tmp_path / name).touch()
-        assert kind_of(str(tmp_path / name)) is kind
-
-
-@pytest.mark.parametrize(
-    ("path", "message"),
-    [
-        ("rum", "There is nothing at .*rum. Expected a workdir, .*Did you mean .*run[?]"),
-        ("no/where", "There is nothing at .*where. Expected a workdir.*begin at"),
-        ("run/checkpoints", "holds 1 checkpoints. Choose one, such as .*step-0000000003, or the"),
-        ("run/best", "best checkpoint by each score. Choose one, such as .*step-0000000003"),
-        ("run/config.gin", "a file ending in .gin. Give the folder that it lies in"),
-        ("notes", "a file ending in nothing. Convert it"),
-        ("moved", "holds checkpoints, but no config.gin"),
-        ("moved/checkpoints/step-0000000003", "only with its run's settings.*gan.generator.save"),
-        ("saved_model", "holds a SavedModel.*generator.save"),
-    ],
-)
-def test_paths_that_images_cannot_come_from_are_refused_with_what_to_do(tmp_path, path, message):
-    make_run(tmp_path / "run")
-    os.remove(make_run(tmp_path / "moved") / "config.gin")
-    (tmp_path / "saved_model").mkdir()
-    (tmp_path / "saved_model" / "saved_model.pb").touch()
-    (tmp_path / "notes").touch()
-    with pytest.raises((FileNotFoundError, SourceError), match=message):
-        kind_of(tmp_path / path)
 
 
 def test_an_empty_folder_says_what_it_should_hold(tmp_path):

@@ -1,4 +1,4 @@
-"""A generator in a `.keras` file: of this package, of any other program, or of a whole GAN."""
+"""Images that a generator makes: that of a GAN, or one in a `.keras` file of any program."""
 
 import importlib
 import pathlib
@@ -11,11 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_stab._utils import random, validation
-from tfgan_stab.cli.sources.contract import BATCH, check_count, check_label, check_no_weights
-from tfgan_stab.cli.sources.gans import GeneratedByGAN, generated_labels
 from tfgan_stab.cli.sources.kinds import SourceError
+from tfgan_stab.cli.sources.source import BATCH, Source
 from tfgan_stab.data import latents as samplers
+from tfgan_stab.training.averaging.swap import LIVE
 from tfgan_stab.training.gan import GAN
+from tfgan_stab.training.sampling import Sampling
 
 LATENTS: dict[str, Callable[[int], Any]] = {
     "normal": samplers.Normal,
@@ -24,7 +25,38 @@ LATENTS: dict[str, Callable[[int], Any]] = {
 }
 
 
-class GeneratedByKeras:
+class GeneratedByGAN(Source):
+    """A GAN as a source: what `gan.sample` returns, with its trained weights or any average.
+
+    Args:
+        gan: The model, restored.
+        description: What it is called in messages and reports.
+        default_weights: The weights used unless others are asked for.
+        batch_size: Images made at once, an integer >= 1; another number draws other noise.
+    """
+
+    def __init__(
+        self, gan: Any, description: str, default_weights: str = LIVE, batch_size: int = BATCH
+    ) -> None:
+        conditional: bool = gan.pair.conditional
+        super().__init__(
+            description,
+            [LIVE, *gan.averages],
+            default_weights,
+            conditional,
+            gan.num_classes if conditional else None,
+        )
+        self.gan: Sampling = gan
+        self._batch_size = batch_size
+
+    def _draw(
+        self, count: int, weights: str | None, seed: int, label: int | None
+    ) -> Iterator[np.ndarray]:
+        labels = None if label is None else np.full([count], label, np.int32)
+        return self.gan.sample_batches(count, self._batch_size, weights or LIVE, seed, labels)
+
+
+class GeneratedByKeras(Source):
     """A generator of which nothing is known but what its file says.
 
     The same noise as `gan.sample` draws for a seed, and so the same images.
@@ -41,10 +73,6 @@ class GeneratedByKeras:
         SourceError: If the model's inputs are not those of a generator.
     """
 
-    pixels = "float32"
-    count: int | None = None
-    default_weights: str | None = None
-
     def __init__(
         self,
         generator: keras.Model,
@@ -53,39 +81,31 @@ class GeneratedByKeras:
         num_classes: int | None = None,
         batch_size: int = BATCH,
     ) -> None:
-        self.generator = generator
-        self.description = description
-        self.weights: list[str] = []
-        size, self.conditional = _inputs(generator, description)
-        if num_classes is not None and not self.conditional:
+        size, conditional = _inputs(generator, description)
+        if num_classes is not None and not conditional:
             raise SourceError(
                 "A number of classes belongs to a generator that takes labels as a second input. "
                 f"Received: num_classes={num_classes} for {description}, which has one input. "
                 "Leave it out."
             )
-        self.num_classes = num_classes or (_classes(generator) if self.conditional else None)
+        num_classes = num_classes or (_classes(generator) if conditional else None)
+        super().__init__(description, conditional=conditional, num_classes=num_classes)
+        self._generator = generator
         self._latents = LATENTS[latents](size)
         self._batch_size = batch_size
 
-    def draw(
-        self, count: int, weights: str | None = None, seed: int = 0, label: int | None = None
+    def _draw(
+        self, count: int, weights: str | None, seed: int, label: int | None
     ) -> Iterator[np.ndarray]:
-        """Returns new images; see `Source.draw`."""
-        check_no_weights(self.description, weights)
-        check_count(self.description, count, None, label)
-        check_label(self.description, label, self.conditional, self.num_classes)
-        return self._drawn(count, validation.seed(seed), self.labels(count, label))
+        # Here, so that a wrong seed or a missing label is an error before anything is drawn.
+        return self._batches(count, validation.seed(seed), self.labels(count, label))
 
-    def labels(self, count: int, label: int | None = None) -> np.ndarray | None:
-        """Returns the images' classes; see `Source.labels`."""
-        return generated_labels(count, label, self.conditional, self.num_classes)
-
-    def _drawn(self, count: int, seed: int, labels: np.ndarray | None) -> Iterator[np.ndarray]:
+    def _batches(self, count: int, seed: int, labels: np.ndarray | None) -> Iterator[np.ndarray]:
         size = min(self._batch_size, count)
         generate = tf.function(self._generated, autograph=False)
         for number, first in enumerate(range(0, count, size)):
             latents = self._latents(size, random.key(seed, random.SAMPLING, number))
-            latents = tf.cast(latents, self.generator.inputs[0].dtype)
+            latents = tf.cast(latents, self._generator.inputs[0].dtype)
             rows = range(first, first + size)
             own = None if labels is None else np.take(labels, rows, mode="wrap")
             yield generate(latents, own).numpy()[: count - first]
@@ -93,8 +113,8 @@ class GeneratedByKeras:
     def _generated(self, latents: tf.Tensor, labels: Any) -> tf.Tensor:
         inputs = latents
         if labels is not None:
-            inputs = [latents, tf.cast(labels, self.generator.inputs[1].dtype)]
-        images = tf.cast(self.generator(inputs, training=False), tf.float32)
+            inputs = [latents, tf.cast(labels, self._generator.inputs[1].dtype)]
+        images = tf.cast(self._generator(inputs, training=False), tf.float32)
         return tf.clip_by_value(images, -1.0, 1.0) if images.shape.rank == 4 else images
 
 
