@@ -12,9 +12,9 @@ import statistics
 import tensorflow as tf
 from absl import app, flags
 from steps import LATENTS, in_turns, make, make_images, ratios, seconds, steps_of
-from tfgan_stab.game.batch import Batch
 
 import tfgan_stab as tgs
+from tfgan_stab.game.functional import Minibatch
 from tfgan_stab.game.players import Players
 from tfgan_stab.training import distribution
 
@@ -41,12 +41,12 @@ def make_for(scheme):
 def bare_field_of(gan, images):
     """Returns a function that evaluates the bare field, compiled as in a step."""
     compiled = gan.compilation.scope != "off"
-    field = tf.function(gan.adversarial, autograph=False, jit_compile=compiled or None)
+    field = tf.function(gan.game, autograph=False, jit_compile=compiled or None)
     networks = (gan.generator, gan.discriminator)
     params = Players(*(distribution.read(n.trainable_variables) for n in networks))
     state = Players(*(distribution.read(n.non_trainable_variables) for n in networks))
-    batch = Batch(images, None, tf.random.stateless_normal([len(images), LATENTS], [0, 0]))
-    return lambda: field(params, state, batch).slopes.generator[0].numpy()
+    minibatch = Minibatch(images, None, tf.random.stateless_normal([len(images), LATENTS], [0, 0]))
+    return lambda: field(params, state, minibatch).gradients.generator[0].numpy()
 
 
 def compare_steps(images):
