@@ -22,7 +22,7 @@ from tfgan_stab.callbacks.checkpoint import (
     checkpoints,
     save,
 )
-from tfgan_stab.evaluation.results import ScoreResult
+from tfgan_stab.evaluation.results import Protocol, ScoreResult
 from tfgan_stab.networks.export import with_keras_layers
 from tfgan_stab.training.fit import Progress
 
@@ -96,7 +96,7 @@ class BestCheckpoint(keras.callbacks.Callback):
         super().__init__()
         self.directory = pathlib.Path(directory)
         self._kept: dict[pathlib.Path, list[Best]] = {}
-        self._protocols: dict[pathlib.Path, str] = {}
+        self._protocols: dict[pathlib.Path, Protocol] = {}
         self._epoch = 0
         self._epoch_began = 0
         self._step_in_epoch_at_start = 0
@@ -177,7 +177,7 @@ class BestCheckpoint(keras.callbacks.Callback):
             "weights": best.weights,
             "value": best.result.value,
             "larger_is_better": best.larger_is_better,
-            "protocol": best.result.protocol,
+            "protocol": str(best.result.protocol),
             "step": best.step,
             "steps_played": best.played,
             "images": images,
@@ -265,7 +265,9 @@ def _folders(directory: pathlib.Path) -> Iterator[pathlib.Path]:
 def _read(path: pathlib.Path) -> Best:
     try:
         facts = json.loads((path / SCORE).read_text(encoding="utf-8"))
-        result = ScoreResult(facts["score"], float(facts["value"]), facts["protocol"])
+        result = ScoreResult(
+            facts["score"], float(facts["value"]), Protocol.parse(facts["protocol"])
+        )
         step_number, larger = int(facts["step"]), bool(facts["larger_is_better"])
         played = int(facts.get("steps_played", step_number))
         return Best(result, facts["weights"], step_number, larger, path, played)

@@ -15,11 +15,11 @@ from tfgan_stab.cli.sources.kinds import SourceError
 from tfgan_stab.cli.sources.opening import open_source
 from tfgan_stab.cli.sources.real_images import open_real
 from tfgan_stab.cli.sources.stored_images import StoredImages
-from tfgan_stab.evaluation.evaluate import floors, measure, rehearse
-from tfgan_stab.evaluation.extractors.base import as_extractor
+from tfgan_stab.evaluation.evaluate import baselines, measure, validate
+from tfgan_stab.evaluation.extractors.function import as_extractor
 from tfgan_stab.evaluation.extractors.inception import Inception
-from tfgan_stab.evaluation.measures import INFERENCE, Sample
-from tfgan_stab.evaluation.results import ScoreResult
+from tfgan_stab.evaluation.results import INFERENCE, ScoreResult
+from tfgan_stab.evaluation.score import Sample
 from tfgan_stab.evaluation.scores.feature_scores import KID, InceptionScore, PrecisionRecall
 from tfgan_stab.evaluation.scores.fid import FID
 from tfgan_stab.evaluation.scores.fid_at_sizes import FIDAtSizes
@@ -30,7 +30,7 @@ from tfgan_stab.evaluation.scores.per_class import PerClass
 __all__ = ["evaluate"]
 
 _SAMPLES = 10_000
-_FLOOR = "floor"
+_BASELINE = "baseline"
 
 
 def evaluate(settings: Settings) -> None:
@@ -47,7 +47,7 @@ def evaluate(settings: Settings) -> None:
     samples = _samples(settings, source)
     scores = _scores(settings, samples)
     sides = _weights(settings, source)
-    rehearse(scores, _draw(source, sides[0]))
+    validate(scores, _draw(source, sides[0]))
     sizes = settings.sizes
     rows: list[tuple[str, ScoreResult]] = []
     try:
@@ -60,8 +60,8 @@ def evaluate(settings: Settings) -> None:
                 for result in results
             ]
         if settings.floor:
-            of_floors = floors(scores, show=True)
-            rows += [(_FLOOR, result) for results in of_floors for result in results]
+            found = baselines(scores, show=True)
+            rows += [(_BASELINE, result) for results in found for result in results]
     finally:
         if rows:  # What has been measured when the rest fails, or is interrupted, is told.
             each = " of each class" if settings.per_class else ""
@@ -172,7 +172,7 @@ def _table(rows: Sequence[tuple[str, ScoreResult]]) -> list[str]:
 
 
 def _protocols(rows: Sequence[tuple[str, ScoreResult]]) -> list[str]:
-    return [result.protocol for _, result in rows]
+    return [str(result.protocol) for _, result in rows]
 
 
 def _report(settings: Settings, source: Source, rows: Sequence[tuple[str, ScoreResult]]) -> str:
@@ -183,7 +183,7 @@ def _report(settings: Settings, source: Source, rows: Sequence[tuple[str, ScoreR
             "value": result.value,
             "standard_error": result.standard_error,
             "larger_is_better": result.larger_is_better,
-            "protocol": result.protocol,
+            "protocol": str(result.protocol),
             **({"remark": result.remark} if result.remark else {}),
         }
         for weights, result in rows
