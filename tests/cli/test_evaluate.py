@@ -104,8 +104,8 @@ def test_real_images_lie_in_files_too(stored, tmp_path):
     scores = report(tmp_path, source, "--extractor=random", f"--real={stored}/pictures", "--floor")
     assert scores["fid", None]["value"] == pytest.approx(0.0, abs=1e-6)
     assert "/real=300 pictures@" in scores["fid", None]["protocol"]
-    floor = scores["fid", "floor"]
-    assert floor["value"] > 0 and "/real=150 pictures@" in floor["protocol"]
+    baseline = scores["fid", "baseline"]
+    assert baseline["value"] > 0 and "/real=150 pictures@" in baseline["protocol"]
 
 
 def test_sizes_lead_to_an_extrapolation(stored, tmp_path):
@@ -127,10 +127,10 @@ def test_every_score_can_be_asked_for(stored, tmp_path):
         "--scores=fid,kid,inception_score,precision_recall,sliced_wasserstein,ms_ssim",
         "--floor",
     )
-    names = {name for name, weights in scores if weights == "floor"}
+    names = {name for name, weights in scores if weights == "baseline"}
     assert names == {name for name, weights in scores if weights is None}
     assert {"fid", "kid", "inception_score", "recall", "coverage", "swd_8", "ms_ssim"} < names
-    assert scores["inception_score", "floor"]["larger_is_better"]
+    assert scores["inception_score", "baseline"]["larger_is_better"]
 
 
 def test_scores_that_need_no_real_images_ask_for_none(stored, tmp_path, capsys):
@@ -147,7 +147,7 @@ def test_points_are_scored_by_their_modes(tmp_path):
     scores = report(
         tmp_path, f"--source={tmp_path}/points.npz", "--real=mixture", "--scores=modes", "--floor"
     )
-    assert scores["modes", None]["value"] == 5 and scores["modes", "floor"]["value"] == 16
+    assert scores["modes", None]["value"] == 5 and scores["modes", "baseline"]["value"] == 16
 
 
 @pytest.mark.slow

@@ -62,7 +62,7 @@ def test_numbers_that_were_measured_are_shown_also_if_the_rest_fails(
     def failing(scores, **settings):
         raise error
 
-    monkeypatch.setattr(evaluating, "floors", failing)
+    monkeypatch.setattr(evaluating, "baselines", failing)
     assert run(samples, "--floor", f"--output={tmp_path}/scores.json") == code
     shown = capsys.readouterr().out
     assert f"40 images of {samples}" in shown and "\n  fid " in shown and "measured as" in shown

@@ -29,7 +29,7 @@ def test_the_file_takes_all_scores_of_all_weights(command, tmp_path, capsys):
     errors = {line["score"] for line in lines if "standard_error" in line}
     assert errors == {"inception_score", "ms_ssim"}  # One block makes no error of KID's.
     printed = capsys.readouterr().out
-    assert all(f"  {name} floor" in printed for name in names)
+    assert all(f"  {name} baseline" in printed for name in names)
     best = {path.name for path in (tmp_path / "run" / "best").iterdir()}
     assert best == {*names, *(f"{name}_ema" for name in names)}
 
@@ -56,5 +56,5 @@ def test_a_score_per_class_by_gin(command, tmp_path):
 def test_a_share_out_of_range_is_told_before_anything_is_written(command, tmp_path, capsys):
     arguments = command(tmp_path / "run", "max_share = 2.0", flags=[PATH])
     assert train.run([a for a in arguments if "train.scores = []" not in a]) == 1
-    assert "`max_share` must be a part of the wall time" in capsys.readouterr().err
+    assert "`max_share` must be a number in (0, 1]" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()

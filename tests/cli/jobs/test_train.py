@@ -99,7 +99,7 @@ def test_the_last_lines_say_the_scores_their_floor_and_where_to_look(finished):
     for line in lines[-2:]:
         assert f"fid {line['weights']:<8}{line['value']:10.3f}  from " in closing
     assert re.search(r"fid live +[\d.]+  from [\d.]+ after 0 steps", closing)
-    assert re.search(r"fid floor +[\d.]+  100 real images against 1697 others", closing)
+    assert re.search(r"fid baseline +[\d.]+  100 real images against 1697 others", closing)
     for name in ("samples/step-00000006.png", "generator.keras", "metrics.jsonl", "config.gin"):
         assert str(workdir / name) in closing
 
@@ -163,7 +163,7 @@ def test_the_same_command_again_trains_no_further(command, finished, capsys):
     after = contents(workdir)
     changed = {name for name in before if before[name] != after[name]}
     assert changed <= {"run.json", "generator.keras"}
-    assert "fid floor" in capsys.readouterr().out
+    assert "fid baseline" in capsys.readouterr().out
 
 
 def test_a_runs_own_config_asks_for_the_same_run(finished):
