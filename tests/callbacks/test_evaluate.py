@@ -140,8 +140,8 @@ def test_real_images_are_read_once_and_noise_is_shared(tiny, image_gan, tmp_path
     fakes = 2 * 3 * 40
     # Before training one image of each side is looked at.
     assert sum(map(len, extracted)) == len(real) + fakes + 2
-    reals = [images for images in extracted if np.isin(images, real).all()]
-    assert sum(map(len, reals)) == len(real) + 1
+    of_real_images = [images for images in extracted if np.isin(images, real).all()]
+    assert sum(map(len, of_real_images)) == len(real) + 1
     # Two epochs, three weights each, and the look before; training's own noise is of batches of 8.
     shown = [latents for latents in noise if len(latents) == 256]
     assert len(shown) == 7

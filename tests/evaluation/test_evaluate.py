@@ -172,8 +172,8 @@ def together_as_alone(scores):
 
 
 def test_scores_of_different_real_images(noise):
-    reals = [noise(300, seed=2), noise(300, seed=3)]
-    assert together_as_alone(lambda: [FID(Seen(), real, samples=60) for real in reals])
+    sources = [noise(300, seed=2), noise(300, seed=3)]
+    assert together_as_alone(lambda: [FID(Seen(), real, samples=60) for real in sources])
 
 
 def test_different_extractors_of_one_name(noise):

@@ -12,13 +12,13 @@ from tfgan_stab.evaluation.scores.fid import FID
 def test_protocol_of_fid(classifier, images):
     fid = FID(classifier, images, samples=500, seed=3)
     extraction = f"fid/digits-classifier@{classifier.content_hash}/features-64"
-    reals = f"array@{fid.real_images.source.content_hash}" if fid.protocol() else ""
-    expected = f"{extraction}/real=1797 {reals}/fake=500/seed=3"
+    real_images = f"array@{fid.real_images.source.content_hash}" if fid.protocol() else ""
+    expected = f"{extraction}/real=1797 {real_images}/fake=500/seed=3"
     assert fid.protocol() == f"{expected}/bn=inference"
     assert fid([images]).protocol == fid.protocol()
     assert fid([images], note="bn=recalibrated").protocol == f"{expected}/bn=recalibrated"
     assert fid.baseline().protocol == (
-        f"{extraction}/real=1297 {reals}/fake=500 real/held-out-seed=3"
+        f"{extraction}/real=1297 {real_images}/fake=500 real/held-out-seed=3"
     )
 
 

@@ -197,10 +197,10 @@ def test_with_the_same_patches_and_directions_it_is_tfgans(size, levels, monkeyp
 @pytest.mark.parametrize("channels", [1, 2, 4])
 def test_any_number_of_channels_tells_coarse_from_fine(channels):
     real, fine = images(0, 40, channels=channels), images(1, 40, channels=channels)
-    floor = sliced_wasserstein_of_images(real, fine)
+    baseline = sliced_wasserstein_of_images(real, fine)
     coarse = fine[:, :4, :4].repeat(8, axis=1).repeat(8, axis=2)
     found = sliced_wasserstein_of_images(real, coarse)
-    assert found.distances[0] > 1.5 * floor.distances[0] > 0
+    assert found.distances[0] > 1.5 * baseline.distances[0] > 0
 
 
 @pytest.mark.parametrize("height, width", [(33, 47), (8, 8), (28, 28), (7, 100)])

@@ -58,9 +58,9 @@ def test_baseline_is_far_below_noise(classifier, images):
 
 @pytest.mark.parametrize("count, samples", [(50, 20), (51, 25), (51, 1000), (600, 1000)])
 def test_baseline_is_the_distance_of_held_out_images(count, samples, noise, flat):
-    reals = noise(count)
-    flats = reals.reshape(count, -1)
-    fid = FID(flat, reals, samples=samples, seed=3)
+    real_images = noise(count)
+    flats = real_images.reshape(count, -1)
+    fid = FID(flat, real_images, samples=samples, seed=3)
     held_out, reference = fid.real_images.rows
     assert len(held_out) == min(samples, count // 2)
     assert sorted([*held_out, *reference]) == list(range(count)) and list(held_out) != list(

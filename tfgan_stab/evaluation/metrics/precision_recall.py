@@ -97,7 +97,7 @@ class _Points:
         # Rounding of |x|^2 + |y|^2 - 2 x.y is below this share of |x|^2 + |y|^2.
         self._slack = (features.shape[1] + 8) * np.finfo(np.float64).eps
         self.squares = np.concatenate(
-            [np.einsum("nd,nd->n", part, part) for part in map(self.block, self.blocks(_ROWS))]
+            [np.einsum("nd,nd->n", rows, rows) for rows in map(self.block, self.blocks(_ROWS))]
         )
 
     def blocks(self, size: int) -> list[slice]:
@@ -146,9 +146,9 @@ def _frame(real: np.ndarray, fake: np.ndarray) -> tuple[np.ndarray, int]:
     rounding.
     """
     largest = max(
-        float(np.abs(part[rows].astype(np.float64)).max())
-        for part in (real, fake)
-        for rows in _all(part)
+        float(np.abs(side[rows].astype(np.float64)).max())
+        for side in (real, fake)
+        for rows in _all(side)
     )
     exponent = int(np.frexp(largest)[1])
     total = sum(
