@@ -298,7 +298,7 @@ def test_fid_rises_with_each_disturbance(tmp_path):
     for name in names:
         assert f"{name}: FID rises at every level".lower() in printed.lower()
     assert f"protocol: {lines[0]['fid_protocol']}" in printed
-    assert " of real images: fid" in printed and "real=200 " in printed
+    assert "baseline of real images: fid" in printed and "real=200 " in printed
     picture = tf.io.decode_png((tmp_path / "fid_disturbances.png").read_bytes(), 3).numpy()
     assert picture.std() > 1
 

@@ -56,5 +56,5 @@ def test_score_per_class(command, tmp_path):
 def test_max_share_out_of_range(command, tmp_path, capsys):
     arguments = command(tmp_path / "run", "max_share = 2.0", flags=[PATH])
     assert main.run("train", [a for a in arguments if "train.scores = []" not in a]) == 1
-    assert "`max_share` must be a part of the wall time" in capsys.readouterr().err
+    assert "`max_share` must be a number in (0, 1]" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()

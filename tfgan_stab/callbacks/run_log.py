@@ -110,7 +110,7 @@ class RunLog(keras.callbacks.Callback):
             "score": result.name,
             "weights": event.weights,
             "value": result.value,
-            "protocol": result.protocol,
+            "protocol": str(result.protocol),
         }
         if result.standard_error is not None:
             line["standard_error"] = result.standard_error

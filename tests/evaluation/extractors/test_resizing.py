@@ -112,9 +112,9 @@ def test_other_modes_are_refused():
         resized(noise(1, 2, 2, 1), 4, "area")
 
 
-@pytest.mark.parametrize("size, kind", [(0, ValueError), (2.5, TypeError), (True, TypeError)])
-def test_other_sizes_are_refused(size, kind):
-    with pytest.raises(kind, match="`size` must be.*>= 1. Received"):
+@pytest.mark.parametrize("size", [0, 2.5, True])
+def test_other_sizes_are_refused(size):
+    with pytest.raises(ValueError, match="`size` must be.*>= 1. Received"):
         resized(noise(1, 2, 2, 1), size, "tf1")
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tfgan_stab.evaluation.extractors import weights_cache
+from tfgan_stab.evaluation.extractors.model_hash import content_hash
 from tfgan_stab.evaluation.extractors.weights_cache import DamagedCacheError
 
 WEIGHTS = [np.arange(600, dtype=np.float32).reshape(20, 30), np.array([-0.0, 1e-30], np.float32)]
@@ -80,7 +81,7 @@ def test_no_file_is_not_damage(tmp_path):
 
 def test_the_hash_sees_values_types_and_shapes():
     hashes = {
-        weights_cache.content_hash(weights)
+        content_hash(weights)
         for weights in (
             [np.zeros(4, np.float32)],
             [np.zeros((2, 2), np.float32)],
@@ -90,9 +91,7 @@ def test_the_hash_sees_values_types_and_shapes():
         )
     }
     assert len(hashes) == 5
-    assert weights_cache.content_hash([WEIGHTS[0].T]) == weights_cache.content_hash(
-        [WEIGHTS[0].T.copy()]
-    )
+    assert content_hash([WEIGHTS[0].T]) == content_hash([WEIGHTS[0].T.copy()])
 
 
 def _save_many(path, times):

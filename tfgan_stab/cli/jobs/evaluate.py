@@ -9,17 +9,16 @@ import numpy as np
 
 from tfgan_stab._utils.files import write_atomically
 from tfgan_stab.cli.flags.evaluate import FEATURE_SCORES, EvaluateSettings
-from tfgan_stab.cli.jobs.report import baselines
 from tfgan_stab.cli.sources.generators import load_network
 from tfgan_stab.cli.sources.kinds import SourceError
 from tfgan_stab.cli.sources.opening import open_real, open_source
 from tfgan_stab.cli.sources.source import Source
 from tfgan_stab.cli.sources.stored import StoredImages
-from tfgan_stab.evaluation.evaluate import measure, rehearse
-from tfgan_stab.evaluation.extractors.base import as_extractor
+from tfgan_stab.evaluation.evaluate import baselines, measure, validate
+from tfgan_stab.evaluation.extractors.function import as_extractor
 from tfgan_stab.evaluation.extractors.inception import Inception
-from tfgan_stab.evaluation.measures import INFERENCE, Sample
-from tfgan_stab.evaluation.results import ScoreResult
+from tfgan_stab.evaluation.results import INFERENCE, ScoreResult
+from tfgan_stab.evaluation.score import Sample
 from tfgan_stab.evaluation.scores.feature_scores import KID, InceptionScore, PrecisionRecall
 from tfgan_stab.evaluation.scores.fid import FID
 from tfgan_stab.evaluation.scores.fid_at_sizes import FIDAtSizes
@@ -47,7 +46,7 @@ def evaluate(settings: EvaluateSettings) -> None:
     samples = _samples(settings, source)
     scores = _scores(settings, samples)
     sides = _weights(settings, source)
-    rehearse(scores, _draw(source, sides[0]))
+    validate(scores, _draw(source, sides[0]))
     sizes = settings.sizes
     rows: list[tuple[str, ScoreResult]] = []
     try:
@@ -171,7 +170,7 @@ def _table(rows: Sequence[tuple[str, ScoreResult]]) -> list[str]:
 
 
 def _protocols(rows: Sequence[tuple[str, ScoreResult]]) -> list[str]:
-    return [result.protocol for _, result in rows]
+    return [str(result.protocol) for _, result in rows]
 
 
 def _report(
@@ -184,7 +183,7 @@ def _report(
             "value": result.value,
             "standard_error": result.standard_error,
             "larger_is_better": result.larger_is_better,
-            "protocol": result.protocol,
+            "protocol": str(result.protocol),
             **({"remark": result.remark} if result.remark else {}),
         }
         for weights, result in rows

@@ -6,20 +6,10 @@ from typing import Any
 
 from tfgan_stab.callbacks.best_checkpoint import best_of
 from tfgan_stab.cli.workdir import Workdir
-from tfgan_stab.evaluation.evaluate import floors
-from tfgan_stab.evaluation.results import ScoreResult, all_of
+from tfgan_stab.evaluation.evaluate import baselines
+from tfgan_stab.evaluation.results import Protocol, ScoreResult, all_of
 
-__all__ = ["baselines", "report"]
-
-
-def baselines(scores: Sequence[Any], show: bool = False) -> list[list[ScoreResult]]:
-    """Returns what real images score against other real images, by each score.
-
-    Args:
-        scores: Scores, such as `tgs.FID(...)`; those that need no real images give an empty list.
-        show: Whether to show progress bars.
-    """
-    return floors(scores, show=show)
+__all__ = ["report"]
 
 
 def report(workdir: Workdir, gan: Any, scores: Sequence[Any], weights: str) -> str:
@@ -28,24 +18,24 @@ def report(workdir: Workdir, gan: Any, scores: Sequence[Any], weights: str) -> s
     Args:
         workdir: Where the run is.
         gan: The trained model.
-        scores: The scores that were computed.
+        scores: The scores that were taken; each can tell its baseline.
         weights: The weights that were drawn and saved.
     """
     lines = [f"\n{gan.steps} steps, {gan.images_seen} images."]
     measured = _measurements(workdir)
-    of_real = [result for score in scores for result in _baseline(score)]
+    perfect = [baseline for score in scores for baseline in _baselines(score)]
     names = dict.fromkeys(each["score"] for each in measured)
     for name in names:
         own = [each for each in measured if each["score"] == name]
-        lines += _table(name, own, [result for result in of_real if result.name == name])
+        lines += _table(name, own, [each for each in perfect if each.name == name])
     return "\n".join([*lines, *_places(workdir, weights)])
 
 
-def _baseline(score: Any) -> list[ScoreResult]:
-    """What real images score; a score of the user's own may not know."""
-    if hasattr(score, "parts"):
+def _baselines(score: Any) -> list[ScoreResult]:
+    """What real images score, by a score that can tell."""
+    if hasattr(score, "components"):
         return baselines([score])[0]
-    return all_of(score.floor()) if hasattr(score, "floor") else []
+    return all_of(score.baseline()) if hasattr(score, "baseline") else []
 
 
 def _measurements(workdir: Workdir) -> list[dict[str, Any]]:
@@ -56,23 +46,23 @@ def _measurements(workdir: Workdir) -> list[dict[str, Any]]:
 
 
 def _table(
-    name: str, measured: Sequence[dict[str, Any]], of_real: Sequence[ScoreResult]
+    name: str, measured: Sequence[dict[str, Any]], perfect: Sequence[ScoreResult]
 ) -> list[str]:
     """The last value of each weights' score, with the first one beside it, and the baseline."""
     last = max(each["step"] for each in measured)
     first = {each["weights"]: each for each in reversed(measured)}
     ends = [each for each in measured if each["step"] == last]
     rows = [(each["weights"], each["value"], _since(first[each["weights"]])) for each in ends]
-    rows += [("baseline", result.value, _compared(result)) for result in of_real]
+    rows += [("baseline", each.value, _standing_in(each.protocol)) for each in perfect]
     lines = [f"  {name} {which:<8}{value:10.3f}  {note}" for which, value, note in rows]
     return [*lines, *(f"  measured as {each}" for each in {e["protocol"] for e in ends})]
 
 
-def _compared(baseline: ScoreResult) -> str:
-    """Says how many real images were scored, and against how many."""
-    pieces = dict(piece.split("=", 1) for piece in baseline.protocol.split("/") if "=" in piece)
-    against = f" against {pieces['real'].split()[0]} others" if "real" in pieces else ""
-    return f"{pieces['fake'].split()[0]} real images{against}"
+def _standing_in(protocol: Protocol) -> str:
+    """Says how many real images stood for generated ones."""
+    others = protocol.real_samples
+    against = "" if others is None else f" against {others} others"
+    return f"{'+'.join(map(str, protocol.samples))} real images{against}"
 
 
 def _since(measurement: dict[str, Any]) -> str:

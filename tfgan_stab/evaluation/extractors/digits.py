@@ -16,11 +16,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
+from tfgan_stab._utils import validation
 from tfgan_stab.data.digits import loaded_digits
 from tfgan_stab.evaluation.extractors import weights_cache
-from tfgan_stab.evaluation.extractors.base import Outputs
-from tfgan_stab.evaluation.extractors.fixed_batches import in_fixed_batches
-from tfgan_stab.evaluation.metrics.inputs import checked_images
+from tfgan_stab.evaluation.extractors.base import Extractor, Outputs
+from tfgan_stab.evaluation.extractors.model_hash import content_hash
 
 _IMAGE_SHAPE = (8, 8, 1)
 _NUM_TRAIN = 1437  # Of 1,797: the other 360, a fifth, are held out.
@@ -32,7 +32,7 @@ _REQUIRED_ACCURACY = 0.97
 _RECIPE = 1
 
 
-class DigitsClassifier:
+class DigitsClassifier(Extractor):
     """64 features of 8x8 digits, from the last hidden layer of a classifier.
 
     Args:
@@ -42,6 +42,7 @@ class DigitsClassifier:
         batch_size: Images per call of the network, an integer >= 1.
 
     Raises:
+        ValueError: If `batch_size` is no integer or out of range.
         RuntimeError: At first use, if training ends below 97 % accuracy on the held-out digits.
 
     Example:
@@ -55,54 +56,45 @@ class DigitsClassifier:
 
     def __init__(self, directory: str | pathlib.Path | None = None, batch_size: int = 256) -> None:
         self._directory = pathlib.Path(directory or weights_cache.cache_directory())
-        self._batch_size = batch_size
+        self.batch_size = validation.integer("batch_size", batch_size)
 
     @property
     def content_hash(self) -> str:
         """The first 8 hex digits of the weights' sha256."""
-        return weights_cache.content_hash(self._network.get_weights())[:8]
+        return content_hash(self._network.get_weights())[:8]
 
     @property
     def path(self) -> pathlib.Path:
         """The file that keeps the weights."""
         return self._directory / f"{self.name}-{_RECIPE}.npz"
 
-    def __call__(self, images: ArrayLike) -> np.ndarray:
-        """Returns float32 features `[batch, 64]` of images `[batch, 8, 8, 1]` in [-1, 1].
+    def prepare(self, images: ArrayLike) -> np.ndarray:
+        """Returns images as float32 `[batch, 8, 8, 1]`.
 
         Raises:
             ValueError: If the images have another shape, leave [-1, 1] or are not finite.
             TypeError: If they are not floats.
         """
-        return self._run(images)[:, : self.feature_size]
-
-    def logits(self, images: ArrayLike) -> np.ndarray:
-        """Returns float32 logits of the ten digits, `[batch, 10]`, from images as for a call."""
-        return self._run(images)[:, self.feature_size :]
-
-    def outputs(self, images: ArrayLike) -> Outputs:
-        """Returns features and logits from one run of the network, from images as for a call."""
-        both = self._run(images)
-        return Outputs(both[:, : self.feature_size], both[:, self.feature_size :])
-
-    def _run(self, images: ArrayLike) -> np.ndarray:
-        images = checked_images(images)
+        images = super().prepare(images)
         if images.shape[1:] != _IMAGE_SHAPE:
             raise ValueError(
                 "The digits classifier takes images of shape [batch, 8, 8, 1]. "
                 f"Received: shape {list(images.shape)}. Use another extractor for other images."
             )
-        return in_fixed_batches(self._forward, images, self._batch_size)
+        return images
+
+    def run(self, images: tf.Tensor) -> Outputs:
+        """Returns features `[batch, 64]` and logits of the ten digits, `[batch, 10]`."""
+        return Outputs(*self._forward(images))
+
+    def logits(self, images: ArrayLike) -> np.ndarray:
+        """Returns float32 logits of the ten digits, `[batch, 10]`, from images as for a call."""
+        return self.outputs(images).logits
 
     @functools.cached_property
     def _forward(self) -> Any:
         network = self._network  # Trained before the graph of its forward pass is traced.
-
-        @tf.function(autograph=False)
-        def forward(images: tf.Tensor) -> tf.Tensor:
-            return tf.concat(network(images, training=False), axis=1)
-
-        return forward
+        return tf.function(lambda images: network(images, training=False), autograph=False)
 
     @functools.cached_property
     def _network(self) -> keras.Model:

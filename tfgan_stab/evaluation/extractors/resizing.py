@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfgan_stab.evaluation.metrics.inputs import checked_count
+from tfgan_stab._utils import validation
 
 MODES = ("tf1", "clean")
 
@@ -35,8 +35,9 @@ def resized(images: Any, size: int, mode: str) -> tf.Tensor:
         float32 `[batch, size, size, channels]`.
 
     Raises:
-        TypeError: If the images are no floats, or `size` is no integer.
-        ValueError: If `mode` is unknown, `size` is out of range, or the images have another shape.
+        TypeError: If the images are no floats.
+        ValueError: If `mode` is unknown, `size` is no integer or out of range, or the images have
+            another shape.
 
     Example:
         >>> resized([[[[-1.0], [1.0]]]], 4, "tf1")[0, 0, :, 0].numpy().tolist()
@@ -48,7 +49,7 @@ def resized(images: Any, size: int, mode: str) -> tf.Tensor:
     """
     if mode not in MODES:
         raise ValueError(f"`mode` must be 'tf1' or 'clean'. Received: {mode!r}.")
-    checked_count("size", size)
+    validation.integer("size", size)
     images = tf.convert_to_tensor(images)
     if not images.dtype.is_floating:
         raise TypeError(

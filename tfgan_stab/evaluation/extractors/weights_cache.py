@@ -1,6 +1,5 @@
 """Weights on disk that know their own hash: what extractors trained on the spot are kept in."""
 
-import hashlib
 import os
 import pathlib
 import zipfile
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tfgan_stab._utils.files import replacing
+from tfgan_stab.evaluation.extractors.model_hash import content_hash
 
 _HASH = "sha256"
 # What NumPy and zipfile raise on files that are cut short, overwritten or not archives at all.
@@ -26,20 +26,6 @@ def cache_directory() -> pathlib.Path:
     return pathlib.Path(
         os.environ.get("TFGAN_STAB_CACHE") or pathlib.Path.home() / ".cache" / "tfgan_stab"
     )
-
-
-def content_hash(weights: Sequence[np.ndarray]) -> str:
-    """Returns the sha256, in hex, of arrays' types, shapes and bytes.
-
-    Example:
-        >>> content_hash([np.zeros(2)]) == content_hash([np.zeros((1, 2))])
-        False
-    """
-    digest = hashlib.sha256()
-    for array in weights:
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
 
 
 def save(path: pathlib.Path, weights: Sequence[np.ndarray]) -> None:

@@ -3,38 +3,31 @@
 import warnings
 from typing import Any
 
-from tfgan_stab.evaluation.accumulators import KeptMoments
-from tfgan_stab.evaluation.extractors.base import Extractor
-from tfgan_stab.evaluation.measures import INFERENCE, Number
+from tfgan_stab.evaluation.accumulators import Accumulator, MomentsAccumulator
+from tfgan_stab.evaluation.metrics.estimate import Estimate
 from tfgan_stab.evaluation.metrics.frechet import frechet_distance_from_moments
 from tfgan_stab.evaluation.metrics.moments import Moments
-from tfgan_stab.evaluation.results import ScoreResult
-from tfgan_stab.evaluation.score import Score
+from tfgan_stab.evaluation.results import INFERENCE, ScoreResult
+from tfgan_stab.evaluation.scores.feature_scores import FeatureScore
 
 # What protocols say where there are too few images for a covariance.
 SINGULAR = "singular-covariance"
 
 
-class OfMoments(Score):
+class MomentsScore(FeatureScore):
     """A score that keeps the moments of the real images' features."""
 
-    extractor: Extractor
-
     @property
-    def layer(self) -> str:
-        """The extractor's layer, or how many features it gives."""
-        return super().layer or f"features-{self._size}"
+    def num_features(self) -> int:
+        """How many features the extractor gives."""
+        return int(self.statistics.mean.size)
 
     def flaws(self, real: int | None, fake: int) -> list[str]:
         """Says where either covariance must be singular."""
-        return [SINGULAR] if min(real or fake, fake) <= self._size else []
-
-    @property
-    def _size(self) -> int:
-        return int(self._known_reals.reference.mean.size)
+        return [SINGULAR] if min(real or fake, fake) <= self.num_features else []
 
 
-class FID(OfMoments):
+class FID(MomentsScore):
     """Frechet inception distance between real and generated images, by any extractor; 0 is best.
 
     Args:
@@ -45,13 +38,13 @@ class FID(OfMoments):
             floats in [-1, 1].
         samples: How many generated images a score takes, an integer >= 2. FID falls with the number
             of samples, so that only scores of equal `samples` compare.
-        seed: Draws the latents, and the real images that are held out for `floor()`.
+        seed: Draws the latents, and the real images that are held out for `baseline()`.
         real_samples: How many real images at most, an integer >= 2; `None` for all there are.
         quantize: Whether images are rounded to the 256 levels of a picture file first.
 
     Raises:
-        TypeError: If a number is not an integer, or `extractor` cannot be called.
-        ValueError: If a number is out of range, or the data set is endless.
+        TypeError: If `extractor` cannot be called.
+        ValueError: If a number is no integer or out of range, or the data set is endless.
 
     Example:
         >>> import numpy as np
@@ -80,26 +73,18 @@ class FID(OfMoments):
     ) -> None:
         super().__init__(real, samples, seed, extractor, real_samples, quantize)
 
-    def gatherer(self) -> KeptMoments:
-        """Returns a keeper of the features' moments."""
-        return KeptMoments(self.extractor)
+    def accumulator(self) -> Accumulator:
+        """Returns an empty accumulator of the features' moments."""
+        return MomentsAccumulator(self.extractor)
 
-    def numbers(self, real: Moments, fake: Moments) -> list[Number]:
+    def compute(self, real: Moments, fake: Moments) -> Estimate:
         """Returns the distance."""
-        return [frechet_number(self.name, real, fake)]
+        return frechet_distance_from_moments(real, fake)
 
     def results(self, fake: Moments, note: str = INFERENCE) -> list[ScoreResult]:
         """Returns the distance, and warns if the samples are too few for it."""
         warn_of_few_samples(fake)
         return super().results(fake, note)
-
-
-def frechet_number(name: str, real: Moments, fake: Moments) -> Number:
-    """Returns the distance between two sides, and what rounding took from it."""
-    distance = frechet_distance_from_moments(real, fake)
-    clipped = distance.clipped
-    remark = f"round-off of {-clipped:.1e} was set to 0" if clipped else ""
-    return Number(name, float(distance), remark=remark)
 
 
 def warn_of_few_samples(fake: Moments) -> None:

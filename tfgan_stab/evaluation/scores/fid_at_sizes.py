@@ -1,36 +1,26 @@
 """FID at several sample sizes, and what endless samples would give."""
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfgan_stab.evaluation.accumulators import Batch, KeptMoments
+from tfgan_stab._utils import validation
+from tfgan_stab.evaluation.accumulators import Accumulator, Batch, MomentsAccumulator
 from tfgan_stab.evaluation.extractors.base import Extractor
-from tfgan_stab.evaluation.measures import INFERENCE, Number, Sides
-from tfgan_stab.evaluation.metrics.inputs import checked_count
+from tfgan_stab.evaluation.metrics.estimate import Estimate
+from tfgan_stab.evaluation.metrics.frechet import frechet_distance_from_moments
 from tfgan_stab.evaluation.metrics.moments import Moments, RunningMoments
-from tfgan_stab.evaluation.results import ScoreResult
-from tfgan_stab.evaluation.scores.fid import OfMoments, frechet_number, warn_of_few_samples
+from tfgan_stab.evaluation.results import INFERENCE, Protocol, ScoreResult
+from tfgan_stab.evaluation.scores.fid import MomentsScore, warn_of_few_samples
 
 _SIZES = 5
 _INFINITY = "fid_infinity"
 
 
-class Extrapolation(NamedTuple):
-    """What numbers at several sizes lead to.
-
-    Attributes:
-        value: The number that endless samples would give.
-        standard_error: Of `value`, from how far the numbers lie off the line; 0 with two sizes.
-    """
-
-    value: float
-    standard_error: float
-
-
-def extrapolated(sizes: Sequence[int], values: Sequence[float]) -> Extrapolation:
+def extrapolated(sizes: Sequence[int], values: Sequence[float]) -> Estimate:
     """Returns the value at 1/n = 0 of the straight line through values over 1/n.
 
     ::
@@ -41,11 +31,15 @@ def extrapolated(sizes: Sequence[int], values: Sequence[float]) -> Extrapolation
         sizes: Numbers of samples n, at least two different ones.
         values: The value at each.
 
+    Returns:
+        The value, a float that knows its `.standard_error`, from how far the numbers lie off the
+        line; 0 with two sizes.
+
     Raises:
         ValueError: If there are fewer than two different sizes.
 
     Example:
-        >>> round(extrapolated([100, 200, 400], [5.0, 4.0, 3.5]).value, 9)
+        >>> round(extrapolated([100, 200, 400], [5.0, 4.0, 3.5]), 9)
         3.0
 
     Reference:
@@ -60,11 +54,11 @@ def extrapolated(sizes: Sequence[int], values: Sequence[float]) -> Extrapolation
     value = heights.mean() - slope * inverse.mean()
     left = heights - value - slope * inverse
     free = max(len(heights) - 2, 1)
-    spread = 1 / len(heights) + inverse.mean() ** 2 / (offsets @ offsets)
-    return Extrapolation(float(value), float(np.sqrt(left @ left / free * spread)))
+    variance = left @ left / free * (1 / len(heights) + inverse.mean() ** 2 / (offsets @ offsets))
+    return Estimate(float(value), standard_error=float(np.sqrt(variance)))
 
 
-class FIDAtSizes(OfMoments):
+class FIDAtSizes(MomentsScore):
     """FID of the first n generated images for several n, and extrapolated to endless samples.
 
     FID is biased upwards by about slope/n, and the slope differs between generators. Two papers
@@ -82,8 +76,8 @@ class FIDAtSizes(OfMoments):
         quantize: As in `tgs.FID`.
 
     Raises:
-        TypeError: If a number is not an integer, or `extractor` cannot be called.
-        ValueError: If a number is out of range, or there are fewer than two sizes.
+        TypeError: If `extractor` cannot be called.
+        ValueError: If a number is no integer or out of range, or there are fewer than two sizes.
 
     Example:
         >>> real = np.random.RandomState(0).uniform(-1, 1, [500, 8, 8, 1]).astype("float32")
@@ -109,44 +103,45 @@ class FIDAtSizes(OfMoments):
         quantize: bool = False,
     ) -> None:
         if sizes is None:
-            checked_count("samples", samples, 2 * _SIZES)
+            validation.integer("samples", samples, least=2 * _SIZES)
             sizes = [samples * step // _SIZES for step in range(1, _SIZES + 1)]
         for size in sizes:
-            checked_count("sizes", size, 2)
+            validation.integer("sizes", size, least=2)
         if len(set(sizes)) < 2:
             raise ValueError(f"`sizes` must hold at least 2 sizes. Received: {list(sizes)}.")
         self.sizes = sorted(set(sizes))
         super().__init__(real, self.sizes[-1], seed, extractor, real_samples, quantize)
 
-    def gatherer(self) -> "_KeptAtSizes":
-        """Returns a keeper of the moments of the first images, for each size."""
-        return _KeptAtSizes(self.extractor, self.sizes)
+    def accumulator(self) -> Accumulator:
+        """Returns an empty accumulator of the moments of the first images, for each size."""
+        return _FirstAccumulator(self.extractor, self.sizes)
 
-    def held_gatherer(self, count: int) -> "_KeptMixedAtSizes":
-        """Returns a keeper of the moments of a few of the held-out images, for each size."""
+    def held_out_accumulator(self, count: int) -> Accumulator:
+        """Returns an empty accumulator of the moments of some held-out images, for each size."""
         # RandomState's stream is frozen, Generator's may change with NumPy's version.
         ranks = np.random.RandomState(self.seed % 2**32).permutation(count)
-        return _KeptMixedAtSizes(self.extractor, self.sizes, ranks)
+        return _MixedAccumulator(self.extractor, self.sizes, ranks)
 
-    def real_gatherer(self) -> KeptMoments:
-        """Returns a keeper of the features' moments."""
-        return KeptMoments(self.extractor)
+    def real_accumulator(self) -> MomentsAccumulator:
+        """Returns an empty accumulator of the features' moments."""
+        return MomentsAccumulator(self.extractor)
 
-    def combined(self, rest: Moments, held: "_AtSizes") -> Moments:
+    def combine(self, reference: Moments, held_out: "_AtSizes") -> Moments:
         """Returns the moments of all real images."""
-        return rest + held.whole
+        return reference + held_out.whole
 
-    def numbers(self, real: Moments, fake: "_AtSizes") -> list[Number]:
+    def compute(self, real: Moments, fake: "_AtSizes") -> dict[str, float]:
         """Returns the distance at each size that there is, and at infinity.
 
-        The floor has images for half of the real ones at most: larger sizes are left out, and the
-        line with fewer than two.
+        The baseline has at most half of the real images: larger sizes are left out, and the line
+        with fewer than two.
         """
-        numbers = [frechet_number(f"fid_{size}", real, at) for size, at in fake.at.items()]
-        if len(numbers) < 2:
-            return numbers
-        line = extrapolated(list(fake.at), [number.value for number in numbers])
-        return [*numbers, Number(_INFINITY, line.value, standard_error=line.standard_error)]
+        distances: dict[str, float] = {
+            f"fid_{size}": frechet_distance_from_moments(real, at) for size, at in fake.at.items()
+        }
+        if len(distances) > 1:
+            distances[_INFINITY] = extrapolated(list(fake.at), list(distances.values()))
+        return distances
 
     def results(self, fake: "_AtSizes", note: str = INFERENCE) -> list[ScoreResult]:
         """Returns the distances, and warns if the samples of a size are too few."""
@@ -158,15 +153,13 @@ class FIDAtSizes(OfMoments):
         """The names of the numbers."""
         return [*(f"fid_{size}" for size in self.sizes), _INFINITY]
 
-    def protocol_of(self, name: str, sides: Sides) -> str:
+    def protocol_of(self, name: str, images: Protocol) -> Protocol:
         """At a size the protocol is that of `tgs.FID` with so many samples."""
         if name == _INFINITY:
-            sizes = "+".join(str(size) for size in self.sizes if size <= sides.fake)
-            shown = sides.shown.replace(str(sides.fake), sizes)
-            return super().protocol_of(name, sides._replace(fake=self.sizes[0], shown=shown))
-        size = int(name.removeprefix("fid_"))
-        shown = sides.shown.replace(str(sides.fake), str(size))
-        return super().protocol_of("fid", sides._replace(fake=size, shown=shown))
+            sizes = tuple(size for size in self.sizes if size <= images.samples[0])
+            return super().protocol_of(name, dataclasses.replace(images, samples=sizes))
+        sizes = (int(name.removeprefix("fid_")),)
+        return super().protocol_of("fid", dataclasses.replace(images, samples=sizes))
 
 
 class _AtSizes(NamedTuple):
@@ -181,18 +174,18 @@ class _AtSizes(NamedTuple):
     at: dict[int, Moments]
 
 
-class _KeptAtSizes:
+class _FirstAccumulator(Accumulator):
     """Keeps moments, with a copy of them at each size."""
 
     def __init__(self, extractor: Extractor, sizes: Sequence[int]) -> None:
-        self._extractor = extractor
+        super().__init__(lambda batch: batch.outputs(extractor).features)
         self._left = list(sizes)
         self._running = RunningMoments()
         self._at: dict[int, Moments] = {}
 
     def add(self, batch: Batch) -> None:
         """Takes the features of more images in."""
-        features = batch.outputs(self._extractor).features
+        features = self._keep(batch)
         while self._left and self._running.count + len(features) >= self._left[0]:
             size = self._left.pop(0)
             missing = size - self._running.count
@@ -203,13 +196,12 @@ class _KeptAtSizes:
         if len(features):
             self._running.add(features)
 
-    @property
-    def gathered(self) -> _AtSizes:
-        """The moments at each size and of all."""
+    def result(self) -> _AtSizes:
+        """Returns the moments at each size and of all."""
         return _AtSizes(self._running.moments, self._at)
 
 
-class _KeptMixedAtSizes:
+class _MixedAccumulator(Accumulator):
     """Keeps moments at each size of images that come in the order of their classes, say.
 
     Args:
@@ -219,23 +211,22 @@ class _KeptMixedAtSizes:
     """
 
     def __init__(self, extractor: Extractor, sizes: Sequence[int], ranks: np.ndarray) -> None:
-        self._extractor = extractor
+        super().__init__(lambda batch: batch.outputs(extractor).features)
         self._sizes, self._ranks = list(sizes), ranks
         self._between = [RunningMoments() for _ in range(len(sizes) + 1)]
         self._seen = 0
 
     def add(self, batch: Batch) -> None:
         """Takes the features of more images in."""
-        features = batch.outputs(self._extractor).features
+        features = self._keep(batch)
         ranks = self._ranks[self._seen : self._seen + len(features)]
         self._seen += len(features)
         between = np.searchsorted(self._sizes, ranks, side="right")
         for number in np.unique(between):
             self._between[number].add(features[between == number])
 
-    @property
-    def gathered(self) -> _AtSizes:
-        """The moments at each size and of all."""
+    def result(self) -> _AtSizes:
+        """Returns the moments at each size and of all."""
         pieces = [running.moments for running in self._between if running.count]
         sums = list(itertools.accumulate(pieces))
         return _AtSizes(sums[-1], {each.count: each for each in sums if each.count in self._sizes})
