@@ -134,14 +134,14 @@ def compare_routes():
     reference = ours_first(real, fake)
     print(f"2 x {SAMPLES.value:,} x {FEATURES.value:,} features, {TURNS.value} turns")
     print(
-        f"{'route':20}{'seconds':>9}{'smallest':>10}{'largest':>9}{'ratio':>8}{'off by':>10}  goal"
+        f"{'route':20}{'seconds':>9}{'smallest':>10}{'largest':>9}{'ratio':>10}{'off by':>10}  goal"
     )
     for name, results in turns.items():
         seconds = sorted(result[0] for result in results)
         line = f"{name:20}{statistics.median(seconds):9.2f}{seconds[0]:10.2f}{seconds[-1]:9.2f}"
         if "ours, first score" in turns:
             pairs = zip(results, turns["ours, first score"], strict=True)
-            line += f"{statistics.median(a[0] / b[0] for a, b in pairs):8.2f}"
+            line += f"{statistics.median(a[0] / b[0] for a, b in pairs):10.2f}"
         print(f"{line}{abs(results[0][1] / reference - 1):10.1e}  {ROUTES[name][2] or ''}")
 
 
