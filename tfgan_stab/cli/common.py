@@ -41,21 +41,22 @@ def run(command: Command, arguments: Sequence[str]) -> int:
     Returns:
         The exit code: 0; 2 for wrong flags; 1 for the command's other errors; 130 if interrupted.
     """
-    traceback = False
     try:
         settings = command.flags.parse(arguments)
-        if settings is None:
-            print(command.flags.help_text(arguments[0]))
-            return 0
-        traceback = settings.traceback
-        silence_tensorflow()
+    except absl_flags.Error as error:
+        return _print_flag_error(error)
+    if settings is None:
+        print(command.flags.help_text(arguments[0]))
+        return 0
+    silence_tensorflow()
+    try:
         command.work(settings)
     except absl_flags.Error as error:
-        return print_error(f"{error}\nSee --help for all flags.", code=2)
+        return _print_flag_error(error)
     except KeyboardInterrupt:
         return print_error(f"Interrupted. {command.interrupted}", INTERRUPTED)
     except command.errors as error:
-        if traceback:
+        if settings.traceback:
             raise
         message = configuring.plain_message(error)
         return print_error(f"{message}\n--traceback shows where.", code=1)
@@ -66,6 +67,10 @@ def print_error(message: str, code: int) -> int:
     """Prints what is wrong, and returns the exit code that goes with it."""
     print(f"error: {message}", file=sys.stderr)
     return code
+
+
+def _print_flag_error(error: absl_flags.Error) -> int:
+    return print_error(f"{error}\nSee --help for all flags.", code=2)
 
 
 def silence_tensorflow() -> None:
