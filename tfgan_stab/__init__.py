@@ -40,7 +40,7 @@ _HOMES = {
     "ExponentialAverage": "training.averaging.rules",
     "UniformAverage": "training.averaging.rules",
     "FID": "evaluation.scores.fid",
-    "FIDAtSizes": "evaluation.scores.fid_at_sizes",
+    "FIDAtSizes": "evaluation.scores.fid",
     "KID": "evaluation.scores.feature_scores",
     "PrecisionRecall": "evaluation.scores.feature_scores",
     "InceptionScore": "evaluation.scores.feature_scores",

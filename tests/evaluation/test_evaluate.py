@@ -9,8 +9,7 @@ from tfgan_stab.evaluation.evaluate import baselines, measure
 from tfgan_stab.evaluation.extractors.base import Outputs
 from tfgan_stab.evaluation.extractors.function import FunctionExtractor
 from tfgan_stab.evaluation.score import Sample
-from tfgan_stab.evaluation.scores.fid import FID
-from tfgan_stab.evaluation.scores.fid_at_sizes import FIDAtSizes
+from tfgan_stab.evaluation.scores.fid import FID, FIDAtSizes
 from tfgan_stab.evaluation.scores.per_class import PerClass
 
 

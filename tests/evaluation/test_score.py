@@ -9,8 +9,7 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
-from tfgan_stab.evaluation.scores.fid import FID
-from tfgan_stab.evaluation.scores.fid_at_sizes import FIDAtSizes
+from tfgan_stab.evaluation.scores.fid import FID, FIDAtSizes
 
 REAL = np.zeros([8, 8, 8, 1], np.float32)
 

@@ -12,14 +12,13 @@ from collections.abc import Sequence
 
 from tfgan_stab._utils.errors import DivergenceError
 from tfgan_stab.cli import common
-from tfgan_stab.cli.common import Command, print_error
+from tfgan_stab.cli.common import Command, OutputError, check_output, check_report, print_error
 from tfgan_stab.cli.config import gin as configuring
 from tfgan_stab.cli.config.names import nearest
 from tfgan_stab.cli.flags.evaluate import EvaluateSettings
 from tfgan_stab.cli.flags.play_game import GameSettings
 from tfgan_stab.cli.flags.sample import SampleSettings
 from tfgan_stab.cli.flags.train import TrainSettings
-from tfgan_stab.cli.outputs import OutputError, check_output, check_report
 from tfgan_stab.cli.sources.kinds import kind_of
 from tfgan_stab.cli.workdir import Workdir, WorkdirError
 

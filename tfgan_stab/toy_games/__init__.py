@@ -8,8 +8,7 @@ from tfgan_stab.toy_games.base import KnownGame
 from tfgan_stab.toy_games.bilinear import Bilinear
 from tfgan_stab.toy_games.linear import DampedRotation, RandomLinear
 from tfgan_stab.toy_games.nonlinear import DiracGAN, Saddle
-from tfgan_stab.toy_games.play import play
-from tfgan_stab.toy_games.rules import Adam, GradientSteps
+from tfgan_stab.toy_games.play import Adam, GradientSteps, play
 from tfgan_stab.toy_games.trajectory import Trajectory
 
 __all__ = [

@@ -7,8 +7,7 @@ import keras
 import pytest
 
 import tfgan_stab as tgs
-from tfgan_stab.cli.jobs.build import build, with_arguments_of
-from tfgan_stab.cli.jobs.train import train
+from tfgan_stab.cli.jobs.train import build, train, with_arguments_of
 
 PLAYERS = ("generator", "discriminator")
 NETWORKS = {

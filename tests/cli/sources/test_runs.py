@@ -17,9 +17,8 @@ from tfgan_stab.callbacks.checkpoint_files import (
 )
 from tfgan_stab.cli.config import gin as configuring
 from tfgan_stab.cli.flags.train import TrainSettings
-from tfgan_stab.cli.jobs import build as building
 from tfgan_stab.cli.jobs import train as training
-from tfgan_stab.cli.sources import runs
+from tfgan_stab.cli.sources import opening
 from tfgan_stab.cli.sources.opening import open_source
 from tfgan_stab.training.resume import Progress
 
@@ -74,11 +73,11 @@ def test_sampling_loads_neither_the_data_nor_the_scores(copy, monkeypatch):
     config.write_text(text.replace("tgs.train.data = @tgs.data.digits()", absent))
     assert whole(open_source(copy), 2).shape == (2, 8, 8, 1)
     with pytest.raises(FileNotFoundError, match="There is no folder 'x'"):
-        runs.data_of(copy)
+        opening.data_of(copy)
 
 
 def test_the_data_of_a_run_are_those_of_its_settings(run):
-    data = runs.data_of(run[0])
+    data = opening.data_of(run[0])
     assert (data.name, data.batch_size) == ("digits", 8)
 
 
@@ -194,8 +193,8 @@ def conditional_workdir(folder, command):
     settings = "\n".join(TrainSettings.parse(command(folder)).gin_param)
     (folder / "config.gin").write_text(CONDITIONAL + settings)
     configuring.parse([str(folder / "config.gin")])
-    names = list(inspect.signature(building.build).parameters)
-    gan = building.build(**configuring.arguments(training.train, names))
+    names = list(inspect.signature(training.build).parameters)
+    gan = training.build(**configuring.arguments(training.train, names))
     save(gan, folder / "checkpoints", Progress(0, 0))
     return gan
 

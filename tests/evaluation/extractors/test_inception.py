@@ -8,10 +8,9 @@ import tensorflow as tf
 
 import tfgan_stab as tgs
 from tfgan_stab.evaluation.extractors import inception, tfgan
-from tfgan_stab.evaluation.extractors.base import outputs_of
+from tfgan_stab.evaluation.extractors.base import outputs_of, resized
 from tfgan_stab.evaluation.extractors.function import as_extractor
 from tfgan_stab.evaluation.extractors.inception import Inception
-from tfgan_stab.evaluation.extractors.resizing import resized
 from tfgan_stab.evaluation.metrics.frechet import frechet_distance
 
 FEATURES, CLASSES = 64, 1008

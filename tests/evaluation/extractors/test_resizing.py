@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfgan_stab.evaluation.extractors import resizing
-from tfgan_stab.evaluation.extractors.resizing import resized
+from tfgan_stab.evaluation.extractors import base as resizing
+from tfgan_stab.evaluation.extractors.base import resized
 
 SIZES = [
     (8, 8, 32),

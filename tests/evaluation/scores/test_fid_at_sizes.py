@@ -7,8 +7,7 @@ from numpy.testing import assert_allclose
 
 import tfgan_stab as tgs
 from tfgan_stab.evaluation.extractors.function import FunctionExtractor
-from tfgan_stab.evaluation.scores.fid import FID
-from tfgan_stab.evaluation.scores.fid_at_sizes import FIDAtSizes, extrapolated
+from tfgan_stab.evaluation.scores.fid import FID, FIDAtSizes, extrapolated
 
 POINTS = FunctionExtractor(lambda points: tf.identity(points), name="points", content_hash="v1")
 

@@ -20,8 +20,7 @@ from tfgan_stab.evaluation.extractors.inception import Inception
 from tfgan_stab.evaluation.results import INFERENCE, ScoreResult
 from tfgan_stab.evaluation.score import Sample
 from tfgan_stab.evaluation.scores.feature_scores import KID, InceptionScore, PrecisionRecall
-from tfgan_stab.evaluation.scores.fid import FID
-from tfgan_stab.evaluation.scores.fid_at_sizes import FIDAtSizes
+from tfgan_stab.evaluation.scores.fid import FID, FIDAtSizes
 from tfgan_stab.evaluation.scores.image_scores import MSSSIM, SlicedWasserstein
 from tfgan_stab.evaluation.scores.mode_coverage import ModeCoverage
 from tfgan_stab.evaluation.scores.per_class import PerClass

@@ -7,8 +7,12 @@ every score's protocol.
 
 import concurrent.futures
 import functools
+import os
 import pathlib
 import warnings
+import zipfile
+import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -17,8 +21,8 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from tfgan_stab._utils import validation
+from tfgan_stab._utils.files import replacing
 from tfgan_stab.data.digits import loaded_digits
-from tfgan_stab.evaluation.extractors import weights_cache
 from tfgan_stab.evaluation.extractors.base import Extractor, Outputs
 from tfgan_stab.evaluation.extractors.model_hash import content_hash
 
@@ -55,7 +59,7 @@ class DigitsClassifier(Extractor):
     feature_size = 64
 
     def __init__(self, directory: str | pathlib.Path | None = None, batch_size: int = 256) -> None:
-        self._directory = pathlib.Path(directory or weights_cache.cache_directory())
+        self._directory = pathlib.Path(directory or cache_directory())
         self.batch_size = validation.integer("batch_size", batch_size)
 
     @property
@@ -109,11 +113,11 @@ class DigitsClassifier(Extractor):
         network = _build()
         shapes = [tuple(weight.shape) for weight in network.weights]
         try:
-            network.set_weights(weights_cache.load(self.path, shapes))
+            network.set_weights(load_weights(self.path, shapes))
             return network
         except FileNotFoundError:
             damage = None
-        except weights_cache.DamagedCacheError as error:
+        except DamagedCacheError as error:
             damage = str(error)
         if damage:
             warnings.warn(f"{damage}. The digits classifier is trained again.", stacklevel=2)
@@ -123,7 +127,7 @@ class DigitsClassifier(Extractor):
 
     def _keep(self, network: keras.Model) -> None:
         try:
-            weights_cache.save(self.path, network.get_weights())
+            save_weights(self.path, network.get_weights())
         except OSError as error:
             warnings.warn(
                 f"The digits classifier cannot be kept in {self._directory} ({error}) and will be "
@@ -210,3 +214,55 @@ def _build() -> keras.Model:
     )(hidden)
     logits = dense(10, kernel_initializer=glorot(seed=4), name="logits")(features)
     return keras.Model(images, (features, logits), name="digits_classifier")
+
+
+_HASH = "sha256"
+# What NumPy and zipfile raise on files that are cut short, overwritten or not archives at all.
+_DAMAGE = (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error)
+
+
+class DamagedCacheError(Exception):
+    """A file of the cache cannot be read, or holds other weights than it says."""
+
+
+def cache_directory() -> pathlib.Path:
+    """Returns the folder `TFGAN_STAB_CACHE` names, else `~/.cache/tfgan_stab`."""
+    return pathlib.Path(
+        os.environ.get("TFGAN_STAB_CACHE") or pathlib.Path.home() / ".cache" / "tfgan_stab"
+    )
+
+
+def save_weights(path: pathlib.Path, weights: Sequence[np.ndarray]) -> None:
+    """Writes weights and their hash in one step: readers find the whole file or none.
+
+    Raises:
+        OSError: If the folder cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, Any] = {f"weight_{index:03d}": array for index, array in enumerate(weights)}
+    arrays[_HASH] = np.array(content_hash(weights))
+    with replacing(path) as draft:
+        np.savez(draft, **arrays)
+
+
+def load_weights(path: pathlib.Path, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
+    """Reads weights of the given shapes and checks them against their hash.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        DamagedCacheError: If the file cannot be read, or its contents are not what was saved.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"There are no weights at {path}.")
+    try:
+        # Opened here, because np.load leaves its own file open when the archive is damaged.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            names = sorted(name for name in archive.files if name != _HASH)
+            weights, expected = [archive[name] for name in names], str(archive[_HASH])
+    except _DAMAGE as error:
+        raise DamagedCacheError(f"{path} cannot be read: {error!r}") from error
+    if content_hash(weights) != expected:
+        raise DamagedCacheError(f"{path} holds other weights than its hash {expected[:8]} says")
+    if [array.shape for array in weights] != list(shapes):
+        raise DamagedCacheError(f"{path} holds weights of other shapes than the network's")
+    return weights

@@ -15,8 +15,7 @@ from numpy.typing import ArrayLike
 
 from tfgan_stab._utils import validation
 from tfgan_stab.evaluation.extractors import tfgan
-from tfgan_stab.evaluation.extractors.base import Extractor, Outputs
-from tfgan_stab.evaluation.extractors.resizing import MODES, resized
+from tfgan_stab.evaluation.extractors.base import MODES, Extractor, Outputs, resized
 from tfgan_stab.evaluation.extractors.saved_model import (
     SavedNetwork,
     downloaded,
