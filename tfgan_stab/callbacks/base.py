@@ -150,7 +150,7 @@ class EpochPosition(keras.callbacks.Callback):
     def __init__(self) -> None:
         super().__init__()
         self._epoch = 0
-        self._epoch_start = 0  # Steps played before its first one.
+        self._epoch_start = 0  # Steps taken before its first one.
         self._resumed_in_epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

@@ -98,7 +98,7 @@ class BestCheckpoint(EpochPosition):
         self.directory = pathlib.Path(directory)
         self._kept: dict[pathlib.Path, list[Best]] = {}  # By folder, the best first.
         self._protocols: dict[pathlib.Path, Protocol] = {}
-        self._saved: int | None = None  # Steps played at the newest checkpoint to resume from.
+        self._saved: int | None = None  # Steps taken at the newest checkpoint to resume from.
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Finds what an earlier run has kept, and listens for scores."""
