@@ -14,7 +14,6 @@ VERSION = re.search(
 TESTS = ["pytest>=8.0", "pytest-timeout>=2.3", "pytest-xdist>=3.8", "ruff==0.17.6", "mypy>=1.11"]
 # What scripts/benchmarks/evaluation.py compares with; pytorch-fid needs SciPy of before 1.18.
 BENCHMARKS = ["scipy>=1.11,<1.18", "pytorch-fid>=0.3", "torch-fidelity>=0.3"]
-DOCS = ["mkdocs>=1.6", "mkdocstrings[python]>=0.26"]
 
 setuptools.setup(
     name="tfgan_stab",
@@ -55,8 +54,7 @@ setuptools.setup(
     extras_require={
         "tests": TESTS,
         "benchmarks": BENCHMARKS,
-        "docs": DOCS,
-        "dev": [*TESTS, *DOCS, "pre-commit>=3.7"],
+        "dev": [*TESTS, "pre-commit>=3.7"],
     },
     entry_points={
         "console_scripts": [

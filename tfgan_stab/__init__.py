@@ -9,7 +9,7 @@ checked before TensorFlow starts.
 
 from tfgan_stab._utils import lazy
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Public name -> module that defines it, in reading order.
 _HOMES = {

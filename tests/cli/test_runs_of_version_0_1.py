@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import pathlib
 import re
 import shutil
 import subprocess
@@ -14,17 +15,9 @@ from tfgan_stab.callbacks.best_checkpoint import best_of
 from tfgan_stab.callbacks.checkpoint_files import checkpoints
 from tfgan_stab.cli import main
 
-CONVERSION = r"""
-find "$run" -depth -name 'round-*' -execdir sh -c 'mv "$1" "step-${1#*round-}"' sh {} \;
-find "$run" -depth -name '*.former-*' -execdir sh -c 'mv "$1" "${1%.former-*}.previous-${1##*.former-}"' sh {} \;
-sed -i -e '/^import tfgan_stab as tgs$/d' \
-  -e 's/^from tfgan_stab\.cli import training$/import tfgan_stab as tgs/' \
-  -e 's/\btraining\.train\b/tgs.train/' \
-  -e '/^from tfgan_stab\.game\.penalties import augmenting$/d' \
-  -e 's/\baugmenting\./tgs.game.penalties./' \
-  -e "s/'round'/'step'/; s/'rounds'/'steps'/" \
-  -e 's/\brounds_per_epoch\b/steps_per_epoch/g; s/_rounds\b/_steps/g' "$run/config.gin"
-"""  # noqa: E501
+CHANGELOG = pathlib.Path(__file__).resolve().parents[2] / "CHANGELOG.md"
+# What the changelog tells users to run.
+(CONVERSION,) = re.findall(r"```sh\nrun=.*?\n(.*?)```", CHANGELOG.read_text("utf-8"), re.DOTALL)
 
 SETTINGS = [
     "tgs.train.scheme = @tgs.Extragradient()",

@@ -129,7 +129,7 @@ def _train_in(workdir: Workdir, settings: TrainSettings, started: threading.Even
     def ready() -> None:
         """Checks the settings once everything is built, before anything is written."""
         configuring.check_used(settings.gin_param)
-        workdir.settle(configuring.operative_text())
+        workdir.settle(configuring.operative_text(), configuring.defaults())
 
     configured = configuring.configured(job.train, given=("workdir", "ready", "started"))
     configured(workdir=workdir, ready=ready, started=started.set)

@@ -4,6 +4,7 @@ import fcntl
 import os
 import pathlib
 import tempfile
+from collections.abc import Collection
 from types import TracebackType
 from typing import IO
 
@@ -90,7 +91,7 @@ class Workdir:
         found = self.checkpoints.iterdir() if self.checkpoints.is_dir() else ()
         return any(path.suffix != ".unfinished" for path in found)
 
-    def settle(self, config: str) -> None:
+    def settle(self, config: str, defaults: Collection[str] = ()) -> None:
         """Writes the configuration, or compares it with the one that is there.
 
         If the run has no checkpoint yet, the new settings replace the old ones, and a message shows
@@ -98,6 +99,8 @@ class Workdir:
 
         Args:
             config: All settings of the run, as a gin file.
+            defaults: Names of those that have their default, which a run of an earlier version may
+                lack.
 
         Raises:
             WorkdirError: If the run that is here has other settings; shows which.
@@ -105,7 +108,7 @@ class Workdir:
         if not self.config.exists():
             write_atomically(self.config, config)
             return
-        changes = differences(self.config.read_text(encoding="utf-8"), config)
+        changes = differences(self.config.read_text(encoding="utf-8"), config, defaults)
         if not changes:
             return
         lines = "\n".join(f"  {change}" for change in changes)

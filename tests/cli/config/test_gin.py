@@ -301,3 +301,12 @@ def test_arguments_without_default_must_be_set(folder):
     assert configuring.arguments(stand_in.run, ["rate", "part"]) == {"rate": 0.5}
     with pytest.raises(ConfigError, match="No gin file sets `stand_in.run.epochs`"):
         configuring.arguments(stand_in.run, ["epochs", "rate"])
+
+
+def test_settings_that_an_earlier_version_lacks_may_have_their_default():
+    previous, current = "run.epochs = 3", "run.epochs = 3\nrun.rate = 0.5\nrun.depth = 2"
+    assert configuring.differences(previous, current, {"run.rate", "run.depth"}) == []
+    found = configuring.differences(previous, current, {"run.rate"})
+    assert found == ["run.depth: (not set) -> 2"]
+    # What the earlier one set to something else is a difference, default or not.
+    assert configuring.differences("run.rate = 1.0", "run.rate = 0.5", {"run.rate"}) != []

@@ -162,8 +162,19 @@ def settings_of(text: str) -> dict[str, str]:
     return settings
 
 
-def differences(previous: str, current: str) -> list[str]:
+def defaults() -> set[str]:
+    """Returns the names of the settings used so far that no file and no binding sets."""
+    bound = settings_of(gin.config_str(max_line_length=_WIDTH))
+    return settings_of(operative_text()).keys() - bound.keys()
+
+
+def differences(previous: str, current: str, defaults: Collection[str] = ()) -> list[str]:
     r"""Returns a line for each setting that differs between two texts, comments and imports aside.
+
+    Args:
+        previous: A text that `operative_text` returned earlier, perhaps of an earlier version.
+        current: Another one.
+        defaults: Names of settings that have their default in `current`: `previous` may lack them.
 
     Example:
         >>> differences("train.epochs = 20", "train.epochs = 30\ntrain.seed = 1")
@@ -173,7 +184,7 @@ def differences(previous: str, current: str) -> list[str]:
     return [
         f"{name}: {before.get(name, '(not set)')} -> {after.get(name, '(not set)')}"
         for name in sorted(before.keys() | after.keys())
-        if before.get(name) != after.get(name)
+        if before.get(name) != after.get(name) and (name in before or name not in defaults)
     ]
 
 

@@ -138,9 +138,9 @@ def extrapolated(sizes: Sequence[int], values: Sequence[float]) -> Estimate:
         raise ValueError(f"A line needs at least 2 different sizes. Received: {list(sizes)}.")
     inverse, heights = 1.0 / np.asarray(sizes, np.float64), np.asarray(values, np.float64)
     offsets = inverse - inverse.mean()
-    slope = (offsets @ heights) / (offsets @ offsets)
-    value = heights.mean() - slope * inverse.mean()
-    left = heights - value - slope * inverse
+    coefficient = (offsets @ heights) / (offsets @ offsets)
+    value = heights.mean() - coefficient * inverse.mean()
+    left = heights - value - coefficient * inverse
     free = max(len(heights) - 2, 1)
     variance = left @ left / free * (1 / len(heights) + inverse.mean() ** 2 / (offsets @ offsets))
     return Estimate(float(value), standard_error=float(np.sqrt(variance)))
