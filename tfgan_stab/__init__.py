@@ -24,7 +24,7 @@ _HOMES = {
     "Dragan": "game.penalties.input_gradient",
     "ConsistencyRegularization": "game.penalties.consistency",
     "TopK": "game.top_k",
-    "WrongDerivativeError": "training.penalty_check",
+    "WrongDerivativeError": "training.gradient_check",
     "Simultaneous": "updates.simultaneous",
     "Alternating": "updates.alternating",
     "RungeKutta": "updates.runge_kutta",
