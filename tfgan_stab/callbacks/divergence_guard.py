@@ -60,7 +60,7 @@ class GoodState:
     def _write(self) -> None:
         distribution.write(self._variables, self._values)
         distribution.write(self._metrics, self._means)
-        for optimizers in (self._gan.optimizers, self._gan.extrapolation_optimizers):
+        for optimizers in (self._gan.optimizers, self._gan.optimizers_for_extrapolation):
             set_rate_scales(optimizers, self._rate_scales)
 
 
@@ -256,7 +256,7 @@ class DivergenceGuard(keras.callbacks.Callback):
         gan.rollback_state.steps_lost += lost
         gan.rollback_state.rollbacks += 1
         times = gan.rollback_state.rollbacks - good.rollbacks
-        slow_down([*gan.optimizers, *gan.extrapolation_optimizers], self.rate_factor**times)
+        slow_down([*gan.optimizers, *gan.optimizers_for_extrapolation], self.rate_factor**times)
         gan.monitor.reset()
         if good is self._older:
             self._older = None

@@ -295,7 +295,7 @@ class GAN(KerasWorkflows, Sampling):
                 self.scheme.first_weight,
                 self._variables,
                 self.optimizers,
-                self.extrapolation_optimizers,
+                self.optimizers_for_extrapolation,
                 self.maker.make(data, steps, epochs),
                 self._state,
                 self.top_k is not None and self.top_k.scope == "global",
@@ -365,8 +365,10 @@ class GAN(KerasWorkflows, Sampling):
         return Players(self.generator_optimizer, self.discriminator_optimizer)
 
     @property
-    def extrapolation_optimizers(self) -> Players:
+    def optimizers_for_extrapolation(self) -> Players:
         """The optimizers that take trial steps: the players' own, unless the scheme separates."""
+        # Keras saves what it finds first, by the alphabet: this name must come after
+        # `generator_optimizer`, under which files hold that optimizer.
         if self.generator_extrapolation_optimizer is None:
             return self.optimizers
         return Players(
