@@ -46,6 +46,18 @@ def known_state():
     gin.clear_config()
 
 
+@pytest.fixture
+def float64():
+    """Lets networks and losses compute in float64."""
+    import keras
+
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+
+
 @pytest.fixture(scope="session")
 def tiny():
     """The module helpers.py: GANs small enough for tests, and what tests do with them."""

@@ -82,13 +82,10 @@ class NaiveTopK(NaiveGan):
         optimizers: The generator's and the discriminator's.
         extrapolation_optimizers: Those for trial steps.
         replicas: How many share the batch.
-        once: Whether a minibatch's fakes are ranked when it is first looked at, for good; else by
-            each evaluation of the generator's slope anew.
     """
 
-    def __init__(self, optimizers, extrapolation_optimizers=None, replicas=1, once=False):
+    def __init__(self, optimizers, extrapolation_optimizers=None, replicas=1):
         super().__init__(optimizers, extrapolation_optimizers)
-        self.once, self.ranked = once, {}
         self.kept = None
         self.chosen = []
         self.replicas = replicas
@@ -98,9 +95,6 @@ class NaiveTopK(NaiveGan):
         fakes, _ = forward(params[0], latents)
         logits, _ = forward(params[1], fakes)
         rows = self.best(logits[:, 0])
-        if self.once:
-            # With the minibatch itself, so that no other one can get its identity.
-            _, rows = self.ranked.setdefault(id(minibatch), (minibatch, rows))
         if player == 0:
             self.chosen.append(sorted(rows))
             minibatch = reals, latents[rows]

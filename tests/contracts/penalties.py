@@ -1,4 +1,4 @@
-"""Every penalty on the players' slopes, once."""
+"""Every penalty on the players' gradients, once."""
 
 from tfgan_stab.game.penalties.weight_gradient import Consensus, GeneratorGradientNorm
 
@@ -6,6 +6,5 @@ PENALTIES = {
     "none": [],
     "generator_gradient_norm": [GeneratorGradientNorm(0.3)],
     "first_stage": [GeneratorGradientNorm(0.3, placement="first_stage")],
-    "unbiased": [GeneratorGradientNorm(0.3, unbiased=True)],
     "consensus": [Consensus(0.2)],
 }

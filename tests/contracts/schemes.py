@@ -1,7 +1,7 @@
 """Every scheme, once, and a small GAN to hold each to the same promises.
 
 A new scheme takes one line in `SCHEMES`: its name, itself, and what makes a plain NumPy program
-that plays it, a function `(game, params, parts) -> params` (`naive_gan.py` has the game).
+that plays it, a function `(game, params, minibatches) -> params` (`naive_gan.py` has the game).
 """
 
 import pytest
@@ -70,11 +70,11 @@ def optimistic():
         steps = [
             [m - w for m, w in zip(*pair, strict=True)] for pair in zip(moved, params, strict=True)
         ]
-        former = memory.pop() if memory else steps
+        previous = memory.pop() if memory else steps
         memory.append(steps)
         return [
             [w + 2 * d - e for w, d, e in zip(*own, strict=True)]
-            for own in zip(params, steps, former, strict=True)
+            for own in zip(params, steps, previous, strict=True)
         ]
 
     return play
@@ -84,7 +84,7 @@ def lookahead(inner, period, alpha, super_period=None):
     snapshots = {}
     steps = [0]
 
-    def pull(name, params):
+    def synchronized(name, params):
         slow = snapshots[name]
         snapshots[name] = [
             [s + alpha * (w - s) for s, w in zip(*own, strict=True)]
@@ -98,10 +98,10 @@ def lookahead(inner, period, alpha, super_period=None):
         params = inner(game, params, minibatches)
         steps[0] += 1
         if steps[0] % period == 0:
-            params = pull("slow", params)
+            params = synchronized("slow", params)
             overwrite_inner(params)
         if super_period and steps[0] % super_period == 0:
-            params = snapshots["slow"] = pull("super_slow", params)
+            params = snapshots["slow"] = synchronized("super_slow", params)
             overwrite_inner(params)
         return params
 
@@ -163,8 +163,10 @@ USUAL = {
     "lookahead_of_extragradient",
 }
 
+# In every run, where a test takes a second for each scheme.
+QUICK = {"simultaneous", "alternating_3", "rk4", "lookahead", "extragradient_separate"}
 
-# Of these, one for each way to go through a step, for tests that take seconds for each scheme.
+# Of the usual ones, one for each way to go through a step, for tests that take seconds for each scheme.
 FEW = {"alternating_3", "rk4_fresh", "extragradient_separate", "lookahead_of_extragradient"}
 
 

@@ -13,11 +13,11 @@ LN2 = math.log(2.0)
 # D(x) = (0, ln 3), D(G(z)) = (0, -ln 3): softplus(ln 3) = ln 4, softplus(-ln 3) = ln 4/3.
 REAL = np.array([[0.0], [math.log(3.0)]])
 FAKE = np.array([[0.0], [-math.log(3.0)]])
-FORTH, THIRD = math.log(4.0), math.log(4.0 / 3.0)
+LN4, LN4_3 = math.log(4.0), math.log(4.0 / 3.0)
 
 BY_HAND = {
-    "non_saturating": ((LN2 + FORTH) / 2, (LN2 + THIRD) / 2 + (LN2 + THIRD) / 2),
-    "minimax": (-(LN2 + THIRD) / 2, (LN2 + THIRD) / 2 + (LN2 + THIRD) / 2),
+    "non_saturating": ((LN2 + LN4) / 2, (LN2 + LN4_3) / 2 + (LN2 + LN4_3) / 2),
+    "minimax": (-(LN2 + LN4_3) / 2, (LN2 + LN4_3) / 2 + (LN2 + LN4_3) / 2),
     # max(0, 1 - 0) = 1 and max(0, 1 - ln 3) = 0, on both sides.
     "hinge": (math.log(3.0) / 2, 0.5 + 0.5),
     "wasserstein": (math.log(3.0) / 2, -math.log(3.0)),
@@ -45,14 +45,14 @@ TFGAN = {
 
 
 @pytest.mark.parametrize("name", losses.LOSSES)
-def test_both_losses_are_those_computed_by_hand(name):
+def test_losses_computed_by_hand(name):
     generator, discriminator = losses.get(name)(tf.constant(REAL), tf.constant(FAKE))
     np.testing.assert_allclose(generator, BY_HAND[name][0], rtol=1e-12)
     np.testing.assert_allclose(discriminator, BY_HAND[name][1], rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", TFGAN)
-def test_both_losses_agree_with_tfgan(name):
+def test_losses_agree_with_tfgan(name):
     module = tfgan.losses()
     random = np.random.RandomState(1)
     real, fake = (tf.constant(random.normal(size=[64, 1]), tf.float32) for _ in range(2))
@@ -80,7 +80,7 @@ def test_relativistic_losses_agree_with_tfgan():
 
 
 @pytest.mark.parametrize("name", losses.LOSSES)
-def test_a_generator_that_fools_more_pays_less(name):
+def test_fooling_the_discriminator_lowers_the_generators_loss(name):
     real = tf.constant([[1.0], [2.0]])
     worse = losses.get(name).generator(real, tf.constant([[-1.0], [0.0]]))
     better = losses.get(name).generator(real, tf.constant([[0.0], [0.5]]))
@@ -88,23 +88,23 @@ def test_a_generator_that_fools_more_pays_less(name):
 
 
 @pytest.mark.parametrize("name", losses.LOSSES)
-def test_losses_stay_finite_at_huge_logits(name):
+def test_losses_are_finite_at_huge_logits(name):
     huge = tf.constant([[1e4], [-1e4]])
     assert all(np.isfinite(loss) for loss in losses.get(name)(huge, -huge))
 
 
-def test_an_unknown_name_is_refused_with_the_nearest_one():
+def test_unknown_name_suggests_the_nearest():
     with pytest.raises(ValueError, match="Received: 'hing'. Did you mean 'hinge'"):
         losses.get("hing")
 
 
 @pytest.mark.parametrize("loss", [3, ("hinge", "hinge"), (print,)])
-def test_what_is_no_loss_is_refused(loss):
+def test_loss_must_be_a_name_or_two_functions(loss):
     with pytest.raises(TypeError, match="`loss` must be one of the names"):
         losses.get(loss)
 
 
-def test_ones_own_pair_of_functions_is_taken_in_the_players_order():
+def test_own_pair_of_functions():
     pair = losses.get((lambda real, fake: 1.0, lambda real, fake: 2.0))
     assert pair(None, None) == (1.0, 2.0)
     assert pair.generator_sees_reals

@@ -22,7 +22,7 @@ def conditional(size, outputs, dtype="int32", shape=()):
     return keras.Model([first, labels], layers.Dense(outputs)(layers.Add()([first, embedded])))
 
 
-def test_a_fitting_pair_is_described():
+def test_fitting_pair():
     assert check_pair(generator(), discriminator(), 4) == ((3,), False)
     assert check_pair(conditional(4, 3), conditional(3, 1), 4) == ((3,), True)
 
@@ -33,22 +33,22 @@ def test_unbuilt_networks_are_built():
     assert [network.built for network in networks] == [True, True]
 
 
-def test_what_is_no_model_is_refused():
+def test_generator_must_be_a_keras_model():
     with pytest.raises(TypeError, match="`generator` must be a Keras model.*Wrap layers"):
         check_pair(layers.Dense(3), discriminator(), 4)
 
 
-def test_noise_of_another_size_is_refused_with_the_right_one():
+def test_latents_must_fit_the_generator():
     with pytest.raises(ValueError, match=r"shape \[4\]. Received: `latents`.*\[128\].*latents=4"):
         check_pair(generator(), discriminator(), 128)
 
 
-def test_examples_of_another_shape_than_the_discriminator_takes_are_refused():
+def test_images_must_fit_the_discriminator():
     with pytest.raises(ValueError, match=r"expects inputs of shape \[7\].*returns shape \[3\]"):
         check_pair(generator(), discriminator(7), 4)
 
 
-def test_shared_variables_are_refused_by_name():
+def test_shared_variables():
     shared = layers.Dense(3, name="shared")
     first = keras.Sequential([keras.Input((3,)), shared])
     second = keras.Sequential([keras.Input((3,)), shared, layers.Dense(1)])
@@ -56,33 +56,33 @@ def test_shared_variables_are_refused_by_name():
         check_pair(first, second, 3)
 
 
-def test_a_network_with_nothing_to_train_is_refused():
+def test_network_without_trainable_weights():
     frozen = discriminator()
     frozen.trainable = False
     with pytest.raises(ValueError, match="`discriminator` must have trainable weights"):
         check_pair(generator(), frozen, 4)
 
 
-def test_a_generator_of_several_outputs_is_refused():
+def test_generator_with_several_outputs():
     noise = keras.Input((4,))
     two = keras.Model(noise, [layers.Dense(3)(noise), layers.Dense(3)(noise)])
     with pytest.raises(ValueError, match="`generator` must return one tensor"):
         check_pair(two, discriminator(), 4)
 
 
-def test_labels_for_one_player_only_are_refused():
+def test_labels_for_one_player_only():
     with pytest.raises(ValueError, match="Either both networks take class labels.*or neither"):
         check_pair(conditional(4, 3), discriminator(), 4)
 
 
-def test_labels_that_are_no_integers_are_refused():
+def test_labels_must_be_integers():
     first, labels = keras.Input((4,)), keras.Input((1,), dtype="float32")
     floats = keras.Model([first, labels], layers.Dense(3)(layers.Concatenate()([first, labels])))
     with pytest.raises(ValueError, match="second input of `generator` must take integer class"):
         check_pair(floats, conditional(3, 1), 4)
 
 
-def test_more_than_two_inputs_are_refused():
+def test_more_than_two_inputs():
     three = [keras.Input((4,)) for _ in range(3)]
     network = keras.Model(three, layers.Dense(3)(layers.Add()(three)))
     with pytest.raises(ValueError, match="one input, or two.*Received: 3"):
