@@ -6,6 +6,7 @@ import pathlib
 import random
 
 import gin
+import keras
 import numpy as np
 import pytest
 
@@ -44,6 +45,16 @@ def known_state():
     random.seed(0)  # where Keras takes the seeds of initial weights from
     np.random.seed(0)
     gin.clear_config()
+
+
+@pytest.fixture
+def float64():
+    """Lets Keras make networks and noise in double precision."""
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
 
 
 @pytest.fixture(scope="session")
