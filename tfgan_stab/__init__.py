@@ -37,6 +37,7 @@ _HOMES = {
     "Extragradient": "updates.extragradient",
     "OptimisticGradient": "updates.optimistic",
     "Lookahead": "updates.lookahead",
+    "Average": "training.averaging.rules",
     "ExponentialAverage": "training.averaging.rules",
     "UniformAverage": "training.averaging.rules",
     "FID": "evaluation.scores.fid",
