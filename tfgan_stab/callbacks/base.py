@@ -13,6 +13,7 @@ import numpy as np
 
 from tfgan_stab._utils.validation import period
 from tfgan_stab.evaluation.results import ScoreResult
+from tfgan_stab.training.gan import GAN
 
 
 class ScoreEvent(NamedTuple):
@@ -118,7 +119,7 @@ class Periodic(keras.callbacks.Callback):
         self._steps_before = 0
 
     @property
-    def gan(self) -> Any:
+    def gan(self) -> GAN:
         """The model that is trained."""
         return self.model
 

@@ -15,7 +15,7 @@ from tfgan_stab.callbacks.checkpoint_files import owned_variables, save
 from tfgan_stab.training import distribution
 from tfgan_stab.training.averaging.swap import LIVE
 from tfgan_stab.training.gan import GAN
-from tfgan_stab.training.monitor import Fault
+from tfgan_stab.training.monitor import Fault, Monitor
 from tfgan_stab.training.optimizers import rate_scales, set_rate_scales, slow_down
 from tfgan_stab.training.resume import Progress
 
@@ -151,7 +151,7 @@ class DivergenceGuard(keras.callbacks.Callback):
         self._epoch, self._epoch_began = 0, 0
 
     @property
-    def gan(self) -> Any:
+    def gan(self) -> GAN:
         """The model that is trained."""
         return self.model
 
@@ -164,11 +164,12 @@ class DivergenceGuard(keras.callbacks.Callback):
                 f"{type(model).__name__}. For other models see keras.callbacks.TerminateOnNaN."
             )
 
-    def begin(self, progress: Progress, ordered: bool) -> None:
+    def begin(self, monitor: Monitor, steps_taken: int, progress: Progress, ordered: bool) -> None:
         """Takes note of where training begins."""
+        self._monitor = monitor
         self._ordered = ordered
         self._epoch = progress.epoch
-        self._epoch_began = self.gan.steps_taken - progress.step_in_epoch
+        self._epoch_began = steps_taken - progress.step_in_epoch
 
     # -- Watching ---------------------------------------------------------------------------------
 
@@ -198,7 +199,7 @@ class DivergenceGuard(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Acts if something was not finite; takes a copy if it is time."""
-        fault = self.gan.monitor.fault
+        fault = self._monitor.fault
         if fault is None and self.gan.steps // self.every > self._good.step // self.every:
             fault = self._copy()
         if fault is None:
@@ -257,7 +258,7 @@ class DivergenceGuard(keras.callbacks.Callback):
         gan.rollback_state.rollbacks += 1
         times = gan.rollback_state.rollbacks - good.rollbacks
         slow_down([*gan.optimizers, *gan.optimizers_for_extrapolation], self.rate_factor**times)
-        gan.monitor.reset()
+        self._monitor.reset()
         if good is self._older:
             self._older = None
         self._restored = good.step
@@ -278,7 +279,7 @@ class DivergenceGuard(keras.callbacks.Callback):
         gan, good = self.gan, self._origin(fault)
         tried = gan.rollback_state.rollbacks
         good.restore()
-        gan.monitor.reset()
+        self._monitor.reset()
         path = None if self.directory is None else save(gan, self.directory, good.progress)
         place = "" if path is None else f", saved as {path}"
         message = (

@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from tfgan_stab._utils.files import write_atomically
 from tfgan_stab.callbacks.base import ImageEvent, ScoreEvent, TextEvent, usable_directory
+from tfgan_stab.training.gan import GAN
 
 PACKAGES = ("tfgan_stab", "tensorflow", "keras", "numpy", "tensorflow-gan", "tensorflow-datasets")
 
@@ -195,7 +196,7 @@ class RunLog(keras.callbacks.Callback):
             ) from error
 
 
-def metadata(gan: Any) -> dict[str, Any]:
+def metadata(gan: GAN) -> dict[str, Any]:
     """Returns what decides a run, in values that JSON can hold.
 
     Args:

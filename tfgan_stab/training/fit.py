@@ -171,8 +171,8 @@ class KerasWorkflows(keras.Model):
             self.train_function = None  # Keras builds another one, which watches or does not.
         if self.monitor is not None:
             self.monitor.reset()
-        for watcher in watchers:
-            watcher.begin(progress, ordered)
+            for watcher in watchers:
+                watcher.begin(self.monitor, self.steps_taken, progress, ordered)
 
     def _data_from_now(self, x: Any, steps_per_epoch: int | None, step_in_epoch: int = 0) -> Any:
         return data_from(

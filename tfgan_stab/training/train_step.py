@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from tfgan_stab.game.functional import Minibatch
 from tfgan_stab.game.gradients import Evaluation, GameFunctions, Outputs
-from tfgan_stab.game.penalties.base import WeightGradientPenalty
+from tfgan_stab.game.penalties.base import WeightGradientPenalty, loss_penalties
 from tfgan_stab.game.penalties.weight_gradient import Regularized
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.training import distribution
@@ -120,6 +120,7 @@ class TrainStep(Game):
                 self._mean, penalties, first_weight, self.start, minibatches[0]
             )
         self._written = self.start
+        self._loss_penalties = loss_penalties(penalties)
         self._evaluation, self._minibatch = 0, 0
         self._observations: list[Observation] = []
         self._losses: dict[str, tf.Tensor] = {}
@@ -199,10 +200,12 @@ class TrainStep(Game):
                 self._observe(LOSS, name, [self._weigh(loss)])
                 if name in players:
                     self._losses.setdefault(name, loss)
-        for number, value in enumerate(evaluation.penalty_values):
+        computed = [n for n in BOTH if getattr(evaluation.gradients, n) is not None]
+        values = zip(self._loss_penalties, evaluation.penalty_values, strict=True)
+        for number, (penalty, value) in enumerate(values):
             if value is not None:
                 # The value is the term of the last of the penalty's players.
-                last = [n for n in BOTH if getattr(evaluation.gradients, n) is not None][-1]
+                last = [name for name in computed if name in penalty.players][-1]
                 self._observe(PENALTY, last, [self._weigh(value)], number)
         for name, own in zip(BOTH, evaluation.gradients, strict=True):
             if own is not None:

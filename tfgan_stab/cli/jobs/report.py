@@ -8,11 +8,12 @@ from tfgan_stab.callbacks.best_checkpoint import best_of
 from tfgan_stab.cli.workdir import Workdir
 from tfgan_stab.evaluation.evaluate import baselines
 from tfgan_stab.evaluation.results import Protocol, ScoreResult, all_of
+from tfgan_stab.training.gan import GAN
 
 __all__ = ["report"]
 
 
-def report(workdir: Workdir, gan: Any, scores: Sequence[Any], weights: str) -> str:
+def report(workdir: Workdir, gan: GAN, scores: Sequence[Any], weights: str) -> str:
     """Returns the closing lines.
 
     Args:

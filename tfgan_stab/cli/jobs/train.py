@@ -222,6 +222,6 @@ class _SaveGenerator(keras.callbacks.Callback):
         _save_generator(self.model, self._workdir)
 
 
-def _save_generator(gan: Any, workdir: Workdir) -> None:
+def _save_generator(gan: GAN, workdir: Workdir) -> None:
     with replacing(workdir.generator) as draft:
         with_keras_layers(gan.generator).save(draft)

@@ -36,7 +36,7 @@ class GeneratedByGAN(Source):
     """
 
     def __init__(
-        self, gan: Any, description: str, default_weights: str = LIVE, batch_size: int = BATCH
+        self, gan: GAN, description: str, default_weights: str = LIVE, batch_size: int = BATCH
     ) -> None:
         conditional: bool = gan.pair.conditional
         super().__init__(
