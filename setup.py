@@ -14,7 +14,6 @@ VERSION = re.search(
 TESTS = ["pytest>=8.0", "pytest-timeout>=2.3", "pytest-xdist>=3.8", "ruff==0.17.6", "mypy>=1.11"]
 # What scripts/benchmarks/evaluation.py compares with; pytorch-fid needs SciPy of before 1.18.
 BENCHMARKS = ["scipy>=1.11,<1.18", "pytorch-fid>=0.3", "torch-fidelity>=0.3"]
-DOCS = ["mkdocs>=1.6", "mkdocstrings[python]>=0.26"]
 
 setuptools.setup(
     name="tfgan_stab",
@@ -49,19 +48,19 @@ setuptools.setup(
         "gin-config>=0.5",
         "scikit-learn>=1.4",
         "matplotlib>=3.8",
+        "pillow>=10",
         "tqdm>=4.66",
     ],
     extras_require={
         "tests": TESTS,
         "benchmarks": BENCHMARKS,
-        "docs": DOCS,
-        "dev": [*TESTS, *DOCS, "pre-commit>=3.7"],
+        "dev": [*TESTS, "pre-commit>=3.7"],
     },
     entry_points={
         "console_scripts": [
-            "tfgan-stab-evaluate=tfgan_stab.cli.evaluate:main",
-            "tfgan-stab-sample=tfgan_stab.cli.sample:main",
-            "tfgan-stab-train=tfgan_stab.cli.train:main",
+            "tfgan-stab-evaluate=tfgan_stab.cli.main:evaluate",
+            "tfgan-stab-sample=tfgan_stab.cli.main:sample",
+            "tfgan-stab-train=tfgan_stab.cli.main:train",
         ]
     },
 )

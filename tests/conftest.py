@@ -6,6 +6,7 @@ import pathlib
 import random
 
 import gin
+import keras
 import numpy as np
 import pytest
 
@@ -49,8 +50,8 @@ def known_state():
 @pytest.fixture
 def float64():
     """Lets networks and losses compute in float64."""
-    import keras
 
+    """Lets Keras make networks and noise in double precision."""
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
     yield

@@ -1,4 +1,4 @@
-"""GANs small enough for tests; the fixture `tiny` is this module."""
+"""GANs and games small enough for tests; the fixture `tiny` is this module."""
 
 import functools
 import json
@@ -10,6 +10,8 @@ import tensorflow as tf
 
 import tfgan_stab as tgs
 from tfgan_stab.evaluation.results import ScoreResult
+from tfgan_stab.game.players import BOTH, Players
+from tfgan_stab.updates.scheme import Game
 
 layers = keras.layers
 
@@ -42,17 +44,35 @@ def image_gan(averages=None, eager=False, num_classes=None, **settings):
     return gan
 
 
-def point_gan(averages=None, eager=False, **settings):
-    """A GAN on points, with batch statistics."""
+def point_networks():
+    """Batch statistics in the generator, a seed in the discriminator, for points of two numbers."""
     generator = keras.Sequential(
         [keras.Input((3,)), layers.Dense(5), layers.BatchNormalization(), layers.Dense(2)]
     )
     discriminator = keras.Sequential(
-        [keras.Input((2,)), layers.Dense(5), layers.LeakyReLU(), layers.Dense(1)]
+        [
+            keras.Input((2,)),
+            layers.Dense(5),
+            layers.LeakyReLU(),
+            layers.Dropout(0.2, seed=2),
+            layers.Dense(1),
+        ]
     )
-    gan = tgs.GAN(generator, discriminator, latents=3)
+    return generator, discriminator
+
+
+def point_gan(averages=None, eager=False, **settings):
+    """A GAN on points."""
+    gan = tgs.GAN(*point_networks(), latents=3)
     compiled(gan, averages, run_eagerly=eager, **settings)
     return gan
+
+
+def perceptrons():
+    """Two smooth networks without any state, for points of two numbers."""
+    generator = keras.Sequential([keras.Input((3,)), layers.Dense(4, "tanh"), layers.Dense(2)])
+    discriminator = keras.Sequential([keras.Input((2,)), layers.Dense(4, "tanh"), layers.Dense(1)])
+    return generator, discriminator
 
 
 def compiled(gan, averages=None, **settings):
@@ -77,6 +97,17 @@ def images():
 def few_images():
     """Two batches of them, one pass."""
     return images().examples(limit=16).cache()
+
+
+def points(rows, seed=0):
+    """Normally distributed points of two numbers, float32."""
+    return np.random.RandomState(seed).normal(size=[rows, 2]).astype("float32")
+
+
+def train(gan, steps, *callbacks):
+    """Trains on points of a mixture, one epoch; returns the history of the logs."""
+    data = tgs.data.mixture(batch_size=8)
+    return gan.fit(data, steps_per_epoch=steps, callbacks=list(callbacks), verbose=0).history
 
 
 def variables(gan):
@@ -124,9 +155,68 @@ def network(gan):
     return [v.numpy() for v in gan.generator.variables]
 
 
+def weights(gan):
+    """Both networks' numbers as they stand."""
+    return network(gan) + [v.numpy() for v in gan.discriminator.variables]
+
+
 def average(gan, name="ema"):
     """An average's numbers."""
     return [v.numpy() for v in gan._averages[name].averages]
+
+
+class Rotation(Game):
+    """min over x, max over y of s x y, one strength s per minibatch, with plain gradient steps.
+
+    Args:
+        step_sizes: One for both players, or `Players` of them.
+        strengths: s of each minibatch.
+
+    Attributes:
+        asked: The minibatch and the players of each evaluation.
+    """
+
+    step_sizes = None  # In the place of the abstract property.
+
+    def __init__(self, step_sizes, strengths=(1.0,)):
+        both = isinstance(step_sizes, Players)
+        self.step_sizes = step_sizes if both else Players(step_sizes, step_sizes)
+        self.strengths = strengths
+        self.asked = []
+
+    def field(self, params, minibatch=0, players=BOTH):
+        self.asked.append((minibatch, tuple(players)))
+        s = self.strengths[minibatch]
+        slopes = Players(-s * params.discriminator, s * params.generator)
+        return Players(
+            *(v if name in players else None for name, v in zip(BOTH, slopes, strict=True))
+        )
+
+    def update(self, params, slopes):
+        moved = zip(params, slopes, self.step_sizes, strict=True)
+        return Players(*(p if v is None else p + h * v for p, v, h in moved))
+
+
+def play(scheme, game, steps, params=None):
+    """The players' float64 weights after each step, the start first."""
+    if params is None:
+        params = Players(tf.constant(0.6, tf.float64), tf.constant(-0.8, tf.float64))
+    visited, state = [params], scheme.init(params)
+    for _ in range(steps):
+        params, state = scheme.step(game, params, state)
+        visited.append(params)
+    return visited
+
+
+def orbit(scheme, step_size, steps):
+    """The complex numbers x + i y after each step on a rotation, the start first."""
+    return np.array([complex(*params) for params in play(scheme, Rotation(step_size), steps)])
+
+
+def factor_of_radius(scheme, step_size, cycle=1, cycles=10):
+    """What one cycle of steps on a rotation multiplies the radius by."""
+    radii = np.abs(orbit(scheme, step_size, cycle * cycles))
+    return (radii[-1] / radii[0]) ** (1 / cycles)
 
 
 class MeanScore:

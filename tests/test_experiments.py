@@ -1,4 +1,4 @@
-"""Experiments and benchmarks run; what they find is written down in docs/experiments.md."""
+"""Experiments and benchmarks run; docs/experiments.md holds their results."""
 
 import importlib
 import json
@@ -40,7 +40,7 @@ def run(script, *arguments):
 
 @pytest.fixture
 def reproduced(monkeypatch):
-    """Imports a module that lies beside the experiments."""
+    """Imports a module from the folder of the experiments."""
     monkeypatch.syspath_prepend(str(ROOT / "scripts" / "reproduce"))
     return importlib.import_module
 
@@ -51,14 +51,14 @@ def some_images(count=20, size=32):
 
 
 def disturbed(module, name, images, level, seed=0):
-    """Returns images disturbed by a name; what contaminates is grey."""
+    """Images disturbed by name; contamination is with grey ones."""
     others = {"others": np.zeros_like(images)} if name == "contamination" else {}
     return getattr(module, name)(images, level, np.random.RandomState(seed), **others)
 
 
 @pytest.mark.exhaustive
 @pytest.mark.slow
-def test_the_mixture_experiment_leaves_a_line_and_a_picture_for_each_run(tmp_path):
+def test_ode_gan_mixture_writes_a_line_and_a_picture_per_run(tmp_path):
     printed = run(
         "reproduce/ode_gan_mixture.py",
         f"--output={tmp_path}",
@@ -80,7 +80,7 @@ def test_the_mixture_experiment_leaves_a_line_and_a_picture_for_each_run(tmp_pat
 
 @pytest.mark.exhaustive
 @pytest.mark.slow
-def test_the_top_k_experiment_trains_beside_a_baseline_and_sums_up_over_seeds(tmp_path):
+def test_top_k_mixture_compares_with_a_baseline_over_seeds(tmp_path):
     printed = run(
         "reproduce/top_k_mixture.py",
         f"--output={tmp_path}",
@@ -114,26 +114,23 @@ def test_the_top_k_experiment_trains_beside_a_baseline_and_sums_up_over_seeds(tm
 
 
 @pytest.mark.slow
-def test_what_counts_as_of_high_quality_and_as_recovered(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "scripts" / "reproduce"))
-    import top_k_mixture
-
+def test_high_quality_samples_and_recovered_modes(reproduced):
     centers = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     samples = np.array([[0.0, 0.19], [0.1, 0.1], [0.21, 0.0], [1.0, 0.81], [0.5, 0.5], [np.nan, 0]])
-    found = top_k_mixture.measured(samples, centers)
+    found = reproduced("top_k_mixture").measured(samples, centers)
     assert found == {"high_quality": 3 / 6, "modes": 2 / 4}
 
 
 @pytest.mark.parametrize("name", DISTURBANCES)
-def test_a_disturbance_of_level_0_leaves_images_bit_equal(reproduced, name):
+def test_level_0_changes_nothing(reproduced, name):
     images = some_images()
-    left = disturbed(reproduced("disturbances"), name, images, 0)
-    assert left.dtype == np.float32
-    np.testing.assert_array_equal(left, images)
+    unchanged = disturbed(reproduced("disturbances"), name, images, 0)
+    assert unchanged.dtype == np.float32
+    np.testing.assert_array_equal(unchanged, images)
 
 
 @pytest.mark.parametrize("name", DISTURBANCES)
-def test_a_disturbance_changes_images_the_more_the_higher_its_level(reproduced, name):
+def test_higher_levels_change_images_more(reproduced, name):
     module, images = reproduced("disturbances"), some_images()
     before = images.copy()
     changes = []
@@ -144,11 +141,11 @@ def test_a_disturbance_changes_images_the_more_the_higher_its_level(reproduced, 
         np.testing.assert_array_equal(changed, disturbed(module, name, images, level))
         changes.append(np.mean((changed - images) ** 2))
     np.testing.assert_array_equal(images, before)
-    if name not in ("gaussian_blur", "swirl"):  # Of pixels that have nothing to do with each other.
+    if name not in ("gaussian_blur", "swirl"):  # The pixels here are independent.
         assert 0 < changes[0] < changes[1] < changes[2]
 
 
-def test_noise_is_rescaled_over_the_whole_set_and_mixed_in_by_its_weight(reproduced):
+def test_noise_is_rescaled_over_all_images(reproduced):
     images = some_images()
     normals = np.random.RandomState(3).standard_normal(images.shape)
     noise = np.interp(normals, [normals.min(), normals.max()], [-1, 1])
@@ -157,26 +154,26 @@ def test_noise_is_rescaled_over_the_whole_set_and_mixed_in_by_its_weight(reprodu
 
 
 @pytest.mark.parametrize("std", [1, 2, 4])
-def test_blurring_leaves_a_constant_image(reproduced, std):
+def test_blur_keeps_a_constant_image(reproduced, std):
     images = np.full([2, 32, 24, 3], 0.3, np.float32)
     blurred = disturbed(reproduced("disturbances"), "gaussian_blur", images, std)
     np.testing.assert_allclose(blurred, images, rtol=1e-6)
 
 
 @pytest.mark.parametrize("std", [1, 2])
-def test_blurring_one_pixel_draws_the_gaussian(reproduced, std):
+def test_blur_of_one_pixel_is_the_gaussian(reproduced, std):
     images = np.zeros([1, 32, 40, 3], np.float32)
     images[0, 15, 17, 1] = 1
     blurred = disturbed(reproduced("disturbances"), "gaussian_blur", images, std)
     rows, columns = np.indices([32, 40])
     square = (rows - 15) ** 2 + (columns - 17) ** 2
     gaussian = np.exp(-square / (2 * std**2)) / (2 * np.pi * std**2)
-    # It is cut off at four deviations, where 6e-5 of it is left.
+    # It is truncated at four standard deviations, which leaves 6e-5 of it out.
     np.testing.assert_allclose(blurred[0, :, :, 1], gaussian, atol=1e-4 * gaussian.max())
     assert not blurred[..., [0, 2]].any()
 
 
-def test_blurring_mirrors_images_at_their_edges(reproduced):
+def test_blur_mirrors_images_at_their_edges(reproduced):
     module, images = reproduced("disturbances"), some_images(count=2, size=12)
     wide = np.pad(images, [(0, 0), (12, 12), (12, 12), (0, 0)], "symmetric")
     inner = disturbed(module, "gaussian_blur", wide, 2)[:, 12:-12, 12:-12]
@@ -185,7 +182,7 @@ def test_blurring_mirrors_images_at_their_edges(reproduced):
     )
 
 
-def test_a_rectangle_is_one_black_square_anywhere_in_the_image(reproduced):
+def test_a_rectangle_is_one_black_square_anywhere(reproduced):
     images = some_images(count=2000)
     drawn = reproduced("disturbances").black_rectangles(
         images, 0.25, np.random.RandomState(0), rectangles=1
@@ -204,7 +201,7 @@ def test_a_rectangle_is_one_black_square_anywhere_in_the_image(reproduced):
     assert abs(np.corrcoef(*firsts)[0, 1]) < 5 / np.sqrt(len(images))
 
 
-def test_there_are_five_rectangles_which_may_overlap(reproduced):
+def test_there_are_five_rectangles(reproduced):
     images = some_images(count=1000)
     drawn = disturbed(reproduced("disturbances"), "black_rectangles", images, 1 / 32)
     counts = (drawn == -1).all(axis=3).sum(axis=(1, 2))
@@ -214,7 +211,7 @@ def test_there_are_five_rectangles_which_may_overlap(reproduced):
 
 
 @pytest.mark.parametrize("share", [0.1, 0.3])
-def test_salt_and_pepper_hit_a_share_of_whole_pixels_one_half_with_each(reproduced, share):
+def test_salt_and_pepper_replace_a_share_of_pixels(reproduced, share):
     images = some_images(count=100)
     hit = disturbed(reproduced("disturbances"), "salt_and_pepper", images, share)
     white, black = ((hit == value).all(axis=3) for value in (1, -1))
@@ -225,7 +222,7 @@ def test_salt_and_pepper_hit_a_share_of_whole_pixels_one_half_with_each(reproduc
     assert abs(white.sum() / (~left).sum() - 0.5) < 5 * 0.5 / np.sqrt(share * pixels)
 
 
-def test_contamination_replaces_exactly_its_share_and_more_at_each_level(reproduced):
+def test_contamination_replaces_exactly_its_share(reproduced):
     images, replaced = some_images(count=40), []
     for share in (0.25, 0.5, 0.75):
         mixed = reproduced("disturbances").contamination(
@@ -240,14 +237,14 @@ def test_contamination_replaces_exactly_its_share_and_more_at_each_level(reprodu
 
 
 @pytest.mark.parametrize("radius", [10.0, 35.0])
-def test_swirl_looks_where_its_formula_says_one_way_or_the_other(reproduced, radius):
+def test_swirl_follows_its_formula_in_either_direction(reproduced, radius):
     rows, columns = np.indices([32, 32]) - 15.5
     places = columns + 1j * rows
-    # Linear interpolation makes no error on it.
+    # Linear interpolation is exact on it.
     plane = (0.02 * places.real + 0.03 * places.imag).astype(np.float32)
     images = np.broadcast_to(plane[None, :, :, None], [200, 32, 32, 3])
     swirled = reproduced("disturbances").swirl(images, 2, np.random.RandomState(0), radius)
-    inside = np.abs(places) <= 15.5  # No turn leads out of the image.
+    inside = np.abs(places) <= 15.5  # No rotation leaves the image.
     ways = []
     for sign in (1, -1):
         turn = sign * 2 * np.exp(-5 * np.abs(places) / (radius * np.log(2)))
@@ -259,16 +256,16 @@ def test_swirl_looks_where_its_formula_says_one_way_or_the_other(reproduced, rad
 
 
 @pytest.mark.parametrize("level", [1, 2, 4])
-def test_swirl_leaves_what_is_the_same_all_around(reproduced, level):
+def test_swirl_keeps_rotation_symmetry(reproduced, level):
     rows, columns = np.indices([32, 32]) - 15.5
-    step_one = np.exp(-(rows**2 + columns**2) / 50).astype(np.float32)
-    images = np.broadcast_to(step_one[None, :, :, None], [4, 32, 32, 3])
+    bump = np.exp(-(rows**2 + columns**2) / 50).astype(np.float32)
+    images = np.broadcast_to(bump[None, :, :, None], [4, 32, 32, 3])
     swirled = disturbed(reproduced("disturbances"), "swirl", images, level)
     # Linear interpolation errs by 1/8 of the second derivatives, 2 / 25 at most.
     np.testing.assert_allclose(swirled, images, rtol=0, atol=0.01)
 
 
-def test_faces_are_aligned_differ_and_are_the_same_for_a_seed(reproduced):
+def test_faces_are_aligned_different_and_reproducible(reproduced):
     module = reproduced("aligned_faces")
     faces = module.faces(300, seed=1)
     assert faces.dtype == np.float32 and faces.shape == (300, 32, 32, 3)
@@ -277,23 +274,23 @@ def test_faces_are_aligned_differ_and_are_the_same_for_a_seed(reproduced):
     assert not np.array_equal(faces, module.faces(300, seed=2))
     assert len(np.unique(faces.reshape(300, -1), axis=0)) == 300
     middle = faces.mean(axis=0)
-    # Faces are centered to a pixel, and light comes from either side as often.
+    # Faces are centered to a pixel, and light comes from both sides equally often.
     np.testing.assert_allclose(middle, middle[:, ::-1], rtol=0, atol=0.06)
-    # The mouths lie on one another: between the cheeks of the mean face there is one.
+    # Mouths lie in the same place: the mean face has one between its cheeks.
     cheeks, mouth = middle[21:23, [9, 22]].mean(), middle[21:23, 14:18].mean()
     assert mouth < cheeks - 0.2
 
 
 @pytest.mark.slow
-def test_fid_rises_with_each_disturbance_of_faces_and_a_picture_shows_it(tmp_path):
+def test_fid_rises_with_each_disturbance(tmp_path):
     printed = run("reproduce/fid_disturbances.py", f"--directory={tmp_path}", "--images=400")
     lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
     names = [name.replace("_", " ").capitalize() for name in DISTURBANCES]
     assert [line["disturbance"].capitalize() for line in lines] == np.repeat(names, 4).tolist()
     assert len({line["fid_protocol"] for line in lines}) == 1
     assert "real=400 " in lines[0]["fid_protocol"] and "features-256" in lines[0]["fid_protocol"]
-    untouched = {(line["fid"], line["kid"]) for line in lines if line["level"] == 0}
-    assert len(untouched) == 1
+    undisturbed = {(line["fid"], line["kid"]) for line in lines if line["level"] == 0}
+    assert len(undisturbed) == 1
     fids = np.array([line["fid"] for line in lines]).reshape(6, 4)
     assert (np.diff(fids) > 0).all()
     levels = np.array([line["level"] for line in lines]).reshape(6, 4)
@@ -301,12 +298,12 @@ def test_fid_rises_with_each_disturbance_of_faces_and_a_picture_shows_it(tmp_pat
     for name in names:
         assert f"{name}: FID rises at every level".lower() in printed.lower()
     assert f"protocol: {lines[0]['fid_protocol']}" in printed
-    assert "floor of real images: fid" in printed and "real=200 " in printed
+    assert "baseline of real images: fid" in printed and "real=200 " in printed
     picture = tf.io.decode_png((tmp_path / "fid_disturbances.png").read_bytes(), 3).numpy()
     assert picture.std() > 1
 
 
-def test_the_study_disturbs_as_it_says_and_shows_contamination_in_its_shares(reproduced):
+def test_the_study_has_the_papers_disturbances_and_levels(reproduced):
     module, images = reproduced("fid_disturbances"), some_images(count=40)
     module.flags.FLAGS(["fid_disturbances.py"])
     try:
@@ -326,7 +323,7 @@ def test_the_study_disturbs_as_it_says_and_shows_contamination_in_its_shares(rep
         assert (mixed == 0).all(axis=(1, 2, 3)).sum() == replaced
 
 
-def test_a_mosaic_lays_four_images_two_by_two(reproduced):
+def test_mosaic_of_four_images(reproduced):
     images = some_images(count=4, size=6)[:, :5]
     mosaic = reproduced("fid_disturbances").mosaic(images)
     scaled = (images + 1) / 2
@@ -337,7 +334,7 @@ def test_a_mosaic_lays_four_images_two_by_two(reproduced):
     np.testing.assert_array_equal(one, scaled[3])
 
 
-def test_what_does_not_rise_is_said_and_other_protocols_are_not_compared(reproduced):
+def test_verdict_names_levels_that_do_not_rise(reproduced):
     module = reproduced("fid_disturbances")
     study = module.Study("Swirl", (0, 1, 2, 4), "radians", np.copy)
 
@@ -359,7 +356,7 @@ def test_what_does_not_rise_is_said_and_other_protocols_are_not_compared(reprodu
 
 @pytest.mark.slow
 @pytest.mark.exhaustive
-def test_the_schemes_benchmark_prints_a_ratio_for_each_scheme():
+def test_schemes_benchmark():
     small = ("--image_size=8", "--width=4", "--batch_size=4", "--turns=3", "--xla=off")
     printed = run("benchmarks/schemes.py", *small)
     for name in ("simultaneous", "heun", "rk4", "extragradient", "rk4 over euler, medians of 3"):
@@ -368,7 +365,7 @@ def test_the_schemes_benchmark_prints_a_ratio_for_each_scheme():
 
 @pytest.mark.slow
 @pytest.mark.exhaustive
-def test_the_methods_benchmark_prints_what_each_costs():
+def test_methods_benchmark():
     small = ("--image_size=8", "--width=4", "--batch_size=4", "--turns=3", "--steps=2")
     printed = run("benchmarks/methods.py", *small, "--only=plain,three averages,R1")
     lines = [line for line in printed.splitlines() if line.startswith(("plain", "three", "R1"))]
@@ -377,13 +374,13 @@ def test_the_methods_benchmark_prints_what_each_costs():
 
 
 @pytest.mark.slow
-def test_the_evaluation_benchmark_prints_routes_and_memory():
+def test_evaluation_benchmark():
     small = ["--samples=200", "--features=40", "--streamed=3000", "--turns=1"]
     printed = run("benchmarks/evaluation.py", *small)
     rows = {
         line[:20].strip(): line[20:].split() for line in printed.splitlines() if line[:1] != "2"
     }
     for name in ("ours, first score", "ours, later scores", "TF-GAN", "numpy eigvals"):
-        assert float(rows[name][4]) < 1e-6  # How far its value lies from ours.
+        assert float(rows[name][4]) < 1e-6  # Its value's relative difference from ours.
     streaming, neighbors = (line for line in printed.splitlines() if " MB in all" in line)
     assert streaming.startswith("streaming: ") and neighbors.startswith("neighbors: ")

@@ -121,7 +121,7 @@ def test_the_commands_that_score_and_sample_run(text, run):
     ours = ours.replace("samples.npz", f"{text[:3].strip('# ')}.npz")
     assert ours.count("2000") >= 2
     printed = shell(ours.replace("2000", "80"))
-    assert f"80 images of {run}/runs/digits" in printed and "precision  floor" in printed
+    assert f"80 images of {run}/runs/digits" in printed and "precision  baseline" in printed
     assert "Wrote 80 samples" in printed
 
 

@@ -1,4 +1,4 @@
-"""The set-up that both commands share: it finds a Python, installs once, and says what failed."""
+"""scripts/setup_venv.sh: it finds a Python, installs once, and names the step that failed."""
 
 import pathlib
 import stat
@@ -8,7 +8,7 @@ import pytest
 
 SCRIPTS = pathlib.Path(__file__).resolve().parent.parent / "scripts"
 
-# Stands in for Python: says it is 3.12, makes environments of itself, and notes what pip is told.
+# A fake Python: reports version 3.12, copies itself into environments, logs calls of pip.
 PYTHON = """#!/usr/bin/env bash
 here="$(cd "$(dirname "$0")" && pwd)"
 case "$*" in
@@ -22,7 +22,7 @@ esac
 """
 
 
-def stand_in(folder, without_venv=0, unsuitable=0, pip_fails=0):
+def fake_python(folder, without_venv=0, unsuitable=0, pip_fails=0):
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "python3"
     path.write_text(
@@ -43,7 +43,7 @@ def shell(command, python):
 
 
 def set_up(tmp_path, extras="", constraints="", **behaviour):
-    python = stand_in(tmp_path / "python", **behaviour)
+    python = fake_python(tmp_path / "python", **behaviour)
     return shell(f'set_up_venv "{tmp_path}/venv" "{extras}" 13 "{constraints}"', python)
 
 
@@ -58,26 +58,26 @@ def test_scripts_are_valid_shell(name):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_ci_runs_the_tests_and_nothing_else():
+def test_ci_runs_the_tests_only():
     ci = (SCRIPTS.parent / ".ci" / "run").read_text().splitlines()
     commands = [line for line in ci if line and not line.startswith(("#", "set "))]
     assert commands == ['exec bash "$(dirname -- "$0")/../scripts/test.sh"']
 
 
-def test_an_environment_is_made_and_the_package_installed_into_it(tmp_path):
+def test_setup_creates_an_environment_and_installs(tmp_path):
     done = set_up(tmp_path)
     assert done.returncode == 0, done.stderr
     assert installations(tmp_path)[0].endswith(f"--editable {SCRIPTS.parent}")
 
 
-def test_doing_it_again_installs_nothing(tmp_path):
+def test_a_second_setup_installs_nothing(tmp_path):
     assert set_up(tmp_path, "[tests]").returncode == 0
     assert set_up(tmp_path, "[tests]").returncode == 0
-    assert set_up(tmp_path).returncode == 0, "the tests' installation holds all of the plain one"
+    assert set_up(tmp_path).returncode == 0, "the extra includes the plain installation"
     assert len(installations(tmp_path)) == 1
 
 
-def test_other_extras_or_changed_requirements_install_again(tmp_path):
+def test_other_extras_or_constraints_install_again(tmp_path):
     constraints = tmp_path / "constraints.txt"
     constraints.write_text("numpy==1.26.4\n")
     set_up(tmp_path)
@@ -88,11 +88,11 @@ def test_other_extras_or_changed_requirements_install_again(tmp_path):
     assert len(installations(tmp_path)) == 4
 
 
-def test_a_failed_installation_is_tried_again(tmp_path):
+def test_a_failed_installation_is_retried(tmp_path):
     failed = set_up(tmp_path, pip_fails=7)
     assert failed.returncode == 7
     assert "quickstart.sh stopped (exit code 7) at: tfgan_stab in" in failed.stderr
-    stand_in(tmp_path / "venv" / "bin").rename(tmp_path / "venv" / "bin" / "python")
+    fake_python(tmp_path / "venv" / "bin").rename(tmp_path / "venv" / "bin" / "python")
     assert set_up(tmp_path).returncode == 0
     assert len(installations(tmp_path)) >= 1
 
@@ -104,24 +104,24 @@ def test_the_failing_step_is_named(tmp_path):
     assert "not reached" not in done.stdout
 
 
-def test_without_a_suitable_python_the_user_learns_how_to_name_one(tmp_path):
-    python = stand_in(tmp_path / "python", unsuitable=1)
+def test_no_suitable_python(tmp_path):
+    python = fake_python(tmp_path / "python", unsuitable=1)
     done = shell("find_python 13", python)
     assert done.returncode == 1
     assert f"No Python 3.10 to 3.13 among: {python}" in done.stderr
     assert "set PYTHON to its path" in done.stderr
 
 
-def test_a_python_that_cannot_make_environments_is_named_with_the_remedy(tmp_path):
-    python = stand_in(tmp_path / "python", without_venv=1)
+def test_a_python_without_venv(tmp_path):
+    python = fake_python(tmp_path / "python", without_venv=1)
     done = set_up(tmp_path, without_venv=1)
     assert done.returncode == 1
     assert f"{python} cannot make virtual environments" in done.stderr
     assert "apt-get install python3-venv" in done.stderr
 
 
-def test_an_environment_of_an_unsuitable_python_is_refused_and_kept(tmp_path):
-    broken = stand_in(tmp_path / "venv" / "bin", unsuitable=1)
+def test_an_environment_of_an_unsuitable_python_is_kept(tmp_path):
+    broken = fake_python(tmp_path / "venv" / "bin", unsuitable=1)
     broken.rename(broken.with_name("python"))
     done = set_up(tmp_path)
     assert done.returncode == 1

@@ -10,7 +10,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "tfgan_stab"
 
-# Parts of the package in reading order: each imports from those above it only.
+# The rooms of the package in reading order: each imports from those above it only.
 ORDER = [
     "_utils",
     "data",
@@ -27,7 +27,9 @@ ORDER = [
 # What the top level of the repository may hold.
 TOP_LEVEL = {
     ".ci",
+    ".github",
     ".gitignore",
+    ".pre-commit-config.yaml",
     "CHANGELOG.md",
     "LICENSE",
     "README.md",
@@ -40,7 +42,32 @@ TOP_LEVEL = {
     "tfgan_stab",
 }
 
-LONGEST = 400
+LONGEST_FILE = 400
+LONGEST_BODY = 50  # Without the docstring.
+MOST_FILES = 150
+
+SLOPES = {"slope", "slopes"}  # The term of differential equations: minus the gradient.
+RETIRED = SLOPES | set(
+    "round rounds scene setbacks gatherer gathered keeper payer payers paid owed owing equip "
+    "equipment rehearse adopt attend quieten complain facts news hear look looks pulled looked "
+    "former begun reals".split()
+)
+ALLOWED = {
+    "round",  # Python's.
+    "rounds",  # TensorFlow's random_index_shuffle has them.
+    "CIPHER_ROUNDS",
+    "generator_sees_reals",  # A field that saved losses have.
+    "negative_slope",  # Keras' argument of LeakyReLU.
+    "NEGATIVE_SLOPE",
+    "look_up",
+}
+# Ahead of a noun or in the plural, where the verb and the preposition are not meant.
+RETIRED_PROSE = re.compile(
+    r"\b(a|each|every|one|per|this|next|first|last) rounds?\b|\brounds (of|done|played|before|per)"
+    r"|\b(payers?|setbacks?|owed|equipped|gatherers?|quieten\w*|rehears\w*)\b"
+)
+# Where files of version 0.1 are read, or its commands are told.
+ALLOWED_PROSE = ("called a step a round", '"setbacks": "rollback_state"')
 
 # `fit` prints a line of its own next to Keras' progress bar, and like it only if verbose.
 PRINTS = {"cli", "callbacks", "training"}
@@ -157,13 +184,74 @@ def test_exceptions_are_caught_by_kind_and_never_dropped():
     assert wrong == []
 
 
-def test_files_stay_short_enough_to_read_in_one_sitting():
-    too_long = {}
+def test_files_and_functions_stay_short():
+    long_files, long_functions = {}, {}
     for path in modules():
         lines = len(path.read_text(encoding="utf-8").splitlines())
-        if lines > LONGEST:
-            too_long[name_of(path)] = lines
-    assert too_long == {}
+        if lines > LONGEST_FILE:
+            long_files[name_of(path)] = lines
+    for path, node in nodes((ast.FunctionDef, ast.AsyncFunctionDef)):
+        body = node.body[ast.get_docstring(node) is not None :]
+        lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+        if lines > LONGEST_BODY:
+            long_functions[f"{name_of(path)}:{node.name}"] = lines
+    assert (long_files, long_functions) == ({}, {})
+
+
+def test_the_house_has_ten_rooms_and_no_loose_modules():
+    assert {path.name for path in PACKAGE.glob("*.py")} == {"__init__.py"}
+    assert {path.parent.name for path in PACKAGE.glob("*/__init__.py")} == set(ORDER)
+    assert len(modules()) <= MOST_FILES
+    for path in PACKAGE.rglob("__init__.py"):
+        assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), name_of(path)
+
+
+def test_no_imports_run_in_circles():
+    known = {".".join(p.relative_to(ROOT).with_suffix("").parts): p for p in modules()}
+    imported = {module: set() for module in known}
+    for path, _, name in imports():
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        target = name if name in known else name.rpartition(".")[0]
+        if target in known and target != module:
+            imported[module].add(target)
+    left = dict(imported)
+    while free := [module for module, needs in left.items() if not needs & left.keys()]:
+        for module in free:
+            del left[module]
+    assert list(left) == []
+
+
+def words_of(name):
+    """The words of an identifier: `StepPenalties.paid_by` has step, penalties, paid, by."""
+    return {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
+
+
+def test_the_words_are_those_of_the_field():
+    """Identifiers do without the private words of version 0.1: see the table in CHANGELOG.md."""
+    wrong = []
+    for path in modules():
+        with_slopes = part_of(path) in ("updates", "toy_games") or path.name == "train_step.py"
+        retired = RETIRED - (SLOPES if with_slopes else set())
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            names = [getattr(node, field, None) for field in ("name", "id", "attr", "arg")]
+            for name in names:
+                if isinstance(name, str) and name not in ALLOWED and words_of(name) & retired:
+                    wrong.append(f"{name_of(path)}:{getattr(node, 'lineno', '?')}: {name}")
+    assert wrong == []
+
+
+def test_prose_does_without_retired_words():
+    wrong = []
+    for name in tracked_files():
+        if not name.startswith(("tfgan_stab/", "gin_configs/", "docs/", "scripts/", "README")):
+            continue
+        if not name.endswith((".py", ".gin", ".md", ".sh")):
+            continue
+        for number, line in enumerate((ROOT / name).read_text(encoding="utf-8").splitlines(), 1):
+            if RETIRED_PROSE.search(line) and not any(each in line for each in ALLOWED_PROSE):
+                wrong.append(f"{name}:{number}: {line.strip()}")
+    assert wrong == []
 
 
 def test_the_top_level_holds_only_what_belongs_there():

@@ -9,7 +9,7 @@ checked before TensorFlow starts.
 
 from tfgan_stab._utils import lazy
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Public name -> module that defines it, in reading order.
 _HOMES = {
@@ -24,7 +24,7 @@ _HOMES = {
     "Dragan": "game.penalties.input_gradient",
     "ConsistencyRegularization": "game.penalties.consistency",
     "TopK": "game.top_k",
-    "WrongDerivativeError": "training.penalty_check",
+    "WrongDerivativeError": "training.gradient_check",
     "Simultaneous": "updates.simultaneous",
     "Alternating": "updates.alternating",
     "RungeKutta": "updates.runge_kutta",
@@ -37,10 +37,11 @@ _HOMES = {
     "Extragradient": "updates.extragradient",
     "OptimisticGradient": "updates.optimistic",
     "Lookahead": "updates.lookahead",
+    "Average": "training.averaging.rules",
     "ExponentialAverage": "training.averaging.rules",
     "UniformAverage": "training.averaging.rules",
     "FID": "evaluation.scores.fid",
-    "FIDAtSizes": "evaluation.scores.fid_at_sizes",
+    "FIDAtSizes": "evaluation.scores.fid",
     "KID": "evaluation.scores.feature_scores",
     "PrecisionRecall": "evaluation.scores.feature_scores",
     "InceptionScore": "evaluation.scores.feature_scores",

@@ -1,12 +1,12 @@
 """What FID, precision and recall cost, in seconds and in memory, beside other tools' routes.
 
-.venv/bin/python -m pip install --editable ".[benchmarks]"    # What is not there is left out.
+.venv/bin/python -m pip install --editable ".[benchmarks]"    # Tools that are missing are skipped.
 .venv/bin/python scripts/benchmarks/evaluation.py
 
 Every route starts from the same float32 features and is timed turn by turn in one process; the
-table shows medians, the smallest and the largest, and how far each value lies from ours. Memory is
-measured in a process of its own for each piece of work: how much its peak lies above what was in
-use before. With torch-fidelity or pytorch-fid installed, their own functions are called as well.
+table shows medians, the smallest and the largest, and each value's relative difference from ours.
+Memory is measured in a separate process for each piece of work: how much its peak exceeds what was
+in use before. If torch-fidelity or pytorch-fid is installed, its own function is timed as well.
 """
 
 import importlib
@@ -53,7 +53,7 @@ def by_hand(real, fake, root_trace):
 
 
 def ours_first(real, fake):
-    """Nothing known of the reals yet."""
+    """A first score: the moments of the real images are not known yet."""
     return frechet_distance_from_moments(Moments.of(real), Moments.of(fake))
 
 
@@ -107,17 +107,17 @@ def installed(package):
 
 
 def timed(function, *arguments):
-    """Returns how long a call takes, and what it gives."""
-    began = time.perf_counter()
+    """Returns how long a call takes, and its value."""
+    start = time.perf_counter()
     value = function(*arguments)
-    return time.perf_counter() - began, value
+    return time.perf_counter() - start, value
 
 
 def compare_routes():
     """Prints the table of times and values."""
     real, fake = features_of(SAMPLES.value, 1), features_of(SAMPLES.value, 2)
     known = Moments.of(real)
-    frechet_distance_from_moments(known, known)  # From now on its root is known.
+    frechet_distance_from_moments(known, known)  # From now on the root of `known` is cached.
 
     def ours_later(_, fake):
         return frechet_distance_from_moments(known, Moments.of(fake))
@@ -134,19 +134,19 @@ def compare_routes():
     reference = ours_first(real, fake)
     print(f"2 x {SAMPLES.value:,} x {FEATURES.value:,} features, {TURNS.value} turns")
     print(
-        f"{'route':20}{'seconds':>9}{'smallest':>10}{'largest':>9}{'ratio':>8}{'off by':>10}  goal"
+        f"{'route':20}{'seconds':>9}{'smallest':>10}{'largest':>9}{'ratio':>10}{'off by':>10}  goal"
     )
     for name, results in turns.items():
         seconds = sorted(result[0] for result in results)
         line = f"{name:20}{statistics.median(seconds):9.2f}{seconds[0]:10.2f}{seconds[-1]:9.2f}"
         if "ours, first score" in turns:
             pairs = zip(results, turns["ours, first score"], strict=True)
-            line += f"{statistics.median(a[0] / b[0] for a, b in pairs):8.2f}"
+            line += f"{statistics.median(a[0] / b[0] for a, b in pairs):10.2f}"
         print(f"{line}{abs(results[0][1] / reference - 1):10.1e}  {ROUTES[name][2] or ''}")
 
 
 def streaming():
-    """Moments of features that come in batches of 256, and nothing else kept."""
+    """Moments of features that arrive in batches of 256 and are not kept."""
     running = RunningMoments()
     batch = features_of(256, 1)
     for start in range(0, STREAMED.value, 256):
@@ -155,20 +155,20 @@ def streaming():
 
 
 def neighbors():
-    """Precision and recall of both sides."""
+    """Precision and recall."""
     return precision_recall(features_of(SAMPLES.value, 1), features_of(SAMPLES.value, 2))
 
 
 def megabytes(what):
-    """Returns what the process has in use now (VmRSS), or had at its peak (VmHWM)."""
+    """Returns the memory that the process uses now (VmRSS), or used at its peak (VmHWM)."""
     with open("/proc/self/status", encoding="utf-8") as status:
         line = next(line for line in status if line.startswith(what))
     return int(line.split()[1]) / 1024
 
 
 def measure_memory(work):
-    """Prints how long a piece of work takes and how much memory at its peak."""
-    np.ones([300, 300]) @ np.ones([300, 300])  # The library for products of matrices takes its own.
+    """Prints how long a piece of work takes, and its peak memory."""
+    np.ones([300, 300]) @ np.ones([300, 300])  # BLAS allocates memory of its own at first use.
     before = megabytes("VmRSS")
     seconds, _ = timed(work)
     peak = megabytes("VmHWM")

@@ -2,30 +2,25 @@
 
 .venv/bin/python scripts/benchmarks/schemes.py
 
-Times one step of each scheme, and the bare compiled field of the same networks on the same batch,
-turn by turn in one process, and prints medians: the time of a step over evaluations times the time
-of the field. Then it times how long the first step takes to trace and compile.
+Times one step of each scheme, and the bare compiled field of the same networks on the same
+minibatch, and prints medians: the time of a step over evaluations times the time of the field. Then
+it times how long the first step takes to trace and compile.
 """
 
 import statistics
-import time
 
-import keras
 import tensorflow as tf
 from absl import app, flags
+from steps import LATENTS, in_turns, make, make_images, ratios, seconds, steps_of
 
 import tfgan_stab as tgs
-from tfgan_stab.game.batch import Batch
+from tfgan_stab.game.functional import Minibatch
 from tfgan_stab.game.players import Players
 from tfgan_stab.training import distribution
 
-SIZE = flags.DEFINE_integer("image_size", 32, "Height and width of the images.")
-WIDTH = flags.DEFINE_integer("width", 32, "Channels of the layers next to the images.")
-BATCH = flags.DEFINE_integer("batch_size", 64, "Images per minibatch.")
 TURNS = flags.DEFINE_integer("turns", 15, "How often everything is timed.", lower_bound=3)
 XLA = flags.DEFINE_enum("xla", "auto", ["auto", "on", "off"], "Whether XLA compiles.")
 
-EULER = tgs.RungeKutta(tgs.EULER)
 SCHEMES = {
     "simultaneous": tgs.Simultaneous(),
     "lookahead(simultaneous)": tgs.Lookahead(tgs.Simultaneous(), sync_period=5),
@@ -34,95 +29,68 @@ SCHEMES = {
     "extragradient": tgs.Extragradient(),
     "optimistic": tgs.OptimisticGradient(),
 }
+COMPILED = {"euler": tgs.RungeKutta(tgs.EULER), "rk4": tgs.RungeKutta(tgs.RK4)}
+FIELD = "bare field"
 
 
-def make(scheme):
-    """Returns a compiled GAN of the same networks for each scheme."""
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(0)
-    networks = tgs.networks
-    gan = tgs.GAN(
-        networks.dcgan_generator(SIZE.value, 3, latents=64, width=WIDTH.value),
-        networks.dcgan_discriminator(SIZE.value, 3, width=WIDTH.value),
-        latents=64,
-    )
-    gan.compile(
-        keras.optimizers.Adam(1e-4, beta_1=0.5),
-        keras.optimizers.Adam(1e-4, beta_1=0.5),
-        scheme=scheme,
-        jit_compile={"auto": "auto", "on": True, "off": False}[XLA.value],
-    )
-    return gan
-
-
-def step_of(gan, images):
-    """Returns a function that plays one step, compiled as `fit` compiles it."""
-    whole = gan.compilation.scope == "step"
-    step = tf.function(gan.train_step, autograph=False, jit_compile=whole or None)
-    return lambda: step(images)["generator_loss"].numpy()
+def make_for(scheme):
+    """Returns a GAN that a scheme trains."""
+    return make(scheme=scheme, jit_compile={"auto": "auto", "on": True, "off": False}[XLA.value])
 
 
 def bare_field_of(gan, images):
     """Returns a function that evaluates the bare field, compiled as in a step."""
     compiled = gan.compilation.scope != "off"
-    field = tf.function(gan.adversarial, autograph=False, jit_compile=compiled or None)
+    field = tf.function(gan.game, autograph=False, jit_compile=compiled or None)
     networks = (gan.generator, gan.discriminator)
     params = Players(*(distribution.read(n.trainable_variables) for n in networks))
     state = Players(*(distribution.read(n.non_trainable_variables) for n in networks))
-    batch = Batch(images, None, tf.random.stateless_normal([len(images), 64], [0, 0]))
-    return lambda: field(params, state, batch).slopes.generator[0].numpy()
+    minibatch = Minibatch(images, None, tf.random.stateless_normal([len(images), LATENTS], [0, 0]))
+    return lambda: field(params, state, minibatch).gradients.generator[0].numpy()
 
 
-def seconds(function):
-    """Returns how long a call takes."""
-    began = time.perf_counter()
-    function()
-    return time.perf_counter() - began
-
-
-def main(argv):
-    """Prints both tables."""
-    del argv
-    images = tf.random.stateless_uniform(
-        [BATCH.value, SIZE.value, SIZE.value, 3], [1, 1], -1.0, 1.0
-    )
-    gans = {name: make(scheme) for name, scheme in SCHEMES.items()}
-    timed = {name: step_of(gan, images) for name, gan in gans.items()}
-    timed["bare field"] = bare_field_of(gans["simultaneous"], images)
-    first = {name: seconds(function) for name, function in timed.items()}
-    turns = {name: [] for name in timed}
-    for _ in range(TURNS.value):
-        for name, function in timed.items():
-            turns[name].append(seconds(function))
-    field = statistics.median(turns["bare field"])
-    print(f"bare field: median {1e3 * field:.1f} ms of {TURNS.value} turns")
+def compare_steps(images):
+    """Prints what each scheme's step takes, over its evaluations of the field."""
+    gans = {name: make_for(scheme) for name, scheme in SCHEMES.items()}
+    functions = {name: steps_of(gan, images) for name, gan in gans.items()}
+    functions[FIELD] = bare_field_of(gans["simultaneous"], images)
+    first, later = in_turns(functions, TURNS.value)
+    medians = {name: statistics.median(times) for name, times in later.items()}
+    print(f"{FIELD}: median {1e3 * medians[FIELD]:.1f} ms of {TURNS.value} turns")
     print(
         f"{'scheme':26}{'XLA':>7}{'evaluations':>13}{'ms/step':>10}{'min':>8}{'max':>8}{'ratio':>8}"
     )
     for name, scheme in SCHEMES.items():
-        own = turns[name]
-        # Each turn's own field, so that a slow moment of the machine counts for both.
-        pairs = zip(own, turns["bare field"], strict=True)
-        ratio = statistics.median(r / (scheme.evaluations * f) for r, f in pairs)
+        least, most = 1e3 * min(later[name]), 1e3 * max(later[name])
+        ratio = statistics.median(ratios(later[name], later[FIELD])) / scheme.evaluations
         print(
             f"{name:26}{gans[name].compilation.scope:>7}{scheme.evaluations:13}"
-            f"{1e3 * statistics.median(own):10.1f}{1e3 * min(own):8.1f}{1e3 * max(own):8.1f}"
-            f"{ratio:8.3f}"
+            f"{1e3 * medians[name]:10.1f}{least:8.1f}{most:8.1f}{ratio:8.3f}"
         )
-    pairs = zip(turns["lookahead(simultaneous)"], turns["simultaneous"], strict=True)
-    print(f"lookahead over its inner scheme: {statistics.median(a / b for a, b in pairs):.3f}")
+    over_inner = ratios(later["lookahead(simultaneous)"], later["simultaneous"])
+    print(f"lookahead over its inner scheme: {statistics.median(over_inner):.3f}")
     print("first step, tracing and compiling:")
     for name in SCHEMES:
-        extra = first[name] - statistics.median(turns[name])
-        print(f"{name:26}{extra:8.2f} s")
-    again = {"euler": EULER, "rk4": SCHEMES["rk4"]}
-    compiling = {name: [] for name in again}
+        print(f"{name:26}{first[name] - medians[name]:8.2f} s")
+
+
+def compare_compilation(images):
+    """Prints how much longer a step of four evaluations compiles than one of a single one."""
+    times = {name: [] for name in COMPILED}
     for _ in range(3):
-        for name, scheme in again.items():
-            function = step_of(make(scheme), images)
-            compiling[name].append(seconds(function) - seconds(function))
-    medians = {name: statistics.median(values) for name, values in compiling.items()}
-    print(f"rk4 over euler, medians of 3: {medians['rk4'] / medians['euler']:.2f}")
+        for name, scheme in COMPILED.items():
+            step = steps_of(make_for(scheme), images)
+            times[name].append(seconds(step) - seconds(step))
+    euler, rk4 = (statistics.median(times[name]) for name in ("euler", "rk4"))
+    print(f"rk4 over euler, medians of 3: {rk4 / euler:.2f}")
+
+
+def main(argv):
+    """Prints both comparisons."""
+    del argv
+    images = make_images()
+    compare_steps(images)
+    compare_compilation(images)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Procedural 32x32 images for studies of scores: aligned faces, and stripes that are none.
+"""Procedural 32x32 images for studies of scores: aligned faces, and stripes to contaminate them.
 
-Everything is drawn from NumPy's frozen stream, so that a seed means the same images everywhere.
+Everything is drawn from NumPy's frozen stream: a seed gives the same images everywhere.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ def faces(count, seed):
     """Returns faces of many shapes and colors, float32 `[count, 32, 32, 3]` in [-1, 1].
 
     Heads, eyes and mouths are ellipses whose centers are jittered by about a pixel, so that
-    features which know where in the image they are see a face's parts in the same place.
+    spatial features see them in the same place in each image.
     """
     random = np.random.RandomState(seed)
 
@@ -64,10 +64,10 @@ def _painted(images, x, y, width, height, color):
     """Returns images with an ellipse, given by its center and half axes, in one color each."""
     rows, columns = np.indices([SIZE, SIZE])
     u, v = (columns - x) / width, (rows - y) / height
-    radius, slope = np.hypot(u, v), np.hypot(u / width, v / height)
-    # How many pixels a place is inside, to first order; the middle of an ellipse has no slope.
-    depth = (1 - radius) * (radius + 1e-9) / (slope + 1e-9)
-    # An edge about one pixel wide, so that a shift by part of a pixel shows.
+    radius, gradient = np.hypot(u, v), np.hypot(u / width, v / height)
+    # How many pixels a place is inside, to first order; the gradient is 0 at an ellipse's center.
+    depth = (1 - radius) * (radius + 1e-9) / (gradient + 1e-9)
+    # An edge about one pixel wide, so that a shift by a fraction of a pixel shows.
     covered = (0.5 + depth).clip(0, 1)[..., None]
     return images + covered * (color - images)
 
@@ -84,7 +84,7 @@ def _any(random, count):
 
 
 def _mixed(random, count, first, second, jitter):
-    """Returns colors between two, with a little of their own."""
+    """Returns random colors between two, with a little noise."""
     share = random.uniform(0, 1, [count, 1, 1, 1])
     own = random.uniform(-jitter, jitter, [count, 1, 1, 3])
     return (share * np.array(first) + (1 - share) * np.array(second) + own).clip(0, 1)

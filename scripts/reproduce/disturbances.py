@@ -1,7 +1,7 @@
-"""Six ways to spoil images, each the worse the higher its level; at level 0 they do nothing.
+"""Six ways to disturb images, each stronger at a higher level; level 0 changes nothing.
 
-All take float32 images `[images, height, width, channels]` in [-1, 1], a level, and a RandomState
-that decides the rest, and return images of the same kind.
+All take float32 images `[images, height, width, channels]` in [-1, 1], a level, and a RandomState,
+and return images of the same kind.
 
 Reference: Heusel et al. 2017, appendix A1, and the code released with it.
 """
@@ -45,10 +45,10 @@ def black_rectangles(images, level, random, rectangles=5):
 
 
 def swirl(images, level, random, radius=35.0):
-    """Returns images turned around their center, by less the further out, one way or the other.
+    """Returns images turned around their center, less further out, in a random direction each.
 
-    What lies at distance r comes from level * exp(-5 r / (radius ln 2)) radians further. Beyond the
-    image its edge goes on.
+    A pixel at distance r comes from level * exp(-5 r / (radius ln 2)) radians further. Beyond the
+    image the pixels at its edge are repeated.
     """
     one_way = random.uniform(size=len(images)) < 0.5
     swirled = np.empty_like(images)
@@ -65,9 +65,9 @@ def salt_and_pepper(images, level, random):
 
 
 def contamination(images, level, random, others):
-    """Returns images of which a share of `level` is replaced by others, of which there are as many.
+    """Returns images of which a share of `level` is replaced by as many others.
 
-    What is replaced at one level is replaced at each higher one, too.
+    Images that are replaced at one level are replaced at each higher one, too.
     """
     replaced = random.permutation(len(images))[: round(level * len(images))]
     mixed = images.copy()
@@ -89,14 +89,14 @@ def _swirled(images, strength, radius):
     rows, columns = np.indices(images.shape[1:3])
     down, right = rows - middle_row, columns - middle_column
     angle = strength * np.exp(-5 * np.hypot(down, right) / (radius * np.log(2)))
-    # By sine and cosine, not by way of polar coordinates: no turn is exactly no turn.
+    # By sine and cosine instead of polar coordinates: a turn of 0 changes nothing, exactly.
     from_down = np.cos(angle) * down + np.sin(angle) * right
     from_right = np.cos(angle) * right - np.sin(angle) * down
     return _interpolated(images, from_down + middle_row, from_right + middle_column)
 
 
 def _interpolated(images, rows, columns):
-    """Returns images at places between their pixels, linear in either direction."""
+    """Returns images at places between their pixels, by bilinear interpolation."""
     (top, down), (left, right) = (
         _split(places, size)
         for places, size in zip((rows, columns), images.shape[1:3], strict=True)
@@ -107,7 +107,7 @@ def _interpolated(images, rows, columns):
 
 
 def _split(places, size):
-    """Returns each place's pixel before, and how far it is beyond that."""
+    """Returns the pixel before each place, and the distance from it."""
     places = places.clip(0, size - 1)
     before = np.minimum(places.astype(int), size - 2)
     return before, (places - before).astype(np.float32)[..., None]

@@ -10,8 +10,8 @@ Departures: 2,000 drawn faces of 32x32, held against 2,000 others, with the feat
 random network, so that nothing is downloaded and numbers compare with one another only; the swirl
 has a radius of 35, and no border is put back after it; what contaminates is stripes.
 
-Prints each level's FID and KID and whether they rise at each, beside the floor of real images, and
-writes `results.jsonl` and a picture, `fid_disturbances.png`.
+Prints each level's FID and KID and whether they rise at each, beside the baseline of real images,
+and writes `results.jsonl` and a picture, `fid_disturbances.png`.
 """
 
 import functools
@@ -172,7 +172,7 @@ def draw_bars(axes, finding):
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def caption_of(findings, floor):
+def caption_of(findings, baseline):
     """Returns how the numbers were measured, for below the picture."""
     results = [result for finding in findings for result in finding.fids]
     all_rise = all(all(rises(finding.fids)) for finding in findings)
@@ -180,8 +180,8 @@ def caption_of(findings, floor):
         f"FID of {IMAGES.value} disturbed drawn faces against {IMAGES.value} others; lower is "
         "better; each panel has its own scale.",
         f"At level 0 nothing is disturbed: {results[0].value:.3g} is what other faces get.",
-        f"The floor, one half of the real images against the other, is {floor.value:.3g}: the "
-        "fewer the images, the higher is FID.",
+        f"The baseline, one half of the real images against the other, is {baseline.value:.3g}: "
+        "the fewer the images, the higher is FID.",
         "FID rises at every level of every disturbance."
         if all_rise
         else "An orange bar is no higher than the one before.",
@@ -229,8 +229,8 @@ def lines_of(finding):
             "fid": fid.value,
             "kid": kid.value,
             "kid_standard_error": kid.standard_error,
-            "fid_protocol": fid.protocol,
-            "kid_protocol": kid.protocol,
+            "fid_protocol": str(fid.protocol),
+            "kid_protocol": str(kid.protocol),
         }
 
 
@@ -247,17 +247,17 @@ def main(argv):
     shown = to_show(six[-1], images)
 
     findings = [find(study, images, shown, [fid, kid]) for study in six]
-    floors = [fid.floor(), kid.floor()]
+    baselines = [fid.baseline(), kid.baseline()]
     with (directory / "results.jsonl").open("w", encoding="utf-8") as file:
         for finding in findings:
             file.writelines(json.dumps(line) + "\n" for line in lines_of(finding))
-    draw(findings, caption_of(findings, floors[0]), directory / "fid_disturbances.png")
+    draw(findings, caption_of(findings, baselines[0]), directory / "fid_disturbances.png")
     print(table(findings))
     print(*map(verdict, findings), sep="\n")
     for measured in (findings[0].fids[0], findings[0].kids[0]):
         print(f"protocol: {measured.protocol}")
-    for floor in floors:
-        print(f"floor of real images: {floor.name} {floor.value:.5f}, {floor.protocol}")
+    for baseline in baselines:
+        print(f"baseline of real images: {baseline.name} {baseline.value:.5f}, {baseline.protocol}")
 
 
 if __name__ == "__main__":

@@ -2,13 +2,13 @@
 
 .venv/bin/python scripts/reproduce/ode_gan_mixture.py --output=runs/ode_gan_mixture
 
-The setting of the notebook released with Qin et al. 2020, arXiv 2010.15040: 16 modes on a grid, 512
-points a batch with 32 of each mode, perceptrons of two layers of 25 units, plain gradient steps of
-0.1 for both players, weight 0.07, 30,000 steps. The notebook shows pictures and prints no number:
-what is counted here is ours. Departure: both players move jointly to each stage, where the notebook
-freezes the other one.
+The setting of the notebook released with Qin et al. 2020, arXiv 2010.15040: 16 modes on a grid,
+minibatches of 512 points with 32 of each mode, perceptrons with two layers of 25 units, plain
+gradient steps of 0.1 for both players, weight 0.07, 30,000 steps. The notebook shows pictures and
+prints no numbers: the measures here are ours. Departure: both players move jointly to each stage,
+where the notebook freezes the other one.
 
-Prints a table and writes it to `results.jsonl`, with a picture of the samples for each run.
+Prints a table and appends it to `results.jsonl`, with a picture of the samples for each run.
 """
 
 import json
@@ -16,20 +16,17 @@ import pathlib
 import time
 
 import keras
-import matplotlib
 import numpy as np
 from absl import app, flags
+from pictures import draw_samples
 
 import tfgan_stab as tgs
 from tfgan_stab.evaluation.metrics.mixtures import mixture_quality
 
-matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402
-
 OUTPUT = flags.DEFINE_string("output", "runs/ode_gan_mixture", "Where results are written.")
 SOLVERS = flags.DEFINE_list("solvers", ["rk4", "heun", "euler"], "Tableaus to integrate with.")
 WEIGHTS = flags.DEFINE_list("weights", ["0.07", "0"], "Weights of the regularizer.")
-SEEDS = flags.DEFINE_integer("seeds", 3, "Seeds 0, 1, ... of each run.", lower_bound=1)
+SEEDS = flags.DEFINE_integer("seeds", 3, "How many seeds: 0, 1, ...", lower_bound=1)
 STEPS = flags.DEFINE_integer("steps", 30_000, "Steps of each run.", lower_bound=100)
 STEP_SIZE = flags.DEFINE_float("step_size", 0.1, "Both players' learning rate.")
 
@@ -41,16 +38,16 @@ STEPS_PER_CALL = 100
 
 
 def initializer():
-    """Returns Haiku's default: a normal of 1 / sqrt(inputs), cut at two standard deviations.
+    """Returns Haiku's default: a normal of deviation 1 / sqrt(inputs), truncated at two of them.
 
-    Keras widens what it cuts, so that the deviation is right after the cut; Haiku does not.
+    Keras corrects the deviation for the truncation; Haiku does not.
     """
-    uncut = 0.87962566103423978
-    return keras.initializers.VarianceScaling(uncut**2, "fan_in", "truncated_normal")
+    truncated_deviation = 0.87962566103423978
+    return keras.initializers.VarianceScaling(truncated_deviation**2, "fan_in", "truncated_normal")
 
 
 def train(solver, weight, seed):
-    """Returns a trained GAN and the mixture's centers."""
+    """Returns a trained GAN, the mixture's centers, and the history of `fit`."""
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
     data = tgs.data.mixture(batch_size=512, seed=seed, modes=16, std=STD, stratified=True)
@@ -65,7 +62,7 @@ def train(solver, weight, seed):
         loss="non_saturating",
         scheme=tgs.RungeKutta(solver),
         penalties=[tgs.GeneratorGradientNorm(weight)] if weight else [],
-        jit_compile=False,  # On networks this small the plain graph is quicker.
+        jit_compile=False,  # On networks this small the plain graph is faster.
         seed=seed,
         steps_per_execution=STEPS_PER_CALL,
     )
@@ -80,7 +77,7 @@ def train(solver, weight, seed):
 
 
 def measured(samples, centers):
-    """Returns how many modes are covered, and how many samples lie near any."""
+    """Returns how many modes are covered, and the share of samples near any mode."""
     found = mixture_quality(samples, centers, STD, reach=NEAR / STD, least_share=SHARE)
     return {
         "modes": found.modes,
@@ -89,20 +86,9 @@ def measured(samples, centers):
     }
 
 
-def draw(samples, centers, title, path):
-    """Writes a picture of the samples over the centers."""
-    figure, axes = pyplot.subplots(figsize=(4, 4))
-    axes.scatter(*samples[:5000].T, s=2, alpha=0.3, label="samples")
-    axes.scatter(*centers.T, s=60, marker="x", color="black", label="modes")
-    axes.set(xlim=(-2.2, 2.2), ylim=(-2.2, 2.2), aspect="equal", title=title)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=2)
-    figure.savefig(path, dpi=100, bbox_inches="tight")
-    pyplot.close(figure)
-
-
 def run(solver, weight, seed, output):
-    """Trains once; returns what came out."""
-    began = time.monotonic()
+    """Trains once; returns the results."""
+    start = time.monotonic()
     gan, centers, history = train(solver, weight, seed)
     samples = gan.sample(SAMPLES, seed=seed)
     finite = bool(np.isfinite(samples).all())
@@ -116,15 +102,11 @@ def run(solver, weight, seed, output):
         "finite": finite,
         "generator_loss": history["generator_loss"][-1],
         "discriminator_loss": history["discriminator_loss"][-1],
-        "seconds": round(time.monotonic() - began, 1),
+        "seconds": round(time.monotonic() - start, 1),
         **(measured(samples, centers) if finite else {"modes": 0, "near": 0, "within_3_std": 0}),
     }
-    draw(
-        samples,
-        centers,
-        f"{solver}, weight {weight}, seed {seed}",
-        output / f"{solver}-{weight}-{seed}.png",
-    )
+    title = f"{solver}, weight {weight}, seed {seed}"
+    draw_samples(samples, centers, 2.2, title, output / f"{solver}-{weight}-{seed}.png")
     return result
 
 

@@ -3,17 +3,17 @@
 .venv/bin/python scripts/reproduce/top_k_mixture.py --output=runs/top_k_mixture
 
 The setting of Sinha et al. 2020, arXiv 2002.06224 version 1, sections 4.1 and 4.2: an even grid of
-Gaussians of the standard deviation 0.05, perceptrons of 4 layers of 256 units, the non-saturating
-loss, Adam with 1e-4, batches of 256, k times 0.99 every 2,000 steps down to 192, 100,000 steps.
+Gaussians with standard deviation 0.05, perceptrons with 4 layers of 256 units, the non-saturating
+loss, Adam with 1e-4, minibatches of 256, k times 0.99 every 2,000 steps down to 192, 100,000 steps.
 Of 10,000 samples, those within 4 standard deviations of the nearest mode are of high quality; a
-mode is recovered if one of them is its own. The paper gives no spread and no number of runs.
+mode with such a sample is recovered. The paper gives no deviations and no number of runs.
 
 Chosen here, since the paper does not say: noise from N(0, I) of 2 numbers and modes 1 apart, as in
 an independent re-implementation; Adam's other settings as Keras has them; ReLU; 4 hidden layers.
 Both players see the same noise in a step.
 
-Prints how each run goes and a table of means and spreads over the seeds, and writes what it found
-to `results.jsonl`, with a picture of the samples for each run.
+Prints the progress of each run and a table of means and standard deviations over the seeds, and
+appends the results to `results.jsonl`, with a picture of the samples for each run.
 """
 
 import collections
@@ -23,29 +23,25 @@ import pathlib
 import time
 
 import keras
-import matplotlib
 import numpy as np
 from absl import app, flags
+from pictures import draw_samples
 
 import tfgan_stab as tgs
 from tfgan_stab.evaluation.metrics.mixtures import mixture_quality
 
-matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402
-
 OUTPUT = flags.DEFINE_string("output", "runs/top_k_mixture", "Where results are written.")
 MODES = flags.DEFINE_list("modes", ["25"], "Numbers of Gaussians, square: 25, 64, 100.")
 METHODS = flags.DEFINE_list("methods", ["baseline", "top_k"], "What to train: baseline, top_k.")
-SEEDS = flags.DEFINE_integer("seeds", 3, "Seeds 0, 1, ... of each run.", lower_bound=1)
-FIRST_SEED = flags.DEFINE_integer("first_seed", 0, "The first of them.", lower_bound=0)
+SEEDS = flags.DEFINE_integer("seeds", 3, "How many seeds.", lower_bound=1)
+FIRST_SEED = flags.DEFINE_integer("first_seed", 0, "The first seed.", lower_bound=0)
 STEPS = flags.DEFINE_integer("steps", 100_000, "Steps of each run.", lower_bound=1)
 EVERY = flags.DEFINE_integer("decay_every", 2000, "Steps after which k shrinks.", lower_bound=1)
 WIDTH = flags.DEFINE_integer("width", 256, "Units of each hidden layer.", lower_bound=1)
 LATENTS = flags.DEFINE_integer("latents", 2, "Size of the noise.", lower_bound=1)
-COMPUTE = flags.DEFINE_enum("compute", "full", ["full", "selected"], "What top-k differentiates.")
 XLA = flags.DEFINE_boolean("xla", False, "Whether to compile steps with XLA.")
 EVALUATIONS = flags.DEFINE_integer(
-    "evaluations", 20, "How often each run is measured; quality goes up and down.", lower_bound=1
+    "evaluations", 20, "How often each run is measured, as quality fluctuates.", lower_bound=1
 )
 
 BATCH = 256
@@ -56,7 +52,7 @@ STEPS_PER_CALL = 100
 
 
 def train(method, modes, seed):
-    """Returns a trained GAN, the mixture's centers, and what each measurement found."""
+    """Returns a trained GAN, the mixture's centers, and the measurements on the way."""
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
     data = tgs.data.mixture(batch_size=BATCH, seed=seed, modes=modes, std=STD, spacing=1.0)
@@ -65,8 +61,8 @@ def train(method, modes, seed):
         tgs.networks.mlp_discriminator(width=WIDTH.value, depth=4),
         latents=LATENTS.value,
     )
-    rule = tgs.TopK(decay=0.99, every=EVERY.value, floor=192, compute=COMPUTE.value)
-    each = max(1, STEPS.value // EVALUATIONS.value)
+    rule = tgs.TopK(decay=0.99, every=EVERY.value, floor=192)
+    period = max(1, STEPS.value // EVALUATIONS.value)
     gan.compile(
         keras.optimizers.Adam(1e-4),
         keras.optimizers.Adam(1e-4),
@@ -74,21 +70,21 @@ def train(method, modes, seed):
         top_k=rule if method == "top_k" else None,
         jit_compile=XLA.value,
         seed=seed,
-        steps_per_execution=math.gcd(STEPS_PER_CALL, each),
+        steps_per_execution=math.gcd(STEPS_PER_CALL, period),
     )
-    measuring = Measuring(data.modes)
+    measurements = Measurements(data.modes)
     gan.fit(
         data,
-        steps_per_epoch=each,
-        epochs=max(1, STEPS.value // each),
-        callbacks=[keras.callbacks.TerminateOnNaN(), measuring],
+        steps_per_epoch=period,
+        epochs=max(1, STEPS.value // period),
+        callbacks=[keras.callbacks.TerminateOnNaN(), measurements],
         verbose=0,
     )
-    return gan, data.modes, measuring.found
+    return gan, data.modes, measurements.found
 
 
-class Measuring(keras.callbacks.Callback):
-    """Measures samples every so often, and says how training goes."""
+class Measurements(keras.callbacks.Callback):
+    """Measures samples after each epoch, and prints the progress."""
 
     def __init__(self, centers):
         super().__init__()
@@ -97,14 +93,14 @@ class Measuring(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Starts the clock."""
-        self._began = time.monotonic()
+        self._start = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
         """Measures, and prints a line."""
         samples = self.model.sample(SAMPLES, seed=epoch)
         now = {
             "steps": self.model.steps,
-            "seconds": round(time.monotonic() - self._began, 1),
+            "seconds": round(time.monotonic() - self._start, 1),
             **{name: float(value) for name, value in logs.items()},
             **measured(samples, self.centers),
         }
@@ -119,32 +115,21 @@ class Measuring(keras.callbacks.Callback):
 
 
 def measured(samples, centers):
-    """Returns the parts of samples that are near a mode, and of modes that have some near them."""
+    """Returns the share of samples near a mode, and of modes with samples near them."""
     found = mixture_quality(samples, centers, STD, reach=REACH)
     return {"high_quality": found.high_quality, "modes": found.modes / len(centers)}
 
 
-def draw(samples, centers, title, path):
-    """Writes a picture of the samples over the centers."""
-    figure, axes = pyplot.subplots(figsize=(5, 5))
-    axes.scatter(*samples[:5000].T, s=2, alpha=0.3, label="samples")
-    axes.scatter(*centers.T, s=40, marker="x", color="black", label="modes")
-    edge = np.abs(centers).max() + 1
-    axes.set(xlim=(-edge, edge), ylim=(-edge, edge), aspect="equal", title=title)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=2)
-    figure.savefig(path, dpi=100, bbox_inches="tight")
-    pyplot.close(figure)
-
-
 def run(method, modes, seed, output):
-    """Trains once; returns what came out."""
+    """Trains once; returns the results."""
     print(f"{method}, {modes} modes, seed {seed}:", flush=True)
     gan, centers, found = train(method, modes, seed)
     samples = gan.sample(SAMPLES, seed=seed)
     title = f"{method}, {modes} modes, seed {seed}, {gan.steps} steps"
-    draw(samples, centers, title, output / f"{method}-{modes}-{seed}.png")
+    edge = np.abs(centers).max() + 1
+    draw_samples(samples, centers, edge, title, output / f"{method}-{modes}-{seed}.png")
     last = found[-1]
-    # The mean of the last quarter varies less than the end alone.
+    # The mean of the last quarter fluctuates less than the last measurement alone.
     late = found[-max(1, len(found) // 4) :]
     return {
         "method": method,
@@ -177,9 +162,9 @@ def table(results):
             np.array([100 * result[name] for result in own])
             for name in ("high_quality", "modes", "late_high_quality", "late_modes")
         ]
-        # Of one seed there is no spread.
-        spreads = [f"{c.std(ddof=1):5.1f}" if len(c) > 1 else "    -" for c in cells]
-        numbers = [f"{c.mean():8.1f} +-{s}" for c, s in zip(cells, spreads, strict=True)]
+        # One seed has no standard deviation.
+        deviations = [f"{c.std(ddof=1):5.1f}" if len(c) > 1 else "    -" for c in cells]
+        numbers = [f"{c.mean():8.1f} +-{d}" for c, d in zip(cells, deviations, strict=True)]
         lines.append(f"{modes:5} {method:10}{len(own):6}" + "".join(numbers))
     lines.append("Percent, mean +- standard deviation over seeds; late: mean of the last quarter.")
     return "\n".join(lines)

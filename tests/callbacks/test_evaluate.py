@@ -25,7 +25,7 @@ def by_hand(gan, score, weights):
     return score.of(gan.sample(score.samples, weights=weights, seed=score.seed))
 
 
-def test_history_holds_each_score_of_each_weights_in_each_epoch(tiny, image_gan):
+def test_history_holds_all_scores_of_all_weights(tiny, image_gan):
     score, expected = tiny.MeanScore(), []
 
     def note(hook):
@@ -39,7 +39,7 @@ def test_history_holds_each_score_of_each_weights_in_each_epoch(tiny, image_gan)
     assert len(np.unique(found)) == found.size
 
 
-def test_a_period_in_steps_is_kept_and_logs_hold_the_latest(tiny, image_gan):
+def test_period_in_steps(tiny, image_gan):
     score, measured = tiny.MeanScore(), {}
 
     def note(hook):
@@ -54,7 +54,7 @@ def test_a_period_in_steps_is_kept_and_logs_hold_the_latest(tiny, image_gan):
     assert history["mean"] == [measured[2], measured[6], measured[8]]
 
 
-def test_scores_of_a_batch_reach_the_callbacks_that_follow(tiny, image_gan):
+def test_later_callbacks_see_the_scores_of_a_batch(tiny, image_gan):
     seen = []
 
     class Follow(keras.callbacks.Callback):
@@ -65,7 +65,7 @@ def test_scores_of_a_batch_reach_the_callbacks_that_follow(tiny, image_gan):
     assert seen == [False, False, True]
 
 
-def test_what_is_published_says_step_images_weights_and_protocol(tiny, image_gan):
+def test_measurements_are_published(tiny, image_gan):
     heard = []
     image_gan.listeners.append(heard.append)
     score = tiny.MeanScore()
@@ -87,7 +87,7 @@ def test_measuring_again_gives_the_same_number(tiny, image_gan):
     assert [m.result for m in evaluate.measure()] == first
 
 
-def test_live_means_the_trained_weights_also_while_an_average_is_in(tiny, image_gan):
+def test_live_weights_while_an_average_is_swapped_in(tiny, image_gan):
     score = tiny.MeanScore()
     swap = tgs.callbacks.SwapWeights("ema", swap_on_epoch=True)
     history = run(tiny, image_gan, swap, Evaluate(score, weights="live"), epochs=1)
@@ -95,9 +95,7 @@ def test_live_means_the_trained_weights_also_while_an_average_is_in(tiny, image_
     assert history["mean"] != [by_hand(image_gan, score, "ema")]
 
 
-def test_the_start_is_scored_once_if_asked_also_for_those_later_in_the_list(
-    tiny, image_gan, tmp_path
-):
+def test_at_start_is_heard_by_later_callbacks(tiny, image_gan, tmp_path):
     score = tiny.MeanScore()
     expected = by_hand(image_gan, score, "live")
     evaluate = Evaluate(score, weights="live", at_start=True)
@@ -119,9 +117,7 @@ def test_scoring_leaves_training_alone(tiny, image_gan):
 
 
 @pytest.mark.slow
-def test_real_statistics_are_taken_once_and_all_weights_are_scored_on_the_same_noise(
-    tiny, image_gan, tmp_path, monkeypatch
-):
+def test_real_images_are_read_once_and_noise_is_shared(tiny, image_gan, tmp_path, monkeypatch):
     real = np.concatenate(list(tiny.images().examples(limit=100).as_numpy_iterator()))
     extracted, noise = [], []
     draw = image_gan.latents
@@ -144,8 +140,8 @@ def test_real_statistics_are_taken_once_and_all_weights_are_scored_on_the_same_n
     fakes = 2 * 3 * 40
     # Before training one image of each side is looked at.
     assert sum(map(len, extracted)) == len(real) + fakes + 2
-    reals = [images for images in extracted if np.isin(images, real).all()]
-    assert sum(map(len, reals)) == len(real) + 1
+    of_real_images = [images for images in extracted if np.isin(images, real).all()]
+    assert sum(map(len, of_real_images)) == len(real) + 1
     # Two epochs, three weights each, and the look before; training's own noise is of batches of 8.
     shown = [latents for latents in noise if len(latents) == 256]
     assert len(shown) == 7
@@ -155,7 +151,7 @@ def test_real_statistics_are_taken_once_and_all_weights_are_scored_on_the_same_n
     assert rows == [(step, weights) for step in (3, 6) for weights in ("live", "ema", "late")]
 
 
-def test_what_is_published_says_which_way_is_better(tiny, image_gan):
+def test_measurements_tell_which_way_is_better(tiny, image_gan):
     heard = []
     image_gan.listeners.append(heard.append)
     larger = tiny.MeanScore("larger")
@@ -168,7 +164,7 @@ def test_what_is_published_says_which_way_is_better(tiny, image_gan):
 
 
 @pytest.mark.slow
-def test_fid_is_one_of_the_scores(tiny, image_gan):
+def test_fid_in_history(tiny, image_gan):
     real = np.concatenate(list(tiny.images().examples(limit=100).as_numpy_iterator()))
 
     def halves(images):
@@ -187,39 +183,39 @@ def test_fid_is_one_of_the_scores(tiny, image_gan):
     np.testing.assert_allclose(history["fid_ema"], expected - 2 * roots.sum(), rtol=1e-5)
 
 
-def test_what_is_no_score_is_refused():
+def test_scores_must_be_scores():
     for wrong in ("fid", 3, lambda images: 1.0, tgs.FID):
         with pytest.raises(TypeError, match=r"`scores` must be scores such as tgs.FID\('digits'"):
             Evaluate(wrong)
 
 
-def test_two_scores_of_one_name_are_refused(tiny):
+def test_scores_must_have_different_names(tiny):
     message = re.escape("different names") + ".*Received: .'mean', 'mean'"
     with pytest.raises(ValueError, match=message):
         Evaluate([tiny.MeanScore(), tiny.MeanScore()])
 
 
-def test_nothing_to_score_is_refused(tiny):
+def test_nothing_to_score_raises(tiny):
     for settings in ({"scores": []}, {"scores": tiny.MeanScore(), "weights": []}):
         with pytest.raises(ValueError, match="Evaluate needs a score and weights to score"):
             Evaluate(**settings)
 
 
 @pytest.mark.parametrize("every", [0, -1, 2.0, True, "batch", None])
-def test_a_period_that_is_none_is_refused(tiny, every):
+def test_every_must_be_a_period(tiny, every):
     message = '`every` must be "epoch" or a number of steps, an integer >= 1. Received: '
     with pytest.raises(ValueError, match=message + re.escape(repr(every))):
         Evaluate(tiny.MeanScore(), every=every)
 
 
-def test_unknown_weights_are_told_before_training(tiny, image_gan):
+def test_unknown_weights_raise_before_training(tiny, image_gan):
     message = re.escape("Weights must be one of ['live', 'ema', 'late']. Received: 'mean'.")
     with pytest.raises(ValueError, match=message):
         run(tiny, image_gan, Evaluate(tiny.MeanScore(), weights=["live", "mean"]))
     assert image_gan.steps == 0
 
 
-def test_unknown_classes_are_told_before_training(tiny):
+def test_unknown_classes_raise_before_training(tiny):
     gan = tiny.image_gan(eager=True, num_classes=10)
     gan.num_classes = None
     data = tgs.data.digits(batch_size=8, labels=True).take(2)
@@ -228,20 +224,20 @@ def test_unknown_classes_are_told_before_training(tiny):
     assert gan.steps == 0
 
 
-def test_the_floor_is_told_once(tiny, image_gan, tmp_path):
+def test_baseline_is_published_once(tiny, image_gan, tmp_path):
     real = np.concatenate(list(tiny.images().examples(limit=100).as_numpy_iterator()))
 
     def halves(images):
         return np.asarray(images).reshape(len(images), 2, 32).mean(axis=2)
 
     fid = tgs.FID(halves, real, samples=30)
-    evaluate = Evaluate([fid, tiny.MeanScore()], weights="live", floor=True)
+    evaluate = Evaluate([fid, tiny.MeanScore()], weights="live", baseline=True)
     run(tiny, image_gan, evaluate, tgs.callbacks.RunLog(tmp_path))
-    expected = tgs.FID(halves, real, samples=30).floor()
-    assert evaluate.floors == [expected]
+    expected = tgs.FID(halves, real, samples=30).baseline()
+    assert evaluate.baselines == [expected]
     (line,) = tiny.lines(tmp_path / "events.jsonl")
-    assert (line["event"], line["step"]) == ("floor", 3)
-    assert line["fid"] == {"value": expected.value, "protocol": expected.protocol}
+    assert (line["event"], line["step"]) == ("baseline", 3)
+    assert line["fid"] == {"value": expected.value, "protocol": str(expected.protocol)}
 
 
 PICTURES = np.random.RandomState(0).uniform(-1, 1, [40, 8, 8, 1]).astype(np.float32)
@@ -265,7 +261,7 @@ def no_features(images):
         (lambda: tgs.ModeCoverage(tgs.data.mixture(), samples=10), "Points must have shape"),
     ],
 )
-def test_what_a_score_cannot_take_is_told_before_training(tiny, image_gan, make, message):
+def test_unfit_images_raise_before_training(tiny, image_gan, make, message):
     with pytest.raises((ValueError, TypeError), match=message):
         run(tiny, image_gan, Evaluate(make()))
     assert image_gan.steps == 0
@@ -280,7 +276,7 @@ def per_class(classes):
     return tgs.PerClass(tgs.FID(flat, (real, np.arange(80) % 20), samples=10), classes=classes)
 
 
-def test_scores_of_classes_that_cannot_be_generated_are_told_before_training(tiny, image_gan):
+def test_impossible_classes_raise_before_training(tiny, image_gan):
     score = per_class([3])
     with pytest.raises(ValueError, match="`labels` expects networks that take class labels"):
         run(tiny, image_gan, Evaluate(score))
@@ -291,7 +287,7 @@ def test_scores_of_classes_that_cannot_be_generated_are_told_before_training(tin
     assert image_gan.steps == conditional.steps == 0
 
 
-def test_scores_of_one_model_are_not_shown_for_another(tiny, image_gan):
+def test_scores_of_another_model_are_forgotten(tiny, image_gan):
     evaluate = Evaluate(tiny.MeanScore(), every=3, weights="live")
     assert "mean" in run(tiny, image_gan, evaluate, epochs=1)
     assert "mean" in run(tiny, image_gan, evaluate, epochs=2, steps=1)
@@ -299,7 +295,7 @@ def test_scores_of_one_model_are_not_shown_for_another(tiny, image_gan):
     assert "mean" not in other
 
 
-def test_each_class_is_scored_by_images_of_its_own_drawn_where_replicas_are(tiny, monkeypatch):
+def test_each_class_has_its_own_images_on_all_devices(tiny, monkeypatch):
     gan = tiny.image_gan(eager=True, num_classes=10)
     device = tf.config.list_logical_devices("CPU")[0].name
     monkeypatch.setattr(distribution, "local_devices", lambda strategy: [device] * 2)
@@ -319,14 +315,14 @@ def test_each_class_is_scored_by_images_of_its_own_drawn_where_replicas_are(tiny
     monkeypatch.undo()
     expected = [
         part([gan.sample(10, weights="ema", labels=np.full(10, part.label))]).value
-        for part in evaluate.scores[0].parts
+        for part in evaluate.scores[0].components
     ]
     found = [measurement.result.value for measurement in evaluate.latest]
     np.testing.assert_allclose(found, [*expected, np.mean(expected)], rtol=1e-6)
     assert expected[0] != expected[1]
 
 
-def test_each_number_of_a_score_says_which_way_is_better(tiny, image_gan):
+def test_each_number_tells_which_way_is_better(tiny, image_gan):
     class Both:
         name, samples = "both", 4
 
@@ -341,7 +337,7 @@ def test_each_number_of_a_score_says_which_way_is_better(tiny, image_gan):
     assert found == [("up", 4.0, True), ("down", 1.0, False)]
 
 
-def test_two_scores_that_have_a_number_of_one_name_are_refused():
+def test_numbers_must_have_different_names():
     real = np.zeros([20, 8, 8, 1], "f4")
     scores = [tgs.PrecisionRecall("random", real, samples=10, neighbors=k) for k in (3, 5)]
     scores[0].name = "renamed"
@@ -349,5 +345,5 @@ def test_two_scores_that_have_a_number_of_one_name_are_refused():
         Evaluate(scores)
 
 
-def test_all_of_the_time_is_a_share(tiny):
+def test_max_share_may_be_one(tiny):
     assert Evaluate(tiny.MeanScore(), max_share=1).share.largest == 1

@@ -23,7 +23,7 @@ class Watch:
         return lambda: setattr(self, "time", self.time + seconds)
 
 
-def test_the_share_is_what_was_spent_of_what_has_passed():
+def test_share_of_the_time():
     watch = Watch()
     share = TimeShare(None, watch)
     assert share.now == 0.0
@@ -36,14 +36,14 @@ def test_the_share_is_what_was_spent_of_what_has_passed():
     assert share.now == 0.0 and share.has_room
 
 
-def test_without_a_bound_there_is_always_room():
+def test_no_bound_has_always_room():
     watch = Watch()
     share = TimeShare(None, watch)
     share.again(watch.work(1000.0))
     assert share.has_room
 
 
-def test_the_work_waits_until_it_fits():
+def test_work_waits_until_it_fits():
     watch = Watch()
     share = TimeShare(0.1, watch)
     share.again(watch.work(2.0))
@@ -56,7 +56,7 @@ def test_the_work_waits_until_it_fits():
     assert share.now == pytest.approx(0.1) and not share.has_room
 
 
-def test_what_is_done_once_counts_but_is_not_expected_again():
+def test_work_done_once_is_not_expected_again():
     watch = Watch()
     share = TimeShare(0.5, watch)
     share.once(watch.work(10.0))
@@ -68,9 +68,9 @@ def test_what_is_done_once_counts_but_is_not_expected_again():
 
 
 @pytest.mark.parametrize("wrong", [0, 1.5, -0.1, True, "0.1", float("nan")])
-def test_a_share_out_of_range_is_refused(tiny, wrong):
+def test_max_share_must_be_in_range(tiny, wrong):
     message = re.escape(
-        f"`max_share` must be a part of the wall time in (0, 1], or None. Received: {wrong!r}"
+        f"`max_share` must be a number in (0, 1]. Received: {wrong!r}. Use 0.1 for a tenth of the "
     )
     with pytest.raises(ValueError, match=message):
         tgs.callbacks.Evaluate(tiny.MeanScore(), max_share=wrong)
@@ -101,7 +101,7 @@ def run_with(tiny, gan, monkeypatch, seconds_per_score, **settings):
     )
 
 
-def test_the_interval_is_stretched_and_said_so_once(tiny, image_gan, monkeypatch):
+def test_interval_is_stretched_and_one_event_says_so(tiny, image_gan, monkeypatch):
     steps, events, shares = run_with(tiny, image_gan, monkeypatch, 0.5, max_share=0.1)
     # Due when 0.5 (n + 1) <= 0.1 (steps + 0.5 (n + 1)): every 4.5 steps.
     assert steps == [1, 9, 14, 18, 23, 27, 32, 36, 40]  # The last one in any case.
@@ -110,13 +110,13 @@ def test_the_interval_is_stretched_and_said_so_once(tiny, image_gan, monkeypatch
     assert "waits, to stay below max_share=0.1" in events[0].text
 
 
-def test_without_a_bound_every_step_is_scored_and_the_share_reported(tiny, image_gan, monkeypatch):
+def test_no_bound_scores_every_step(tiny, image_gan, monkeypatch):
     steps, events, shares = run_with(tiny, image_gan, monkeypatch, 0.5)
     assert steps == list(range(1, 41)) and not events
     assert shares == pytest.approx([1 / 3, 1 / 3])
 
 
-def test_going_through_the_real_images_is_not_expected_again(tiny, image_gan, monkeypatch):
+def test_reading_real_images_is_not_expected_again(tiny, image_gan, monkeypatch):
     watch, real = Watch(), np.full([40, 8, 8, 1], 0.5, "f4")
 
     class Slow:

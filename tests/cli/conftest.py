@@ -2,6 +2,11 @@
 
 import pytest
 
+from tfgan_stab.cli.config import gin as configuring
+from tfgan_stab.cli.flags.train import TrainSettings
+from tfgan_stab.cli.jobs import train as job
+from tfgan_stab.cli.workdir import Workdir
+
 RUN = "gin_configs/runs/digits.gin"
 
 TINY = [
@@ -30,3 +35,18 @@ def command():
         ]
 
     return command
+
+
+@pytest.fixture(scope="session")
+def train():
+    """A function of a command line that trains what it asks for, and returns the GAN."""
+
+    def train(arguments, ready=None, started=lambda: None):
+        settings = TrainSettings.parse(arguments)
+        configuring.parse(settings.gin_file, settings.gin_param)
+        workdir = Workdir(settings.workdir)
+        configured = configuring.configured(job.train, given=("workdir", "ready", "started"))
+        settle = ready or (lambda: workdir.settle(configuring.operative_text()))
+        return configured(workdir, settle, started)
+
+    return train

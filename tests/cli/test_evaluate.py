@@ -11,10 +11,7 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
-from tfgan_stab.cli import evaluate, sample, train
-from tfgan_stab.cli.config import gin as configuring
-from tfgan_stab.cli.flags import train as flags
-from tfgan_stab.cli.jobs import train as training
+from tfgan_stab.cli import main
 from tfgan_stab.cli.sources.opening import open_source
 from tfgan_stab.data.digits import loaded_digits
 
@@ -24,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:FID from:UserWarning")
 
 
 def run(*arguments):
-    return evaluate.run(["evaluate.py", *map(str, arguments)])
+    return main.run("evaluate", ["evaluate.py", *map(str, arguments)])
 
 
 def report(folder, *arguments):
@@ -36,16 +33,10 @@ def report(folder, *arguments):
 
 
 @pytest.fixture(scope="module")
-def workdir(command, tmp_path_factory):
+def workdir(command, train, tmp_path_factory):
     """A run of two epochs."""
     path = tmp_path_factory.mktemp("runs") / "run"
-    settings = flags.parse(command(path, "tgs.train.sample_rows = 0"))
-    configuring.parse(settings.gin_files, settings.gin_params)
-    home = train.Workdir(settings.workdir)
-    given = ("workdir", "ready", "begun")
-    configuring.configured(training.train, given)(
-        home, lambda: home.settle(configuring.operative_text()), begun=lambda: None
-    )
+    train(command(path, "tgs.train.sample_rows = 0"))
     return path
 
 
@@ -55,12 +46,12 @@ def stored(workdir, tmp_path_factory):
     folder = tmp_path_factory.mktemp("stored")
     for name in ("samples.npz", "pictures"):
         arguments = [f"--source={workdir}", "--count=300", "--weights=ema", "--seed=4"]
-        assert sample.run(["sample.py", *arguments, f"--output={folder / name}"]) == 0
+        assert main.run("sample", ["sample.py", *arguments, f"--output={folder / name}"]) == 0
     return folder
 
 
 @pytest.mark.slow
-def test_a_run_is_scored_with_all_its_weights_against_its_own_data(workdir, tmp_path, capsys):
+def test_run_is_scored_with_all_weights_against_its_own_data(workdir, tmp_path, capsys):
     scores = report(
         tmp_path, f"--source={workdir}", "--extractor=random", "--samples=300", "--scores=fid,kid"
     )
@@ -76,7 +67,7 @@ def test_a_run_is_scored_with_all_its_weights_against_its_own_data(workdir, tmp_
 
 
 @pytest.mark.slow
-def test_samples_in_files_score_as_the_generator_they_come_from(workdir, stored, tmp_path):
+def test_files_score_like_the_generator_they_come_from(workdir, stored, tmp_path):
     common = ["--extractor=random", "--samples=300", "--seed=4", "--scores=fid,precision_recall"]
     scores = report(tmp_path, f"--source={workdir}", *common, "--weights=ema")
     for name in ("samples.npz", "pictures"):
@@ -90,7 +81,7 @@ def test_samples_in_files_score_as_the_generator_they_come_from(workdir, stored,
 
 
 @pytest.mark.slow
-def test_all_of_a_file_is_scored_unless_told(stored, tmp_path, capsys):
+def test_whole_file_is_scored_by_default(stored, tmp_path, capsys):
     arguments = [f"--source={stored}/samples.npz", "--real=digits", "--extractor=random"]
     scores = report(tmp_path, *arguments)
     assert "/fake=300/seed=0/stored/uint8" in scores["fid", None]["protocol"]
@@ -99,16 +90,18 @@ def test_all_of_a_file_is_scored_unless_told(stored, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_real_images_lie_in_files_too(stored, tmp_path):
+def test_real_images_in_files(stored, tmp_path):
     source = f"--source={stored}/samples.npz"
-    scores = report(tmp_path, source, "--extractor=random", f"--real={stored}/pictures", "--floor")
+    scores = report(
+        tmp_path, source, "--extractor=random", f"--real={stored}/pictures", "--baseline"
+    )
     assert scores["fid", None]["value"] == pytest.approx(0.0, abs=1e-6)
     assert "/real=300 pictures@" in scores["fid", None]["protocol"]
-    floor = scores["fid", "floor"]
-    assert floor["value"] > 0 and "/real=150 pictures@" in floor["protocol"]
+    baseline = scores["fid", "baseline"]
+    assert baseline["value"] > 0 and "/real=150 pictures@" in baseline["protocol"]
 
 
-def test_sizes_lead_to_an_extrapolation(stored, tmp_path):
+def test_sizes_give_an_extrapolation(stored, tmp_path):
     arguments = [f"--source={stored}/samples.npz", "--real=digits", "--extractor=random"]
     scores = report(tmp_path, *arguments, "--sizes=100,200,300")
     names = ["fid", "fid_100", "fid_200", "fid_300", "fid_infinity"]
@@ -118,40 +111,44 @@ def test_sizes_lead_to_an_extrapolation(stored, tmp_path):
 
 
 @pytest.mark.slow
-def test_every_score_can_be_asked_for(stored, tmp_path):
+def test_every_score(stored, tmp_path):
     scores = report(
         tmp_path,
         f"--source={stored}/samples.npz",
         "--real=digits",
         "--extractor=digits",
         "--scores=fid,kid,inception_score,precision_recall,sliced_wasserstein,ms_ssim",
-        "--floor",
+        "--baseline",
     )
-    names = {name for name, weights in scores if weights == "floor"}
+    names = {name for name, weights in scores if weights == "baseline"}
     assert names == {name for name, weights in scores if weights is None}
     assert {"fid", "kid", "inception_score", "recall", "coverage", "swd_8", "ms_ssim"} < names
-    assert scores["inception_score", "floor"]["larger_is_better"]
+    assert scores["inception_score", "baseline"]["larger_is_better"]
 
 
-def test_scores_that_need_no_real_images_ask_for_none(stored, tmp_path, capsys):
+def test_scores_without_real_images(stored, tmp_path, capsys):
     source = f"--source={stored}/samples.npz"
     scores = report(tmp_path, source, "--scores=ms_ssim")
     assert list(scores) == [("ms_ssim", None)]
-    assert run(source, "--scores=ms_ssim", "--floor") == 1
+    assert run(source, "--scores=ms_ssim", "--baseline") == 1
     assert "--real is missing" in capsys.readouterr().err
 
 
-def test_points_are_scored_by_their_modes(tmp_path):
+def test_mode_coverage_of_points(tmp_path):
     modes = tgs.data.mixture(modes=16).modes
     np.savez(tmp_path / "points.npz", np.repeat(modes[:5], 20, axis=0).astype(np.float32))
     scores = report(
-        tmp_path, f"--source={tmp_path}/points.npz", "--real=mixture", "--scores=modes", "--floor"
+        tmp_path,
+        f"--source={tmp_path}/points.npz",
+        "--real=mixture",
+        "--scores=modes",
+        "--baseline",
     )
-    assert scores["modes", None]["value"] == 5 and scores["modes", "floor"]["value"] == 16
+    assert scores["modes", None]["value"] == 5 and scores["modes", "baseline"]["value"] == 16
 
 
 @pytest.mark.slow
-def test_classes_of_stored_images_are_scored_alone(tmp_path):
+def test_per_class_of_stored_images(tmp_path):
     images, labels = loaded_digits()
     pixels = np.rint((images[:600] + 1) * 127.5).astype(np.uint8)
     np.savez(tmp_path / "digits.npz", arr_0=pixels, arr_1=labels[:600])
@@ -167,7 +164,7 @@ def test_classes_of_stored_images_are_scored_alone(tmp_path):
 
 
 @pytest.mark.slow
-def test_inception_comes_from_a_folder(stored, tmp_path):
+def test_inception_from_a_folder(stored, tmp_path):
     class Network(tf.Module):
         def __init__(self):
             super().__init__()
@@ -206,7 +203,7 @@ def test_inception_comes_from_a_folder(stored, tmp_path):
         (["--samples=20", "--per_class"], "needs real images with labels"),
     ],
 )
-def test_what_does_not_fit_is_refused(workdir, tmp_path, monkeypatch, capsys, arguments, message):
+def test_wrong_combinations(workdir, tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there.json").write_text("{}")
     code = run(f"--source={workdir}", "--extractor=random", *arguments)
@@ -215,7 +212,7 @@ def test_what_does_not_fit_is_refused(workdir, tmp_path, monkeypatch, capsys, ar
 
 
 @pytest.mark.slow
-def test_evaluating_leaves_a_run_as_it_is(workdir, tmp_path):
+def test_evaluating_does_not_change_the_workdir(workdir, tmp_path):
     def contents():
         files = [path for path in workdir.rglob("*") if path.is_file()]
         return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
@@ -227,8 +224,9 @@ def test_evaluating_leaves_a_run_as_it_is(workdir, tmp_path):
 
 def test_help_and_wrong_flags_need_no_tensorflow(tmp_path):
     code = (
-        "import sys; from tfgan_stab.cli import evaluate;"
-        "codes = [evaluate.run(['evaluate.py', *a]) for a in (['--help'], ['--scores=fdi'])];"
+        "import sys; from tfgan_stab.cli import main;"
+        "flags = (['--help'], ['--scores=fdi']);"
+        "codes = [main.run('evaluate', ['evaluate.py', *each]) for each in flags];"
         "assert codes == [0, 2], codes; assert 'tensorflow' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60, capture_output=True)
@@ -236,7 +234,7 @@ def test_help_and_wrong_flags_need_no_tensorflow(tmp_path):
 
 @pytest.mark.exhaustive
 @pytest.mark.slow
-def test_the_script_is_the_command(stored, tmp_path):
+def test_script(stored, tmp_path):
     arguments = [f"--source={stored}/samples.npz", "--scores=ms_ssim"]
     command = [sys.executable, SCRIPT, *arguments]
     done = subprocess.run(command, check=True, timeout=120, capture_output=True, text=True)
@@ -244,7 +242,7 @@ def test_the_script_is_the_command(stored, tmp_path):
 
 
 @pytest.mark.slow
-def test_some_of_the_images_of_a_folder_in_the_order_of_classes_are_of_all_classes(tmp_path):
+def test_subset_of_sorted_images_has_all_classes(tmp_path):
     images, labels = loaded_digits()
     order = np.argsort(labels, kind="stable")
     np.save(tmp_path / "digits.npy", np.rint((images[order] + 1) * 127.5).astype(np.uint8))
@@ -255,7 +253,7 @@ def test_some_of_the_images_of_a_folder_in_the_order_of_classes_are_of_all_class
         assert scores[name, None]["value"] < 12
 
 
-def test_what_is_picked_depends_on_the_seed_alone_and_grows_by_sizes(tmp_path):
+def test_picked_subset_depends_on_the_seed_and_grows_with_sizes(tmp_path):
     numbers = np.arange(600, dtype=np.float32).reshape(600, 1) / 600
     np.save(tmp_path / "points.npy", np.repeat(numbers, 2, axis=1))
     source = open_source(tmp_path / "points.npy")

@@ -1,4 +1,4 @@
-"""The evaluation command on files alone: what it takes unless told, and what it refuses."""
+"""The evaluation command on files alone: its defaults, and what it refuses."""
 
 import json
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import tfgan_stab as tgs
-from tfgan_stab.cli import evaluate
-from tfgan_stab.cli.jobs import evaluate as evaluating
+from tfgan_stab.cli import main
+from tfgan_stab.cli.jobs import evaluate as job
 
 # With few images of many features the covariance is singular, which is not what is tested here.
 pytestmark = pytest.mark.filterwarnings("ignore:FID from:UserWarning")
@@ -24,10 +24,10 @@ def samples(tmp_path):
 
 def run(source, *arguments):
     given = [f"--source={source}", f"--real={source}", "--extractor=random", *arguments]
-    return evaluate.run(["evaluate.py", *given])
+    return main.run("evaluate", ["evaluate.py", *given])
 
 
-def test_of_each_class_as_many_are_scored_as_the_smallest_has(samples, tmp_path, capsys):
+def test_per_class_takes_the_size_of_the_smallest_class(samples, tmp_path, capsys):
     assert run(samples, "--per_class", f"--output={tmp_path}/scores.json") == 0
     scores = json.loads((tmp_path / "scores.json").read_text())["scores"]
     assert [each["score"] for each in scores] == ["fid_class_0", "fid_class_1", "fid_class_mean"]
@@ -36,7 +36,7 @@ def test_of_each_class_as_many_are_scored_as_the_smallest_has(samples, tmp_path,
 
 
 @pytest.mark.parametrize("arguments", [[], ["--per_class"]])
-def test_a_single_image_has_no_score(tmp_path, capsys, arguments):
+def test_single_image_is_refused(tmp_path, capsys, arguments):
     path = tmp_path / "one.npz"
     images, labels = np.zeros([3, 8, 8, 1], np.uint8), np.array([0, 0, 1])
     kept = slice(None) if arguments else slice(1)
@@ -46,7 +46,7 @@ def test_a_single_image_has_no_score(tmp_path, capsys, arguments):
     assert "A score takes 2 images" in shown and "one.npz with 1. Choose a larger" in shown
 
 
-def test_what_is_no_network_is_refused(samples, tmp_path, capsys):
+def test_extractor_must_be_a_network(samples, tmp_path, capsys):
     (tmp_path / "network.keras").write_bytes(b"hello")
     assert run(samples, f"--extractor={tmp_path}/network.keras") == 1
     shown = capsys.readouterr().err
@@ -56,23 +56,23 @@ def test_what_is_no_network_is_refused(samples, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("error", "code"), [(ValueError("too few"), 1), (KeyboardInterrupt(), 130)]
 )
-def test_numbers_that_were_measured_are_shown_also_if_the_rest_fails(
+def test_finished_scores_are_printed_if_the_rest_fails(
     samples, tmp_path, capsys, monkeypatch, error, code
 ):
     def failing(scores, **settings):
         raise error
 
-    monkeypatch.setattr(evaluating, "floors", failing)
-    assert run(samples, "--floor", f"--output={tmp_path}/scores.json") == code
+    monkeypatch.setattr(job, "baselines", failing)
+    assert run(samples, "--baseline", f"--output={tmp_path}/scores.json") == code
     shown = capsys.readouterr().out
     assert f"40 images of {samples}" in shown and "\n  fid " in shown and "measured as" in shown
     assert not (tmp_path / "scores.json").exists()
 
 
-def test_a_data_set_that_is_named_gives_its_classes(tmp_path, capsys):
+def test_named_data_set_gives_its_classes(tmp_path, capsys):
     digits = tgs.data.digits()
     images = np.concatenate([*digits.examples(limit=200).as_numpy_iterator()])
     np.savez(tmp_path / "digits.npz", arr_0=images, arr_1=np.arange(200) % 10)
     given = [f"--source={tmp_path}/digits.npz", "--real=digits", "--extractor=random"]
-    assert evaluate.run(["evaluate.py", *given, "--per_class"]) == 0
+    assert main.run("evaluate", ["evaluate.py", *given, "--per_class"]) == 0
     assert "fid_class_9 " in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import pathlib
 import re
 import shutil
 import subprocess
@@ -12,19 +13,11 @@ import tensorflow as tf
 
 from tfgan_stab.callbacks.best_checkpoint import best_of
 from tfgan_stab.callbacks.checkpoint_files import checkpoints
-from tfgan_stab.cli import train
+from tfgan_stab.cli import main
 
-CONVERSION = r"""
-find "$run" -depth -name 'round-*' -execdir sh -c 'mv "$1" "step-${1#*round-}"' sh {} \;
-find "$run" -depth -name '*.former-*' -execdir sh -c 'mv "$1" "${1%.former-*}.previous-${1##*.former-}"' sh {} \;
-sed -i -e '/^import tfgan_stab as tgs$/d' \
-  -e 's/^from tfgan_stab\.cli import training$/import tfgan_stab as tgs/' \
-  -e 's/\btraining\.train\b/tgs.train/' \
-  -e '/^from tfgan_stab\.game\.penalties import augmenting$/d' \
-  -e 's/\baugmenting\./tgs.game.penalties./' \
-  -e "s/'round'/'step'/; s/'rounds'/'steps'/" \
-  -e 's/\brounds_per_epoch\b/steps_per_epoch/g; s/_rounds\b/_steps/g' "$run/config.gin"
-"""  # noqa: E501
+CHANGELOG = pathlib.Path(__file__).resolve().parents[2] / "CHANGELOG.md"
+# What the changelog tells users to run.
+(CONVERSION,) = re.findall(r"```sh\nrun=.*?\n(.*?)```", CHANGELOG.read_text("utf-8"), re.DOTALL)
 
 SETTINGS = [
     "tgs.train.scheme = @tgs.Extragradient()",
@@ -106,7 +99,7 @@ def scores(run):
 @pytest.mark.slow
 def test_converted_run_continues_bit_for_bit(command, tmp_path):
     whole, old = tmp_path / "whole", tmp_path / "old"
-    assert train.run(command(whole, *SETTINGS)) == 0
+    assert main.run("train", command(whole, *SETTINGS)) == 0
     shutil.copytree(whole, old)
     shutil.rmtree(checkpoints(old / "checkpoints")[0])  # As if it had not been trained yet.
     shutil.copytree(old / "best" / "fid", old / "best" / "fid.former-1")
@@ -115,7 +108,7 @@ def test_converted_run_continues_bit_for_bit(command, tmp_path):
 
     subprocess.run(["sh", "-c", CONVERSION], check=True, env={"run": str(old)})
     assert [path.name for path in checkpoints(old / "checkpoints")] == ["step-0000000003"]
-    assert train.run(command(old, *SETTINGS)) == 0
+    assert main.run("train", command(old, *SETTINGS)) == 0
 
     newest, expected = (variables(checkpoints(r / "checkpoints")[0]) for r in (old, whole))
     assert sorted(newest) == sorted(expected)

@@ -15,14 +15,14 @@ def files_in(path):
     }
 
 
-def test_a_new_workdir_is_made_with_its_parents_and_holds_no_run(tmp_path):
+def test_new_workdir_is_made_with_its_parents(tmp_path):
     workdir = Workdir(tmp_path / "deep" / "run")
     assert workdir.path.is_dir()
     assert not workdir.holds_run
     assert os.listdir(workdir.path) == []
 
 
-def test_the_configuration_is_written_once_and_then_compared(tmp_path):
+def test_settle_writes_the_configuration_once(tmp_path):
     workdir = Workdir(tmp_path)
     workdir.settle("train.epochs = 20\n")
     assert workdir.holds_run
@@ -30,7 +30,7 @@ def test_the_configuration_is_written_once_and_then_compared(tmp_path):
     assert workdir.config.read_text() == "train.epochs = 20\n"
 
 
-def test_other_settings_are_refused_with_the_difference_and_nothing_changes(tmp_path):
+def test_settle_refuses_other_settings(tmp_path):
     workdir = Workdir(tmp_path)
     workdir.settle("train.epochs = 20\ntrain.seed = 0\n")
     (tmp_path / "checkpoints" / "step-0000000200").mkdir(parents=True)
@@ -45,7 +45,7 @@ def test_other_settings_are_refused_with_the_difference_and_nothing_changes(tmp_
 
 
 @pytest.mark.parametrize("left", [None, "checkpoints", "checkpoints/step-0000000200.unfinished"])
-def test_settings_of_a_run_without_a_checkpoint_are_replaced(tmp_path, capsys, left):
+def test_settle_replaces_settings_of_a_run_without_checkpoint(tmp_path, capsys, left):
     workdir = Workdir(tmp_path)
     workdir.settle("train.rate = '1'\n")
     if left:
@@ -58,7 +58,7 @@ def test_settings_of_a_run_without_a_checkpoint_are_replaced(tmp_path, capsys, l
     )
 
 
-def test_a_new_workdir_goes_again_if_nothing_was_written(tmp_path):
+def test_new_workdir_is_removed_if_nothing_was_written(tmp_path):
     for name in ("new", "deep/new"):
         with pytest.raises(KeyError, match="in between"), Workdir(tmp_path / name):
             raise KeyError("in between")
@@ -68,9 +68,9 @@ def test_a_new_workdir_goes_again_if_nothing_was_written(tmp_path):
     assert (tmp_path / "kept").is_dir()
 
 
-def test_a_workdir_that_was_there_or_holds_something_stays(tmp_path):
-    (tmp_path / "former").mkdir()
-    for name in ("former", "written"):
+def test_existing_or_filled_workdir_is_not_removed(tmp_path):
+    (tmp_path / "previous").mkdir()
+    for name in ("previous", "written"):
         with pytest.raises(KeyError, match="in between"), Workdir(tmp_path / name) as workdir:
             if name == "written":
                 workdir.settle("train.epochs = 20\n")
@@ -79,7 +79,7 @@ def test_a_workdir_that_was_there_or_holds_something_stays(tmp_path):
     assert workdir.config.exists()
 
 
-def test_resume_never_refuses_a_workdir_that_holds_a_run(tmp_path):
+def test_resume_never_refuses_a_run(tmp_path):
     (tmp_path / "config.gin").write_text("")
     with pytest.raises(WorkdirError, match="already holds a run, and --resume=never"):
         Workdir(tmp_path, "never")
@@ -91,33 +91,33 @@ def test_resume_never_accepts_a_folder_with_other_files(tmp_path):
     assert not Workdir(tmp_path, "never").holds_run
 
 
-def test_resume_must_refuses_a_workdir_without_a_checkpoint(tmp_path):
+def test_resume_must_needs_a_checkpoint(tmp_path):
     with pytest.raises(WorkdirError, match="holds no checkpoint to continue from"):
         Workdir(tmp_path / "absent", "must")
     assert os.listdir(tmp_path) == []
 
 
-def test_resume_must_accepts_a_workdir_with_a_checkpoint(tmp_path):
+def test_resume_must_accepts_a_checkpoint(tmp_path):
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "something").write_text("")
     assert Workdir(tmp_path, "must").holds_checkpoint
 
 
-def test_a_path_that_cannot_be_a_folder_is_refused(tmp_path):
+def test_path_below_a_file(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(WorkdirError, match="Cannot write to --workdir=.*Not a directory"):
         Workdir(tmp_path / "file" / "run")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to this user")
-def test_a_folder_without_permission_is_refused(tmp_path):
+def test_folder_without_permission(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(WorkdirError, match="Cannot write to --workdir=.*Permission denied"):
         Workdir(tmp_path)
 
 
 def refusal_of_another_process(path, before=""):
-    """Opens the workdir in a process of its own, and returns what that complains of."""
+    """Opens the workdir in a process of its own, and returns its error."""
     program = (
         f"import sys\n{before}\n"
         "from tfgan_stab.cli.workdir import Workdir\n"
@@ -130,14 +130,14 @@ def refusal_of_another_process(path, before=""):
     return done.stderr
 
 
-def test_a_full_disk_is_refused(tmp_path):
+def test_full_disk(tmp_path):
     # A limit on file size makes the operating system refuse to write, as a full disk does.
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))"
     assert "Cannot write to --workdir" in refusal_of_another_process(tmp_path, limit)
     assert os.listdir(tmp_path) == []
 
 
-def test_a_workdir_belongs_to_one_process_at_a_time(tmp_path):
+def test_second_process_is_refused(tmp_path):
     with Workdir(tmp_path):
         message = refusal_of_another_process(tmp_path)
     assert f"Another process is training in {tmp_path}" in message

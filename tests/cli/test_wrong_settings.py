@@ -1,11 +1,11 @@
-"""What is wrong with settings is one message, and correcting it is enough."""
+"""Wrong settings give one message, and correcting them is enough."""
 
 import pytest
 
 import tfgan_stab as tgs
-from tfgan_stab.cli import train
+from tfgan_stab.cli import main
 from tfgan_stab.cli.config import gin as configuring
-from tfgan_stab.cli.jobs import train as training
+from tfgan_stab.cli.jobs import train as job
 from tfgan_stab.game.validation import Pair
 
 
@@ -15,7 +15,10 @@ from tfgan_stab.game.validation import Pair
         ("tgs.train.epoch = 3", "`tgs.train` has no argument `epoch`. Did you mean"),
         ("epochs = 0", "`epochs` must be an integer >= 1. Received: 0."),
         ("tgs.train.weights = 'mean'", r"Weights must be one of"),
-        ("discriminator_steps = 0", "`discriminator_steps` must be an integer >= 1"),
+        (
+            "discriminator_steps = 0",
+            "`discriminator_steps` must be a number of updates per generator update",
+        ),
         ("batch_size = 5000", "batch"),
         ("seed = 'today'", "`seed` must be an integer"),
         ("generator_width = 'wide'", "--traceback shows where."),
@@ -36,41 +39,39 @@ from tfgan_stab.game.validation import Pair
         ("tgs.FID.samples = 3", "--gin_param=tgs.FID.samples = 3 has no effect"),
     ],
 )
-def test_wrong_settings_are_one_message_and_leave_nothing_behind(
+def test_wrong_settings_give_one_message_and_write_nothing(
     command, tmp_path, capsys, param, message
 ):
-    assert train.run(command(tmp_path / "run", param)) == 1
+    assert main.run("train", command(tmp_path / "run", param)) == 1
     shown = capsys.readouterr().err
     assert shown.startswith("error: ") and message in shown
     assert "In call to" not in shown
     assert not (tmp_path / "run").exists()
 
 
-def test_traceback_shows_where_an_error_arose(command, tmp_path):
+def test_traceback_flag_raises_the_error(command, tmp_path):
     with pytest.raises(ValueError, match="`epochs` must be an integer >= 1"):
-        train.run(command(tmp_path, "epochs = 0", flags=["--traceback"]))
+        main.run("train", command(tmp_path, "epochs = 0", flags=["--traceback"]))
 
 
 @pytest.mark.slow
-def test_a_mistake_found_in_the_first_step_does_not_block_its_own_correction(
-    command, tmp_path, capsys
-):
+def test_settings_that_fail_in_the_first_step_can_be_corrected(command, tmp_path, capsys):
     wrong, right = (
         command(tmp_path, "epochs = 1", "steps_per_epoch = 1", f"beta_1 = {value}")
         for value in ("'fast'", "0.25")
     )
-    assert train.run(wrong) == 1
+    assert main.run("train", wrong) == 1
     shown = capsys.readouterr().err
     assert shown.startswith("error: ") and shown.endswith("\n--traceback shows where.\n")
     assert (tmp_path / "config.gin").exists()
-    assert train.run(right) == 0
+    assert main.run("train", right) == 0
     replaced = "no checkpoint yet. Its settings were replaced:\n  beta_1: 'fast'"
     assert replaced in capsys.readouterr().out
     assert "beta_1 = 0.25" in (tmp_path / "config.gin").read_text()
 
 
-def test_a_learning_rate_in_words_is_refused_before_anything_is_written(command, tmp_path, capsys):
-    assert train.run(command(tmp_path, "discriminator_learning_rate = 'fast'")) == 1
+def test_learning_rate_must_be_a_number(command, tmp_path, capsys):
+    assert main.run("train", command(tmp_path, "discriminator_learning_rate = 'fast'")) == 1
     shown = capsys.readouterr().err
     assert "`discriminator_optimizer` must have a finite learning rate" in shown
     assert "'fast'" in shown
@@ -78,14 +79,14 @@ def test_a_learning_rate_in_words_is_refused_before_anything_is_written(command,
 
 
 @pytest.mark.parametrize("scores", ["@tgs.FID", "['fid']"])
-def test_scores_that_are_no_list_of_what_makes_them_are_refused(command, tmp_path, capsys, scores):
-    assert train.run(command(tmp_path, f"tgs.train.scores = {scores}")) == 1
+def test_scores_must_be_a_list_of_callables(command, tmp_path, capsys, scores):
+    assert main.run("train", command(tmp_path, f"tgs.train.scores = {scores}")) == 1
     assert "`scores` must be a list of what makes scores. Received: " in capsys.readouterr().err
     assert not (tmp_path / "config.gin").exists()
 
 
 @pytest.mark.parametrize(
-    ("error", "begun", "hidden"),
+    ("error", "started", "hidden"),
     [
         (ValueError, False, True),
         (TypeError, False, True),
@@ -95,21 +96,21 @@ def test_scores_that_are_no_list_of_what_makes_them_are_refused(command, tmp_pat
         (LookupError, False, False),
     ],
 )
-def test_errors_before_the_first_step_and_those_of_files_are_one_message(
-    command, tmp_path, capsys, monkeypatch, error, begun, hidden
+def test_which_errors_are_one_message(
+    command, tmp_path, capsys, monkeypatch, error, started, hidden
 ):
     def failing(**given):
-        if begun:
-            given["begun"]()
+        if started:
+            given["started"]()
         raise error("deep down")
 
     monkeypatch.setattr(configuring, "configured", lambda function, given: failing)
     if hidden:
-        assert train.run(command(tmp_path)) == 1
+        assert main.run("train", command(tmp_path)) == 1
         assert capsys.readouterr().err.startswith("error: deep down\n")
     else:
         with pytest.raises(error, match="deep down"):
-            train.run(command(tmp_path))
+            main.run("train", command(tmp_path))
 
 
 def test_networks_with_labels_need_labels(tmp_path):
@@ -118,6 +119,6 @@ def test_networks_with_labels_need_labels(tmp_path):
         "`data` must give labels, since the networks take class labels. Received: .* with none"
     )
     with pytest.raises(ValueError, match=message):
-        training._check_data(tgs.data.digits(), pair)
-    training._check_data(tgs.data.digits(labels=True), pair)
-    training._check_data(tgs.data.digits(), Pair((None, None, 1), conditional=False))
+        job._check_data(tgs.data.digits(), pair)
+    job._check_data(tgs.data.digits(labels=True), pair)
+    job._check_data(tgs.data.digits(), Pair((None, None, 1), conditional=False))

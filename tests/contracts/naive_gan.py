@@ -48,10 +48,10 @@ class NaiveGan:
 
     def __init__(self, optimizers, extrapolation_optimizers=None):
         self.optimizers = optimizers
-        self.extrapolation_optimizers = extrapolation_optimizers or optimizers
+        self.optimizers_for_extrapolation = extrapolation_optimizers or optimizers
 
     def extrapolate(self, player, weights, slopes):
-        return self.extrapolation_optimizers[player](weights, slopes)
+        return self.optimizers_for_extrapolation[player](weights, slopes)
 
     def update(self, player, weights, slopes):
         return self.optimizers[player](weights, slopes)

@@ -43,7 +43,9 @@ def test_a_spoiled_evaluation_is_named_rolled_back_and_the_run_ends_well(name):
         assert (event.step, event.details["steps_lost"]) == (2, 2)
         assert f"evaluation {evaluation} of {evaluations}" in event.text
         assert (gan.steps, gan.steps_taken) == (8, 10)
-        rates = [float(o.learning_rate) for o in (*gan.optimizers, *gan.extrapolation_optimizers)]
+        rates = [
+            float(o.learning_rate) for o in (*gan.optimizers, *gan.optimizers_for_extrapolation)
+        ]
         assert rates == pytest.approx([(0.05 - 0.04 * 8 / 100) / 2, 0.01] * 2)
         assert finite(gan)
         assert all(np.isfinite(values).all() for values in history.values())

@@ -269,7 +269,7 @@ def test_an_average_in_use_at_an_epochs_end_is_not_taken_for_the_weights(new, tm
 
 
 def test_an_interrupted_restoration_is_finished_first(new, monkeypatch):
-    from tfgan_stab.callbacks.good_state import GoodState
+    from tfgan_stab.callbacks.divergence_guard import GoodState
 
     gan = new(3)
     write, calls = GoodState._write, []

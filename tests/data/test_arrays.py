@@ -37,7 +37,7 @@ def test_floats_are_taken_as_they_are(dtype):
 
 
 @pytest.mark.parametrize("like_an_array", [list, tuple, tf.constant, tf.Variable])
-def test_what_is_like_an_array_is_taken_as_one(like_an_array):
+def test_lists_and_tensors_are_arrays(like_an_array):
     batches = tgs.data.arrays(like_an_array(BYTES), batch_size=4, labels=like_an_array(LABELS))
     assert batches.name == "array"
     assert batches.num_classes == 3
@@ -68,7 +68,7 @@ def test_labels_stay_with_their_pictures(kind, tmp_path):
 
 
 def test_bytes_stay_bytes_in_memory():
-    assert tgs.data.arrays(BYTES, batch_size=4).source._images.dtype == np.uint8
+    assert tgs.data.arrays(BYTES, batch_size=4).example_set._images.dtype == np.uint8
 
 
 def test_the_content_hash_follows_the_pixels():
@@ -119,7 +119,7 @@ NAN[7, 1, 1, 0] = np.inf
         (BYTES, {"labels": LABELS - 1}, ValueError, "classes 0, 1, .* Received: -1 at index 0"),
     ],
 )
-def test_bad_arrays_are_refused_with_the_remedy(images, settings, error, message):
+def test_bad_arrays_are_refused(images, settings, error, message):
     with pytest.raises(error, match=message):
         tgs.data.arrays(images, **{"batch_size": 4, **settings})
 

@@ -53,7 +53,7 @@ def test_every_epoch_shows_every_picture_once(folder):
 @pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 5])
 @pytest.mark.parametrize("labels", [False, True])
-def test_a_stream_of_files_can_start_at_any_round(folder, step, labels):
+def test_a_stream_of_files_can_start_at_any_step(folder, step, labels):
     batches = tgs.data.image_folder(folder, batch_size=5, size=8, seed=2, labels=labels)
     whole = list(batches.take(2 * step + 4).as_numpy_iterator())
     for begin, batch in enumerate(batches.starting_at(step).take(3).as_numpy_iterator(), step):
@@ -192,10 +192,10 @@ def test_damaged_pictures_can_be_skipped_and_are_named(folder):
     assert sorted(levels(next(batches.as_numpy_iterator()))) == list(range(1, 12))
 
 
-def test_sound_pictures_are_not_warned_about(folder):
+def test_sound_pictures_do_not_warn(folder):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert tgs.data.image_folder(folder, 4, size=8, on_error="skip").source.skipped == ()
+        assert tgs.data.image_folder(folder, 4, size=8, on_error="skip").example_set.skipped == ()
 
 
 def test_a_folder_of_nothing_but_damage_cannot_be_skipped(tmp_path):
@@ -215,9 +215,9 @@ def test_labels_need_a_folder_per_class(folder):
     "settings, message",
     [
         ({"batch_size": 13}, "batch_size=13, 12 examples"),
-        ({"size": 0}, "`size` must be"),
-        ({"channels": 2}, "`channels` must be"),
-        ({"on_error": "ignore"}, '`on_error` must be "raise" or "skip".*\'ignore\''),
+        ({"size": 0}, "`size` must be a number of pixels, an integer >= 1. Received: 0"),
+        ({"channels": 2}, "`channels` must be one of 1, 3. Received: 2"),
+        ({"on_error": "ignore"}, "`on_error` must be one of 'raise', 'skip'. Received: 'ignore'"),
     ],
 )
 def test_bad_settings_of_a_folder_are_refused(folder, settings, message):

@@ -95,7 +95,7 @@ def test_the_seed_decides_the_order_and_the_global_seed_does_not(data_dir):
 @pytest.mark.slow
 @pytest.mark.parametrize("shuffle_buffer", [4, 10_000])
 @pytest.mark.parametrize("step", [1, 4, 5, 11])
-def test_a_stream_of_records_can_start_at_any_round(data_dir, step, shuffle_buffer):
+def test_a_stream_of_records_can_start_at_any_step(data_dir, step, shuffle_buffer):
     # Step 5 begins in the second epoch, step 4 runs across its beginning.
     batches = shades(data_dir, seed=3, labels=True, shuffle_buffer=shuffle_buffer)
     whole = list(batches.take(step + 3).as_numpy_iterator())
@@ -104,7 +104,7 @@ def test_a_stream_of_records_can_start_at_any_round(data_dir, step, shuffle_buff
 
 
 @pytest.mark.parametrize("step", [0, 2])
-def test_steps_of_several_parts_join_batches(data_dir, step):
+def test_steps_of_several_minibatches_join_batches(data_dir, step):
     batches = shades(data_dir, seed=3)
     whole = list(batches.take(2 * step + 2).as_numpy_iterator())
     double = next(batches.starting_at(step, minibatches=2).as_numpy_iterator())
@@ -136,7 +136,7 @@ def test_examples_come_once_in_a_fixed_order(data_dir):
     assert order(shades(data_dir).examples(limit=7), 9).tolist() == numbers[:7]
 
 
-def test_parts_and_sums_of_splits_are_splits(data_dir):
+def test_split_expressions(data_dir):
     assert shades(data_dir, 2, split="train[:10]").num_examples == 10
     assert shades(data_dir, 2, split="train+few").num_examples == NUM_EXAMPLES + 4
     assert shades(data_dir, 2, split="few").name == "tfds:shades/few"
@@ -175,7 +175,7 @@ def test_pictures_without_a_label_are_refused_when_labels_are_asked_for(data_dir
         ({"split": "test"}, "that 'shades' has: few, train, .*Received: split='test'"),
         ({"size": 0}, "`size` must be"),
         ({"channels": 2}, "`channels` must be"),
-        ({"shuffle_buffer": 0}, "`shuffle_buffer` must be >= 1"),
+        ({"shuffle_buffer": 0}, "`shuffle_buffer` must be a number of pictures, an int"),
     ],
 )
 def test_bad_settings_of_a_tfds_set_are_refused(data_dir, settings, message):

@@ -1,6 +1,10 @@
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfgan_stab.evaluation.extractors.digits import DigitsClassifier, digits
+from tfgan_stab.evaluation.extractors.function import FunctionExtractor
+from tfgan_stab.evaluation.scores.fid import FID
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +23,40 @@ def classifier(classifier_directory):
 @pytest.fixture(scope="session")
 def images():
     return digits()[0]
+
+
+@pytest.fixture(scope="session")
+def noise():
+    """Makes small random images."""
+
+    def make(count, seed=0, shape=(2, 2, 1), width=1.0):
+        images = np.random.default_rng(seed).uniform(-width, width, [count, *shape])
+        return images.astype(np.float32)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def flat():
+    """A function whose features are the pixels."""
+
+    def flat(images):
+        return tf.reshape(images, [len(images), -1])
+
+    return flat
+
+
+@pytest.fixture(scope="session")
+def pixels(flat):
+    """The same as an extractor with a hash of its own."""
+    return FunctionExtractor(flat, content_hash="v1")
+
+
+@pytest.fixture(scope="session")
+def flat_fid(pixels, noise):
+    """Makes a FID of a few random images."""
+
+    def make(count=50, **settings):
+        return FID(pixels, noise(count), **settings)
+
+    return make

@@ -5,7 +5,10 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
-from tfgan_stab.evaluation.image_source import ImageSource
+from tfgan_stab.data.array_files import ArrayFile
+from tfgan_stab.data.batches import Batches
+from tfgan_stab.data.digits import loaded_digits
+from tfgan_stab.evaluation.image_source import ImageSource, rebatched
 
 
 def pictures(count=10):
@@ -85,14 +88,14 @@ def test_labels_come_in_the_order_of_the_images(name):
 
 
 def test_a_data_set_of_the_package_gives_each_example_once_with_its_label():
-    source = ImageSource(tgs.data.digits(batch_size=50, labels=True), labelled=True)
-    images, labels = read(source), source.labels
-    plain = ImageSource(tgs.data.digits(batch_size=50))
-    assert len(images) == len(labels) == source.count == plain.count == 1797
-    order = [np.lexsort(x.reshape(1797, -1).T) for x in (images, read(plain))]
-    np.testing.assert_array_equal(images[order[0]], read(plain)[order[1]])
+    source = ImageSource(tgs.data.digits(batch_size=50, seed=3, labels=True), labelled=True)
+    images, labels = loaded_digits()
+    plain = ImageSource(tgs.data.digits(batch_size=60))
+    assert source.count == plain.count == 1797
+    for each in (source, plain):  # Whatever the seed, in the order of the data.
+        np.testing.assert_array_equal(read(each), images)
+    np.testing.assert_array_equal(source.labels, labels)
     assert source.content_hash != plain.content_hash  # Classes count, too.
-    assert np.bincount(labels).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
 
 
 def test_an_endless_mixture_gives_as_many_as_asked_for():
@@ -104,6 +107,18 @@ def test_names_are_fit_for_protocols():
     assert ImageSource(pictures()).name == "array"
     assert ImageSource(SOURCES["data set"]()).name == "dataset"
     assert ImageSource(tgs.data.digits()).name == "digits"
+
+
+def test_what_is_wrong_with_a_file_is_said_without_a_stack(tmp_path):
+    images = np.zeros([600, 2, 2, 1], np.float32)
+    images[:, 0] = -1
+    images[599, 1, 1] = np.nan
+    np.save(tmp_path / "images.npy", images)
+    file = ArrayFile(str(tmp_path / "images.npy"), "images.npy")
+    source = ImageSource(Batches(file, batch_size=100))
+    message = "^Real images cannot be read: '.*images.npy' must hold .*at index 599. Leave such ex"
+    with pytest.raises(ValueError, match=message):
+        read(source)
 
 
 def test_an_endless_data_set_is_refused():
@@ -139,7 +154,7 @@ def test_labels_count_for_the_hash_and_their_order_does_not():
     assert plain == gone_through(labelled(images[order], labels[order]))
 
 
-def test_data_that_are_shuffled_anew_have_no_classes_to_go_by():
+def test_reshuffled_data_cannot_be_scored_per_class():
     data = tf.data.Dataset.from_tensor_slices((pictures(60), np.arange(60) % 3))
     fixed = ImageSource(data.shuffle(60, 1, reshuffle_each_iteration=False).batch(7), labelled=True)
     assert gone_through(fixed) == gone_through(ImageSource(data.batch(9), labelled=True))
@@ -148,7 +163,7 @@ def test_data_that_are_shuffled_anew_have_no_classes_to_go_by():
 
 
 @pytest.mark.parametrize("wrong", [np.eye(3, dtype=int)[np.arange(60) % 3], np.full(60, 0.5)])
-def test_labels_that_are_no_classes_are_refused(wrong):
+def test_labels_must_be_integers(wrong):
     with pytest.raises(ValueError, match="must be integers .samples., one for each image"):
         _ = labelled(pictures(60), wrong).labels
 
@@ -158,14 +173,50 @@ def test_labels_for_some_images_only_are_refused():
         labelled(pictures(60), np.zeros(59, int))
 
 
-def test_endless_data_have_no_classes_to_go_through():
+def test_endless_data_cannot_be_scored_per_class():
     with pytest.raises(ValueError, match="real images that end. Received: endless data 'mixture"):
         ImageSource(tgs.data.mixture(modes=4, labels=True), labelled=True)
 
 
-def test_images_from_0_to_1_are_warned_of():
+def test_half_range_warns():
     half = ImageSource((pictures() + 1) / 2)
     with pytest.warns(UserWarning, match="'Real images' has values from .* use `2 . images - 1`"):
         read(half)
     for fine in (pictures(), np.zeros([5, 2, 2, 1], np.float32)):
         read(ImageSource(fine))
+
+
+def numbered(sizes):
+    ends = np.cumsum([0, *sizes])
+    return [np.arange(start, end) for start, end in zip(ends, ends[1:], strict=False)]
+
+
+@pytest.mark.parametrize("sizes", [[10], [1] * 10, [3, 3, 3, 1], [7, 0, 3], [4, 4, 2]], ids=str)
+@pytest.mark.parametrize("samples", [None, 10, 8, 1])
+def test_images_come_in_order_in_batches_of_one_size(sizes, samples):
+    count = samples or 10
+    pieces = list(rebatched(numbered(sizes), 4, samples))
+    assert np.concatenate(pieces).tolist() == list(range(count))
+    assert all(len(piece) == 4 for piece in pieces[:-1]) and 0 < len(pieces[-1]) <= 4
+
+
+def test_no_batch_is_asked_for_beyond_the_samples():
+    asked = []
+
+    def endless():
+        while True:
+            asked.append(4)
+            yield np.zeros(4)
+
+    assert sum(map(len, rebatched(endless(), 3, samples=8))) == 8
+    assert asked == [4, 4]
+
+
+def test_too_few_images_are_an_error_that_says_how_many_came():
+    with pytest.raises(ValueError, match="needs 11 images. Received: 10. Lower `samples`"):
+        list(rebatched(numbered([4, 6]), 4, samples=11))
+
+
+def test_tensors_are_rebatched():
+    pieces = rebatched([tf.zeros([3, 2]), tf.ones([2, 2])], 5)
+    assert next(iter(pieces)).tolist() == [[0, 0]] * 3 + [[1, 1]] * 2

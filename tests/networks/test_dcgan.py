@@ -1,4 +1,4 @@
-"""DCGAN's shapes, ranges and refusals."""
+"""DCGAN: shapes, ranges, initial weights, labels, saving, checks of arguments."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ from tfgan_stab.networks import SpectralNormalization, dcgan_discriminator, dcga
 @pytest.mark.parametrize(
     ("size", "base", "channels"), [(8, 2, 1), (28, 7, 1), (32, 4, 3), (48, 6, 3), (64, 4, 3)]
 )
-def test_both_networks_fit_each_size(size, base, channels):
+def test_shapes(size, base, channels):
     settings = {"image_size": size, "channels": channels, "base_size": base, "width": 4}
     generator = dcgan_generator(latents=5, **settings)
     images = generator(tf.random.stateless_normal([2, 5], [0, 0]), training=True)
@@ -20,7 +20,7 @@ def test_both_networks_fit_each_size(size, base, channels):
     assert dcgan_discriminator(**settings)(images).shape == (2, 1)
 
 
-def test_each_layer_of_32_pixels_has_the_channels_of_the_paper():
+def test_channels_are_those_of_the_paper():
     kernels = [w.shape for w in dcgan_generator(32, 3).weights if len(w.shape) == 4]
     # Transposed convolutions keep kernels as [height, width, to, from].
     assert kernels == [(4, 4, 128, 256), (4, 4, 64, 128), (4, 4, 3, 64)]
@@ -28,13 +28,13 @@ def test_each_layer_of_32_pixels_has_the_channels_of_the_paper():
     assert kernels == [(4, 4, 3, 64), (4, 4, 64, 128), (4, 4, 128, 256)]
 
 
-def test_weights_start_at_the_papers_spread():
+def test_initial_weights_have_the_papers_deviation():
     kernel = dcgan_generator(32, 3).layers[1].kernel.numpy()
-    # 128 x 4096 draws: the estimate's own spread is 0.1 %.
+    # 128 x 4096 draws: the estimate's own standard deviation is 0.1 %.
     np.testing.assert_allclose(kernel.std(), 0.02, rtol=0.01)
 
 
-def test_spectral_normalization_bounds_every_layer_of_the_discriminator():
+def test_spectral_normalization_wraps_every_layer():
     network = dcgan_discriminator(8, 1, width=8, base_size=2, normalization="spectral")
     kinds = {type(layer) for layer in network.layers}
     assert SpectralNormalization in kinds and keras.layers.BatchNormalization not in kinds
@@ -42,18 +42,20 @@ def test_spectral_normalization_bounds_every_layer_of_the_discriminator():
 
 
 @pytest.mark.parametrize(("size", "base"), [(30, 4), (4, 4), (8, 3), (8, 0)])
-def test_sizes_that_cannot_be_reached_by_doubling_are_refused(size, base):
+def test_image_size_must_be_base_size_doubled(size, base):
     for build in (dcgan_generator, dcgan_discriminator):
         with pytest.raises(ValueError, match="`base_size` times 2, 4, 8.*For 28 pixels"):
             build(image_size=size, base_size=base)
 
 
-def test_unknown_normalization_is_refused():
-    with pytest.raises(ValueError, match="must be 'batch', 'spectral' or 'none'.*'layer'"):
+def test_normalization_must_be_known():
+    with pytest.raises(
+        ValueError, match="one of 'batch', 'spectral', 'none'. Received: 'layer'.*Use"
+    ):
         dcgan_discriminator(normalization="layer")
 
 
-def test_classes_change_both_networks_answers():
+def test_labels_change_the_outputs_of_both_networks():
     generator = dcgan_generator(8, 1, latents=5, width=4, base_size=2, num_classes=3)
     discriminator = dcgan_discriminator(8, 1, width=4, base_size=2, num_classes=3)
     noise = tf.random.stateless_normal([2, 5], [0, 0])
@@ -79,7 +81,7 @@ def test_a_saved_discriminator_predicts_the_same(tmp_path):
     assert np.abs(plain(images) - network(images)).max() > 1e-3
 
 
-def test_networks_are_rebuilt_from_their_configuration():
+def test_config_round_trip():
     network = dcgan_discriminator(8, 1, base_size=2, normalization="spectral", num_classes=3)
     copy = keras.Model.from_config(network.get_config())
     assert [w.shape for w in copy.weights] == [w.shape for w in network.weights]

@@ -1,4 +1,4 @@
-"""Networks that are rebuilt of Keras' own layers."""
+"""Networks rebuilt with Keras' own layers."""
 
 import keras
 import numpy as np
@@ -43,19 +43,19 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_copy_has_the_same_values_and_no_layer_of_this_package(name):
+def test_copy_has_keras_layers_and_equal_outputs(name):
     network = trained(CASES[name]())
     copy = tgs.networks.with_keras_layers(network)
     kinds = {type(layer).__module__.split(".")[0] for layer in copy._flatten_layers()}
     assert kinds == {"keras"}
     assert [w.name for w in copy.weights] == [w.name for w in network.weights]
     np.testing.assert_allclose(copy(LATENTS), network(LATENTS), rtol=1e-5, atol=1e-6)
-    # The network itself is as it was.
+    # The network itself is unchanged.
     kinds = {type(layer).__module__.split(".")[0] for layer in network._flatten_layers()}
     assert "tfgan_stab" in kinds
 
 
-def test_classes_come_along():
+def test_copy_of_a_conditional_network():
     network = trained(tgs.networks.dcgan_generator(8, 1, latents=4, width=4, num_classes=3))
     copy = tgs.networks.with_keras_layers(network)
     labels = np.array([0, 2, 1], "int32")
@@ -63,8 +63,8 @@ def test_classes_come_along():
     assert not np.allclose(copy([LATENTS, labels]), copy([LATENTS, labels[::-1]]))
 
 
-class Own(keras.Model):
-    """A model that cannot be taken apart."""
+class Custom(keras.Model):
+    """A model that cannot be cloned layer by layer."""
 
     def __init__(self):
         super().__init__()
@@ -74,27 +74,27 @@ class Own(keras.Model):
         return self.normalize(inputs)
 
 
-@keras.saving.register_keras_serializable("test_exporting")
+@keras.saving.register_keras_serializable("test_export")
 class Half(keras.Sequential):
-    """A model that is more than its layers."""
+    """A model whose outputs its layers alone do not define."""
 
     def call(self, inputs, training=None, mask=None):
         return 0.5 * super().call(inputs, training=training, mask=mask)
 
 
 @pytest.mark.parametrize("outside", [False, True])
-def test_classes_of_the_users_are_left_alone(outside):
+def test_custom_models_keep_their_outputs(outside):
     own = Half([keras.Input((4,)), tgs.networks.LayerNormalization()])
     network = keras.Sequential([keras.Input((4,)), own]) if outside else own
     copy = tgs.networks.with_keras_layers(network)
     np.testing.assert_array_equal(copy(LATENTS), network(LATENTS))
 
 
-def test_what_cannot_be_taken_apart_or_has_nothing_to_replace_is_returned_itself():
-    own = Own()
-    own(LATENTS)
+def test_networks_with_nothing_to_replace_are_returned():
+    custom = Custom()
+    custom(LATENTS)
     plain = keras.Sequential([keras.Input((4,)), layers.BatchNormalization()])
-    assert tgs.networks.with_keras_layers(own) is own
+    assert tgs.networks.with_keras_layers(custom) is custom
     assert tgs.networks.with_keras_layers(plain) is plain
     spectral = tgs.networks.SpectralNormalization(layers.Dense(2))
     spectral = keras.Sequential([keras.Input((4,)), spectral])

@@ -28,7 +28,7 @@ def kernel_of(wrapper):
 
 
 def made(name, dtype="float64", **settings):
-    """Returns a wrapped layer with random weights and no activation, its inputs, and the axis."""
+    """A wrapped layer with random weights and no activation, its inputs, and the channel axis."""
     make, shape, axis = KINDS[name]
     random = np.random.RandomState(0)
     wrapper = SpectralNormalization(make(dtype), seed=3, **settings)
@@ -43,7 +43,7 @@ def made(name, dtype="float64", **settings):
 
 
 def matrix_of(kernel, axis=-1):
-    """Returns a kernel as output channels x everything else."""
+    """A kernel as output channels x everything else."""
     return np.moveaxis(np.asarray(kernel), axis, 0).reshape(kernel.shape[axis], -1)
 
 
@@ -52,14 +52,14 @@ def unit(vector):
 
 
 def iterated(matrix, u, steps=1):
-    """Returns u, v and sigma after steps of algorithm 1 of the paper."""
+    """u, v and sigma after steps of algorithm 1 of the paper."""
     for _ in range(steps):
         v = unit(matrix.T @ u)
         u = unit(matrix @ v)
     return u, v, u @ matrix @ v
 
 
-def slope_along(function, at, direction, step=1e-5):
+def derivative_along(function, at, direction, step=1e-5):
     return (function(at + step * direction) - function(at - step * direction)) / (2 * step)
 
 
@@ -75,7 +75,7 @@ def test_sigma_becomes_the_largest_singular_value(name):
 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("name", KINDS)
-def test_outputs_are_those_of_the_layer_with_a_divided_kernel(name, training):
+def test_outputs_equal_the_layer_with_a_divided_kernel(name, training):
     wrapper, inputs, axis = made(name)
     kernel, u = kernel_of(wrapper).numpy(), wrapper.vector.numpy()
     matrix = matrix_of(kernel, axis)
@@ -87,7 +87,7 @@ def test_outputs_are_those_of_the_layer_with_a_divided_kernel(name, training):
 
 @pytest.mark.parametrize("steps", [1, 3])
 @pytest.mark.parametrize("name", KINDS)
-def test_a_call_in_training_takes_so_many_power_iterations(name, steps):
+def test_power_iterations_per_call(name, steps):
     wrapper, inputs, axis = made(name, power_iterations=steps)
     before = [v.numpy() for v in wrapper.trainable_variables]
     expected, _, _ = iterated(matrix_of(kernel_of(wrapper), axis), wrapper.vector.numpy(), steps)
@@ -97,7 +97,7 @@ def test_a_call_in_training_takes_so_many_power_iterations(name, steps):
         np.testing.assert_array_equal(variable, value)
 
 
-def test_inference_changes_nothing():
+def test_inference_changes_no_variable():
     wrapper, inputs, _ = made("Dense")
     before = [v.numpy() for v in wrapper.variables]
     wrapper(inputs, training=False)
@@ -114,7 +114,7 @@ def weighted_tanh(outputs):
 
 @pytest.mark.parametrize("inside", [False, True], ids=["variables", "scope"])
 @pytest.mark.parametrize("name", KINDS)
-def test_gradients_reach_the_kernel_through_sigma_too(name, inside):
+def test_gradients_reach_the_kernel_through_sigma(name, inside):
     # In inference v depends on the kernel, but |W^T u| has the derivative that v held constant
     # gives: differences need not hold it.
     wrapper, inputs, _ = made(name)
@@ -130,17 +130,17 @@ def test_gradients_reach_the_kernel_through_sigma_too(name, inside):
         tape.watch(kernel)
         loss = value(kernel) if inside else weighted_tanh(wrapper(inputs))
     gradient = tf.convert_to_tensor(tape.gradient(loss, kernel if inside else variable.value))
-    measured = slope_along(value, kernel, direction)
+    measured = derivative_along(value, kernel, direction)
     np.testing.assert_allclose(tf.reduce_sum(gradient * direction), measured, rtol=1e-6)
 
 
-def squared_slopes(inputs, kernel, bias, sigma, coefficients):
+def squared_input_gradients(inputs, kernel, bias, sigma, coefficients):
     """|d/dx of sum c tanh(x W / sigma + b)|^2, in NumPy."""
     outputs = np.tanh(inputs @ kernel / sigma + bias)
     return np.sum((((1 - outputs**2) * coefficients) @ kernel.T / sigma) ** 2)
 
 
-def test_a_penalty_on_input_gradients_in_training_holds_u_and_v_constant():
+def test_gradient_penalty_in_training_holds_u_and_v_constant():
     wrapper, inputs, _ = made("Dense")
     variable, bias = kernel_of(wrapper), wrapper.layer.bias.numpy()
     kernel = variable.numpy()
@@ -155,14 +155,14 @@ def test_a_penalty_on_input_gradients_in_training_holds_u_and_v_constant():
 
     def value(kernel):
         sigma = u @ kernel.T @ v
-        return squared_slopes(inputs.numpy(), kernel, bias, sigma, coefficients)
+        return squared_input_gradients(inputs.numpy(), kernel, bias, sigma, coefficients)
 
     np.testing.assert_allclose(penalty, value(kernel), rtol=1e-10)
-    claimed = np.sum(outer.gradient(penalty, variable.value) * direction)
-    measured = slope_along(value, kernel, direction)
-    np.testing.assert_allclose(claimed, measured, rtol=1e-6)
-    moving = slope_along(
-        lambda k: squared_slopes(
+    by_tape = np.sum(outer.gradient(penalty, variable.value) * direction)
+    measured = derivative_along(value, kernel, direction)
+    np.testing.assert_allclose(by_tape, measured, rtol=1e-6)
+    moving = derivative_along(
+        lambda k: squared_input_gradients(
             inputs.numpy(), k, bias, iterated(k.T, wrapper.vector.numpy())[2], coefficients
         ),
         kernel,
@@ -172,7 +172,7 @@ def test_a_penalty_on_input_gradients_in_training_holds_u_and_v_constant():
 
 
 @pytest.mark.parametrize("name", [name for name in KINDS if name != "Embedding"])
-def test_a_penalty_on_input_gradients_agrees_with_differences(name):
+def test_gradient_penalty_against_finite_differences(name):
     wrapper, inputs, _ = made(name)
     variable = kernel_of(wrapper)
     kernel = tf.convert_to_tensor(variable)
@@ -187,12 +187,12 @@ def test_a_penalty_on_input_gradients_agrees_with_differences(name):
     with tf.GradientTape() as tape:
         tape.watch(kernel)
         penalty = value(kernel)
-    claimed = tf.reduce_sum(tape.gradient(penalty, kernel) * direction)
-    np.testing.assert_allclose(claimed, slope_along(value, kernel, direction), rtol=1e-5)
+    by_tape = tf.reduce_sum(tape.gradient(penalty, kernel) * direction)
+    np.testing.assert_allclose(by_tape, derivative_along(value, kernel, direction), rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["Conv2D", "Embedding"])
-def test_a_kernel_of_zeros_gives_no_nan_and_keeps_u(name):
+def test_kernel_of_zeros(name):
     wrapper, inputs, _ = made(name)
     kernel_of(wrapper).assign(np.zeros(kernel_of(wrapper).shape))
     u = wrapper.vector.numpy()
@@ -229,7 +229,7 @@ def test_mixed_precision_keeps_sigma_in_single_precision(name):
 
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
 @pytest.mark.parametrize("name", ["Dense", "Conv2D", "Conv2DTranspose", "Embedding"])
-def test_compiled_calls_agree_with_eager_ones(name, jit_compile):
+def test_compiled_calls_equal_eager_calls(name, jit_compile):
     eager, inputs, _ = made(name, "float32")
     compiled, _, _ = made(name, "float32")
     call = tf.function(lambda x: compiled(x, training=True), jit_compile=jit_compile)
@@ -263,7 +263,7 @@ def test_a_saved_model_predicts_the_same(tmp_path):
         )
 
 
-def test_a_clone_has_the_same_settings_and_vectors_of_its_own():
+def test_clone_has_its_own_vectors():
     model = small_model()
     clone = keras.models.clone_model(model)
     for one, other in zip(model.layers, clone.layers, strict=True):
@@ -275,13 +275,13 @@ def test_a_clone_has_the_same_settings_and_vectors_of_its_own():
     assert np.any(first != second)
 
 
-def test_the_wrapped_layers_dtype_survives_a_configuration():
+def test_config_keeps_the_wrapped_layers_dtype():
     wrapper = SpectralNormalization(layers.Dense(2, dtype="mixed_bfloat16"), power_iterations=4)
     copy = SpectralNormalization.from_config(wrapper.get_config())
     assert copy.layer.dtype_policy.name == "mixed_bfloat16" and copy.power_iterations == 4
 
 
-def test_u_is_a_unit_vector_that_the_seed_alone_decides():
+def test_initial_u_depends_on_the_seed_only():
     def drawn(seed, global_seed):
         keras.utils.set_random_seed(global_seed)
         wrapper = SpectralNormalization(layers.Dense(8), seed=seed)
@@ -294,7 +294,7 @@ def test_u_is_a_unit_vector_that_the_seed_alone_decides():
     assert np.any(drawn(1, 1) != drawn(2, 1)) and np.any(drawn(None, 1) != drawn(None, 2))
 
 
-def test_a_mask_passes_through():
+def test_mask_passes_through():
     wrapper = SpectralNormalization(layers.Embedding(4, 2, mask_zero=True))
     np.testing.assert_array_equal(wrapper.compute_mask(tf.constant([[0, 2]])), [[False, True]])
     ids = keras.Input((3,), dtype="int32")
@@ -318,7 +318,7 @@ class Squared(layers.Dense):
         ("dense", "'dense'"),
     ],
 )
-def test_layers_without_one_linear_kernel_are_refused(layer, received):
+def test_layer_must_have_one_linear_kernel(layer, received):
     with pytest.raises(TypeError, match=f"`layer` must be one of Dense.*Received: {received}"):
         SpectralNormalization(layer)
 
@@ -329,17 +329,19 @@ def test_power_iterations_must_be_a_positive_integer(steps):
         SpectralNormalization(layers.Dense(2), power_iterations=steps)
 
 
-def test_a_negative_seed_is_refused():
-    with pytest.raises(ValueError, match="`seed` must be an integer >= 0.*Received: -1"):
+def test_seed_must_not_be_negative():
+    with pytest.raises(
+        ValueError, match=r"`seed` must be an integer in \[0, 2\*\*62\). Received: -1. Use 0"
+    ):
         SpectralNormalization(layers.Dense(2), seed=-1)
 
 
-def test_a_dtype_of_its_own_is_refused():
+def test_dtype_belongs_to_the_wrapped_layer():
     with pytest.raises(ValueError, match=r"`dtype` belongs to the wrapped layer.*Dense\(\.\.\."):
         SpectralNormalization(layers.Dense(2), dtype="float16")
 
 
-def test_a_quantized_layer_is_refused():
+def test_layer_must_not_be_quantized():
     layer = layers.Dense(2)
     layer.build((None, 3))
     layer.quantize("int8")

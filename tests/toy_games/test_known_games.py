@@ -1,4 +1,4 @@
-"""Games against the functions that their descriptions state."""
+"""Games against the functions that their docstrings state."""
 
 import numpy as np
 import pytest
@@ -79,7 +79,7 @@ every_game = pytest.mark.parametrize(("game", "value"), list(VALUES.values()), i
 
 
 @every_game
-def test_slopes_go_downhill_for_x_and_uphill_for_y_of_the_stated_function(game, value):
+def test_slopes_are_those_of_the_stated_function(game, value):
     sizes = [own.shape[-1] for own in game.start]
     for point in np.random.RandomState(1).randn(3, sum(sizes)):
         expected = downhill(value, sizes)(point)
@@ -87,7 +87,7 @@ def test_slopes_go_downhill_for_x_and_uphill_for_y_of_the_stated_function(game, 
 
 
 @every_game
-def test_the_solution_is_where_the_field_vanishes_and_the_jacobian_its_derivative(game, value):
+def test_solution_and_jacobian(game, value):
     del value
     there = np.concatenate(game.solution)
     np.testing.assert_allclose(slopes_of(game, there), 0.0, atol=1e-12)
@@ -96,7 +96,7 @@ def test_the_solution_is_where_the_field_vanishes_and_the_jacobian_its_derivativ
 
 
 @pytest.mark.parametrize("loss", ["non_saturating", "hinge", "relativistic_average"])
-def test_the_dirac_gan_takes_every_loss_with_its_own_generator_loss(loss):
+def test_dirac_gan_takes_each_loss(loss):
     game, given = tgs.games.DiracGAN(loss), tgs.game.losses.get(loss)
 
     def own_loss(player):
@@ -115,7 +115,7 @@ def test_the_dirac_gan_takes_every_loss_with_its_own_generator_loss(loss):
     ("loss", "frequency"),
     [("minimax", 0.5), ("non_saturating", 0.5), ("wasserstein", 1.0), ("hinge", 1.0)],
 )
-def test_the_dirac_gan_turns_without_damping_at_its_equilibrium(loss, frequency):
+def test_dirac_gan_rotates_at_its_equilibrium(loss, frequency):
     values = np.linalg.eigvals(tgs.games.DiracGAN(loss).jacobian)
     np.testing.assert_allclose(values.real, 0.0, atol=1e-15)
     np.testing.assert_allclose(np.abs(values.imag), frequency, rtol=1e-12)
@@ -123,7 +123,7 @@ def test_the_dirac_gan_turns_without_damping_at_its_equilibrium(loss, frequency)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("loss", ["minimax", "wasserstein"])
-def test_the_dirac_gan_circles_with_rk4_and_diverges_with_euler(loss):
+def test_dirac_gan_circles_with_rk4_and_diverges_with_euler(loss):
     game = tgs.games.DiracGAN(loss)
     circle = tgs.games.play(game, tgs.RungeKutta(tgs.RK4), 0.05, steps=1000)
     np.testing.assert_allclose(circle.distances, np.sqrt(2.0), rtol=1e-6)
@@ -132,7 +132,7 @@ def test_the_dirac_gan_circles_with_rk4_and_diverges_with_euler(loss):
     assert np.all(np.diff(spiral.distances) > 0)
 
 
-def test_many_dirac_gans_are_played_at_once_without_mixing():
+def test_runs_played_at_once_are_independent():
     start = tgs.Players([[1.0], [0.5]], [[1.0], [-2.0]])
     both = tgs.games.DiracGAN("relativistic_average", start)
     run = tgs.games.play(both, tgs.Simultaneous(), 0.1, steps=5)
@@ -142,7 +142,7 @@ def test_many_dirac_gans_are_played_at_once_without_mixing():
         np.testing.assert_allclose(run.points.generator[:, i], alone.points.generator, rtol=1e-12)
 
 
-def test_a_minibatch_is_some_of_the_terms_each_once_and_summed():
+def test_a_minibatch_sums_distinct_terms():
     game = small_bilinear(batch_size=2)
     point = np.random.RandomState(5).randn(6)
     x, y = np.split(point, 2)
@@ -175,7 +175,7 @@ def test_a_minibatch_of_all_terms_is_the_full_batch():
     np.testing.assert_allclose(small_bilinear(batch_size=2).jacobian, full.jacobian * 2 / 3)
 
 
-def test_the_noise_of_the_saddle_is_normal_and_of_each_player_its_own():
+def test_saddle_noise_is_normal_and_independent_per_player():
     game = tgs.games.Saddle(noise=2.0, runs=20_000)
     still = [own.numpy() for own in tgs.games.Saddle(0.0, 20_000).slopes(game.start, SEED)]
     drawn = [
@@ -188,7 +188,7 @@ def test_the_noise_of_the_saddle_is_normal_and_of_each_player_its_own():
     assert abs(np.corrcoef(np.concatenate(drawn, axis=1).T)[0, 1]) < 5 / np.sqrt(20_000)
 
 
-def test_the_problems_of_the_notebooks_are_those_of_numpy_s_legacy_stream():
+def test_notebook_problems_are_drawn_from_numpys_legacy_stream():
     np.random.seed(3)
     scale = 1.0 / np.sqrt(np.random.randint(100**2, size=1) + 1)
     np.random.randint(100**2, size=1)
@@ -202,7 +202,7 @@ def test_the_problems_of_the_notebooks_are_those_of_numpy_s_legacy_stream():
         np.testing.assert_allclose(own, np.random.randn(100) / 10, rtol=1e-15)
 
 
-def test_several_problems_at_once_are_each_one_of_them():
+def test_several_notebook_problems_at_once():
     several = tgs.games.Bilinear.full_batch_problem([3, 1])
     for i, number in enumerate([3, 1]):
         one = tgs.games.Bilinear.full_batch_problem(number)
@@ -211,3 +211,59 @@ def test_several_problems_at_once_are_each_one_of_them():
     several = tgs.games.Bilinear.stochastic_problem(64, seed=[7, 2])
     one = tgs.games.Bilinear.stochastic_problem(64, seed=2)
     np.testing.assert_array_equal(several.terms.discriminator[1], one.terms.discriminator)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda g: g.Bilinear(start=1.0), ValueError, "`start` must be two numbers or arrays"),
+        (lambda g: g.Bilinear(start=("a", 1.0)), ValueError, "`start` must hold numbers"),
+        (lambda g: g.Bilinear(start=(np.inf, 1.0)), ValueError, "`start` must hold finite"),
+        (lambda g: g.Bilinear(([1.0, 2.0], [1.0])), ValueError, "equally many numbers"),
+        (lambda g: g.Bilinear(terms=([1.0], [1.0])), ValueError, "`terms` must be n x n arrays"),
+        (
+            lambda g: g.Bilinear(batch_size=2),
+            ValueError,
+            "`batch_size` must be .*from 1 to 1. Received: 2",
+        ),
+        (
+            lambda g: g.Bilinear(batch_size=0),
+            ValueError,
+            "`batch_size` must be .*from 1 to 1. Received",
+        ),
+        (
+            lambda g: g.Bilinear.full_batch_problem(5),
+            ValueError,
+            "`number` must be an integer from 0 to 4",
+        ),
+        (
+            lambda g: g.Bilinear.full_batch_problem(0.5),
+            ValueError,
+            "`number` must be an integer from",
+        ),
+        (
+            lambda g: g.Bilinear.stochastic_problem(101),
+            ValueError,
+            "`batch_size` must be .*from 1 to 100. Rec",
+        ),
+        (lambda g: g.Bilinear.stochastic_problem(1, -1), ValueError, "`seed` must be an integer"),
+        (lambda g: g.DampedRotation(damping=-1.0), ValueError, "`damping` must be a number >= 0"),
+        (
+            lambda g: g.DampedRotation(0.0, "fast"),
+            ValueError,
+            "`frequency` must be a number that is finite",
+        ),
+        (lambda g: g.RandomLinear(3), ValueError, "`dimensions` must be two integers"),
+        (lambda g: g.RandomLinear((3, 0)), ValueError, "`dimensions` must be an integer >= 1"),
+        (lambda g: g.RandomLinear(seed=-1), ValueError, "`seed` must be an integer from 0"),
+        (lambda g: g.RandomLinear(damping=0.0), ValueError, "`damping` must be a number > 0"),
+        (lambda g: g.RandomLinear(rotation=-1.0), ValueError, "`rotation` must be a number >= 0"),
+        (lambda g: g.DiracGAN("minmax"), ValueError, "Did you mean 'minimax'"),
+        (lambda g: g.DiracGAN(3), TypeError, "`loss` must be one of the names"),
+        (lambda g: g.Saddle(noise=-1.0), ValueError, "`noise` must be a number >= 0"),
+        (lambda g: g.Saddle(runs=0), ValueError, "`runs` must be an integer >= 1"),
+    ],
+)
+def test_games_check_their_arguments(make, error, message):
+    with pytest.raises(error, match=message):
+        make(tgs.games)

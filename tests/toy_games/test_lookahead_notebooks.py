@@ -1,7 +1,7 @@
 """The bilinear experiments of lookahead-minmax, full batch and stochastic, as its authors ran them.
 
-The full-batch figures are exact rates and what their notebook records (its random numbers are drawn
-the same way); the stochastic ones are checked with wide margins, since minibatches differ.
+The full-batch numbers are exact rates and what the authors' notebook records (the problems are
+drawn the same way); the stochastic ones have wide margins, since minibatches differ.
 """
 
 import numpy as np
@@ -29,15 +29,15 @@ def full_batch(scheme, steps=400):
         (tgs.Lookahead(EXTRAGRADIENT, 6, 0.5), 0.52030),
     ],
 )
-def test_rates_of_the_full_batch_methods(scheme, per_cycle):
+def test_full_batch_rates(scheme, per_cycle, predicted_factor):
     run = full_batch(scheme)
     assert abs(run.factor**run.cycle - per_cycle) < 5e-5
-    predicted = tgs.games.predicted_factor(tgs.games.Bilinear.full_batch_problem(0), scheme, 0.3)
-    np.testing.assert_allclose(run.factor, predicted, rtol=1e-7)
+    expected = predicted_factor(tgs.games.Bilinear.full_batch_problem(0), scheme, 0.3)
+    np.testing.assert_allclose(run.factor, expected, rtol=1e-7)
 
 
-# Passes count gradients: one a step, but three with extragradient (the notebook evaluates the
-# second one per player). At pass 198 a cycle ends, and the notebook records before it pulls.
+# Passes count gradients: one per step, but three with extragradient (the notebook evaluates the
+# second one per player). At pass 198 a cycle ends; the notebook records before synchronizing.
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("scheme", "passes_per_step", "distances"),
@@ -50,16 +50,16 @@ def test_rates_of_the_full_batch_methods(scheme, per_cycle):
         (tgs.Lookahead(EULER, 6, 0.8), 1, (16.0, 24.0, 39.0)),
     ],
 )
-def test_distances_of_the_full_batch_methods(scheme, passes_per_step, distances):
+def test_full_batch_distances(scheme, passes_per_step, distances):
     run = full_batch(scheme)
     assert abs(run.summed_distances[0].mean() - 9.14) < 5e-3
     for passes, expected in zip((99, 198, 399), distances, strict=True):
-        recorded = unpulled(run, scheme, passes // passes_per_step)
+        recorded = unsynchronized(run, scheme, passes // passes_per_step)
         np.testing.assert_allclose(recorded, expected, rtol=0.02)
 
 
-def unpulled(run, scheme, count):
-    """Mean distance after a number of steps, the last one without its synchronization."""
+def unsynchronized(run, scheme, count):
+    """The mean distance after some steps, the last one without its synchronization."""
     last = tgs.Players(*(own[count - 1] for own in run.points))
     game = tgs.games.Bilinear(last, tgs.games.Bilinear.full_batch_problem(range(5)).terms)
     inner = getattr(scheme, "inner", scheme)
@@ -79,21 +79,21 @@ def negative_momentum(beta_1):
 
 @pytest.mark.exhaustive
 @pytest.mark.slow
-def test_with_noise_lookahead_alone_gets_near_the_solution():
-    # Extragradient's steps cost three passes there, so that it has a third of the steps.
+def test_only_lookahead_gets_near_with_noise():
+    # An extragradient step costs three passes there: a third of the steps.
     fresh = tgs.Extragradient(batches="fresh")
-    apart = tgs.Extragradient(state="separate", batches="fresh")
+    separate = tgs.Extragradient(state="separate", batches="fresh")
     lookahead = stochastic(tgs.Lookahead(EULER, 450, 0.3), 0.005)
     others = {
         "gradient": stochastic(EULER, 0.005),
         "adam": stochastic(EULER, 0.005, rule=negative_momentum(-0.6)),
-        "extra-adam": stochastic(apart, 0.01, 20_000 // 3, negative_momentum(-0.2)),
+        "extra-adam": stochastic(separate, 0.01, 20_000 // 3, negative_momentum(-0.2)),
         "extragradient": stochastic(fresh, 0.005, 20_000 // 3),
     }
     np.testing.assert_allclose(lookahead[0].mean(), 20.1, atol=0.05)
-    pulled = lookahead[::450][-5:]
-    assert pulled.mean() < 1.5
+    synchronized = lookahead[::450][-5:]
+    assert synchronized.mean() < 1.5
     for name, distances in others.items():
-        assert distances[-1].min() > 3 * pulled.max(), name
+        assert distances[-1].min() > 3 * synchronized.max(), name
     assert others["gradient"][-1].mean() > 20
     assert 8 < others["adam"][-1].mean() < 15

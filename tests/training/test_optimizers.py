@@ -46,14 +46,14 @@ def test_a_schedule_is_asked_about_the_step_and_saved_as_it_was(tiny, tmp_path):
 
 def test_optimizers_for_trial_steps_share_a_schedule_that_keras_does_not_know(tiny):
     gan = train(compiled(tiny, Mine(), tgs.Extragradient(state="separate")))
-    for optimizers in (gan.optimizers, gan.extrapolation_optimizers):
+    for optimizers in (gan.optimizers, gan.optimizers_for_extrapolation):
         assert float(optimizers.generator.learning_rate) == pytest.approx(0.1 / 4)
 
 
 def test_a_rate_that_is_set_later_holds_for_trial_steps_too(tiny):
     gan = compiled(tiny, 0.1, tgs.Extragradient(state="separate"))
     gan.generator_optimizer.learning_rate = 0.5
-    assert float(gan.extrapolation_optimizers.generator.learning_rate) == pytest.approx(0.5)
+    assert float(gan.optimizers_for_extrapolation.generator.learning_rate) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("state", ["shared", "separate"])
@@ -65,7 +65,7 @@ def test_slowing_down_multiplies_each_rate_once(tiny, state, scales_losses):
 
     decay = keras.optimizers.schedules.PolynomialDecay(0.1, 10, 0.0)
     gan = compiled(tiny, decay, tgs.Extragradient(state=state), optimizer)
-    optimizers = [*gan.optimizers, *gan.extrapolation_optimizers]
+    optimizers = [*gan.optimizers, *gan.optimizers_for_extrapolation]
     for times in (1, 2):
         slow_down(optimizers, 0.5)
         rates = [float(tf.convert_to_tensor(each.learning_rate)) for each in optimizers]
@@ -80,7 +80,7 @@ def test_optimizers_for_trial_steps_spare_the_same_weights_from_decay(tiny):
         return made
 
     gan = train(compiled(tiny, 0.0, tgs.Extragradient(state="separate"), optimizer))
-    for own, other in zip(gan.optimizers, gan.extrapolation_optimizers, strict=True):
+    for own, other in zip(gan.optimizers, gan.optimizers_for_extrapolation, strict=True):
         assert other._exclude_from_weight_decay_pattern == own._exclude_from_weight_decay_pattern
         for variable in own._trainable_variables:
             assert own._use_weight_decay(variable) == other._use_weight_decay(variable)
@@ -93,6 +93,6 @@ def test_optimizers_that_scale_losses_are_copied_with_what_they_wrap(tiny):
 
     decay = keras.optimizers.schedules.PolynomialDecay(0.1, 10, 0.0)
     gan = train(compiled(tiny, decay, tgs.Extragradient(state="separate"), optimizer))
-    for optimizers in (gan.optimizers, gan.extrapolation_optimizers):
+    for optimizers in (gan.optimizers, gan.optimizers_for_extrapolation):
         assert float(optimizers.generator.learning_rate) == pytest.approx(0.07)
         assert optimizers.generator.initial_scale == 8.0

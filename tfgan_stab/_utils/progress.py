@@ -1,11 +1,13 @@
-"""A progress bar for work on images that takes longer than two seconds."""
+"""Progress bars for work that takes longer than two seconds, and a clock of training."""
 
+import contextlib
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 import tqdm
 
-__all__ = ["PATIENCE", "with_progress"]
+__all__ = ["PATIENCE", "Clock", "with_progress"]
 
 PATIENCE = 2.0  # Seconds before the bar appears.
 _Item = TypeVar("_Item")
@@ -39,3 +41,39 @@ def with_progress(
         for item in items:
             yield item
             bar.update(images_in(item))
+
+
+class Clock:
+    """Counts the seconds of training; can be set to what an earlier run had counted.
+
+    Example:
+        >>> clock = Clock()
+        >>> clock.set(5.0)
+        >>> clock.seconds
+        5.0
+    """
+
+    def __init__(self) -> None:
+        self._counted = 0.0
+        self._since: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds counted so far."""
+        running = 0.0 if self._since is None else time.perf_counter() - self._since
+        return self._counted + running
+
+    def set(self, seconds: float) -> None:
+        """Makes `seconds` what has been counted so far."""
+        self._counted = seconds
+        if self._since is not None:
+            self._since = time.perf_counter()
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Counts inside the `with`."""
+        self._since = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._counted, self._since = self.seconds, None

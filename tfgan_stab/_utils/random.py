@@ -3,6 +3,9 @@
 `tf.random.stateless_uniform` and `stateless_normal` do not: from the same random bits TensorFlow's
 kernels take the lower 23 for a float, XLA the upper ones, and nothing but the name of the algorithm
 agrees. Here the bits are asked for and turned into floats in the open.
+
+Nothing here has a state: what is drawn is a function of a key, which is made from the seed and of
+counters such as the step, so that a resumed run draws what the uninterrupted one would have drawn.
 """
 
 import math
@@ -63,13 +66,6 @@ def normal(count: int | tf.Tensor, size: int, seed: Any) -> tf.Tensor:
     angle = 2.0 * math.pi * pairs[:, 1]
     return tf.concat([radius * tf.cos(angle), radius * tf.sin(angle)], axis=-1)[:, :size]
 
-
-# DOC: """Where randomness comes from: a pure function of the seed and of counters.
-#
-# Nothing here has a state, so a resumed run draws what the uninterrupted one would have drawn, and
-# the plain graph and XLA draw the same (the algorithm is named, not chosen by the device).
-# """
-#
 
 # What noise is drawn for; each purpose has a stream of its own.
 TRAINING, TESTING, SAMPLING, PENALTIES, RECALIBRATING = range(5)

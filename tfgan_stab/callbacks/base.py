@@ -13,6 +13,7 @@ import numpy as np
 
 from tfgan_stab._utils.validation import period
 from tfgan_stab.evaluation.results import ScoreResult
+from tfgan_stab.training.gan import GAN
 
 
 class ScoreEvent(NamedTuple):
@@ -118,7 +119,7 @@ class Periodic(keras.callbacks.Callback):
         self._steps_before = 0
 
     @property
-    def gan(self) -> Any:
+    def gan(self) -> GAN:
         """The model that is trained."""
         return self.model
 
@@ -150,7 +151,7 @@ class EpochPosition(keras.callbacks.Callback):
     def __init__(self) -> None:
         super().__init__()
         self._epoch = 0
-        self._epoch_start = 0  # Steps played before its first one.
+        self._epoch_start = 0  # Steps taken before its first one.
         self._resumed_in_epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

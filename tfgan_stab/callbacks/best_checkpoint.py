@@ -22,7 +22,7 @@ from tfgan_stab.callbacks.checkpoint_files import (
     read_metadata,
     save,
 )
-from tfgan_stab.evaluation.results import ScoreResult
+from tfgan_stab.evaluation.results import Protocol, ScoreResult
 from tfgan_stab.networks.export import with_keras_layers
 from tfgan_stab.training.resume import Progress
 
@@ -97,8 +97,8 @@ class BestCheckpoint(EpochPosition):
         super().__init__()
         self.directory = pathlib.Path(directory)
         self._kept: dict[pathlib.Path, list[Best]] = {}  # By folder, the best first.
-        self._protocols: dict[pathlib.Path, str] = {}
-        self._saved: int | None = None  # Steps played at the newest checkpoint to resume from.
+        self._protocols: dict[pathlib.Path, Protocol] = {}
+        self._saved: int | None = None  # Steps taken at the newest checkpoint to resume from.
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Finds what an earlier run has kept, and listens for scores."""
@@ -169,7 +169,7 @@ class BestCheckpoint(EpochPosition):
             "weights": best.weights,
             "value": best.result.value,
             "larger_is_better": best.larger_is_better,
-            "protocol": best.result.protocol,
+            "protocol": str(best.result.protocol),
             "step": best.step,
             "steps_taken": best.steps_taken,
             "images": images,
@@ -261,7 +261,8 @@ def _folders(directory: pathlib.Path) -> Iterator[pathlib.Path]:
 def _read(path: pathlib.Path) -> Best:
     try:
         metadata = read_json(path / SCORE)
-        result = ScoreResult(metadata["score"], float(metadata["value"]), metadata["protocol"])
+        protocol = Protocol.parse(metadata["protocol"])
+        result = ScoreResult(metadata["score"], float(metadata["value"]), protocol)
         step, larger = int(metadata["step"]), bool(metadata["larger_is_better"])
         steps_taken = int(metadata.get("steps_taken", step))
         return Best(result, metadata["weights"], step, larger, path, steps_taken)

@@ -23,7 +23,7 @@ from tfgan_stab.training.averaging.swap import LIVE
 from tfgan_stab.training.gan import GAN
 from tfgan_stab.training.optimizers import rate_scales, set_rate_scales
 from tfgan_stab.training.resume import Progress
-from tfgan_stab.training.train_state import RollbackState
+from tfgan_stab.training.train_step import RollbackState
 
 METADATA = "progress.json"
 UNFINISHED = ".unfinished"
@@ -195,7 +195,7 @@ def owned_variables(gan: GAN) -> dict[str, list[keras.Variable]]:
     for player, optimizer in gan.optimizers._asdict().items():
         owned[f"{player}_optimizer"] = optimizer.variables
     if gan.scheme.separate_extrapolation:
-        for player, optimizer in gan.extrapolation_optimizers._asdict().items():
+        for player, optimizer in gan.optimizers_for_extrapolation._asdict().items():
             owned[f"{player}_extrapolation_optimizer"] = optimizer.variables
     return owned
 
@@ -256,5 +256,5 @@ def _rollback_metadata(gan: GAN) -> dict[str, Any]:
 def _restore_rollbacks(gan: GAN, found: dict[str, Any]) -> None:
     lost = found.get("steps_lost", 0)
     gan.rollback_state = RollbackState(found.get("rollbacks", 0), lost, gan.steps)
-    for optimizers in (gan.optimizers, gan.extrapolation_optimizers):
+    for optimizers in (gan.optimizers, gan.optimizers_for_extrapolation):
         set_rate_scales(optimizers, found.get("rate_scales", [1.0, 1.0]))

@@ -7,6 +7,7 @@ import keras
 from tfgan_stab._utils import validation
 from tfgan_stab.callbacks.base import TextEvent
 from tfgan_stab.training import monitor
+from tfgan_stab.training.monitor import Monitor
 from tfgan_stab.training.resume import Progress
 
 
@@ -51,14 +52,14 @@ class Diagnostics(keras.callbacks.Callback):
         )
         self._collapses = 0
 
-    def begin(self, progress: Progress, ordered: bool) -> None:
+    def begin(self, monitor: Monitor, steps_taken: int, progress: Progress, ordered: bool) -> None:
         """Starts to count collapses."""
-        del progress, ordered
-        self._collapses = 0
+        del steps_taken, progress, ordered
+        self._monitor, self._collapses = monitor, 0
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Warns of a collapse."""
-        collapses = self.model.monitor.collapses
+        collapses = self._monitor.collapses
         if collapses > self._collapses:
             ratio, steps = self.diagnostics
             text = (

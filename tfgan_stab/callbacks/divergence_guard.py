@@ -5,16 +5,64 @@ import pathlib
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfgan_stab._utils import validation
 from tfgan_stab._utils.errors import DivergenceError
 from tfgan_stab.callbacks.base import TextEvent, usable_directory
-from tfgan_stab.callbacks.checkpoint_files import save
-from tfgan_stab.callbacks.good_state import GoodState
-from tfgan_stab.training.monitor import Fault
-from tfgan_stab.training.optimizers import slow_down
+from tfgan_stab.callbacks.checkpoint_files import owned_variables, save
+from tfgan_stab.training import distribution
+from tfgan_stab.training.averaging.swap import LIVE
+from tfgan_stab.training.gan import GAN
+from tfgan_stab.training.monitor import Fault, Monitor
+from tfgan_stab.training.optimizers import rate_scales, set_rate_scales, slow_down
 from tfgan_stab.training.resume import Progress
+
+
+class GoodState:
+    """What a checkpoint would hold of a step, and the means of the epoch so far.
+
+    Args:
+        gan: The model, between two steps.
+        progress: How far the run is.
+    """
+
+    def __init__(self, gan: GAN, progress: Progress):
+        self._gan = gan
+        self._variables = [v for owned in owned_variables(gan).values() for v in owned]
+        self._metrics = [v for metric in gan.metrics for v in metric.variables]
+        self._rate_scales = rate_scales(gan.optimizers)
+        self.progress = progress
+        self.step = gan.steps
+        self.rollbacks = gan.rollback_state.rollbacks
+        with gan.using(LIVE):
+            self._values = distribution.read(self._variables)
+        self._means = distribution.read(self._metrics)
+
+    @property
+    def not_finite(self) -> keras.Variable | None:
+        """The first variable that is not finite; `None` if all are."""
+        places = [i for i, value in enumerate(self._values) if value.dtype.is_floating]
+        finite = [tf.reduce_all(tf.math.is_finite(self._values[i])) for i in places]
+        wrong = np.flatnonzero(~tf.stack(finite).numpy())
+        return self._variables[places[wrong[0]]] if len(wrong) else None
+
+    def restore(self) -> None:
+        """Makes the model, its optimizers and its means what they were."""
+        self._gan.weights_in_use.switch(LIVE)
+        try:
+            self._write()
+        except KeyboardInterrupt:
+            self._write()  # Half a state is no state: all of it first.
+            raise
+
+    def _write(self) -> None:
+        distribution.write(self._variables, self._values)
+        distribution.write(self._metrics, self._means)
+        for optimizers in (self._gan.optimizers, self._gan.optimizers_for_extrapolation):
+            set_rate_scales(optimizers, self._rate_scales)
+
 
 ADVICE = (
     "Use smaller learning rates, a penalty such as tgs.GeneratorGradientNorm(0.02), or clipnorm "
@@ -103,7 +151,7 @@ class DivergenceGuard(keras.callbacks.Callback):
         self._epoch, self._epoch_began = 0, 0
 
     @property
-    def gan(self) -> Any:
+    def gan(self) -> GAN:
         """The model that is trained."""
         return self.model
 
@@ -116,11 +164,12 @@ class DivergenceGuard(keras.callbacks.Callback):
                 f"{type(model).__name__}. For other models see keras.callbacks.TerminateOnNaN."
             )
 
-    def begin(self, progress: Progress, ordered: bool) -> None:
+    def begin(self, monitor: Monitor, steps_taken: int, progress: Progress, ordered: bool) -> None:
         """Takes note of where training begins."""
+        self._monitor = monitor
         self._ordered = ordered
         self._epoch = progress.epoch
-        self._epoch_began = self.gan.steps_taken - progress.step_in_epoch
+        self._epoch_began = steps_taken - progress.step_in_epoch
 
     # -- Watching ---------------------------------------------------------------------------------
 
@@ -150,7 +199,7 @@ class DivergenceGuard(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Acts if something was not finite; takes a copy if it is time."""
-        fault = self.gan.monitor.fault
+        fault: Fault | str | None = self._monitor.fault
         if fault is None and self.gan.steps // self.every > self._good.step // self.every:
             fault = self._copy()
         if fault is None:
@@ -208,8 +257,8 @@ class DivergenceGuard(keras.callbacks.Callback):
         gan.rollback_state.steps_lost += lost
         gan.rollback_state.rollbacks += 1
         times = gan.rollback_state.rollbacks - good.rollbacks
-        slow_down([*gan.optimizers, *gan.extrapolation_optimizers], self.rate_factor**times)
-        gan.monitor.reset()
+        slow_down([*gan.optimizers, *gan.optimizers_for_extrapolation], self.rate_factor**times)
+        self._monitor.reset()
         if good is self._older:
             self._older = None
         self._restored = good.step
@@ -230,7 +279,7 @@ class DivergenceGuard(keras.callbacks.Callback):
         gan, good = self.gan, self._origin(fault)
         tried = gan.rollback_state.rollbacks
         good.restore()
-        gan.monitor.reset()
+        self._monitor.reset()
         path = None if self.directory is None else save(gan, self.directory, good.progress)
         place = "" if path is None else f", saved as {path}"
         message = (

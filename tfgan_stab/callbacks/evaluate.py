@@ -1,4 +1,4 @@
-"""Scores the generator while it trains."""
+"""Scores the generator while it trains, and bounds what that costs."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from tfgan_stab._utils import validation
 from tfgan_stab.callbacks.base import Periodic, ScoreEvent, TextEvent
-from tfgan_stab.evaluation.evaluate import Draw, floors, measure, rehearse
-from tfgan_stab.evaluation.measures import Sample
-from tfgan_stab.evaluation.real_images import gather
+from tfgan_stab.evaluation.evaluate import Draw, baselines, measure, validate
+from tfgan_stab.evaluation.real_images import read_real_images
 from tfgan_stab.evaluation.results import ScoreResult, all_of
+from tfgan_stab.evaluation.score import Sample, Score
 from tfgan_stab.training import distribution
 from tfgan_stab.training.averaging.swap import LIVE
 
@@ -22,25 +23,26 @@ class Evaluate(Periodic):
 
     The scores appear in Keras' logs (and so in the progress bar and the history) as "fid" for the
     live weights and "fid_ema" for an average called "ema". At each epoch's end "evaluation_share"
-    is the part of the wall time that scoring has taken since `fit` began.
+    is the fraction of the wall time that scoring has taken since `fit` began.
 
     Several scores share their work: images are drawn once for all that have the same seed, features
     extracted once, real images gone through once. On several replicas of this machine each draws
     and extracts batches of its own; the numbers do not depend on how many there are.
 
     Args:
-        scores: One score or several, such as `tgs.FID(...)`.
+        scores: One score or several, such as `tgs.FID(...)`; a `tgs.evaluation.Score`, or any
+            function of batches of images that returns a `ScoreResult` and has a `name` and
+            `samples`.
         every: "epoch", or a number of steps >= 1.
         weights: Which weights to score: "live" or names of averages, one or several; all there are
             unless given.
         at_start: Whether to score before the first step too, to see where training comes from.
-        max_share: The largest part of the wall time that scoring may take, in (0, 1]: a score that
-            would exceed it waits for the next time, so that the interval is stretched. `None`
-            scores whenever it is time. The first score is always taken, and one after the last
-            epoch.
-
-        floor: Whether to say, before the first score, what real images score against other real
-            images: as an event, which `RunLog` writes to `events.jsonl`, and as `floors`.
+        max_share: The largest fraction of the wall time that scoring may take, in (0, 1]; a score
+            that would exceed it is postponed to the next time, so that the interval is stretched.
+            `None` scores whenever it is time. The first score is always taken, and one after the
+            last epoch.
+        baseline: Whether to tell, before the first score, what real images score against other real
+            images: as an event, which `RunLog` writes to `events.jsonl`, and as `baselines`.
 
     Raises:
         TypeError: If something is no score.
@@ -61,7 +63,7 @@ class Evaluate(Periodic):
         weights: str | Sequence[str] | None = None,
         at_start: bool = False,
         max_share: float | None = None,
-        floor: bool = False,
+        baseline: bool = False,
     ):
         super().__init__(every)
         self.scores = list(scores) if isinstance(scores, (list, tuple)) else [scores]
@@ -82,8 +84,8 @@ class Evaluate(Periodic):
         self.postponed = 0
         self._is_due = False
         self.latest: list[ScoreEvent] = []
-        self.floors: list[ScoreResult] | None = None
-        self._with_floor = floor
+        self.baselines: list[ScoreResult] | None = None
+        self._with_baseline = baseline
 
     @property
     def weights(self) -> list[str]:
@@ -104,12 +106,12 @@ class Evaluate(Periodic):
                 # Draws nothing yet, but says if the weights or the classes are not known.
                 labels = None if label is None else [label]
                 self.gan.sample_batches(1, weights=name, labels=labels)
-        rehearse(self._ours, self._drawing(self.weights[0]))
+        validate(self._sharing, self._drawing(self.weights[0]))
         self.postponed, self._is_due = 0, False
         self.share.begin()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Scores the start if asked: now, when whoever listens has begun to, wherever it stands."""
+        """Scores the start if asked: only now, when all listeners have been attached."""
         if self.at_start and self.gan.steps == 0:
             self.act({})
 
@@ -122,7 +124,7 @@ class Evaluate(Periodic):
 
     def _score(self, logs: dict[str, Any]) -> None:
         self._is_due = False
-        self.share.once(self._go_through_reals)
+        self.share.once(self._read_real_images)
         self.share.again(self._measure)
         for measurement in self.latest:
             self.gan.publish(measurement)
@@ -131,8 +133,8 @@ class Evaluate(Periodic):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Measures if it is time; the epoch's logs hold the latest scores in any case.
 
-        After the last epoch a score that has waited is taken, whatever its share: it is what the
-        run has come to.
+        After the last epoch a postponed score is taken, whatever its share: it is what the run has
+        come to.
         """
         super().on_epoch_end(epoch, logs)
         if self._is_due and epoch + 1 == self.params.get("epochs"):
@@ -152,38 +154,46 @@ class Evaluate(Periodic):
             for result in by_weights[name][number]
         ]
 
-    def _go_through_reals(self) -> None:
-        parts = [part for score in self._ours for part in score.parts]
-        reals = [part.compared_with for part in parts if part.compared_with is not None]
-        gather(reals, self._devices, self._shows_progress)
-        if self._with_floor and self.floors is None:
-            found = floors(self._ours, self._devices, self._shows_progress)
-            self.floors = [result for results in found for result in results]
-            self._tell(self.floors)
-
-    def _tell(self, results: Sequence[ScoreResult]) -> None:
-        numbers = ", ".join(f"{result.name} {result.value:.4g}" for result in results)
-        text = (
-            f"Real images score against other real images: {numbers or 'nothing that was asked'}."
-        )
-        facts = {
-            result.name: {"value": result.value, "protocol": result.protocol} for result in results
-        }
-        self.gan.publish(TextEvent(self.gan.steps, self.gan.clock.seconds, "floor", text, facts))
-
     def _measure(self) -> None:
         self.latest = self.measure()
 
+    def _read_real_images(self) -> None:
+        sides = [each.compared_with for each in self._components]
+        known = [side for side in sides if side is not None]
+        read_real_images(known, self._devices, self._shows_progress)
+        if self._with_baseline and self.baselines is None:
+            found = baselines(self._sharing, self._devices, self._shows_progress)
+            self.baselines = [result for results in found for result in results]
+            self._publish_baselines(self.baselines)
+
+    def _publish_baselines(self, results: Sequence[ScoreResult]) -> None:
+        numbers = ", ".join(f"{result.name} {result.value:.4g}" for result in results)
+        self._publish_event(
+            "baseline",
+            f"Real images score against other real images: {numbers or 'nothing that was asked'}.",
+            {
+                result.name: {"value": result.value, "protocol": str(result.protocol)}
+                for result in results
+            },
+        )
+
+    def _publish_event(self, kind: str, text: str, details: dict[str, Any]) -> None:
+        self.gan.publish(TextEvent(self.gan.steps, self.gan.clock.seconds, kind, text, details))
+
     @property
-    def _ours(self) -> list[Any]:
+    def _sharing(self) -> list[Any]:
+        """The scores that share images, features and passes over the real images."""
         return [score for score in self.scores if _shares(score)]
+
+    @property
+    def _components(self) -> list[Score]:
+        return [each for score in self._sharing for each in score.components]
 
     @property
     def _classes(self) -> set[int | None]:
         """The classes that scores ask for; `None` for the classes in turn."""
-        parts = [part for score in self._ours for part in score.parts]
-        alone = [None] if len(self._ours) < len(self.scores) else []
-        return {*(part.label for part in parts), *alone}
+        alone = [None] if len(self._sharing) < len(self.scores) else []
+        return {*(each.label for each in self._components), *alone}
 
     @property
     def _devices(self) -> list[str]:
@@ -196,8 +206,11 @@ class Evaluate(Periodic):
     def _scored(self, weights: str) -> list[list[ScoreResult]]:
         """Returns the results of each score for one weights."""
         draw = self._drawing(weights)
-        own = iter(measure(self._ours, draw, devices=self._devices, show=self._shows_progress))
-        return [next(own) if _shares(score) else self._alone(score, draw) for score in self.scores]
+        found = measure(self._sharing, draw, devices=self._devices, show=self._shows_progress)
+        shared = iter(found)
+        return [
+            next(shared) if _shares(score) else self._alone(score, draw) for score in self.scores
+        ]
 
     def _drawing(self, weights: str) -> Draw:
         """Returns what draws the images that a score asks for."""
@@ -214,12 +227,14 @@ class Evaluate(Periodic):
 
         return draw
 
-    def _alone(self, score: Any, draw: Any) -> list[ScoreResult]:
+    def _alone(self, score: Any, draw: Draw) -> list[ScoreResult]:
         """Returns the results of a score that is a mere function of images."""
         return all_of(score(draw(Sample(score.samples, getattr(score, "seed", 0)))))
 
     def _measurement(self, weights: str, result: ScoreResult, score: Any) -> ScoreEvent:
-        larger = result.larger_is_better or getattr(score, "larger_is_better", False)
+        larger = result.larger_is_better
+        if not _shares(score):
+            larger = larger or getattr(score, "larger_is_better", False)
         return ScoreEvent(
             self.gan.steps,
             self.gan.images_seen,
@@ -235,15 +250,12 @@ class Evaluate(Periodic):
         if self.postponed > 1:
             return
         cost, share = self.share.last_cost, self.share.now
-        text = (
+        self._publish_event(
+            "evaluation_postponed",
             f"Scoring takes {cost:.1f} s and has taken {share:.0%} of the time so far. It waits, "
-            f"to stay below max_share={self.share.largest}."
+            f"to stay below max_share={self.share.largest}.",
+            {"seconds_per_score": cost, "share": share, "max_share": self.share.largest},
         )
-        facts = {"seconds_per_score": cost, "share": share, "max_share": self.share.largest}
-        event = TextEvent(
-            self.gan.steps, self.gan.clock.seconds, "evaluation_postponed", text, facts
-        )
-        self.gan.publish(event)
 
     def _check_names(self) -> None:
         names = [name for score in self.scores for name in getattr(score, "names", [score.name])]
@@ -266,20 +278,15 @@ def _is_score(score: Any) -> bool:
 
 
 def _shares(score: Any) -> bool:
-    """Whether a score is made of parts that can share images with others."""
-    return hasattr(score, "parts") and hasattr(score, "collected")
-
-
-# DOC: """How much of the wall time something beside training takes, and whether it may take
-# more."""
-#
+    """Whether a score is made of components that can share images with others."""
+    return hasattr(score, "components") and hasattr(score, "collect")
 
 
 class TimeShare:
-    """Keeps account of what a recurring piece of work costs.
+    """Which fraction of the wall time a recurring piece of work takes, and whether it may go on.
 
     Args:
-        largest: The largest part of the wall time it may take, in (0, 1]; `None` for any.
+        largest: The largest fraction of the wall time it may take, in (0, 1]; `None` for any.
         now: Tells the time in seconds.
 
     Raises:
@@ -295,12 +302,9 @@ class TimeShare:
     def __init__(
         self, largest: float | None = None, now: Callable[[], float] = time.perf_counter
     ) -> None:
-        is_number = isinstance(largest, (int, float)) and not isinstance(largest, bool)
-        if largest is not None and not (is_number and 0 < largest <= 1):
-            raise ValueError(
-                "`max_share` must be a part of the wall time in (0, 1], or None. Received: "
-                f"{largest!r}. Use 0.1 for a tenth."
-            )
+        if largest is not None:
+            fix = "Use 0.1 for a tenth of the wall time, or None for any."
+            validation.number("max_share", largest, above=0.0, most=1.0, fix=fix)
         self.largest = largest
         self._now = now
         self.begin()
@@ -313,7 +317,7 @@ class TimeShare:
 
     @property
     def now(self) -> float:
-        """The part of the wall time that the work has taken so far."""
+        """The fraction of the wall time that the work has taken so far."""
         elapsed = self._now() - self._began
         return self._spent / elapsed if elapsed > 0 else 0.0
 

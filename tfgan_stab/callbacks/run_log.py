@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from tfgan_stab._utils.files import write_atomically
 from tfgan_stab.callbacks.base import ImageEvent, ScoreEvent, TextEvent, usable_directory
+from tfgan_stab.training.gan import GAN
 
 PACKAGES = ("tfgan_stab", "tensorflow", "keras", "numpy", "tensorflow-gan", "tensorflow-datasets")
 
@@ -52,7 +53,7 @@ class RunLog(keras.callbacks.Callback):
         self._events_file = self.workdir / "events.jsonl"
         self._tensorboard_folder = self.workdir / "tensorboard"
         self._tensorboard: Any = None
-        self._epoch_start = (0, 0.0)  # Steps played, and the time.
+        self._epoch_start = (0, 0.0)  # Steps taken, and the time.
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Writes `run.json`, and listens to what the model publishes."""
@@ -75,10 +76,12 @@ class RunLog(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes the epoch's means to TensorBoard."""
         first_step, start = self._epoch_start
-        played = self.model.steps_taken
+        steps_taken = self.model.steps_taken
         scalars = dict(logs or {})
-        scalars["seconds_per_step"] = (time.perf_counter() - start) / max(1, played - first_step)
-        scalars["field_evaluations"] = played * self.model.scheme.evaluations
+        scalars["seconds_per_step"] = (time.perf_counter() - start) / max(
+            1, steps_taken - first_step
+        )
+        scalars["field_evaluations"] = steps_taken * self.model.scheme.evaluations
         with self._summaries():
             for name, value in scalars.items():
                 tf.summary.scalar(f"epoch/{name}", value, step=self.model.steps)
@@ -101,16 +104,16 @@ class RunLog(keras.callbacks.Callback):
 
     def _log_score(self, event: ScoreEvent) -> None:
         result = event.result
-        played = event.step + self.model.rollback_state.steps_lost
+        steps_taken = event.step + self.model.rollback_state.steps_lost
         line = {
             "step": event.step,
             "images": event.images,
-            "field_evaluations": played * self.model.scheme.evaluations,
+            "field_evaluations": steps_taken * self.model.scheme.evaluations,
             "seconds": round(event.seconds, 3),
             "score": result.name,
             "weights": event.weights,
             "value": result.value,
-            "protocol": result.protocol,
+            "protocol": str(result.protocol),
         }
         if result.standard_error is not None:
             line["standard_error"] = result.standard_error
@@ -193,7 +196,7 @@ class RunLog(keras.callbacks.Callback):
             ) from error
 
 
-def metadata(gan: Any) -> dict[str, Any]:
+def metadata(gan: GAN) -> dict[str, Any]:
     """Returns what decides a run, in values that JSON can hold.
 
     Args:

@@ -1,70 +1,151 @@
-"""What commands do alike: say what is wrong, end with the right code. Imports no TensorFlow."""
+"""What all commands do alike: parse flags, print errors, return exit codes. No TensorFlow here."""
 
 import os
+import pathlib
 import sys
 from collections.abc import Callable, Sequence
-from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from absl import flags as absl_flags
 
 from tfgan_stab.cli.config import gin as configuring
+from tfgan_stab.cli.flags.settings import Settings
 
-__all__ = ["INTERRUPTED", "complain", "complain_of_flags", "quieten_tensorflow", "run_on_images"]
+__all__ = [
+    "Command",
+    "OutputError",
+    "check_output",
+    "check_report",
+    "print_error",
+    "run",
+    "silence_tensorflow",
+]
 
 INTERRUPTED = 130  # What shells call a program that Ctrl-C ended.
 
 
-def complain(message: str, code: int) -> int:
+class Command(NamedTuple):
+    """A command of this package.
+
+    Attributes:
+        flags: Its flags.
+        work: Does what they say.
+        errors: Exceptions that the user can do something about: printed without a traceback.
+        interrupted: What to print if Ctrl-C ends it.
+    """
+
+    flags: type[Settings]
+    work: Callable[[Any], None]
+    errors: tuple[type[Exception], ...]
+    interrupted: str
+
+
+def run(command: Command, arguments: Sequence[str]) -> int:
+    """Does what a command line asks for.
+
+    Args:
+        command: The command.
+        arguments: The program's name and its flags, as in `sys.argv`.
+
+    Returns:
+        The exit code: 0; 2 for wrong flags; 1 for the command's other errors; 130 if interrupted.
+    """
+    try:
+        settings = command.flags.parse(arguments)
+    except absl_flags.Error as error:
+        return _print_flag_error(error)
+    if settings is None:
+        print(command.flags.help_text(arguments[0]))
+        return 0
+    silence_tensorflow()
+    try:
+        command.work(settings)
+    except absl_flags.Error as error:
+        return _print_flag_error(error)
+    except KeyboardInterrupt:
+        return print_error(f"Interrupted. {command.interrupted}", INTERRUPTED)
+    except command.errors as error:
+        if settings.traceback:
+            raise
+        message = configuring.plain_message(error)
+        return print_error(f"{message}\n--traceback shows where.", code=1)
+    return 0
+
+
+def print_error(message: str, code: int) -> int:
     """Prints what is wrong, and returns the exit code that goes with it."""
     print(f"error: {message}", file=sys.stderr)
     return code
 
 
-def complain_of_flags(error: absl_flags.Error) -> int:
-    """Prints what is wrong with the flags, and returns 2."""
-    return complain(f"{error}\nSee --help for all flags.", code=2)
+def _print_flag_error(error: absl_flags.Error) -> int:
+    return print_error(f"{error}\nSee --help for all flags.", code=2)
 
 
-def quieten_tensorflow() -> None:
-    """Keeps TensorFlow from announcing its instruction sets and the like; before its import."""
+def silence_tensorflow() -> None:
+    """Keeps TensorFlow from logging its instruction sets and the like; call before its import."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
-def run_on_images(
-    arguments: Sequence[str], flags: ModuleType, work: Callable[[Any], None], interrupted: str
-) -> int:
-    """Runs a command that reads images, perhaps those of a run that is training.
+class OutputError(ValueError):
+    """A path that must not be written to."""
+
+
+def check_report(output: pathlib.Path) -> None:
+    """Refuses a report's path before hours are spent on its numbers.
 
     Args:
-        arguments: The program's name and its flags, as in `sys.argv`.
-        flags: The module that parses them, and knows the help.
-        work: Does what the settings say.
-        interrupted: What to say if Ctrl-C ends it.
+        output: The file to write.
 
-    Returns:
-        The exit code: 0, 2 for bad flags, 1 for anything else that the user can mend, 130 when
-        interrupted.
+    Raises:
+        OutputError: If something is there already, or its folder cannot be written to.
     """
-    try:
-        settings = flags.parse(arguments)
-    except absl_flags.Error as error:
-        return complain_of_flags(error)
-    if settings.help:
-        print(flags.help_text(arguments[0]))
-        return 0
-    quieten_tensorflow()
-    # The run may be training on the same GPU, of which TensorFlow would else take all.
-    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    try:
-        work(settings)
-    except absl_flags.Error as error:
-        return complain_of_flags(error)
-    except KeyboardInterrupt:
-        return complain(f"Interrupted. {interrupted}", INTERRUPTED)
-    except (ValueError, TypeError, OSError) as error:
-        if settings.traceback:
-            raise
-        message = configuring.plain_message(error)
-        return complain(f"{message}\n--traceback shows where.", code=1)
-    return 0
+    if output.exists():
+        raise OutputError(f"--output={output} must not exist yet. Choose another name.")
+    if not os.access(output.parent, os.W_OK | os.X_OK):
+        raise OutputError(
+            f"--output={output}: expected a folder that can be written to. Received: "
+            f"{output.parent}. Make it, or choose another one."
+        )
+
+
+def check_output(output: pathlib.Path, source: str | os.PathLike[str], overwrite: bool) -> None:
+    """Refuses to replace anything but samples, and those only if asked to.
+
+    Args:
+        output: The folder or the `.npz` file to write.
+        source: Where the samples come from.
+        overwrite: Whether existing samples may be replaced.
+
+    Raises:
+        OutputError: If something else is there.
+    """
+    if not output.exists():
+        return
+    if output.is_dir() == (output.suffix == ".npz"):
+        kind, wanted = ("folder", "file") if output.is_dir() else ("file", "folder")
+        raise OutputError(
+            f"--output={output} must be a {wanted}. Received: a {kind} of that name. Choose "
+            "another name; one that ends in .npz is a file."
+        )
+    content = [] if output.is_file() else list(output.iterdir())
+    if output.is_dir() and not content:
+        return
+    if not overwrite:
+        what = "file" if output.is_file() else f"folder that holds {len(content)} files or folders"
+        raise OutputError(
+            f"--output={output} must not exist yet. Received: a {what}. Choose another name, or "
+            "replace it with --overwrite."
+        )
+    target, origin = output.resolve(), pathlib.Path(source).expanduser().resolve()
+    if target == origin or target in origin.parents:
+        raise OutputError(
+            f"--output={output} would replace {source}, where the samples come from. Choose "
+            "another name."
+        )
+    foreign = [path for path in output.rglob("*") if not path.is_dir() and path.suffix != ".png"]
+    if output.is_dir() and foreign:
+        raise OutputError(
+            f"--overwrite replaces folders of PNG files. Received: {output}, which holds "
+            f"{foreign[0].relative_to(output)}. Choose another name, or remove it yourself."
+        )

@@ -1,18 +1,19 @@
-"""The folder of one run: fit to be written to, and never shared by two different runs."""
+"""The folder of one run, used by one process at a time and never by two different runs."""
 
 import fcntl
 import os
 import pathlib
 import tempfile
+from collections.abc import Collection
 from types import TracebackType
 from typing import IO
 
 from tfgan_stab._utils.files import write_atomically
-from tfgan_stab.cli.config.text import differences
+from tfgan_stab.cli.config.gin import differences
 
 __all__ = ["Workdir", "WorkdirError"]
 
-# A checkpoint of the small networks fits in this; less free space is a disk that is full.
+# A checkpoint of small networks takes less; with less free space the disk counts as full.
 _ROOM = 4 * 2**20
 
 
@@ -21,7 +22,7 @@ class WorkdirError(ValueError):
 
 
 class Workdir:
-    """A folder that holds one run; `with` keeps other processes out of it.
+    """A folder that holds one run; `with` locks it against other processes.
 
     Args:
         path: The folder; made if it does not exist, and removed again if an exception ends the
@@ -81,23 +82,25 @@ class Workdir:
 
     @property
     def holds_run(self) -> bool:
-        """Whether a run has begun here."""
+        """Whether a run was started here."""
         return self.config.exists() or self.holds_checkpoint
 
     @property
     def holds_checkpoint(self) -> bool:
-        """Whether a run has got as far as its first checkpoint here."""
+        """Whether a run has written its first checkpoint here."""
         found = self.checkpoints.iterdir() if self.checkpoints.is_dir() else ()
         return any(path.suffix != ".unfinished" for path in found)
 
-    def settle(self, config: str) -> None:
+    def settle(self, config: str, defaults: Collection[str] = ()) -> None:
         """Writes the configuration, or compares it with the one that is there.
 
-        Settings of a run that has no checkpoint yet decide nothing: others replace them, which is
-        said.
+        If the run has no checkpoint yet, the new settings replace the old ones, and a message shows
+        which.
 
         Args:
             config: All settings of the run, as a gin file.
+            defaults: Names of those that have their default, which a run of an earlier version may
+                lack.
 
         Raises:
             WorkdirError: If the run that is here has other settings; shows which.
@@ -105,14 +108,14 @@ class Workdir:
         if not self.config.exists():
             write_atomically(self.config, config)
             return
-        changes = differences(self.config.read_text(encoding="utf-8"), config)
+        changes = differences(self.config.read_text(encoding="utf-8"), config, defaults)
         if not changes:
             return
         lines = "\n".join(f"  {change}" for change in changes)
         if self.holds_checkpoint:
             raise WorkdirError(
                 f"{self.path} holds a run with other settings (there -> asked for):\n{lines}\n"
-                "Nothing was changed. Choose another --workdir, or ask for the former settings "
+                "Nothing was changed. Choose another --workdir, or use the run's own settings "
                 f"with --gin_file={self.config}."
             )
         write_atomically(self.config, config)
@@ -127,7 +130,7 @@ class Workdir:
         if resume == "must" and not self.holds_checkpoint:
             raise WorkdirError(
                 f"{self.path} holds no checkpoint to continue from, as --resume=must demands. "
-                "Correct --workdir, or leave out --resume=must to begin there."
+                "Correct --workdir, or leave out --resume=must to start there."
             )
 
     def _check_room(self) -> None:

@@ -2,18 +2,16 @@
 
 import hashlib
 import os
-import zipfile
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
+from tfgan_stab.data.array_files import StoredArray, check_labels, keys_in
 from tfgan_stab.data.batches import Batches
-from tfgan_stab.data.images import to_float
-from tfgan_stab.data.order import example_numbers, shuffled
-from tfgan_stab.data.pipeline import parallel_map
-from tfgan_stab.data.pixels import check_range, warn_of_half_range
+from tfgan_stab.data.images import check_array, check_range, to_float, warn_of_half_range
+from tfgan_stab.data.streams import example_numbers, parallel_map, shuffled
 
 _PATHS = (str, os.PathLike)
 
@@ -55,29 +53,50 @@ def arrays(
     """
     name = f"arrays:{os.fspath(images)}" if isinstance(images, _PATHS) else "array"
     pictures, classes = _read(images, key, labels)
-    pictures = _checked_images(name, pictures)
+    pictures = _checked(name, pictures)
     num_classes = None
     if classes is not None:
         classes = _as_array("labels", classes)
-        _check_labels(name, classes, len(pictures))
+        check_labels(f"`labels` of {name!r}", classes, len(pictures))
         num_classes = int(classes.max()) + 1
     return Batches(InMemory(name, pictures, classes, num_classes), batch_size, seed)
 
 
 def _read(images: Any, key: str | None, labels: Any) -> tuple[np.ndarray, Any]:
-    loaded = _load(os.fspath(images)) if isinstance(images, _PATHS) else _as_array("images", images)
-    if isinstance(loaded, np.ndarray):
-        if key is not None or isinstance(labels, str):
-            raise ValueError(
-                "`key`, and `labels` as a name, choose an array of a `.npz` file; this is a single "
-                f"array. Received: key={key!r}, labels={labels!r}. Leave `key` out and give the "
-                "labels as an array."
-            )
-        return loaded, labels
-    with loaded:
+    """Returns the pictures as they are stored, and the labels if they lie in the same file."""
+    path = os.path.expanduser(os.fspath(images)) if isinstance(images, _PATHS) else None
+    keys = None if path is None else keys_in(path)
+    if path is not None and keys is not None:
+        key = _only(keys) if key is None else _known("key", key, keys)
         if isinstance(labels, str):
-            labels = _member(loaded, labels, "labels")
-        return _member(loaded, _only_key(loaded) if key is None else key, "key"), labels
+            labels = StoredArray(path, _known("labels", labels, keys)).whole()
+        return StoredArray(path, key).whole(), labels
+    if key is not None or isinstance(labels, str):
+        raise ValueError(
+            "`key`, and `labels` as a name, choose an array of a `.npz` file; this is a single "
+            f"array. Received: key={key!r}, labels={labels!r}. Leave `key` out and give the "
+            "labels as an array."
+        )
+    array = _as_array("images", images) if path is None else StoredArray(path).whole()
+    return array, labels
+
+
+def _only(keys: list[str]) -> str:
+    if len(keys) != 1:
+        raise ValueError(
+            "`key` must say which array of the file holds the pictures. "
+            f"Received: key=None; the file has {sorted(keys)}."
+        )
+    return keys[0]
+
+
+def _known(argument: str, key: str, keys: list[str]) -> str:
+    if key not in keys:
+        raise ValueError(
+            f"`{argument}` must name an array of the file, one of {sorted(keys)}. "
+            f"Received: {argument}={key!r}."
+        )
+    return key
 
 
 def _as_array(argument: str, values: Any) -> np.ndarray:
@@ -99,99 +118,18 @@ def _as_array(argument: str, values: Any) -> np.ndarray:
     return array
 
 
-def _load(path: str) -> Any:
-    path = os.path.expanduser(path)
-    if not os.path.isfile(path):
-        raise FileNotFoundError(
-            f"There is no file {path!r}. Expected a `.npz` or `.npy` file of pictures; "
-            f"{os.getcwd()!r} is where relative paths begin."
-        )
-    try:
-        if zipfile.is_zipfile(path):
-            return np.load(path)
-        # Not read before it is needed, and then straight into its tensor.
-        return np.lib.format.open_memmap(path, mode="r")
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise ValueError(_unreadable(path, error)) from error
-
-
-def _unreadable(path: str, error: Exception) -> str:
-    return (
-        f"{path!r} cannot be read as a `.npz` or `.npy` file of numbers: {str(error).rstrip('.')}. "
-        "Write it with `numpy.savez(path, images=...)` or `numpy.save(path, images)`, and no "
-        "Python objects in the array."
-    )
-
-
-def _only_key(file: Any) -> str:
-    if len(file.files) != 1:
-        raise ValueError(
-            "`key` must say which array of the file holds the pictures. "
-            f"Received: key=None; the file has {sorted(file.files)}."
-        )
-    return file.files[0]
-
-
-def _member(file: Any, key: str, argument: str) -> np.ndarray:
-    if key not in file.files:
-        raise ValueError(
-            f"`{argument}` must name an array of the file, one of {sorted(file.files)}. "
-            f"Received: {argument}={key!r}."
-        )
-    try:
-        return file[key]
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise ValueError(_unreadable(key, error)) from error
-
-
-def _checked_images(name: str, images: np.ndarray) -> np.ndarray:
+def _checked(name: str, images: np.ndarray) -> np.ndarray:
+    check_array(name, images.shape, images.dtype)
     images = images[..., np.newaxis] if images.ndim == 3 else images
-    if images.ndim != 4 or 0 in images.shape:
-        raise ValueError(
-            f"{name!r} must hold pictures, [examples, height, width, channels] or [examples, "
-            f"height, width], at least one. Received: shape {list(images.shape)}."
-        )
-    if images.shape[1] in (1, 3) and images.shape[3] > 4:
-        raise ValueError(
-            f"{name!r} must have its channels last. Received: shape {list(images.shape)}, which "
-            "has them first. Use `numpy.transpose(images, (0, 2, 3, 1))`."
-        )
     if images.dtype == np.uint8:
         return images
-    if not np.issubdtype(images.dtype, np.floating):
-        raise TypeError(
-            f"{name!r} must hold uint8 in 0..255 or floats in [-1, 1]. Received: dtype "
-            f"{images.dtype}. If the values are 0..255, use `numpy.asarray(images, numpy.uint8)`."
-        )
     check_range(name, images)
     warn_of_half_range(name, images, stacklevel=4)
     return images.astype(np.float32, copy=False)
 
 
-def _check_labels(name: str, labels: np.ndarray, num_examples: int) -> None:
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise TypeError(
-            f"`labels` of {name!r} must be integers. Received: dtype {labels.dtype}. Number the "
-            "classes 0, 1, ..."
-        )
-    if labels.shape != (num_examples,):
-        raise ValueError(
-            f"`labels` of {name!r} must have one entry per picture, shape [{num_examples}]. "
-            f"Received: shape {list(labels.shape)}."
-        )
-    if labels.min() < 0:
-        raise ValueError(
-            f"`labels` of {name!r} must be classes 0, 1, ... Received: {labels.min()} at index "
-            f"{labels.argmin()}. Leave out pictures without a class."
-        )
-
-
-# DOC: """Images held in memory: put in a tensor once, then picked by index."""
-#
-
-
 class InMemory:
-    """A source whose images all lie in one tensor.
+    """Examples that all lie in one tensor, picked by their index.
 
     Bytes stay bytes until a batch is made, so that 8-bit pictures take a quarter of the memory.
 
@@ -224,12 +162,13 @@ class InMemory:
             numbers, lambda batch: self._pick(shuffled(batch, self.num_examples, seed))
         )
 
-    def in_order(self, count: int, limit: int | None) -> tf.data.Dataset:
-        """Images only, one pass in a fixed order, at most `limit`, `count` at a time."""
+    def in_order(self, count: int, limit: int | None, labels: bool) -> tf.data.Dataset:
+        """One pass in a fixed order, at most `limit`, `count` at a time."""
         end = self.num_examples if limit is None else min(limit, self.num_examples)
-        return parallel_map(tf.data.Dataset.range(end).batch(count), self._pick_images)
+        pick = self._pick if labels else self._pick_images
+        return parallel_map(tf.data.Dataset.range(end).batch(count), pick)
 
-    def facts(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """A short hash of the pixels, so that reports of different data can be told apart."""
         return {"content": hashlib.sha256(self._images.numpy().tobytes()).hexdigest()[:12]}
 

@@ -1,17 +1,19 @@
 """What every data set gives: an endless, shuffled, repeatable stream of full batches.
 
-A `Source` knows the pictures; `Batches` is the `tf.data.Dataset` made from it that `fit` takes.
+An `ExampleSet` knows the pictures; `Batches` is the `tf.data.Dataset` made from it that `fit`
+takes.
 """
 
 from typing import Any, Protocol
 
 import tensorflow as tf
 
-from tfgan_stab.data.pipeline import finish
+from tfgan_stab._utils import validation
+from tfgan_stab.data.streams import finish
 
 
-class Source(Protocol):
-    """What `Batches` asks of a set of pictures."""
+class ExampleSet(Protocol):
+    """What `Batches` asks of a set of pictures, or of points."""
 
     @property
     def name(self) -> str:
@@ -28,10 +30,13 @@ class Source(Protocol):
     def stream(self, first: int, count: int, seed: int) -> tf.data.Dataset:
         """Endless batches of `count` examples, from the running number `first` on."""
 
-    def in_order(self, count: int, limit: int | None) -> tf.data.Dataset:
-        """Images only, one pass in a fixed order, at most `limit`, `count` at a time."""
+    def in_order(self, count: int, limit: int | None, labels: bool) -> tf.data.Dataset:
+        """One pass in a fixed order, at most `limit`, `count` at a time.
 
-    def facts(self) -> dict[str, Any]:
+        Images alone, or pairs of images and labels, which are asked of sets with classes only.
+        """
+
+    def metadata(self) -> dict[str, Any]:
         """What a report should say of this set beside its name and size; goes into JSON."""
 
 
@@ -41,19 +46,18 @@ class Batches(tf.data.Dataset):
     Elements are images, float32 `[batch, height, width, channels]` in [-1, 1] (points:
     `[batch, 2]`), or pairs of those and labels, int32 `[batch]`. Each epoch shows every example
     once, in an order that the seed and the epoch decide; batches run across epoch ends, so none is
-    left out or smaller. The same source, seed and batch size give the same bits.
+    left out or smaller. The same examples, seed and batch size give the same bits.
 
     Args:
-        source: Where the examples come from.
+        example_set: Where the examples come from.
         batch_size: Examples of one minibatch, an integer >= 1 and at most the number of examples.
         seed: Decides the order, an integer in [0, 2**63).
         step: Where the stream begins, counted in elements, an integer >= 0.
-        minibatches: Minibatches in one element, an integer >= 1: elements hold `parts * batch_size`
-            examples.
+        minibatches: Minibatches in one element, an integer >= 1: elements hold `minibatches *
+            batch_size` examples.
 
     Raises:
-        TypeError: If a setting is not an integer.
-        ValueError: If a setting is outside its range.
+        ValueError: If a setting is not an integer, or outside its range.
 
     Example:
         >>> import tfgan_stab as tgs
@@ -66,19 +70,21 @@ class Batches(tf.data.Dataset):
     """
 
     def __init__(
-        self, source: Source, batch_size: int, seed: int = 0, step: int = 0, minibatches: int = 1
+        self,
+        example_set: ExampleSet,
+        batch_size: int,
+        seed: int = 0,
+        step: int = 0,
+        minibatches: int = 1,
     ) -> None:
-        check_integer("batch_size", batch_size, at_least=1)
-        check_integer("seed", seed, at_least=0)
-        check_integer("step", step, at_least=0)
-        check_integer("minibatches", minibatches, at_least=1)
-        _check_enough_examples(source, batch_size)
-        self.source = source
-        self.batch_size = batch_size
-        self.seed = seed
-        self.minibatches = minibatches
-        per_step = batch_size * minibatches
-        self._stream = finish(source.stream(step * per_step, per_step, seed))
+        self.example_set = example_set
+        self.batch_size = validation.integer("batch_size", batch_size)
+        self.seed = validation.integer("seed", seed, least=0, most=2**63 - 1)
+        self.minibatches = validation.integer("minibatches", minibatches)
+        step = validation.integer("step", step, least=0)
+        _check_enough_examples(example_set, batch_size)
+        per_step = self.batch_size * self.minibatches
+        self._stream = finish(example_set.stream(step * per_step, per_step, self.seed))
         super().__init__(self._stream._variant_tensor)
 
     def _inputs(self) -> list[tf.data.Dataset]:
@@ -92,17 +98,17 @@ class Batches(tf.data.Dataset):
     @property
     def name(self) -> str:
         """What the set is called in reports, e.g. "tfds:cifar10/train"."""
-        return self.source.name
+        return self.example_set.name
 
     @property
     def num_examples(self) -> int | None:
         """Examples in an epoch; `None` where examples are made up without end."""
-        return self.source.num_examples
+        return self.example_set.num_examples
 
     @property
     def num_classes(self) -> int | None:
         """Classes of the labels; `None` where the stream has no labels."""
-        return self.source.num_classes
+        return self.example_set.num_classes
 
     @property
     def example_shape(self) -> tuple[int, ...]:
@@ -113,38 +119,45 @@ class Batches(tf.data.Dataset):
     def starting_at(self, step: int, minibatches: int = 1) -> "Batches":
         """Gives the same stream from a step on, several minibatches at a time.
 
-        Steps count from the start of the stream, wherever this one begins: step r of p parts
-        begins at example `r * p * batch_size`.
+        Steps count from the start of the stream, wherever this one begins: a step begins at example
+        `step * minibatches * batch_size`.
 
         Args:
             step: The first step, an integer >= 0.
             minibatches: Minibatches in a step, an integer >= 1.
 
         Returns:
-            Batches of `parts * batch_size` examples, bit-equal to the uninterrupted stream's.
+            Batches of `minibatches * batch_size` examples, bit-equal to the uninterrupted stream's.
         """
-        return type(self)(self.source, self.batch_size, self.seed, step, minibatches)
+        return type(self)(self.example_set, self.batch_size, self.seed, step, minibatches)
 
-    def examples(self, limit: int | None = None) -> tf.data.Dataset:
-        """Gives the images without labels, once, in a fixed order: what scores call "real".
+    def examples(self, limit: int | None = None, labels: bool = False) -> tf.data.Dataset:
+        """Gives each example once, in a fixed order: what scores call "real".
 
         Args:
             limit: Examples at most, an integer >= 1; `None` for all there are.
+            labels: Whether elements are `(images, labels)`; by default they are images alone.
 
         Returns:
-            A finite data set of float32 `[batch_size, ...]`; the last element may be smaller.
+            A finite data set of float32 `[batch_size, ...]`, with int32 `[batch_size]` labels when
+            asked; the last element may be smaller.
 
         Raises:
-            ValueError: If there is no end of examples and no limit.
+            ValueError: If there is no end of examples and no limit, or there are no labels.
         """
         if limit is not None:
-            check_integer("limit", limit, at_least=1)
+            limit = validation.integer("limit", limit)
         elif self.num_examples is None:
             raise ValueError(
                 f"`examples()` of {self.name!r} would never end, because its examples are made up "
                 "as they are asked for. Give a number of examples: `examples(limit=10_000)`."
             )
-        return finish(self.source.in_order(self.batch_size, limit))
+        if labels and self.num_classes is None:
+            raise ValueError(
+                f"`examples(labels=True)` needs data with classes. Received: {self.name!r}, which "
+                "has none. Load it with labels, or leave them out."
+            )
+        return finish(self.example_set.in_order(self.batch_size, limit, labels))
 
     def description(self) -> dict[str, Any]:
         """Says what this is, in values that JSON can hold, for a run's report."""
@@ -155,32 +168,15 @@ class Batches(tf.data.Dataset):
             "classes": self.num_classes,
             "batch_size": self.batch_size,
             "seed": self.seed,
-            **self.source.facts(),
+            **self.example_set.metadata(),
         }
 
 
-def check_integer(name: str, value: int, at_least: int) -> None:
-    """Refuses what is not an integer, or is too small.
-
-    Args:
-        name: The setting's name, for the message.
-        value: What was given.
-        at_least: The smallest that will do.
-
-    Raises:
-        TypeError: If it is not an integer.
-        ValueError: If it is too small, or does not fit in 63 bits.
-    """
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"`{name}` must be an integer. Received: {name}={value!r}.")
-    if not at_least <= value < 2**63:
-        raise ValueError(f"`{name}` must be >= {at_least} and < 2**63. Received: {name}={value}.")
-
-
-def _check_enough_examples(source: Source, batch_size: int) -> None:
-    if source.num_examples is not None and batch_size > source.num_examples:
+def _check_enough_examples(example_set: ExampleSet, batch_size: int) -> None:
+    available = example_set.num_examples
+    if available is not None and batch_size > available:
         raise ValueError(
-            f"`batch_size` must be at most the number of examples in {source.name!r}, so that no "
-            f"batch shows an example twice. Received: batch_size={batch_size}, "
-            f"{source.num_examples} examples. Use batch_size={source.num_examples} or less."
+            f"`batch_size` must be at most the number of examples in {example_set.name!r}, so that "
+            f"no batch shows an example twice. Received: batch_size={batch_size}, {available} "
+            f"examples. Use batch_size={available} or less."
         )

@@ -1,80 +1,22 @@
 """The user's own pictures: a folder of image files, a class per subfolder when asked."""
 
 import os
-import re
 import warnings
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from tfgan_stab._utils import validation
+from tfgan_stab._utils.progress import with_progress
 from tfgan_stab.data import images
 from tfgan_stab.data.batches import Batches
-from tfgan_stab.data.order import example_numbers, shuffled
-from tfgan_stab.data.pipeline import parallel_map
+from tfgan_stab.data.streams import example_numbers, finish, parallel_map, reason_of, shuffled
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 NAMED_AT_MOST = 10
-
-
-class ImageFiles:
-    """A source that reads its pictures from files whenever they are needed.
-
-    Args:
-        directory: The folder that the paths begin with.
-        paths: Image files, in the order that `in_order` follows.
-        size: Height and width of the pictures in pixels, an integer >= 1.
-        channels: 1 for gray, 3 for color.
-        class_of: For each path its class, an integer >= 0; `None` for images alone.
-        class_names: Names of the classes; `None` for images alone.
-        skipped: Files that could not be read and are left out.
-    """
-
-    def __init__(
-        self,
-        directory: str,
-        paths: list[str],
-        size: int,
-        channels: int,
-        class_of: list[int] | None,
-        class_names: list[str] | None,
-        skipped: list[str],
-    ) -> None:
-        self.name = f"image_folder:{directory}"
-        self.num_examples = len(paths)
-        self.num_classes = None if class_names is None else len(class_names)
-        self.skipped = tuple(skipped)
-        self._shape = (size, size, channels)
-        self._class_names = class_names
-        with tf.device("CPU:0"):
-            self._paths = tf.constant(paths)
-            self._labels = None if class_of is None else tf.constant(class_of, tf.int32)
-
-    def stream(self, first: int, count: int, seed: int) -> tf.data.Dataset:
-        """Endless batches of `count` examples, from the running number `first` on."""
-        indices = example_numbers(first, count).map(
-            lambda numbers: shuffled(numbers, self.num_examples, seed)
-        )
-        # One file at a time, so that a large batch is decoded on all cores.
-        return parallel_map(indices.unbatch(), self._read).batch(count, drop_remainder=True)
-
-    def in_order(self, count: int, limit: int | None) -> tf.data.Dataset:
-        """Images only, one pass in a fixed order, at most `limit`, `count` at a time."""
-        end = self.num_examples if limit is None else min(limit, self.num_examples)
-        return parallel_map(tf.data.Dataset.range(end), self._read_image).batch(count)
-
-    def facts(self) -> dict[str, Any]:
-        """The classes' names, and what was left out."""
-        return {"class_names": self._class_names, "skipped": list(self.skipped)}
-
-    def _read(self, index: tf.Tensor) -> Any:
-        image = self._read_image(index)
-        return image if self._labels is None else (image, self._labels[index])
-
-    def _read_image(self, index: tf.Tensor) -> tf.Tensor:
-        size, _, channels = self._shape
-        image = images.decode(tf.io.read_file(self._paths[index]))
-        image = images.crop_and_resize(images.with_channels(image, channels), size)
-        return tf.ensure_shape(image, self._shape)
+_BATCH = 256
 
 
 def image_folder(
@@ -122,16 +64,22 @@ def image_folder(
         TensorShape([1, 16, 16, 3])
     """
     images.check_size_and_channels(size, channels)
-    if on_error not in ("raise", "skip"):
-        raise ValueError(f'`on_error` must be "raise" or "skip". Received: on_error={on_error!r}.')
+    validation.choice("on_error", on_error, ("raise", "skip"))
     directory = os.path.expanduser(os.fspath(directory)).rstrip("/") or "/"
     paths = find_pictures(directory)
-    damaged = _damaged(paths)
+    sound = shapes_of(paths)
+    damaged = {path: damage_of(path) for path in paths if path not in sound}
     _report(directory, paths, damaged, on_error)
-    paths = [path for path in paths if path not in damaged]
-    class_of, class_names = classes_of(directory, paths) if labels else (None, None)
-    source = ImageFiles(directory, paths, size, channels, class_of, class_names, list(damaged))
-    return Batches(source, batch_size, seed)
+    classes, class_names = classes_of(directory, list(sound)) if labels else (None, None)
+    files = ImageFiles(
+        f"image_folder:{directory}",
+        list(sound),
+        (size, size, channels),
+        labels=classes,
+        class_names=class_names,
+        skipped=list(damaged),
+    )
+    return Batches(files, batch_size, seed)
 
 
 def find_pictures(directory: str) -> list[str]:
@@ -161,24 +109,32 @@ def find_pictures(directory: str) -> list[str]:
     return paths
 
 
-def _damaged(paths: list[str]) -> dict[str, str]:
-    """Decodes every file; returns those that fail, with the reason."""
+def shapes_of(paths: Sequence[str], show: bool = False) -> dict[str, tuple[int, ...]]:
+    """Decodes every file; returns the shapes, `(height, width, channels)`, of those that can be.
+
+    Args:
+        paths: Image files.
+        show: Whether to show a progress bar.
+    """
     decoded = parallel_map(
-        tf.data.Dataset.from_tensor_slices(paths).enumerate(),
+        tf.data.Dataset.from_tensor_slices(list(paths)).enumerate(),
         lambda index, path: (index, tf.shape(images.decode(tf.io.read_file(path)))),
     )
-    sound = {int(index) for index, _ in decoded.ignore_errors().as_numpy_iterator()}
-    return {path: damage_of(path) for index, path in enumerate(paths) if index not in sound}
+    batches = decoded.ignore_errors().batch(_BATCH).as_numpy_iterator()
+    each = with_progress(batches, len(paths), "checking", lambda batch: len(batch[0]), show)
+    return {
+        paths[index]: tuple(shape)
+        for indices, shapes in each
+        for index, shape in zip(indices.tolist(), shapes.tolist(), strict=True)
+    }
 
 
 def damage_of(path: str) -> str:
     """Returns why a file that could not be decoded cannot be."""
     try:
         images.decode(tf.io.read_file(path))
-    except tf.errors.OpError as error:
-        # Some messages begin with the name of a node, others end with it.
-        message = re.sub(r"\{\{.*?\}\}", "", error.message)
-        return message.split(" [Op:")[0].split("\nCondition ")[0].strip().rstrip(".")
+    except (tf.errors.OpError, ValueError) as error:
+        return reason_of(error)
     return "could not be read at first, and could later"
 
 
@@ -205,12 +161,84 @@ def classes_of(directory: str, paths: list[str]) -> tuple[list[int], list[str]]:
         ValueError: If a picture lies in no folder of its class.
     """
     below = [os.path.relpath(path, directory).split(os.sep) for path in paths]
-    loose = [minibatches[0] for minibatches in below if len(minibatches) == 1]
+    loose = [steps[0] for steps in below if len(steps) == 1]
     if loose:
         raise ValueError(
             f"With `labels=True`, every picture of {directory!r} must lie in a folder that is "
             f"called like its class. Received: {len(loose)} outside of one, e.g. {loose[0]!r}."
         )
-    names = sorted({minibatches[0] for minibatches in below})
+    names = sorted({steps[0] for steps in below})
     index = {name: number for number, name in enumerate(names)}
-    return [index[minibatches[0]] for minibatches in below], names
+    return [index[steps[0]] for steps in below], names
+
+
+class ImageFiles:
+    """Pictures that are read from their files whenever they are needed.
+
+    Args:
+        name: What the set is called in reports.
+        paths: Image files, in the order that `in_order` follows.
+        shape: Height, width and channels of what comes out; channels are 1 for gray, 3 for color.
+        resized: Whether the largest square of each picture is resized to that height and width;
+            otherwise all files must have them.
+        labels: For each path its class, an integer >= 0; `None` for images alone.
+        class_names: Names of the classes; `None` for images alone.
+        skipped: Files that could not be read and are left out.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        paths: Sequence[str],
+        shape: tuple[int, int, int],
+        resized: bool = True,
+        labels: Sequence[int] | None = None,
+        class_names: Sequence[str] | None = None,
+        skipped: Sequence[str] = (),
+    ) -> None:
+        self.name = name
+        self.num_examples = len(paths)
+        self.num_classes = None if class_names is None else len(class_names)
+        self.labels = None if labels is None else np.asarray(labels, np.int32)
+        self.skipped = tuple(skipped)
+        self._shape = shape
+        self._resized = resized
+        self._class_names = class_names
+        with tf.device("CPU:0"):
+            self._paths = tf.constant(paths)
+            self._labels = None if labels is None else tf.constant(labels, tf.int32)
+
+    def stream(self, first: int, count: int, seed: int) -> tf.data.Dataset:
+        """Endless batches of `count` examples, from the running number `first` on."""
+        indices = example_numbers(first, count).map(
+            lambda numbers: shuffled(numbers, self.num_examples, seed)
+        )
+        read = self._read_image if self._labels is None else self._read_both
+        # One file at a time, so that a large batch is decoded on all cores.
+        return parallel_map(indices.unbatch(), read).batch(count, drop_remainder=True)
+
+    def in_order(self, count: int, limit: int | None, labels: bool) -> tf.data.Dataset:
+        """One pass in a fixed order, at most `limit`, `count` at a time."""
+        end = self.num_examples if limit is None else min(limit, self.num_examples)
+        read = self._read_both if labels else self._read_image
+        return parallel_map(tf.data.Dataset.range(end), read).batch(count)
+
+    def pick(self, indices: np.ndarray) -> Iterator[np.ndarray]:
+        """Yields the images at some indices, float32 in [-1, 1], in batches."""
+        numbers = tf.data.Dataset.from_tensor_slices(indices)
+        for batch in finish(parallel_map(numbers, self._read_image).batch(_BATCH)):
+            yield batch.numpy()
+
+    def metadata(self) -> dict[str, Any]:
+        """The classes' names, and what was left out."""
+        return {"class_names": self._class_names, "skipped": list(self.skipped)}
+
+    def _read_both(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return self._read_image(index), tf.gather(self._labels, index)
+
+    def _read_image(self, index: tf.Tensor) -> tf.Tensor:
+        image = images.decode(tf.io.read_file(self._paths[index]))
+        image = images.with_channels(image, self._shape[-1])
+        if self._resized:
+            image = images.crop_and_resize(image, self._shape[0])
+        return tf.ensure_shape(images.to_float(image), self._shape)

@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfgan_stab._utils import random as randomness
+from tfgan_stab._utils import validation
 from tfgan_stab._utils.serialization import Serializable
 
 
@@ -17,13 +18,7 @@ class _Sampler(Serializable):
     size: int
 
     def __post_init__(self) -> None:
-        if isinstance(self.size, bool) or not isinstance(self.size, int):
-            raise TypeError(
-                f"{type(self).__name__}: `size` must be an integer, the number of latent "
-                f"coordinates. Received: size={self.size!r}."
-            )
-        if self.size < 1:
-            raise ValueError(f"{type(self).__name__}: `size` must be >= 1. Received: {self.size}.")
+        validation.integer("size", self.size, unit="latent coordinates")
 
     @property
     def shape(self) -> tuple[int]:
@@ -39,8 +34,7 @@ class Normal(_Sampler):
         size: Latent coordinates, an integer >= 1.
 
     Raises:
-        TypeError: If `size` is not an integer.
-        ValueError: If `size` is less than 1.
+        ValueError: If `size` is not an integer >= 1.
 
     Example:
         >>> Normal(128)(2, seed=[0, 1]).shape
@@ -60,8 +54,7 @@ class Uniform(_Sampler):
         size: Latent coordinates, an integer >= 1.
 
     Raises:
-        TypeError: If `size` is not an integer.
-        ValueError: If `size` is less than 1.
+        ValueError: If `size` is not an integer >= 1.
 
     Example:
         >>> bool(tf.reduce_all(tf.abs(Uniform(128)(2, seed=[0, 1])) <= 1.0))
@@ -87,8 +80,7 @@ class Sphere(_Sampler):
         size: Latent coordinates, an integer >= 1.
 
     Raises:
-        TypeError: If `size` is not an integer.
-        ValueError: If `size` is less than 1.
+        ValueError: If `size` is not an integer >= 1.
 
     Example:
         >>> round(float(tf.norm(Sphere(100)(1, seed=[0, 1]))), 4)

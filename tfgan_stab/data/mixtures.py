@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfgan_stab._utils import validation
 from tfgan_stab.data.batches import Batches
-from tfgan_stab.data.order import example_numbers
-from tfgan_stab.data.pipeline import parallel_map
+from tfgan_stab.data.streams import example_numbers, parallel_map
 
 LAYOUTS = ("grid", "ring")
 PHILOX = 1  # Its number in TensorFlow's raw operations.
@@ -19,7 +19,7 @@ TRAINING_NOISE, TRAINING_MODES, REAL_NOISE, REAL_MODES = range(4)
 
 
 class GaussianMixture:
-    """A source that makes up points around given centers, without end.
+    """Points around given centers, made up without end.
 
     Args:
         name: What the set is called in reports.
@@ -58,16 +58,17 @@ class GaussianMixture:
 
         return parallel_map(example_numbers(first, count), draw)
 
-    def in_order(self, count: int, limit: int | None) -> tf.data.Dataset:
-        """Points only, none of them in the stream, `count` at a time, `limit` in all."""
+    def in_order(self, count: int, limit: int | None, labels: bool) -> tf.data.Dataset:
+        """Examples that are not in the stream, `count` at a time, `limit` in all."""
 
-        def draw(numbers: tf.Tensor) -> tf.Tensor:
+        def draw(numbers: tf.Tensor) -> Any:
             modes = self._modes(numbers, self._seed, REAL_MODES)
-            return self._points(numbers, modes, self._seed, REAL_NOISE)
+            points = self._points(numbers, modes, self._seed, REAL_NOISE)
+            return (points, modes) if labels else points
 
         return parallel_map(tf.data.Dataset.range(limit).batch(count), draw)
 
-    def facts(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """Where the modes are."""
         return {
             "centers": self.centers.tolist(),
@@ -97,17 +98,17 @@ class GaussianMixture:
 class MixtureBatches(Batches):
     """A stream of points that knows its modes, for scores that count them."""
 
-    source: GaussianMixture
+    example_set: GaussianMixture
 
     @property
     def modes(self) -> np.ndarray:
         """Centers of the Gaussians, float32 `[modes, 2]`."""
-        return self.source.centers
+        return self.example_set.centers
 
     @property
     def std(self) -> float:
         """Standard deviation of each coordinate around its center."""
-        return self.source.std
+        return self.example_set.std
 
 
 def mixture(
@@ -153,7 +154,11 @@ def mixture(
         "Training Generative Adversarial Networks by Solving Ordinary Differential Equations",
         NeurIPS 2020.
     """
-    _check_positive(std=std, spacing=spacing, radius=radius)
+    for setting, value in (("std", std), ("spacing", spacing), ("radius", radius)):
+        if value is not None:
+            validation.number(setting, value, above=0)
+    validation.choice("layout", layout, LAYOUTS)
+    validation.integer("modes", modes)
     centers = _centers(layout, modes, spacing, radius)
     if stratified and batch_size % modes:
         raise ValueError(
@@ -161,21 +166,18 @@ def mixture(
             f"same share. Received: modes={modes}, batch_size={batch_size}. "
             f"Use e.g. batch_size={modes * max(1, round(batch_size / modes))}."
         )
-    source = GaussianMixture(f"mixture/{layout}-{modes}", centers, std, seed, stratified, labels)
-    return MixtureBatches(source, batch_size, seed)
+    name = f"mixture/{layout}-{modes}"
+    points = GaussianMixture(name, centers, std, seed, stratified, labels)
+    return MixtureBatches(points, batch_size, seed)
 
 
 def _centers(layout: str, modes: int, spacing: float | None, radius: float | None) -> np.ndarray:
-    if layout == "grid":
-        return _grid(modes, spacing, radius)
-    if layout == "ring":
-        return _ring(modes, spacing, radius)
-    raise ValueError(f"`layout` must be one of {LAYOUTS}. Received: layout={layout!r}.")
+    return (_grid if layout == "grid" else _ring)(modes, spacing, radius)
 
 
 def _grid(modes: int, spacing: float | None, radius: float | None) -> np.ndarray:
-    side = round(max(modes, 0) ** 0.5)
-    if modes < 1 or side**2 != modes:
+    side = round(modes**0.5)
+    if side**2 != modes:
         raise ValueError(
             "A grid needs a square number of `modes`, such as 16, 25, 64 or 100. "
             f"Received: modes={modes}."
@@ -201,12 +203,6 @@ def _ring(modes: int, spacing: float | None, radius: float | None) -> np.ndarray
         radius = spacing / (2 * np.sin(np.pi / modes))
     angles = 2 * np.pi * np.arange(modes) / modes
     return (2.0 if radius is None else radius) * np.stack([np.cos(angles), np.sin(angles)], axis=-1)
-
-
-def _check_positive(**numbers: float | None) -> None:
-    for name, value in numbers.items():
-        if value is not None and not 0 < value < np.inf:
-            raise ValueError(f"`{name}` must be a finite number > 0. Received: {name}={value}.")
 
 
 def _key_and_counter(numbers: tf.Tensor, seed: int, purpose: int) -> tuple[tf.Tensor, tf.Tensor]:

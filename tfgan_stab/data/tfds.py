@@ -5,9 +5,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfgan_stab._utils import validation
 from tfgan_stab.data import images
-from tfgan_stab.data.batches import Batches, check_integer
-from tfgan_stab.data.records import Records
+from tfgan_stab.data.batches import Batches
+from tfgan_stab.data.streams import Records
 
 
 def tfds(
@@ -51,7 +52,7 @@ def tfds(
             or a setting is outside its range.
     """
     images.check_size_and_channels(size, channels)
-    check_integer("shuffle_buffer", shuffle_buffer, at_least=1)
+    validation.integer("shuffle_buffer", shuffle_buffer, unit="pictures")
     builder = _builder(name, data_dir)
     features = builder.info.features
     image_key, label_key = _image_key(name, features), _label_key(name, features, labels)
@@ -70,7 +71,7 @@ def tfds(
         with tf.control_dependencies([tf.debugging.assert_non_negative(label, message=message)]):
             return decode_image(record), tf.identity(label)
 
-    source = Records(
+    examples = Records(
         name=f"tfds:{name}/{split}",
         records=records,
         num_examples=_count(name, records),
@@ -78,9 +79,9 @@ def tfds(
         decode=decode_both if label_key else decode_image,
         decode_image=decode_image,
         shuffle_buffer=shuffle_buffer,
-        facts={"version": str(builder.info.version), "shuffle_buffer": shuffle_buffer},
+        metadata={"version": str(builder.info.version), "shuffle_buffer": shuffle_buffer},
     )
-    return Batches(source, batch_size, seed)
+    return Batches(examples, batch_size, seed)
 
 
 def _builder(name: str, data_dir: str | None) -> Any:
@@ -173,7 +174,7 @@ def _records(
         {key: True for key in keys if key},
         decoders={keys[0]: tensorflow_datasets.decode.SkipDecoding()},
     )
-    # The operating system keeps small files in memory anyway, and TFDS's cache complains in the log
+    # The operating system keeps small files in memory anyway, and TFDS's cache warns in the log
     # whenever a pass stops before the end, as `examples(limit)` does.
     config = tensorflow_datasets.ReadConfig(try_autocache=False)
     try:

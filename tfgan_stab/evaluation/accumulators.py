@@ -1,21 +1,23 @@
 """What a score keeps of the images it sees, batch by batch.
 
-Several scores look at one batch; its features are extracted once for all of them.
+Several scores look at one batch; its features are extracted once for all of them, on all devices at
+once where there are several.
 """
 
+import collections
+import concurrent.futures
+import contextlib
 import functools
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, Protocol
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
-from tfgan_stab.data.pixels import to_bytes
-from tfgan_stab.evaluation.extractors.base import (
-    Extractor,
-    Outputs,
-    checked_images,
-    outputs_of,
-)
+from tfgan_stab.data.images import to_bytes
+from tfgan_stab.evaluation.extractors.base import Extractor, Outputs, outputs_of
+from tfgan_stab.evaluation.metrics.inputs import checked_images
 from tfgan_stab.evaluation.metrics.moments import Moments, RunningMoments
 
 
@@ -69,6 +71,53 @@ class Batch:
         return Batch(self.images[rows], outputs)
 
 
+class Accumulator:
+    """Keeps something of each batch of one side, real or generated.
+
+    Arrays are put one after the other; anything else is added up by `+`, such as counts.
+
+    Args:
+        keep: Returns what to keep of a batch: an array `[batch, ...]`, or what can be added.
+    """
+
+    def __init__(self, keep: Callable[[Batch], Any]) -> None:
+        self._keep = keep
+        self._kept: list[Any] = []
+
+    def add(self, batch: Batch) -> None:
+        """Takes more images in."""
+        kept = self._keep(batch)
+        if self._kept and not isinstance(kept, np.ndarray):
+            kept = self._kept.pop() + kept
+        self._kept.append(kept)
+
+    def result(self) -> Any:
+        """Returns what was kept of all that has come."""
+        if len(self._kept) > 1:
+            self._kept = [np.concatenate(self._kept)]
+        return self._kept[0]
+
+
+class MomentsAccumulator(Accumulator):
+    """Keeps the moments of features, in bounded memory.
+
+    Args:
+        extractor: Whose features.
+    """
+
+    def __init__(self, extractor: Extractor) -> None:
+        super().__init__(lambda batch: batch.outputs(extractor).features)
+        self._running = RunningMoments()
+
+    def add(self, batch: Batch) -> None:
+        """Takes the features of more images in."""
+        self._running.add(self._keep(batch))
+
+    def result(self) -> Moments:
+        """Returns the moments of all features."""
+        return self._running.moments
+
+
 class Need(NamedTuple):
     """What will be asked of every batch.
 
@@ -95,58 +144,39 @@ def needs_of(scores: Iterable[Any]) -> list[Need]:
     return list(wanted.values())
 
 
-class Gatherer(Protocol):
-    """Keeps what a score needs of one side, real or generated."""
+def map_over_devices(
+    batches: Iterable[Batch], needs: Sequence[Need], devices: Sequence[str] = ()
+) -> Iterator[Batch]:
+    """Yields batches in their order, with all outputs known that will be asked for.
 
-    def add(self, batch: Batch) -> None:
-        """Takes more images in."""
-        ...
-
-    @property
-    def gathered(self) -> Any:
-        """What was kept of all that has come."""
-        ...
-
-
-class KeptMoments:
-    """Keeps the moments of features.
+    Batch i is extracted on device i modulo their number, so that all of them work at once. What
+    comes out does not depend on their number, as far as they compute alike.
 
     Args:
-        extractor: Whose features.
+        batches: The batches.
+        needs: What will be asked for.
+        devices: Names of devices, such as those of a strategy's replicas; fewer than two change
+            nothing.
     """
+    if len(devices) < 2:
+        for batch in batches:
+            yield _extracted(batch, needs, None)
+        return
+    source, turns = iter(batches), itertools.cycle(devices)
+    # Networks are loaded or trained by whoever asks first, and only once.
+    yield from (_extracted(batch, needs, next(turns)) for batch in itertools.islice(source, 1))
+    with concurrent.futures.ThreadPoolExecutor(len(devices)) as pool:
+        running: collections.deque[concurrent.futures.Future[Batch]] = collections.deque()
+        for batch in source:
+            running.append(pool.submit(_extracted, batch, needs, next(turns)))
+            if len(running) == len(devices):
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
 
-    def __init__(self, extractor: Extractor) -> None:
-        self._extractor = extractor
-        self._running = RunningMoments()
 
-    def add(self, batch: Batch) -> None:
-        """Takes the features of more images in."""
-        self._running.add(batch.outputs(self._extractor).features)
-
-    @property
-    def gathered(self) -> Moments:
-        """The moments of all features."""
-        return self._running.moments
-
-
-class KeptArrays:
-    """Keeps an array of each batch, one after the other.
-
-    Args:
-        part: What to keep of a batch, `[batch, ...]`.
-    """
-
-    def __init__(self, part: Callable[[Batch], np.ndarray]) -> None:
-        self._part = part
-        self._kept: list[np.ndarray] = []
-
-    def add(self, batch: Batch) -> None:
-        """Takes more in."""
-        self._kept.append(np.asarray(self._part(batch)))
-
-    @property
-    def gathered(self) -> np.ndarray:
-        """All of it, `[samples, ...]`."""
-        if len(self._kept) > 1:
-            self._kept = [np.concatenate(self._kept)]
-        return self._kept[0]
+def _extracted(batch: Batch, needs: Sequence[Need], device: str | None) -> Batch:
+    with contextlib.nullcontext() if device is None else tf.device(device):
+        for need in needs:
+            need.extract(batch)
+    return batch

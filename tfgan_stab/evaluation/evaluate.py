@@ -8,16 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import tqdm
 
 from tfgan_stab._utils.progress import with_progress
-from tfgan_stab.evaluation.accumulators import Batch, Gatherer, needs_of
-from tfgan_stab.evaluation.extractors.devices import spread, waiting
-from tfgan_stab.evaluation.image_source import BATCH_SIZE
-from tfgan_stab.evaluation.image_streams import rebatched
-from tfgan_stab.evaluation.measures import INFERENCE, Sample
-from tfgan_stab.evaluation.real_images import gather
-from tfgan_stab.evaluation.results import ScoreResult, all_of
-from tfgan_stab.evaluation.score import Score
+from tfgan_stab.evaluation.accumulators import Accumulator, Batch, map_over_devices, needs_of
+from tfgan_stab.evaluation.image_source import BATCH_SIZE, rebatched
+from tfgan_stab.evaluation.real_images import read_real_images
+from tfgan_stab.evaluation.results import INFERENCE, ScoreResult, all_of
+from tfgan_stab.evaluation.score import Sample, Score
 
 Draw = Callable[[Sample], Iterator[np.ndarray]]
 """Gives batches of the generated images that a score asks for; the same each time."""
@@ -51,27 +49,28 @@ def measure(
         >>> result.name
         'fid'
     """
-    parts = [part for score in scores for part in score.parts]
-    if len(set(map(id, parts))) < len(parts):
+    components = _components(scores)
+    if len(set(map(id, components))) < len(components):
         raise ValueError("Each score must be given once. Received: one twice. Leave it out.")
-    gather([part.compared_with for part in parts if part.compared_with is not None], devices, show)
-    gathered: dict[int, Any] = {}
-    for sample in _samples(parts):
-        same = [part for part in parts if _key(part.sample) == _key(sample)]
-        gathered.update(_gathered(same, draw(sample), sample.count, devices, show))
-    with waiting(len(parts), show) as done:
-        return [
-            score.collected(
-                [
-                    done(part.name, part.results, gathered.pop(id(part)), note)
-                    for part in score.parts
-                ]
-            )
-            for score in scores
-        ]
+    sides = [each.compared_with for each in components]
+    read_real_images([side for side in sides if side is not None], devices, show)
+    kept: dict[int, Any] = {}
+    for sample in _samples(components):
+        same = [each for each in components if _key(each.sample) == _key(sample)]
+        kept.update(_accumulated(same, draw(sample), sample.count, devices, show))
+    results = []
+    with tqdm.tqdm(total=len(components), unit="score", leave=False, disable=not show) as bar:
+        for score in scores:
+            of_components = []
+            for each in score.components:
+                bar.set_description(f"computing {each.name}")
+                of_components.append(each.results(kept.pop(id(each)), note))
+                bar.update()
+            results.append(score.collect(of_components))
+    return results
 
 
-def rehearse(scores: Sequence[Any], draw: Draw) -> None:
+def validate(scores: Sequence[Any], draw: Draw) -> None:
     """Shows each score some images of each side, so that what does not fit is said at once.
 
     Args:
@@ -85,49 +84,56 @@ def rehearse(scores: Sequence[Any], draw: Draw) -> None:
     Example:
         >>> import tfgan_stab as tgs
         >>> fid = tgs.FID("digits", np.zeros([300, 8, 8, 1], "float32"), samples=200)
-        >>> rehearse([fid], lambda sample: iter([np.zeros([sample.count, 8, 8, 1], "float32")]))
+        >>> validate([fid], lambda sample: iter([np.zeros([sample.count, 8, 8, 1], "float32")]))
     """
-    for part in [part for score in scores for part in score.parts]:
-        draw(part.sample)  # Draws nothing yet, but says if there is no such class.
-    for part in [part for score in scores for part in score.parts[:1]]:
-        least = dataclasses.replace(part.sample, count=min(part.samples, BATCH_SIZE))
-        _show(part, part.gatherer(), draw(least))
-        if part.compared_with is not None:
-            _show(part, part.real_gatherer(), part.compared_with.source.batches(limit=1))
+    for each in _components(scores):
+        draw(each.sample)  # Draws nothing yet, but says if there is no such class.
+    for first in [score.components[0] for score in scores]:
+        least = dataclasses.replace(first.sample, count=min(first.samples, BATCH_SIZE))
+        _show(first, first.accumulator(), draw(least))
+        if first.compared_with is not None:
+            source = first.compared_with.source
+            _show(first, first.real_accumulator(), source.batches(limit=1))
 
 
-def _show(part: Score, gatherer: Gatherer, batches: Iterator[np.ndarray]) -> None:
-    """Has a gatherer look at the first image."""
+def _show(score: Score, accumulator: Accumulator, batches: Iterator[np.ndarray]) -> None:
+    """Has an accumulator look at the first image."""
     for images in batches:
         first = Batch(np.asarray(images)[:1])
-        gatherer.add(first.quantized if part.quantize else first)
+        accumulator.add(first.quantized if score.quantize else first)
         return
 
 
-def floors(
+def baselines(
     scores: Sequence[Any], devices: Sequence[str] = (), show: bool = False
 ) -> list[list[ScoreResult]]:
     """Returns what real images score against other real images: what is perfect, for each score.
 
     Args:
-        scores: Scores; those that know no real images have no floor, an empty list.
+        scores: Scores; those that know no real images have no baseline, an empty list.
         devices: As in `measure`.
         show: As in `measure`.
     """
-    parts = [part for score in scores for part in score.parts]
-    gather([part.reals for part in parts if part.reals is not None], devices, show)
+    sides = [each.real_images for each in _components(scores)]
+    read_real_images([side for side in sides if side is not None], devices, show)
     return [
-        [] if any(part.reals is None for part in score.parts) else all_of(score.floor())
+        []
+        if any(each.real_images is None for each in score.components)
+        else all_of(score.baseline())
         for score in scores
     ]
 
 
-def _samples(parts: Sequence[Score]) -> list[Sample]:
+def _components(scores: Sequence[Any]) -> list[Score]:
+    return [each for score in scores for each in score.components]
+
+
+def _samples(components: Sequence[Score]) -> list[Sample]:
     """Returns the samples to draw, one for all scores that take their images from it."""
     largest: dict[tuple[int, int | None], Sample] = {}
-    for part in parts:
-        before = largest.setdefault(_key(part.sample), part.sample)
-        largest[_key(before)] = max(before, part.sample, key=lambda sample: sample.count)
+    for each in components:
+        before = largest.setdefault(_key(each.sample), each.sample)
+        largest[_key(before)] = max(before, each.sample, key=lambda sample: sample.count)
     return list(largest.values())
 
 
@@ -135,23 +141,23 @@ def _key(sample: Sample) -> tuple[int, int | None]:
     return sample.seed, sample.label
 
 
-def _gathered(
-    parts: Sequence[Score],
+def _accumulated(
+    components: Sequence[Score],
     images: Iterator[np.ndarray],
     count: int,
     devices: Sequence[str],
     show: bool,
 ) -> dict[int, Any]:
     """Returns what each score has kept of the first images that it takes."""
-    gatherers: list[tuple[Score, Gatherer]] = [(part, part.gatherer()) for part in parts]
+    accumulators = [(each, each.accumulator()) for each in components]
     batches = (Batch(batch) for batch in rebatched(images, BATCH_SIZE, count))
-    extracted = spread(batches, needs_of(parts), devices)
+    extracted = map_over_devices(batches, needs_of(components), devices)
     given = 0
     for batch in with_progress(extracted, count, "generated images", show=show, leave=False):
-        for part, gatherer in gatherers:
-            rows = slice(0, max(0, part.samples - given))
+        for score, accumulator in accumulators:
+            rows = slice(0, max(0, score.samples - given))
             if rows.stop:
-                shown = batch.quantized if part.quantize else batch
-                gatherer.add(shown if rows.stop >= len(batch) else shown.only(rows))
+                shown = batch.quantized if score.quantize else batch
+                accumulator.add(shown if rows.stop >= len(batch) else shown.only(rows))
         given += len(batch)
-    return {id(part): gatherer.gathered for part, gatherer in gatherers}
+    return {id(score): accumulator.result() for score, accumulator in accumulators}

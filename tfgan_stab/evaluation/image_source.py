@@ -1,17 +1,18 @@
-"""Real images from wherever they lie: how many, which classes, in which batches, which bytes."""
+"""Real images from wherever they are: how many, which classes, in which batches, which bytes."""
 
 import functools
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from tfgan_stab.data.batches import Batches
-from tfgan_stab.data.pixels import to_bytes, warn_of_half_range
-from tfgan_stab.evaluation.image_streams import rebatched
+from tfgan_stab.data.images import to_bytes, warn_of_half_range
+from tfgan_stab.data.streams import reason_of
 
 # Images per step where nobody asks for another number.
 BATCH_SIZE = 256
@@ -113,7 +114,7 @@ class ImageSource:
             limit: How many of an endless set, an integer >= 1.
 
         Raises:
-            ValueError: If labels come in another order than before.
+            ValueError: If labels come in another order than before, or images cannot be read.
         """
         digest, seen = 0, 0
         range_seen = np.array([np.inf, -np.inf])
@@ -146,25 +147,27 @@ class ImageSource:
 
     def _batches(self, limit: int | None) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
         """Yields pairs of images and labels; labels are `None` unless asked for."""
-        if isinstance(self.images, Batches) and self.labelled:
-            yield from _one_epoch(self.images)
-        elif self.labelled and hasattr(self.images, "labelled_examples"):
-            yield from self.images.labelled_examples()
-        elif hasattr(self.images, "examples"):
-            # Also of what offers the same, such as a wrapped data set.
-            examples = self.images.examples(limit) if limit else self.images.examples()
-            for images in examples:
-                yield np.asarray(images), None
-        elif isinstance(self.images, tf.data.Dataset):
-            for element in self.images:
-                parts = element if isinstance(element, tuple) else (element, None)
-                yield np.asarray(parts[0]), np.asarray(parts[1]) if self.labelled else None
+        if isinstance(self.images, tf.data.Dataset) or hasattr(self.images, "examples"):
+            try:
+                for element in self._elements(limit):
+                    columns = element if isinstance(element, tuple) else (element,)
+                    yield np.asarray(columns[0]), np.asarray(columns[1]) if self.labelled else None
+            except tf.errors.OpError as error:
+                raise ValueError(f"Real images cannot be read: {reason_of(error)}.") from error
         else:
             images, labels = self.images if _is_pair(self.images) else (self.images, None)
             for start in range(0, len(images), BATCH_SIZE):
                 rows = slice(start, start + BATCH_SIZE)
-                kept = None if labels is None else np.asarray(labels[rows])
-                yield np.asarray(images[rows]), kept
+                own = None if labels is None else np.asarray(labels[rows])
+                yield np.asarray(images[rows]), own
+
+    def _elements(self, limit: int | None) -> Iterable[Any]:
+        """Returns one pass over the batches of a data set."""
+        if isinstance(self.images, Batches):
+            return self.images.examples(limit, self.labelled)
+        if hasattr(self.images, "examples"):  # Such as a wrapped data set.
+            return self.images.examples(limit) if limit else self.images.examples()
+        return self.images
 
 
 def _is_pair(images: Any) -> bool:
@@ -175,8 +178,6 @@ def _check_labelled(images: Any) -> None:
     has_labels = (
         images.num_classes is not None
         if isinstance(images, Batches)
-        else True
-        if hasattr(images, "labelled_examples")
         else isinstance(images.element_spec, tuple) and len(images.element_spec) >= 2
         if isinstance(images, tf.data.Dataset)
         else _is_pair(images)
@@ -194,18 +195,9 @@ def _check_labelled(images: Any) -> None:
     if not has_labels:
         raise ValueError(
             "A score per class needs real images with labels. Received: none. Load the data with "
-            "labels=True, or pass a pair (images, labels)."
+            "labels=True, pass a pair (images, labels), or put the pictures of each class into a "
+            "folder of its own."
         )
-
-
-def _one_epoch(data: Batches) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields each example once with its label: an epoch of the stream shows all of them once."""
-    left = data.num_examples or 0
-    for images, labels in data.starting_at(0):
-        yield np.asarray(images)[:left], np.asarray(labels)[:left]
-        left -= len(images)
-        if left <= 0:
-            return
 
 
 def _shown(images: np.ndarray) -> np.ndarray:
@@ -228,3 +220,52 @@ def _number(image: Any, label: Any) -> int:
         b"" if label is None else f" class {label}".encode()
     )
     return int.from_bytes(hashlib.sha256(shown).digest()[:16], "little")
+
+
+def rebatched(
+    batches: Iterable[ArrayLike], batch_size: int, samples: int | None = None
+) -> Iterator[np.ndarray]:
+    """Yields the images of batches of any sizes in batches of one size; the last may be smaller.
+
+    Args:
+        batches: Arrays or tensors `[batch, ...]`.
+        batch_size: Images per batch yielded, an integer >= 1.
+        samples: Stop after so many images, without asking for more; by default take all.
+
+    Raises:
+        ValueError: If fewer than `samples` images come, or they differ in size.
+
+    Example:
+        >>> [len(batch) for batch in rebatched([np.zeros([5, 2]), np.zeros([4, 2])], 3, samples=8)]
+        [3, 3, 2]
+    """
+    waiting: list[np.ndarray] = []
+    taken = 0
+    for batch in batches:
+        images = np.asarray(batch)[: None if samples is None else samples - taken]
+        taken += len(images)
+        waiting.append(images)
+        if sum(map(len, waiting)) >= batch_size:
+            joined = _joined(waiting)
+            whole = len(joined) // batch_size * batch_size
+            yield from np.split(joined[:whole], whole // batch_size)
+            waiting = [joined[whole:]]
+        if taken == samples:
+            break
+    if samples is not None and taken < samples:
+        raise ValueError(
+            f"The score needs {samples} images. Received: {taken}. "
+            "Lower `samples` or generate more."
+        )
+    if sum(map(len, waiting)):
+        yield _joined(waiting)
+
+
+def _joined(batches: list[np.ndarray]) -> np.ndarray:
+    shapes = {batch.shape[1:] for batch in batches}
+    if len(shapes) > 1:
+        listed = " and ".join(sorted(str(list(shape)) for shape in shapes))
+        raise ValueError(
+            f"All images must have one size. Received: shapes {listed}. Resize or crop them."
+        )
+    return np.concatenate(batches)

@@ -1,4 +1,4 @@
-"""The real side of a score: gathered once, in parts, for scores and for their floor."""
+"""The real images of a score: gone through once, for the score and for its real-data baseline."""
 
 import functools
 from collections.abc import Sequence
@@ -7,81 +7,72 @@ from typing import Any, Protocol
 import numpy as np
 
 from tfgan_stab._utils.progress import with_progress
-from tfgan_stab.evaluation.accumulators import Batch, Gatherer, needs_of
-from tfgan_stab.evaluation.extractors.devices import spread
+from tfgan_stab.evaluation.accumulators import Accumulator, Batch, map_over_devices, needs_of
 from tfgan_stab.evaluation.image_source import ImageSource
 
-_LEAST = 4  # So that either part has a covariance.
+_LEAST = 4  # So that those held out have a covariance, and so have the others.
 
 
-class Keeper(Protocol):
-    """What the real side asks of its score; see `Score`."""
+class _Score(Protocol):
+    """What real images ask of their score; see `Score`."""
 
     extractor: Any
     samples: int
     seed: int
     quantize: bool
 
-    def gatherer(self) -> Gatherer:
-        """Returns an empty keeper of generated images."""
-        ...
-
-    def held_gatherer(self, count: int) -> Gatherer:
-        """Returns an empty keeper of so many real images that stand for generated ones."""
-        ...
-
-    def real_gatherer(self) -> Gatherer:
-        """Returns an empty keeper of real images."""
-        ...
-
-    def combined(self, rest: Any, held: Any) -> Any:
-        """Returns what a `real_gatherer` would have kept of both."""
-        ...
+    def held_out_accumulator(self, count: int) -> Accumulator: ...
+    def real_accumulator(self) -> Accumulator: ...
+    def combine(self, reference: Any, held_out: Any) -> Any: ...
 
 
-class Reals:
-    """What a score keeps of its real images: of some of them held out, and of the rest.
+class RealImages:
+    """What a score keeps of its real images: of some that are held out, and of the reference.
 
-    The held-out ones stand for generated images when the floor is measured: as many as the score
+    The held-out ones stand for generated images when the baseline is measured: as many as the score
     takes, but at most half. They are drawn by the seed, one out of each stretch of the data, so
-    that data in the order of their classes hold out as much of each class.
+    that data in the order of their classes hold out as much of each class. The reference is what
+    they are compared with: the others.
 
     Args:
         source: The images.
-        keeper: What is kept of them, and how many are held out: the score.
+        score: Says what is kept of them, and how many are held out.
         limit: How many real images the score takes, an integer >= 0; `None` for all there are. With
-            0 all may stand for generated ones.
+            0 all may be held out.
         label: The class whose images count; `None` for all.
     """
 
     def __init__(
         self,
         source: ImageSource,
-        keeper: Keeper,
+        score: _Score,
         limit: int | None = None,
         label: int | None = None,
     ) -> None:
         self.source = source
-        self.keeper = keeper
+        self.score = score
         self._limit = limit
         self._label = label
-        self._parts: tuple[Any, Any] | None = None
-        self._reference: Any = None
+        self._kept: tuple[Any, Any] | None = None
+        self._statistics: Any = None
         self._extracted_by: str | None = None
 
     @property
     def is_known(self) -> bool:
         """Whether the images have been gone through."""
-        return self._parts is not None
+        return self._kept is not None
 
     @property
     def pass_limit(self) -> int | None:
         """How many images a pass must see of an endless set."""
-        return self.keeper.samples + self._beside_held if self.source.is_endless else None
+        if not self.source.is_endless:
+            return None
+        beside = self.score.samples if self._limit is None else self._limit
+        return self.score.samples + beside
 
     @functools.cached_property
     def rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """Which images are held out and which are the rest, each sorted.
+        """Which images are held out and which are the reference, each sorted.
 
         Raises:
             ValueError: If there are fewer than 4.
@@ -96,8 +87,8 @@ class Reals:
                 f"A score needs at least {_LEAST} real images{of_class}. Received: {len(those)}."
             )
         # RandomState's stream is frozen, Generator's may change with NumPy's version.
-        random = np.random.RandomState(self.keeper.seed % 2**32)
-        samples = self.keeper.samples
+        random = np.random.RandomState(self.score.seed % 2**32)
+        samples = self.score.samples
         if self._limit == 0:
             return _chosen(those, min(samples, len(those)), random)[0], those[:0]
         if self._limit is not None and self._limit < len(those):
@@ -108,96 +99,92 @@ class Reals:
         return _chosen(those, min(samples, len(those) // 2), random)
 
     @property
-    def held(self) -> Any:
+    def held_out(self) -> Any:
         """What is kept of the held-out images."""
-        return self._known_parts[0]
-
-    @property
-    def rest(self) -> Any:
-        """What is kept of the others."""
-        return self._known_parts[1]
+        return self._known[0]
 
     @property
     def reference(self) -> Any:
-        """What is kept of all images that a score compares with."""
-        held, rest = self._known_parts
-        if self._reference is None:
-            enough = self._rest_is_enough
-            self._reference = rest if enough else self.keeper.combined(rest, held)
-        return self._reference
+        """What is kept of the images that held-out ones are compared with."""
+        return self._known[1]
+
+    @property
+    def statistics(self) -> Any:
+        """What is kept of all images that generated ones are compared with."""
+        held_out, reference = self._known
+        if self._statistics is None:
+            enough = self._reference_is_enough
+            self._statistics = reference if enough else self.score.combine(reference, held_out)
+        return self._statistics
 
     @property
     def count(self) -> int:
-        """How many images a score compares with."""
-        held, rest = self.rows
-        return len(rest) if self._rest_is_enough else len(held) + len(rest)
+        """How many images generated ones are compared with."""
+        held_out, reference = self.rows
+        return len(reference) + (0 if self._reference_is_enough else len(held_out))
 
     @property
     def description(self) -> str:
         """Name and hash of the images, for protocols, such as "digits@1a2b3c4d"."""
-        _ = self._known_parts
+        _ = self._known
         return f"{self.source.name}@{self.source.content_hash}"
 
     @property
     def _extractor_now(self) -> str | None:
-        extractor = self.keeper.extractor
+        extractor = self.score.extractor
         return None if extractor is None else extractor.content_hash
 
     @property
-    def _beside_held(self) -> int:
-        return self.keeper.samples if self._limit is None else self._limit
-
-    @property
-    def _rest_is_enough(self) -> bool:
+    def _reference_is_enough(self) -> bool:
         return self._limit is not None and len(self.rows[1]) >= self._limit
 
     @property
-    def _known_parts(self) -> tuple[Any, Any]:
-        if self._parts is None:
-            gather([self])
+    def _known(self) -> tuple[Any, Any]:
+        """What is kept of the held-out images and of the reference."""
+        if self._kept is None:
+            read_real_images([self])
         if self._extracted_by != self._extractor_now:
             raise RuntimeError(
                 f"Real and generated images must be seen by the same network. Received: "
-                f"{self.keeper.extractor.name!r} with other weights than those that the real "
+                f"{self.score.extractor.name!r} with other weights than those that the real "
                 "images were seen with. Score by a copy that is not trained, or make a new score."
             )
-        return self._parts  # type: ignore[return-value]
+        return self._kept  # type: ignore[return-value]
 
-    def start(self) -> list[tuple[np.ndarray, Gatherer]]:
-        """Returns both parts' rows with an empty gatherer for each."""
-        held, rest = self.rows
-        return [(held, self.keeper.held_gatherer(len(held))), (rest, self.keeper.real_gatherer())]
+    def begin(self) -> list[tuple[np.ndarray, Accumulator]]:
+        """Returns the rows of both kinds of images with an empty accumulator for each."""
+        held_out, reference = self.rows
+        return [
+            (held_out, self.score.held_out_accumulator(len(held_out))),
+            (reference, self.score.real_accumulator()),
+        ]
 
-    def settle(self, parts: Sequence[tuple[np.ndarray, Gatherer]]) -> None:
-        """Notes what the gatherers have kept."""
-        held, rest = (gatherer.gathered if len(rows) else None for rows, gatherer in parts)
-        self._parts = held, rest
+    def end(self, kinds: Sequence[tuple[np.ndarray, Accumulator]]) -> None:
+        """Notes what the accumulators have kept."""
+        held_out, reference = (each.result() if len(rows) else None for rows, each in kinds)
+        self._kept = held_out, reference
         self._extracted_by = self._extractor_now
 
 
 def _chosen(
     rows: np.ndarray, count: int, random: np.random.RandomState
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns `count` of sorted rows, spread out, and all others."""
-    chosen = rows[_spread_out(len(rows), count, random)]
-    return chosen, np.setdiff1d(rows, chosen, assume_unique=True)
+    """Returns `count` of sorted rows, one at random out of each of as many stretches; the others.
+
+    The stretches are of equal length.
+    """
+    edges = np.arange(count + 1) * len(rows) // count
+    picked = edges[:-1] + (random.random_sample(count) * np.diff(edges)).astype(np.int64)
+    return rows[picked], np.setdiff1d(rows, rows[picked], assume_unique=True)
 
 
-def _spread_out(count: int, chosen: int, random: np.random.RandomState) -> np.ndarray:
-    """Returns `chosen` of `count` numbers, one at random out of each of as many even stretches."""
-    edges = np.arange(chosen + 1) * count // chosen
-    return edges[:-1] + (random.random_sample(chosen) * np.diff(edges)).astype(np.int64)
-
-
-def gather(
-    sides: Sequence[Reals],
-    devices: Sequence[str] = (),
-    show: bool = False,
+def read_real_images(
+    sides: Sequence[RealImages], devices: Sequence[str] = (), show: bool = False
 ) -> None:
-    """Goes through the images of several scores: once where they are the same images.
+    """Goes through the real images of several scores: once where they are the same images.
 
     Args:
-        sides: The real sides; those that are known already cost nothing.
+        sides: The real images of each score; those that are known already cost nothing.
         devices: Names of the devices that extract features, all at once; `()` for where
             TensorFlow puts it.
         show: Whether to show a progress bar, if it takes over 2 seconds.
@@ -214,38 +201,39 @@ def gather(
         waiting = [side for side in waiting if not side.is_known]
 
 
-def _one_pass(sides: Sequence[Reals], devices: Sequence[str], show: bool) -> None:
+def _one_pass(sides: Sequence[RealImages], devices: Sequence[str], show: bool) -> None:
     source, limit = sides[0].source, sides[0].pass_limit
-    needs = needs_of([side.keeper for side in sides])
-    parts = [side.start() for side in sides]
-    wanted = np.unique(np.concatenate([rows for part in parts for rows, _ in part]))
-    numbers = _Numbers(wanted)
-    batches = (numbers.picked(images) for images in source.batches(limit))
-    extracted = spread((b for b in batches if len(b)), needs, devices)
+    needs = needs_of([side.score for side in sides])
+    kinds = [side.begin() for side in sides]
+    wanted = np.unique(np.concatenate([rows for both in kinds for rows, _ in both]))
+    picker = _Picker(wanted)
+    batches = (picker.pick(images) for images in source.batches(limit))
+    extracted = map_over_devices((b for b in batches if len(b)), needs, devices)
     given = 0
     doing = f"real images of {source.name}"
     for batch in with_progress(extracted, len(wanted), doing, show=show, leave=False):
         here = wanted[given : given + len(batch)]
         given += len(batch)
-        for side, part in zip(sides, parts, strict=True):
-            for rows, gatherer in part:
+        for side, both in zip(sides, kinds, strict=True):
+            for rows, accumulator in both:
                 begin, end = np.searchsorted(rows, [here[0], here[-1] + 1])
                 own = np.searchsorted(here, rows[begin:end])  # All of them are here.
                 if own.size:
-                    gatherer.add((batch.quantized if side.keeper.quantize else batch).only(own))
-    for side, part in zip(sides, parts, strict=True):
+                    seen = batch.quantized if side.score.quantize else batch
+                    accumulator.add(seen.only(own))
+    for side, both in zip(sides, kinds, strict=True):
         side.source.share(source)
-        side.settle(part)
+        side.end(both)
 
 
-class _Numbers:
+class _Picker:
     """Picks the wanted images out of batches that come one after the other."""
 
     def __init__(self, wanted: np.ndarray) -> None:
         self._wanted = wanted
         self._first = 0
 
-    def picked(self, images: np.ndarray) -> Batch:
+    def pick(self, images: np.ndarray) -> Batch:
         begin, end = np.searchsorted(self._wanted, [self._first, self._first + len(images)])
         rows = self._wanted[begin:end] - self._first
         self._first += len(images)

@@ -5,15 +5,107 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+# How a generator runs when it is scored, unless the caller says otherwise.
+INFERENCE = "bn=inference"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Protocol:
+    """How a number was measured: everything that must be equal for two numbers to compare.
+
+    `str()` is its one line, such as `fid/digits-classifier@1a2b3c4d/features-64/real=1797
+    digits@5e6f7a8b/fake=500/seed=0/bn=inference`. A protocol equals another, or a text, with the
+    same line; so it can be compared with what earlier runs have written.
+
+    Args:
+        name: The number's name, with the class in it where it is of one class.
+        extractor: Name and content hash of what turned images into features, as `name@hash`.
+        layer: Which of the extractor's outputs.
+        preprocessing: What the extractor does to images first.
+        settings: What else decides the number.
+        label: The class that all images are of; `None` for any.
+        classes: The classes whose numbers this one is the mean of.
+        real_samples: How many real images generated ones were compared with; `None` where a score
+            compares with none.
+        real_images: Name and content hash of the real images, as `name@hash`.
+        samples: How many generated images; several where a line was drawn through several sizes.
+        held_out: Whether real images that were held out stood for generated ones.
+        seed: What latents, or the images to hold out, were drawn by.
+        note: What the caller knows of how images were made.
+        quantized: Whether images were rounded to the 256 levels of a picture file.
+        flaws: What is wrong with the number.
+
+    Example:
+        >>> str(Protocol("kid", "flat@v1", settings=("block=9",), samples=(50,), seed=0))
+        'kid/flat@v1/block=9/fake=50/seed=0'
+    """
+
+    name: str
+    extractor: str = ""
+    layer: str = ""
+    preprocessing: str = ""
+    settings: tuple[str, ...] = ()
+    label: int | None = None
+    classes: tuple[int, ...] = ()
+    real_samples: int | None = None
+    real_images: str = ""
+    samples: tuple[int, ...] = ()
+    held_out: bool = False
+    seed: int | None = None
+    note: str = ""
+    quantized: bool = False
+    flaws: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> "Protocol":
+        """Returns the protocol with this line; nothing but the name is read out of it."""
+        name, *rest = text.split("/")
+        return cls(name, settings=tuple(rest))
+
+    def __str__(self) -> str:
+        pieces = [self.name, self.extractor, self.layer, self.preprocessing]
+        pieces = [*filter(None, pieces), *self.settings]
+        if self.label is not None:
+            pieces.append(f"class={self.label}")
+        if self.classes:
+            pieces.append(f"classes={','.join(map(str, self.classes))}")
+        if self.real_samples is not None:
+            pieces.append(f"real={self.real_samples} {self.real_images}")
+        pieces += filter(None, [*self._generated, self.note, "uint8" if self.quantized else ""])
+        return "/".join([*pieces, *self.flaws])
+
+    @property
+    def _generated(self) -> list[str]:
+        """How many images were scored, and what they were drawn by."""
+        if not self.samples:
+            return []
+        count = f"fake={'+'.join(map(str, self.samples))}"
+        if not self.held_out:
+            return [count, f"seed={self.seed}"]
+        # Where nothing is compared with, this is the only place for the real images' name.
+        origin = f" {self.real_images}" if self.real_samples is None else ""
+        return [f"{count} real{origin}", f"held-out-seed={self.seed}"]
+
+    def __repr__(self) -> str:
+        return repr(str(self))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, (Protocol, str)):
+            return NotImplemented
+        return str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
 
 @dataclasses.dataclass(frozen=True)
 class ScoreResult:
     """A number that knows how it was measured; results of one protocol can be ranked.
 
     Args:
-        name: The score's name, such as "fid".
+        name: The number's name, such as "fid".
         value: The number.
-        protocol: How it was measured.
+        protocol: How it was measured: a `Protocol`, or the line of one.
         larger_is_better: Whether the best generators have the largest numbers. `<` compares the
             numbers all the same.
         standard_error: How far the number may be from what endless samples would give, where the
@@ -28,10 +120,15 @@ class ScoreResult:
 
     name: str
     value: float
-    protocol: str
+    protocol: Protocol
     larger_is_better: bool = False
     standard_error: float | None = None
     remark: str = ""
+
+    def __post_init__(self) -> None:
+        """Takes a protocol's line for the protocol, as logs and users' own scores give it."""
+        if isinstance(self.protocol, str):
+            object.__setattr__(self, "protocol", Protocol.parse(self.protocol))
 
     def __lt__(self, other: object) -> bool:
         return self._ranked(other, operator.lt)
@@ -67,7 +164,7 @@ class ScoreResult:
         return self.value > other.value if self.larger_is_better else self.value < other.value
 
 
-def same_protocol(*results: ScoreResult) -> str:
+def same_protocol(*results: ScoreResult) -> Protocol:
     """Returns the protocol that all results share.
 
     Raises:
@@ -77,11 +174,12 @@ def same_protocol(*results: ScoreResult) -> str:
         >>> same_protocol(ScoreResult("fid", 8.5, "fid/a@1"), ScoreResult("fid", 9.0, "fid/a@1"))
         'fid/a@1'
     """
-    protocols = sorted({result.protocol for result in results})
+    protocols = sorted({result.protocol for result in results}, key=str)
     if len(protocols) != 1:
+        received = " and ".join(map(str, protocols)) or "no score"
         raise ValueError(
-            "Only scores of one protocol can be compared. "
-            f"Received: {' and '.join(protocols) or 'no score'}. Measure them in the same way."
+            f"Only scores of one protocol can be compared. Received: {received}. "
+            "Measure them in the same way."
         )
     return protocols[0]
 

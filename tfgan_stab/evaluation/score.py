@@ -1,113 +1,135 @@
 """What every score is: images in, numbers with their protocol out.
 
 A score says what it keeps of each side and what it computes from that. How images are drawn, and
-that several scores share them, is not its affair.
+that several scores share them, is decided elsewhere.
 """
 
-from collections.abc import Iterable
+import copy
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tfgan_stab._utils import validation
-from tfgan_stab.evaluation.accumulators import Batch, Gatherer
-from tfgan_stab.evaluation.extractors.base import Extractor, as_extractor, extraction
-from tfgan_stab.evaluation.image_source import BATCH_SIZE, ImageSource
-from tfgan_stab.evaluation.image_streams import rebatched
-from tfgan_stab.evaluation.measures import INFERENCE, Number, Sample, Sides
-from tfgan_stab.evaluation.metrics.inputs import checked_count, checked_integer
-from tfgan_stab.evaluation.real_images import Reals, gather
-from tfgan_stab.evaluation.results import ScoreResult, one_or_all
+from tfgan_stab.evaluation.accumulators import Accumulator, Batch
+from tfgan_stab.evaluation.extractors.base import Extractor
+from tfgan_stab.evaluation.extractors.function import as_extractor
+from tfgan_stab.evaluation.image_source import BATCH_SIZE, ImageSource, rebatched
+from tfgan_stab.evaluation.metrics.inputs import checked_images
+from tfgan_stab.evaluation.real_images import RealImages, read_real_images
+from tfgan_stab.evaluation.results import INFERENCE, Protocol, ScoreResult, one_or_all
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """The generated images that a score asks for.
+
+    Attributes:
+        count: How many, an integer >= 1.
+        seed: What the latents are drawn by.
+        label: The class that all of them have; `None` for the classes in turn.
+    """
+
+    count: int
+    seed: int
+    label: int | None = None
 
 
 class Score:
-    """A score of generated images, alone or against real ones. Made by deriving from it.
+    """A score of generated images, alone or against real ones. Derive from it to write your own.
 
-    A derived class gives `name`, `gatherer()` and `numbers(...)`, and what it likes of the other
-    methods of that section.
+    A derived class needs a `name` and `compute(real, fake)`. By default a score keeps the
+    extractor's features of all images, or the images themselves if it has no extractor.
 
     Args:
         real: The real images: a data set of `tgs.data`, a finite `tf.data.Dataset` of image
             batches, or an array `[samples, height, width, channels]`; floats in [-1, 1]. `None` for
-            a score that needs none; it has no floor then.
-        samples: How many generated images a score takes, an integer >= `least`.
-        seed: Draws the latents, and the real images that are held out for the floor; an integer >=
-            0.
+            a score that needs none; it has no baseline then.
+        samples: How many generated images a score takes, an integer >= `min_samples`.
+        seed: Draws the latents, and the real images that are held out for the baseline; an integer
+            >= 0.
         extractor: What turns images into features, for scores that need it: a name, a Keras model,
             a function of images, or an `Extractor`.
-        real_samples: How many real images at most, an integer >= 1; `None` for all there are.
+        real_samples: How many real images at most, an integer >= `min_samples`; `None` for all
+            there are.
         quantize: Whether images are rounded to the 256 levels of a picture file first, as they are
             when somebody else scores the files.
 
+    Attributes:
+        name: The score's name, and that of its number if it has one.
+        larger_is_better: Whether better generators have larger numbers: for all of them, or the
+            names of those numbers for which it is so.
+        min_samples: The fewest images that the score can be computed from.
+        compares: Whether generated images are compared with real ones; if not, only the baseline
+            takes those.
+
     Raises:
-        TypeError: If a number is not an integer, or `extractor` cannot be called.
-        ValueError: If a number is out of range, or the data set is endless.
+        TypeError: If `extractor` cannot be called, or `quantize` is no bool.
+        ValueError: If a number is no integer or out of range, or the data set is endless.
+
+    Example:
+        >>> class MeanBrightness(Score):
+        ...     name = "brightness"
+        ...
+        ...     def compute(self, real, fake):
+        ...         return abs(real.mean() - fake.mean())
+        >>> real = np.zeros([20, 8, 8, 1], "float32")
+        >>> MeanBrightness(real, samples=10)([real + 0.5]).value
+        0.5
     """
 
     name = "score"
-    larger_is_better = False
-    least = 2
-    # Whether generated images are held against real ones; if not, only the floor takes those.
+    larger_is_better: bool | tuple[str, ...] = False
+    min_samples = 2
     compares = True
 
     def __init__(
         self,
-        real: Any,
-        samples: int,
+        real: Any = None,
+        samples: int = 10_000,
         seed: int = 0,
         extractor: Any = None,
         real_samples: int | None = None,
         quantize: bool = False,
     ) -> None:
-        checked_count("samples", samples, self.least)
+        self.samples = validation.integer("samples", samples, least=self.min_samples)
         if real_samples is not None:
-            checked_count("real_samples", real_samples, self.least)
+            validation.integer("real_samples", real_samples, least=self.min_samples)
         if not isinstance(quantize, bool):
             raise TypeError(f"`quantize` must be True or False. Received: {quantize!r}.")
         if real is None and self.compares:
             raise ValueError(
-                f"{self.name!r} holds generated images against real ones. Received: real=None. "
+                f"{self.name!r} compares generated images with real ones. Received: real=None. "
                 "Pass the real images."
             )
-        self.samples = samples
-        self.seed = validation.seed(checked_integer("seed", seed))
+        self.seed = validation.seed(seed)
         self.label: int | None = None
         self.quantize = quantize
-        self.extractor: Extractor | None = None if extractor is None else as_extractor(extractor)
-        self._real_samples = real_samples
-        self._source = None if real is None else ImageSource(real)
-        self.reals = None if self._source is None else self._reals_of(self._source)
+        self.extractor: Any = None if extractor is None else as_extractor(extractor)
+        self._real_samples = real_samples if self.compares else 0
+        self.real_images: RealImages | None = None
+        if real is not None:
+            self.real_images = RealImages(ImageSource(real), self, self._real_samples)
 
-    # -- What a derived class says ----------------------------------------------------------------
+    # -- What a derived class defines, or may define ---------------------------------------------
 
-    def gatherer(self) -> Gatherer:
-        """Returns an empty keeper of what the score needs of one side."""
-        raise TypeError(f"{type(self).__name__} must define `gatherer()`.")
-
-    def held_gatherer(self, count: int) -> Gatherer:
-        """Returns an empty keeper of `count` real images that stand for generated ones.
-
-        They come in the order of the data, which may be that of their classes.
-        """
-        return self.gatherer()
-
-    def real_gatherer(self) -> Gatherer:
-        """Returns an empty keeper of what the score needs of real images."""
-        return self.gatherer()
-
-    def combined(self, rest: Any, held: Any) -> Any:
-        """Returns what a `real_gatherer` would have kept of all real images.
+    def compute(self, real: Any, fake: Any) -> float | Mapping[str, float]:
+        """Returns the score's number, or its numbers by name; an `Estimate` has a standard error.
 
         Args:
-            rest: What a `real_gatherer` has kept: an array `[samples, ...]`, or what can be added.
-            held: What a `gatherer` has kept of the images that are held out.
+            real: What was kept of the real images; `None` if the score does not compare.
+            fake: What was kept of the generated ones.
         """
-        return np.concatenate([rest, held]) if isinstance(rest, np.ndarray) else rest + held
+        raise TypeError(f"{type(self).__name__} must define `compute(real, fake)`.")
 
-    def numbers(self, real: Any, fake: Any) -> list[Number]:
-        """Returns the score's numbers from what was kept of both sides; `real` may be `None`."""
-        raise TypeError(f"{type(self).__name__} must define `numbers(real, fake)`.")
+    def keep(self, batch: Batch) -> Any:
+        """Returns what is kept of a batch: an array `[batch, ...]`, or what can be added by `+`."""
+        if self.extractor is not None:
+            return batch.outputs(self.extractor).features
+        return checked_images(batch.images)
 
     @property
     def number_names(self) -> list[str]:
@@ -128,26 +150,69 @@ class Score:
         """What is wrong with numbers from so few images, for the protocol."""
         return []
 
+    def accumulator(self) -> Accumulator:
+        """Returns an empty accumulator of what the score needs of generated images."""
+        return Accumulator(self.keep)
+
+    def real_accumulator(self) -> Accumulator:
+        """Returns an empty accumulator of what the score needs of real images."""
+        return self.accumulator()
+
+    def held_out_accumulator(self, count: int) -> Accumulator:
+        """Returns an empty accumulator of `count` real images that stand for generated ones.
+
+        They come in the order of the data, which may be that of their classes.
+        """
+        return self.accumulator()
+
+    def combine(self, reference: Any, held_out: Any) -> Any:
+        """Returns what a `real_accumulator` would have kept of all real images.
+
+        Args:
+            reference: What a `real_accumulator` has kept of some.
+            held_out: What a `held_out_accumulator` has kept of the others.
+        """
+        if isinstance(reference, np.ndarray):
+            return np.concatenate([reference, held_out])
+        return reference + held_out
+
     # -- What callers ask -------------------------------------------------------------------------
 
     @property
     def names(self) -> list[str]:
         """The names of the numbers, with the class in them where the score is of one class."""
-        return [self._titled(name) for name in self.number_names]
+        return [self._with_class(name) for name in self.number_names]
 
     @property
-    def parts(self) -> "list[Score]":
+    def components(self) -> "list[Score]":
         """The scores that this one is made of, each with one sample: itself, unless per class."""
         return [self]
 
-    def collected(self, results: list[list[ScoreResult]]) -> list[ScoreResult]:
-        """Returns this score's numbers, from those of its parts."""
+    def collect(self, results: list[list[ScoreResult]]) -> list[ScoreResult]:
+        """Returns this score's numbers, from those of its components."""
         return [result for several in results for result in several]
 
+    def of_class(self, source: ImageSource, label: int) -> "Score":
+        """Returns the same score of one class alone.
+
+        Args:
+            source: The real images with their labels, which the scores of all classes share.
+            label: The class.
+        """
+        alone = copy.copy(self)
+        alone.label = label
+        alone.real_images = RealImages(source, alone, self._real_samples, label)
+        return alone
+
     @property
-    def compared_with(self) -> Reals | None:
-        """The real images that generated ones are held against, if any."""
-        return self.reals if self.compares else None
+    def compared_with(self) -> RealImages | None:
+        """The real images that generated ones are compared with, if any."""
+        return self.real_images if self.compares else None
+
+    @property
+    def statistics(self) -> Any:
+        """What was kept of the real images that generated ones are compared with, if any."""
+        return None if self.compared_with is None else self.compared_with.statistics
 
     @property
     def sample(self) -> Sample:
@@ -170,19 +235,18 @@ class Score:
         """
         if self.compared_with is not None:
             # Whatever is wrong with them is said before anything is drawn.
-            gather([self.compared_with])
-        gatherer = self.gatherer()
-        for batch in rebatched(images, BATCH_SIZE, self.samples):
-            whole = Batch(batch)
-            gatherer.add(whole.quantized if self.quantize else whole)
-        return one_or_all(self.results(gatherer.gathered, note))
+            read_real_images([self.compared_with])
+        accumulator = self.accumulator()
+        for images_of_one_size in rebatched(images, BATCH_SIZE, self.samples):
+            batch = Batch(images_of_one_size)
+            accumulator.add(batch.quantized if self.quantize else batch)
+        return one_or_all(self.results(accumulator.result(), note))
 
     def results(self, fake: Any, note: str = INFERENCE) -> list[ScoreResult]:
-        """Returns the numbers for what a gatherer has kept of generated images."""
-        real = None if self.compared_with is None else self.compared_with.reference
-        return self._with_protocols(self.numbers(real, fake), self._sides(note))
+        """Returns the numbers for what an accumulator has kept of generated images."""
+        return self._results(self.compute(self.statistics, fake), self._images(note))
 
-    def floor(self) -> Any:
+    def baseline(self) -> Any:
         """Returns the score of real images against other real images: what is perfect.
 
         As many as the score takes are held out, half of all there are at most, and scored as if
@@ -191,75 +255,91 @@ class Score:
         Raises:
             ValueError: If the score knows no real images.
         """
-        reals = self._known_reals
-        held, rest = (len(rows) for rows in reals.rows)
-        # Where nothing is compared with, the protocol has no other place for the images' name.
-        origin = "" if self.compares else f" {reals.description}"
-        shown, notes = f"{held} real{origin}", [f"held-out-seed={self.seed}"]
-        sides = Sides(rest if self.compares else None, held, shown, notes)
-        return one_or_all(self._with_protocols(self.numbers(reals.rest, reals.held), sides))
-
-    def protocol(self, note: str = INFERENCE) -> Any:
-        """Returns how this score is measured, as one line; goes through the real images.
-
-        Such as `fid/digits-classifier@1a2b3c4d/features-64/real=1797 digits@5e6f7a8b/fake=500/
-        seed=0/bn=inference`. A list of lines where the score has several numbers.
-        """
-        sides = self._sides(note)
-        return one_or_all([self.protocol_of(name, sides) for name in self.number_names])
-
-    # -- How ---------------------------------------------------------------------------------------
-
-    @property
-    def _known_reals(self) -> Reals:
-        if self.reals is None:
+        real = self.real_images
+        if real is None:
             raise ValueError(
-                f"The floor of {self.name!r} is measured on real images. Received: real=None. "
+                f"The baseline of {self.name!r} is measured on real images. Received: real=None. "
                 "Pass the real images."
             )
-        return self.reals
+        held_out, reference = (len(rows) for rows in real.rows)
+        images = dataclasses.replace(
+            self._images(""),
+            real_samples=reference if self.compares else None,
+            real_images=real.description,
+            samples=(held_out,),
+            held_out=True,
+        )
+        return one_or_all(self._results(self.compute(real.reference, real.held_out), images))
 
-    def _reals_of(self, source: ImageSource, label: int | None = None) -> Reals:
-        return Reals(source, self, self._real_samples if self.compares else 0, label)
+    def protocol(self, note: str = INFERENCE) -> Any:
+        """Returns how this score is measured, a `Protocol`; goes through the real images.
 
-    def _titled(self, name: str) -> str:
-        return name if self.label is None else f"{name}_class_{self.label}"
+        A list of them where the score has several numbers.
+        """
+        images = self._images(note)
+        return one_or_all([self.protocol_of(name, images) for name in self.number_names])
 
-    def _sides(self, note: str) -> Sides:
-        notes = [f"seed={self.seed}", *([note] if note else [])]
-        count = None if self.compared_with is None else self.compared_with.count
-        return Sides(count, self.samples, f"{self.samples}", notes)
-
-    def _with_protocols(self, numbers: list[Number], sides: Sides) -> list[ScoreResult]:
-        return [
-            ScoreResult(
-                self._titled(number.name),
-                float(number.value),
-                self.protocol_of(number.name, sides),
-                number.larger_is_better,
-                number.standard_error,
-                number.remark,
-            )
-            for number in numbers
-        ]
-
-    def protocol_of(self, name: str, sides: Sides) -> str:
+    def protocol_of(self, name: str, images: Protocol) -> Protocol:
         """Returns how one of the numbers is measured.
 
         Args:
             name: Its name, without the class.
-            sides: The images.
+            images: What is known of the images of both sides.
         """
-        parts = [self._titled(name), *self._extraction(), *self.settings]
-        if self.label is not None:
-            parts.append(f"class={self.label}")
-        if self.reals is not None and sides.real is not None:
-            parts.append(f"real={sides.real} {self.reals.description}")
-        parts += [f"fake={sides.shown}", *sides.notes]
-        if self.quantize:
-            parts.append("uint8")
-        return "/".join([*parts, *self.flaws(sides.real, sides.fake)])
+        flaws = self.flaws(images.real_samples, min(images.samples))
+        return dataclasses.replace(
+            images,
+            name=self._with_class(name),
+            extractor=_named(self.extractor),
+            layer=self.layer if self.extractor is not None else "",
+            preprocessing=getattr(self.extractor, "preprocessing", ""),
+            settings=tuple(self.settings),
+            label=self.label,
+            flaws=tuple(flaws),
+        )
 
-    def _extraction(self) -> list[str]:
-        """The extractor's part: which network, which of its layers, what is done to images."""
-        return [] if self.extractor is None else [extraction(self.extractor, self.layer)]
+    # -- How ---------------------------------------------------------------------------------------
+
+    def _with_class(self, name: str) -> str:
+        return name if self.label is None else f"{name}_class_{self.label}"
+
+    def _images(self, note: str) -> Protocol:
+        """Returns what a protocol says of the images of both sides."""
+        compared_with = self.compared_with
+        return Protocol(
+            self.name,
+            real_samples=None if compared_with is None else compared_with.count,
+            real_images="" if compared_with is None else compared_with.description,
+            samples=(self.samples,),
+            seed=self.seed,
+            note=note,
+            quantized=self.quantize,
+        )
+
+    def _results(self, found: float | Mapping[str, float], images: Protocol) -> list[ScoreResult]:
+        numbers = found if isinstance(found, Mapping) else {self.name: found}
+        return [
+            ScoreResult(
+                self._with_class(name),
+                float(number),
+                self.protocol_of(name, images),
+                self._is_better_if_larger(name),
+                _error(number),
+                getattr(number, "remark", ""),
+            )
+            for name, number in numbers.items()
+        ]
+
+    def _is_better_if_larger(self, name: str) -> bool:
+        larger = self.larger_is_better
+        return larger if isinstance(larger, bool) else name in larger
+
+
+def _named(extractor: Extractor | None) -> str:
+    return "" if extractor is None else f"{extractor.name}@{extractor.content_hash}"
+
+
+def _error(number: float) -> float | None:
+    """Returns the standard error of a number that knows it."""
+    error = getattr(number, "standard_error", None)
+    return None if error is None or math.isnan(error) else float(error)

@@ -100,7 +100,7 @@ class NetworksAt:
         logits = output.values
         exact = tf.cast(logits, tf.float32) if logits.dtype.size < 4 else logits
         # An operation that TensorFlow moves no arithmetic across: it would merge a loss with the
-        # last layer, and step otherwise, where nobody else looks at the logits.
+        # last layer, and round otherwise, where nothing else uses the logits.
         return output._replace(values=tf.ensure_shape(exact, exact.shape))
 
     def _call(self, player: str, inputs: tf.Tensor) -> Output:

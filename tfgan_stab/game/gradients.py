@@ -3,7 +3,7 @@
 Pure functions of tensors: no variable is read or written, so that trial points leave no trace.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -50,6 +50,20 @@ class Evaluation(NamedTuple):
     outputs: Outputs
 
 
+class GameFunctions(NamedTuple):
+    """The game's functions, each traced once and called at every evaluation.
+
+    Attributes:
+        gradients: Function `(params, state, minibatch, players) -> Evaluation`.
+        vjp: Function `(params, state, minibatch, cotangents, players) -> Players`.
+        realness: Function `(params, state, minibatch) -> scores`.
+    """
+
+    gradients: Callable[..., Any]
+    vjp: Callable[..., Any]
+    realness: Callable[..., Any]
+
+
 class GameGradients:
     """The gradients of two networks that play a GAN's game.
 
@@ -94,15 +108,20 @@ class GameGradients:
         networks = NetworksAt(self._networks, params, state, minibatch.labels)
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(watched)
-            context, state, extra = self._forward(networks, minibatch, players)
-            losses = self._losses(context, minibatch, players, extra)
-            totals, values = _with_penalties(losses, self._penalties, context, minibatch, players)
+            passed = self._forward(networks, minibatch, players)
+            losses = self._losses(passed, minibatch, players)
+            totals, values = losses, ()
+            if self._penalties:
+                context = passed.context(networks, minibatch)
+                totals, values = _with_penalties(
+                    losses, self._penalties, context, minibatch, players
+                )
         gradients = [
             None if total is None else _dense(tape.gradient(total, weights, **ZERO))
             for total, weights in zip(totals, params, strict=True)
         ]
-        outputs = Outputs(context.fake_images, context.fake_logits, context.real_logits)
-        return Evaluation(_bound(gradients, losses), losses, state, values, outputs)
+        outputs = Outputs(passed.fake_images, passed.logits["fake"], passed.logits.get("real"))
+        return Evaluation(_bound(gradients, losses), losses, passed.state, values, outputs)
 
     def vjp(
         self,
@@ -140,7 +159,7 @@ class GameGradients:
     ) -> tf.Tensor:
         """Returns one loss penalty's term for one player in a step in which it is active."""
         networks = NetworksAt(self._networks, params, state, minibatch.labels)
-        context, _, _ = self._forward(networks, minibatch, BOTH)
+        context = self._forward(networks, minibatch, BOTH).context(networks, minibatch)
         noise = minibatch.noise[number]
         return _terms_of(self._penalties[number], context, noise, True, [player])[0]
 
@@ -159,8 +178,8 @@ class GameGradients:
 
     def _forward(
         self, networks: NetworksAt, minibatch: Minibatch, players: Sequence[str]
-    ) -> tuple[PenaltyContext, Players, Players]:
-        """Returns what penalties may use, both networks' new states, and their layers' losses."""
+    ) -> "_ForwardPass":
+        """Passes the images that these players' losses and penalties need through the networks."""
         needed = _input_gradients_needed(self._penalties, players, minibatch.active)
         generated = networks.generate(minibatch.latents)
         # Both losses share the fake logits: one pass through the discriminator serves both.
@@ -173,36 +192,60 @@ class GameGradients:
             # Both calls start from the same state, so a power iteration is taken once and both
             # see the same spectral norm; batch statistics advance by the mean of the two.
             state = [_middle(*pair) for pair in zip(real.state, fake.state, strict=True)]
-        known = {which: own for which, own in input_gradients.items() if own is not None}
-        context = PenaltyContext(networks, minibatch, generated.values, logits, known)
-        declared = Players(generated.regularization, fake.regularization)
-        return context, Players(generated.state, state), declared
+        return _ForwardPass(
+            generated.values,
+            logits,
+            {which: own for which, own in input_gradients.items() if own is not None},
+            Players(generated.state, state),
+            Players(generated.regularization, fake.regularization),
+        )
 
     def _losses(
-        self,
-        context: PenaltyContext,
-        minibatch: Minibatch,
-        players: Sequence[str],
-        declared: Players,
+        self, passed: "_ForwardPass", minibatch: Minibatch, players: Sequence[str]
     ) -> Players:
         """Returns the players' losses, those that layers declare included."""
         generator = discriminator = None
+        real_logits, fake_logits = passed.logits.get("real"), passed.logits["fake"]
         if "generator" in players:
             weighting = {}
             if minibatch.num_kept is not None:
-                weighting["fake_weights"] = self._fake_weights(context, minibatch)
-            loss = self._loss.generator(context.real_logits, context.fake_logits, **weighting)
-            generator = _scalar("generator", loss) + declared.generator
+                weighting["fake_weights"] = self._fake_weights(fake_logits, minibatch)
+            loss = self._loss.generator(real_logits, fake_logits, **weighting)
+            generator = _scalar("generator", loss) + passed.declared.generator
         if "discriminator" in players:
-            loss = self._loss.discriminator(context.real_logits, context.fake_logits)
-            discriminator = _scalar("discriminator", loss) + declared.discriminator
+            loss = self._loss.discriminator(real_logits, fake_logits)
+            discriminator = _scalar("discriminator", loss) + passed.declared.discriminator
         return Players(generator, discriminator)
 
-    def _fake_weights(self, context: PenaltyContext, minibatch: Minibatch) -> tf.Tensor:
+    def _fake_weights(self, fake_logits: tf.Tensor, minibatch: Minibatch) -> tf.Tensor:
         if minibatch.fake_weights is not None:
             return minibatch.fake_weights
-        scores = top_k.realness(context.fake_logits, self._loss.larger_is_real)
+        scores = top_k.realness(fake_logits, self._loss.larger_is_real)
         return top_k.weights(scores, minibatch.num_kept)
+
+
+class _ForwardPass(NamedTuple):
+    """What the networks returned, under "real" and "fake".
+
+    Attributes:
+        fake_images: The generator's images.
+        logits: The discriminator's outputs; none for the real images where no loss needs them.
+        input_gradients: Their gradients along the images, where penalties need them.
+        state: `Players` of the non-trainable variables after the pass.
+        declared: `Players` of the losses that layers declare.
+    """
+
+    fake_images: tf.Tensor
+    logits: dict[str, tf.Tensor]
+    input_gradients: dict[str, tf.Tensor]
+    state: Players
+    declared: Players
+
+    def context(self, networks: NetworksAt, minibatch: Minibatch) -> PenaltyContext:
+        """Returns what loss penalties may use."""
+        return PenaltyContext(
+            networks, minibatch, self.fake_images, self.logits, self.input_gradients
+        )
 
 
 ZERO: dict[str, Any] = {"unconnected_gradients": "zero"}

@@ -1,6 +1,6 @@
 """One value per player, always in the same order.
 
-Weights, slopes, step sizes, optimizers, losses: whatever both players have is a `Players`.
+Weights, gradients, step sizes, optimizers, losses: whatever both players have is a `Players`.
 """
 
 from typing import Any, NamedTuple

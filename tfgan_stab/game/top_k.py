@@ -23,7 +23,7 @@ class TopK(Serializable):
         k <- max(decay k, floor), every so often, from k = B
 
     The discriminator learns from all. Nothing is differentiated through the choice. The choice is
-    made anew at each evaluation of the generator's slope, from the outputs of that evaluation:
+    made anew at each evaluation of the generator's gradient, from the outputs of that evaluation:
     they are there already, and belong to the weights and the noise that are differentiated. Where
     D has several outputs for an example, their mean ranks it; where a loss says that lower ones
     are more real (`larger_is_real`), the lowest are kept. k is a real number, rounded down where it

@@ -1,4 +1,4 @@
-"""The two players' bodies: plain Keras models, and layers that are right to second order.
+"""Networks for both players, as plain Keras models, and layers with right second derivatives.
 
 May import `_utils` and `data`.
 """

@@ -4,14 +4,15 @@ from typing import Any
 
 import keras
 
+from tfgan_stab._utils import validation
 from tfgan_stab.networks.normalization import BatchNormalization
 from tfgan_stab.networks.spectral_normalization import SpectralNormalization
 
 layers = keras.layers
 
-# Radford et al. 2016, arXiv 1511.06434, section 4: weights from N(0, 0.02^2), leak 0.2.
+# Radford et al. 2016, arXiv 1511.06434, section 4: weights from N(0, 0.02^2), slope 0.2.
 WEIGHTS_STD = 0.02
-LEAK = 0.2
+NEGATIVE_SLOPE = 0.2
 
 
 def dcgan_generator(
@@ -23,24 +24,23 @@ def dcgan_generator(
     num_classes: int | None = None,
     name: str = "generator",
 ) -> keras.Model:
-    """Builds the generator: a dense layer, then transposed convolutions that double the side.
+    """Builds the generator: a dense layer, then transposed convolutions that double the size.
 
     Args:
-        image_size: Side of the square images, in pixels: `base_size` times a power of two, twice
-            at least.
+        image_size: Height and width of the images, in pixels: `base_size` times 2, 4, 8, ...
         channels: 1 for grey, 3 for colour.
         latents: Size of the noise.
         width: Channels before the last layer; each layer before has twice as many.
-        base_size: Side of the first feature map, in pixels.
-        num_classes: With a number, the network takes int32 labels `[batch]` as its second input.
+        base_size: Height and width of the first feature map, in pixels.
+        num_classes: Number of classes; with one, int32 labels `[batch]` are a second input.
         name: The model's name.
 
     Returns:
         A model from float `[batch, latents]` to float `[batch, image_size, image_size, channels]`
-        in [-1, 1]; batch normalization and ReLU everywhere but at the end, tanh there.
+        in [-1, 1], with batch normalization and ReLU after each layer, and tanh after the last.
 
     Raises:
-        ValueError: If `image_size` is no such number.
+        ValueError: If `image_size` cannot be reached by doubling `base_size`.
 
     Example:
         >>> dcgan_generator(image_size=8, channels=1, latents=64).output_shape
@@ -57,16 +57,16 @@ def dcgan_generator(
         labels = keras.Input((), dtype="int32", name="labels")
         noise = layers.Multiply()([inputs, layers.Embedding(num_classes, latents)(labels)])
     filters = width * 2 ** (doublings - 1)
-    x = layers.Dense(base_size * base_size * filters, use_bias=False, **_initial())(noise)
+    x = layers.Dense(base_size * base_size * filters, use_bias=False, **_initializer())(noise)
     x = layers.Reshape((base_size, base_size, filters))(x)
     x = layers.ReLU()(BatchNormalization(momentum=0.9)(x))
-    for step in range(1, doublings):
+    for level in range(1, doublings):
         x = layers.Conv2DTranspose(
-            filters // 2**step, 4, strides=2, padding="same", use_bias=False, **_initial()
+            filters // 2**level, 4, strides=2, padding="same", use_bias=False, **_initializer()
         )(x)
         x = layers.ReLU()(BatchNormalization(momentum=0.9)(x))
     images = layers.Conv2DTranspose(
-        channels, 4, strides=2, padding="same", activation="tanh", dtype="float32", **_initial()
+        channels, 4, strides=2, padding="same", activation="tanh", dtype="float32", **_initializer()
     )(x)
     return keras.Model(inputs if labels is None else [inputs, labels], images, name=name)
 
@@ -80,24 +80,24 @@ def dcgan_discriminator(
     num_classes: int | None = None,
     name: str = "discriminator",
 ) -> keras.Model:
-    """Builds the discriminator: strided convolutions that halve the side, then a dense layer.
+    """Builds the discriminator: strided convolutions that halve the size, then a dense layer.
 
     Args:
-        image_size: Side of the square images, in pixels: `base_size` times a power of two, twice
-            at least.
+        image_size: Height and width of the images, in pixels: `base_size` times 2, 4, 8, ...
         channels: 1 for grey, 3 for colour.
         width: Channels after the first layer; each later layer has twice as many.
-        base_size: Side of the last feature map, in pixels.
+        base_size: Height and width of the last feature map, in pixels.
         normalization: "batch" (after each convolution but the first), "spectral" (of each layer's
             weights) or "none".
-        num_classes: With a number, the network takes int32 labels `[batch]` as its second input.
+        num_classes: Number of classes; with one, int32 labels `[batch]` are a second input.
         name: The model's name.
 
     Returns:
         A model from float `[batch, image_size, image_size, channels]` to logits `[batch, 1]`.
 
     Raises:
-        ValueError: If `image_size` is no such number, or `normalization` none of these.
+        ValueError: If `image_size` cannot be reached by doubling `base_size`, or `normalization` is
+            unknown.
 
     Example:
         >>> dcgan_discriminator(image_size=8, channels=1).output_shape
@@ -107,28 +107,30 @@ def dcgan_discriminator(
         Koyama 2018, arXiv 1802.05637, equation 4 (number from memory).
     Departures: kernels of 4, not 5 pixels.
     """
-    if normalization not in ("batch", "spectral", "none"):
-        raise ValueError(
-            "`normalization` must be 'batch', 'spectral' or 'none'. Received: "
-            f"{normalization!r}. Use 'spectral' for a discriminator that stays smooth."
-        )
+    fix = "Use 'spectral' to bound the discriminator's gradient."
+    validation.choice("normalization", normalization, ("batch", "spectral", "none"), fix)
 
-    def weighted(layer: keras.layers.Layer) -> keras.layers.Layer:
+    def wrapped(layer: keras.layers.Layer) -> keras.layers.Layer:
         return SpectralNormalization(layer) if normalization == "spectral" else layer
 
     images = keras.Input((image_size, image_size, channels), name="images")
     x = images
-    for step in range(_doublings(image_size, base_size)):
-        normalized = normalization == "batch" and step > 0
+    for level in range(_doublings(image_size, base_size)):
+        normalized = normalization == "batch" and level > 0
         convolution = layers.Conv2D(
-            width * 2**step, 4, strides=2, padding="same", use_bias=not normalized, **_initial()
+            width * 2**level,
+            4,
+            strides=2,
+            padding="same",
+            use_bias=not normalized,
+            **_initializer(),
         )
-        x = weighted(convolution)(x)
+        x = wrapped(convolution)(x)
         if normalized:
             x = BatchNormalization(momentum=0.9)(x)
-        x = layers.LeakyReLU(LEAK)(x)
+        x = layers.LeakyReLU(NEGATIVE_SLOPE)(x)
     features = layers.Flatten()(x)
-    logits = weighted(layers.Dense(1, **_initial()))(features)
+    logits = wrapped(layers.Dense(1, **_initializer()))(features)
     if num_classes is None:
         return keras.Model(images, logits, name=name)
     labels = keras.Input((), dtype="int32", name="labels")
@@ -137,7 +139,7 @@ def dcgan_discriminator(
     return keras.Model([images, labels], layers.Add()([logits, projection]), name=name)
 
 
-def _initial() -> dict[str, Any]:
+def _initializer() -> dict[str, Any]:
     return {"kernel_initializer": keras.initializers.RandomNormal(stddev=WEIGHTS_STD)}
 
 

@@ -1,4 +1,4 @@
-"""The same network built of Keras' own layers, for files that load without this package."""
+"""The same network with Keras' own layers, for files that load without this package."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ from tfgan_stab.networks.normalization import (
 )
 from tfgan_stab.networks.resizing import Resizing, UpSampling2D
 
-# Layers that differ from Keras' own in their second derivatives only. Spectral normalization is
-# another function than Keras', which uses the raw weights outside of training.
-TWINS: dict[type, type] = {
+# Layers that differ from Keras' own in their second derivatives only. `SpectralNormalization` is
+# not among them: Keras' layer of this name uses the raw weights outside of training.
+KERAS_LAYERS: dict[type, type] = {
     BatchNormalization: keras.layers.BatchNormalization,
     LayerNormalization: keras.layers.LayerNormalization,
     GroupNormalization: keras.layers.GroupNormalization,
@@ -23,19 +23,18 @@ TWINS: dict[type, type] = {
 
 
 def with_keras_layers(network: keras.Model) -> keras.Model:
-    """Returns a network of the same values and weights, without layers of this package.
+    """Returns a network with the same outputs and weights, and Keras' own layers.
 
-    Penalties on slopes need layers with right second derivatives; whoever only wants outputs does
-    not, nor this package.
+    Gradient penalties need this package's layers for their second derivatives; sampling does not.
 
     Args:
         network: Any Keras model.
 
     Returns:
-        A copy in which Keras' own layers stand for those of this package; the network itself if it
-        has none, or if it, or a model inside it, is a class of its own that cannot be taken apart.
-        Layers inside of custom layers stay, and those without a twin, such as
-        `SpectralNormalization`.
+        A copy in which Keras' layers replace those of this package; the network itself if there are
+        none, or if it, or a model inside it, is a custom model class, which cannot be cloned layer
+        by layer. Layers without a Keras counterpart, such as `SpectralNormalization`, stay, and so
+        do those inside custom layers.
 
     Example:
         >>> ours = keras.Sequential([keras.Input((2,)), LayerNormalization()])
@@ -44,19 +43,19 @@ def with_keras_layers(network: keras.Model) -> keras.Model:
     """
     layers = list(network._flatten_layers())
     models = [layer for layer in layers if isinstance(layer, keras.Model)]
-    if not any(type(layer) in TWINS for layer in layers) or not all(map(_is_plain, models)):
+    if not any(type(layer) in KERAS_LAYERS for layer in layers) or not all(map(_is_plain, models)):
         return network
-    copy = keras.models.clone_model(network, clone_function=_twin, recursive=True)
+    copy = keras.models.clone_model(network, clone_function=_keras_layer, recursive=True)
     copy.set_weights(network.get_weights())
     return copy
 
 
 def _is_plain(model: keras.Model) -> bool:
-    """Returns whether a model is no more than its layers: a class of the user's may be."""
+    """Returns whether a model is defined by its layers alone, unlike a custom class."""
     known = isinstance(model, (keras.Sequential, keras.Function))
     return known and type(model).__module__.startswith("keras.")
 
 
-def _twin(layer: keras.layers.Layer) -> keras.layers.Layer:
-    kind: Any = TWINS.get(type(layer), type(layer))
+def _keras_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
+    kind: Any = KERAS_LAYERS.get(type(layer), type(layer))
     return kind.from_config(layer.get_config())

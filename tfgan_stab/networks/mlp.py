@@ -1,4 +1,4 @@
-"""Multi-layer perceptrons for points in the plane and other small problems."""
+"""Multilayer perceptrons for points in the plane and other small problems."""
 
 from typing import Any
 
@@ -16,16 +16,16 @@ def mlp_generator(
     initializer: Any = "glorot_uniform",
     name: str = "generator",
 ) -> keras.Model:
-    """Builds a perceptron from noise to points.
+    """Builds a multilayer perceptron from noise to points.
 
     Args:
-        size: Coordinates of a point.
+        size: Number of coordinates of a point.
         latents: Size of the noise.
         width: Units of each hidden layer.
-        depth: Hidden layers.
-        activation: A Keras activation's name.
-        initializer: A Keras initializer or its name; it draws each layer's weights anew. Biases
-            start at 0.
+        depth: Number of hidden layers.
+        activation: Name of a Keras activation, for hidden layers.
+        initializer: A Keras initializer or its name; each layer draws its own weights. Biases start
+            at 0.
         name: The model's name.
 
     Returns:
@@ -46,15 +46,15 @@ def mlp_discriminator(
     initializer: Any = "glorot_uniform",
     name: str = "discriminator",
 ) -> keras.Model:
-    """Builds a perceptron from points to one logit each.
+    """Builds a multilayer perceptron from points to one logit each.
 
     Args:
-        size: Coordinates of a point.
+        size: Number of coordinates of a point.
         width: Units of each hidden layer.
-        depth: Hidden layers.
-        activation: A Keras activation's name.
-        initializer: A Keras initializer or its name; it draws each layer's weights anew. Biases
-            start at 0.
+        depth: Number of hidden layers.
+        activation: Name of a Keras activation, for hidden layers.
+        initializer: A Keras initializer or its name; each layer draws its own weights. Biases start
+            at 0.
         name: The model's name.
 
     Returns:
@@ -77,10 +77,9 @@ def _perceptron(
     name: str,
 ) -> keras.Model:
     def dense(units: int, activation: str | None = None) -> keras.Layer:
-        # An initializer without a seed returns the same numbers whenever it is asked: each layer
-        # needs its own.
-        own = keras.initializers.get(initializer).clone()
-        return layers.Dense(units, activation=activation, kernel_initializer=own)
+        # One initializer returns the same numbers at each call: each layer needs its own.
+        kernel = keras.initializers.get(initializer).clone()
+        return layers.Dense(units, activation=activation, kernel_initializer=kernel)
 
     hidden = [dense(width, activation) for _ in range(depth)]
     return keras.Sequential([keras.Input((inputs,)), *hidden, dense(outputs)], name=name)

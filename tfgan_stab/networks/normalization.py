@@ -1,8 +1,8 @@
-"""Keras' normalizations with right second derivatives: a gradient penalty sees through them.
+"""Keras' normalization layers with right second derivatives, for use with gradient penalties.
 
-TensorFlow's `tf.nn.moments` takes the mean inside of the variance as a constant. The variance's
-first derivative does not suffer, as deviations from a mean sum to 0; its second loses a term, and
-with it every penalty on input gradients that passes through Keras' own layers.
+TensorFlow's `tf.nn.moments` treats the mean inside the variance as a constant. The variance's first
+derivative is still right, as deviations from a mean sum to 0; its second derivative misses a term.
+So the gradient of any penalty on input gradients is wrong behind Keras' own layers.
 """
 
 from collections.abc import Sequence
@@ -15,38 +15,38 @@ ops = keras.ops
 
 
 def moments(x: tf.Tensor, axes: Sequence[int]) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns mean and variance along some axes, differentiable as often as wanted.
+    """Returns mean and variance along some axes, with right derivatives of all orders.
 
     With any constant c, here the mean's value,
 
         Var(x) = mean((x - c)^2) - (mean(x) - c)^2
 
     is an identity in x, and so are its derivatives of all orders. The last term is 0 and has the
-    derivative 0: values are those of `tf.nn.moments` to the bit, first derivatives up to the order
-    in which terms are added.
+    derivative 0: values are those of `tf.nn.moments` to the bit, and first derivatives are too, up
+    to the order of summation.
 
     Args:
         x: Float tensor.
-        axes: Those that are averaged over.
+        axes: The axes to average over.
 
     Returns:
-        Two tensors shaped like x, with 1 for each of the axes.
+        Mean and variance, shaped like x with size 1 along `axes`.
     """
     mean = tf.reduce_mean(x, axes, keepdims=True)
-    centre = tf.stop_gradient(mean)
-    spread = tf.reduce_mean(tf.math.squared_difference(x, centre), axes, keepdims=True)
-    return mean, spread - tf.square(mean - centre)
+    center = tf.stop_gradient(mean)
+    around_center = tf.reduce_mean(tf.math.squared_difference(x, center), axes, keepdims=True)
+    return mean, around_center - tf.square(mean - center)
 
 
 def _in_single_precision(inputs: Any) -> tf.Tensor:
-    """Returns inputs in which statistics neither overflow nor underflow."""
+    """Returns inputs in at least single precision, so that squares do not overflow."""
     return ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
 
 
 def _normalized(
     layer: keras.Layer, x: tf.Tensor, axes: Sequence[int], weights_shape: Sequence[int]
 ) -> tf.Tensor:
-    """Returns x with the mean 0 and the variance 1 along axes, then scaled and shifted."""
+    """Returns x with mean 0 and variance 1 along the axes, then scaled and shifted."""
     mean, variance = moments(x, axes)
     factor = tf.math.rsqrt(variance + layer.epsilon)
     if layer.gamma is not None:
@@ -59,14 +59,14 @@ def _normalized(
 
 @keras.saving.register_keras_serializable("tfgan_stab")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras' batch normalization, right to all orders in training too.
+    """Keras' batch normalization with right derivatives of all orders.
 
     Args:
-        *args: Those of `keras.layers.BatchNormalization`.
-        **kwargs: The same.
+        *args: As for `keras.layers.BatchNormalization`.
+        **kwargs: As for `keras.layers.BatchNormalization`.
 
     Raises:
-        ValueError: If `synchronized` or `renorm` is wanted.
+        ValueError: If `synchronized` or `renorm` is set.
 
     Example:
         >>> layer = BatchNormalization()
@@ -75,8 +75,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
         [-1.0, 1.0]
 
     Source: Ioffe and Szegedy 2015, arXiv 1502.03167; the values of Keras' layer.
-    Departures: No statistics across replicas, no batch renormalization. With a mask the layer is
-        Keras' own, whose masked statistics are right already.
+    Departures: No statistics across replicas, no batch renormalization. Inputs with a mask go to
+        Keras' own code, whose masked statistics have right derivatives already.
     """
 
     def __init__(self, *args: Any, **kwargs: Any):
@@ -85,18 +85,18 @@ class BatchNormalization(keras.layers.BatchNormalization):
         for option in ("synchronized", "renorm"):
             if getattr(self, option, False):
                 raise ValueError(
-                    f"`{option}` must be False: its second derivatives are not known to be right. "
-                    f"Received: {option}=True. Use keras.layers.BatchNormalization(..., "
-                    f"{option}=True) where no penalty looks at slopes."
+                    f"`{option}` must be False: its second derivatives may be wrong. Received: "
+                    f"{option}=True. Use keras.layers.BatchNormalization(..., {option}=True) if "
+                    "there is no gradient penalty."
                 )
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Normalizes with the batch's statistics in training, with the moving ones otherwise."""
+        """Normalizes by the batch's statistics in training, and by the moving ones otherwise."""
         if mask is not None or not (training and self.trainable):
             return super().call(inputs, training=training, mask=mask)
         x = _in_single_precision(inputs)
-        kept = self.axis % len(x.shape)
-        axes = [axis for axis in range(len(x.shape)) if axis != kept]
+        channels = self.axis % len(x.shape)
+        axes = [axis for axis in range(len(x.shape)) if axis != channels]
         mean, variance = (tf.squeeze(moment, axes) for moment in moments(x, axes))
         for moving, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
             old = ops.cast(moving, x.dtype)
@@ -115,11 +115,11 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 @keras.saving.register_keras_serializable("tfgan_stab")
 class LayerNormalization(keras.layers.LayerNormalization):
-    """Keras' layer normalization, right to all orders: each example's statistics over some axes.
+    """Keras' layer normalization with right derivatives of all orders.
 
     Args:
-        *args: Those of `keras.layers.LayerNormalization`.
-        **kwargs: The same.
+        *args: As for `keras.layers.LayerNormalization`.
+        **kwargs: As for `keras.layers.LayerNormalization`.
 
     Example:
         >>> outputs = LayerNormalization()(keras.ops.convert_to_tensor([[1.0, 5.0]]))
@@ -127,7 +127,7 @@ class LayerNormalization(keras.layers.LayerNormalization):
         [-1.0, 1.0]
 
     Source: Ba et al. 2016, arXiv 1607.06450; the values of Keras' layer.
-    Departures: With `rms_scaling`, where Keras has it, the layer is Keras' own.
+    Departures: With `rms_scaling`, in versions of Keras that have it, Keras' own code runs.
     """
 
     def call(self, inputs: Any) -> Any:
@@ -142,12 +142,12 @@ class LayerNormalization(keras.layers.LayerNormalization):
 
 @keras.saving.register_keras_serializable("tfgan_stab")
 class GroupNormalization(keras.layers.GroupNormalization):
-    """Keras' group normalization, right to all orders: each example's statistics, by channels.
+    """Keras' group normalization with right derivatives of all orders.
 
     Args:
-        *args: Those of `keras.layers.GroupNormalization`; `groups=-1` normalizes each channel
-            alone (instance normalization).
-        **kwargs: The same.
+        *args: As for `keras.layers.GroupNormalization`; `groups=-1` normalizes each channel alone
+            (instance normalization).
+        **kwargs: As for `keras.layers.GroupNormalization`.
 
     Example:
         >>> outputs = GroupNormalization(2)(keras.ops.convert_to_tensor([[1.0, 5.0, 2.0, 3.0]]))

@@ -1,15 +1,17 @@
-"""Resize layers whose second derivatives exist: a gradient penalty sees through them.
+"""Resize layers that have second derivatives, for use with gradient penalties.
 
-TensorFlow's bilinear resize has a gradient whose own gradient is declared to be nothing, so that a
-penalty on a discriminator's input gradients silently loses what passes through `UpSampling2D` or
-`Resizing` of Keras. Resizing is linear and separable: here it is two products with small constant
-matrices, which TensorFlow differentiates as often as it is asked to.
+TensorFlow declares the gradient of its bilinear resize to have no gradient. So the gradient of a
+penalty on input gradients silently loses what passes through Keras' `UpSampling2D` or `Resizing`.
+Resizing is linear and separable: here it is two products with small constant matrices, which
+TensorFlow can differentiate any number of times.
 """
 
 from typing import Any
 
 import keras
 import numpy as np
+
+from tfgan_stab._utils import validation
 
 ops = keras.ops
 
@@ -21,17 +23,17 @@ def interpolation_matrix(
 ) -> np.ndarray:
     """Returns the matrix that resizes a row of pixels.
 
-    Output pixel i has its centre at (i + 1/2) inputs / outputs, in input pixels; input pixel j at
+    Output pixel i has its center at (i + 1/2) inputs / outputs, in input pixels; input pixel j at
     j + 1/2.
 
     Args:
-        inputs: Pixels of the row, >= 1.
-        outputs: Pixels wanted, >= 1.
+        inputs: Number of input pixels, >= 1.
+        outputs: Number of output pixels, >= 1.
         interpolation: "bilinear": weights fall off linearly to 0 at one input pixel's distance (at
-            `inputs / outputs` pixels, if that is more, with `antialias`); beyond the border there
-            is nothing, and weights are scaled to a sum of 1. "nearest": the input pixel in which
-            the centre lies. "area": the mean over the area that the output pixel covers.
-        antialias: Whether a smaller "bilinear" image takes every input pixel into account.
+            `inputs / outputs` pixels, if that is more, with `antialias`); pixels beyond the border
+            do not count, and weights are scaled to a sum of 1. "nearest": the input pixel in which
+            the center lies. "area": the mean over the area that the output pixel covers.
+        antialias: Whether a "bilinear" image that shrinks averages over all input pixels.
 
     Returns:
         Float64 `[outputs, inputs]`; each row sums to 1.
@@ -46,7 +48,7 @@ def interpolation_matrix(
     ratio = inputs / outputs
     pixels = np.arange(inputs)
     if interpolation == "nearest":
-        # In integers: centres may lie exactly between two pixels.
+        # In integers, because centers may lie exactly between two pixels.
         nearest = (2 * np.arange(outputs) + 1) * inputs // (2 * outputs)
         return (nearest[:, None] == pixels).astype(np.float64)
     if interpolation == "area":
@@ -54,39 +56,33 @@ def interpolation_matrix(
         ends = np.minimum(edges[1:], pixels + 1)
         weights = np.maximum(ends - np.maximum(edges[:-1], pixels), 0.0)
     else:
-        centres = (np.arange(outputs)[:, None] + 0.5) * ratio
+        centers = (np.arange(outputs)[:, None] + 0.5) * ratio
         reach = max(ratio, 1.0) if antialias else 1.0
-        weights = np.maximum(1.0 - np.abs(pixels + 0.5 - centres) / reach, 0.0)
+        weights = np.maximum(1.0 - np.abs(pixels + 0.5 - centers) / reach, 0.0)
     return weights / weights.sum(axis=1, keepdims=True)
 
 
 class _Separable(keras.Layer):
-    """A linear map of rows and columns; subclasses say how large the outputs are."""
+    """A linear map of rows and columns; subclasses define the size of the outputs."""
 
     interpolations: tuple[str, ...] = INTERPOLATIONS
 
     def __init__(self, interpolation: str, antialias: bool, data_format: str, **kwargs: Any):
-        if interpolation not in self.interpolations:
-            raise ValueError(
-                f"`interpolation` must be one of {', '.join(self.interpolations)}. Received: "
-                f"{interpolation!r}. Use 'bilinear'."
-            )
+        fix = "Use 'bilinear'."
+        validation.choice("interpolation", interpolation, self.interpolations, fix)
         if antialias and interpolation != "bilinear":
             raise ValueError(
                 "`antialias` needs interpolation='bilinear'. Received: antialias=True with "
                 f"{interpolation!r}, where it changes nothing. Leave it out."
             )
-        if data_format != "channels_last":
-            raise ValueError(
-                "`data_format` must be 'channels_last'. Received: "
-                f"{data_format!r}. Put keras.layers.Permute((2, 3, 1)) before this layer."
-            )
+        fix = "Put keras.layers.Permute((2, 3, 1)) before this layer."
+        validation.choice("data_format", data_format, ("channels_last",), fix)
         super().__init__(**kwargs)
         self.interpolation = interpolation
         self.antialias = antialias
 
     def target(self, height: int, width: int) -> tuple[int, int]:
-        """Returns the outputs' height and width, in pixels."""
+        """Returns height and width of the outputs, in pixels."""
         raise TypeError(f"{type(self).__name__} must define `target(height, width)`.")
 
     def call(self, inputs: Any) -> Any:
@@ -98,7 +94,7 @@ class _Separable(keras.Layer):
         return ops.einsum("ow,bhwc->bhoc", self._matrix(width, columns), images)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """Returns the shape of the outputs for inputs of a shape."""
+        """Returns the shape of the outputs for the shape of the inputs."""
         batch, height, width, channels = _checked_shape(self, input_shape)
         return (batch, *self.target(height, width), channels)
 
@@ -109,7 +105,7 @@ class _Separable(keras.Layer):
 
 @keras.saving.register_keras_serializable("tfgan_stab")
 class UpSampling2D(_Separable):
-    """Makes images larger by whole factors, and is right to second order.
+    """Enlarges images by integer factors, with right derivatives of all orders.
 
     Args:
         size: The factor for height and width, an integer >= 1, or a pair of them.
@@ -118,11 +114,11 @@ class UpSampling2D(_Separable):
         **kwargs: `name`, `dtype` and so on, as in other layers.
 
     Returns:
-        Called on float `[batch, height, width, channels]`, whose height and width are known when
-        the model is built: `[batch, size * height, size * width, channels]`.
+        For float `[batch, height, width, channels]` with known height and width: float
+        `[batch, size * height, size * width, channels]`.
 
     Raises:
-        ValueError: If an argument is none of these, or the inputs have another shape.
+        ValueError: If an argument is out of range, or height or width of the inputs is unknown.
 
     Example:
         >>> UpSampling2D(2)(keras.ops.ones((1, 3, 5, 2))).shape
@@ -143,15 +139,16 @@ class UpSampling2D(_Separable):
     ):
         super().__init__(interpolation, False, data_format, **kwargs)
         pair = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
+        fix = "Use size=2 to double height and width, or a pair of integers."
         if len(pair) != 2:
             raise ValueError(
-                "`size` must be an integer or a pair of integers. Received: "
-                f"{size!r}. Use size=(2, 2) to double height and width."
+                f"`size` must be an integer or a pair of integers. Received: {size!r}. {fix}"
             )
-        self.size = (_pixels("size", pair[0]), _pixels("size", pair[1]))
+        height, width = (validation.integer("size", factor, fix=fix) for factor in pair)
+        self.size = (height, width)
 
     def target(self, height: int, width: int) -> tuple[int, int]:
-        """Returns the outputs' height and width, in pixels."""
+        """Returns height and width of the outputs, in pixels."""
         return height * self.size[0], width * self.size[1]
 
     def get_config(self) -> dict[str, Any]:
@@ -161,32 +158,32 @@ class UpSampling2D(_Separable):
 
 @keras.saving.register_keras_serializable("tfgan_stab")
 class Resizing(_Separable):
-    """Gives images a height and a width, and is right to second order.
+    """Resizes images to a height and a width, with right derivatives of all orders.
 
     Args:
-        height: Of the outputs, in pixels, >= 1.
-        width: Of the outputs, in pixels, >= 1.
+        height: Height of the outputs, in pixels, >= 1.
+        width: Width of the outputs, in pixels, >= 1.
         interpolation: "bilinear", "nearest", or "area", which takes the mean over the area that an
-            output pixel covers: average pooling, for sizes that need not divide.
-        antialias: With "bilinear", whether a smaller image takes every input pixel into account.
+            output pixel covers: average pooling for any sizes.
+        antialias: With "bilinear", whether an image that shrinks averages over all input pixels.
         data_format: Only "channels_last".
         **kwargs: `name`, `dtype` and so on, as in other layers.
 
     Returns:
-        Called on float `[batch, rows, columns, channels]`, whose rows and columns are known when
-        the model is built: `[batch, height, width, channels]`.
+        For float `[batch, rows, columns, channels]` with known rows and columns: float
+        `[batch, height, width, channels]`.
 
     Raises:
-        ValueError: If an argument is none of these, or the inputs have another shape.
+        ValueError: If an argument is out of range, or rows or columns of the inputs are unknown.
 
     Example:
         >>> Resizing(4, 7, antialias=True)(keras.ops.ones((1, 9, 9, 3))).shape
         TensorShape([1, 4, 7, 3])
 
     Source: The values of `tf.image.resize`, which `keras.layers.Resizing` calls.
-    Departures: No cropping and no padding to an aspect ratio; no kernels but these. A "nearest"
-        centre exactly between two pixels always takes the later one, where TensorFlow's rounding in
-        single precision decides.
+    Departures: No cropping and no padding to an aspect ratio; only these kernels. A "nearest"
+        center exactly between two pixels always takes the later one; in TensorFlow single-precision
+        rounding decides.
     """
 
     def __init__(
@@ -199,25 +196,18 @@ class Resizing(_Separable):
         **kwargs: Any,
     ):
         super().__init__(interpolation, antialias, data_format, **kwargs)
-        self.height = _pixels("height", height)
-        self.width = _pixels("width", width)
+        fix = "Give height and width in pixels, such as Resizing(32, 32)."
+        self.height = validation.integer("height", height, fix=fix)
+        self.width = validation.integer("width", width, fix=fix)
 
     def target(self, height: int, width: int) -> tuple[int, int]:
-        """Returns the outputs' height and width, in pixels."""
+        """Returns height and width of the outputs, in pixels."""
         return self.height, self.width
 
     def get_config(self) -> dict[str, Any]:
         """Returns what `from_config` rebuilds the layer from."""
         config = {"height": self.height, "width": self.width, "interpolation": self.interpolation}
         return {**super().get_config(), **config, "antialias": self.antialias}
-
-
-def _pixels(name: str, value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(
-            f"`{name}` must be made of integers >= 1. Received: {value!r}. Use {name}=2, say."
-        )
-    return value
 
 
 def _checked_shape(layer: keras.Layer, shape: Any) -> tuple[Any, ...]:

@@ -4,6 +4,8 @@ from typing import Any
 
 import keras
 
+from tfgan_stab._utils import validation
+
 ops = keras.ops
 layers = keras.layers
 
@@ -15,32 +17,32 @@ CHANNELS_BEFORE_LAST = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.C
 
 @keras.saving.register_keras_serializable("tfgan_stab")
 class SpectralNormalization(keras.layers.Wrapper):
-    """Makes a layer use its weights divided by an estimate of their largest singular value.
+    """Wraps a layer to use its weights divided by an estimate of their largest singular value.
 
     The layer computes with `W / sigma(W)`, where
 
         v = W^T u / |W^T u|,  u <- W v / |W v|,  sigma(W) = u^T W v
 
-    and W is the kernel as a matrix, output channels x everything else. Gradients take u and v as
-    constants, and reach W through sigma too. In training each call takes `power_iterations` such
-    steps from the stored u and stores the last one; in inference the stored u gives v and sigma,
-    and nothing changes. The kernel itself is never written: optimizers and averages move W.
+    and W is the kernel as a matrix, output channels x everything else. Gradients treat u and v as
+    constants, and reach W through sigma too. In training each call takes `power_iterations` power
+    iterations from the stored u and stores the result; in inference the stored u gives v and sigma,
+    and nothing changes. The kernel itself is never written: optimizers and averages see W.
 
-    In a GAN of this package every evaluation of a step starts from the state at the step's start,
-    so that reals and fakes see one sigma and u advances once per step, whatever the scheme.
+    In a GAN of this package every evaluation within a step starts from the u at the step's start:
+    real and fake images see the same sigma, and u advances once per step, whatever the scheme.
 
     Args:
-        layer: What to normalize: `Dense`, `Conv1D`/`2D`/`3D`, `Conv1DTranspose`/`2D`/`3D` (kernels
-            `[..., out, in]`: the matrix has `out` rows) or `Embedding` (table `[rows, size]`: the
-            matrix is size x rows), or a subclass that leaves `call` as it is.
-        power_iterations: Steps of the power iteration per call in training, >= 1.
-        seed: Non-negative integer that u is drawn with; `None` takes one from
-            `keras.utils.set_random_seed`'s stream.
+        layer: The layer to normalize: `Dense`, `Conv1D`/`2D`/`3D`, `Conv1DTranspose`/`2D`/`3D`
+            (kernels `[..., out, in]`: the matrix has `out` rows) or `Embedding` (table
+            `[rows, size]`: the matrix is size x rows), or a subclass with the same `call`.
+        power_iterations: Power iterations per call in training, >= 1.
+        seed: Seed of the initial u, an integer in [0, 2**62); `None` takes one from the stream that
+            `keras.utils.set_random_seed` seeds.
         **kwargs: `name` and `trainable`, as in other layers.
 
     Raises:
         TypeError: If `layer` is of another kind.
-        ValueError: If a number is out of range, `layer` is quantized, or a `dtype` is given.
+        ValueError: If a number is out of range, `layer` is quantized, or `dtype` is given.
 
     Example:
         >>> layer = SpectralNormalization(keras.layers.Dense(1, use_bias=False), seed=0)
@@ -50,10 +52,10 @@ class SpectralNormalization(keras.layers.Wrapper):
 
     Source: Miyato et al. 2018, arXiv 1802.05957, algorithm 1 and section 2.1.
     Departures: The layer's inputs are divided by sigma instead of its kernel (for an embedding, its
-        outputs): the same function of W and of the inputs, and no weight needs to be replaced for
-        the time of a call. A kernel of zeros is left as it is, and so is u then. Groups of a
-        convolution are rows of one matrix, as the kernel is stored: sigma is no smaller than any
-        group's. Under mixed precision u, v, sigma and the division have the kernel's dtype.
+        outputs): the same function of W and of the inputs, without replacing weights during a call.
+        A kernel of zeros is used as it is, and u is kept. The groups of a convolution are rows of
+        one matrix, as the kernel is stored: sigma is no smaller than any group's. Under mixed
+        precision u, v, sigma and the division have the kernel's dtype.
     """
 
     def __init__(
@@ -64,16 +66,15 @@ class SpectralNormalization(keras.layers.Wrapper):
         **kwargs: Any,
     ):
         _check_layer(layer)
-        _check_integer("power_iterations", power_iterations, least=1, use=1)
-        if seed is not None:
-            _check_integer("seed", seed, least=0, use=0)
+        power_iterations = validation.integer("power_iterations", power_iterations, fix="Use 1.")
+        seed = None if seed is None else validation.seed(seed)
         if "dtype" in kwargs:
             raise ValueError(
                 "`dtype` belongs to the wrapped layer, whose kernel's dtype this one computes in. "
                 f"Received: dtype={kwargs['dtype']!r}. Write "
                 f"SpectralNormalization({type(layer).__name__}(..., dtype=...))."
             )
-        # A layer that computes in its variables' dtype sees them without rounding.
+        # In its variables' dtype the layer computes on them without rounding.
         super().__init__(layer, dtype=layer.dtype_policy.variable_dtype, **kwargs)
         self.power_iterations = power_iterations
         self.seed = seed
@@ -94,7 +95,7 @@ class SpectralNormalization(keras.layers.Wrapper):
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Calls the wrapped layer, normalized."""
         sigma = self._sigma(self.power_iterations if training else 0)
-        # Without a direction in which the weights do anything there is nothing to divide by.
+        # Weights of zeros have nothing to be divided by.
         divisor = ops.where(sigma > 0, sigma, ops.ones_like(sigma))
         if isinstance(self.layer, layers.Embedding):
             outputs = self.layer(inputs)
@@ -102,7 +103,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         return self.layer(ops.cast(inputs, divisor.dtype) / divisor)
 
     def spectral_norm(self) -> Any:
-        """Returns sigma(W) as inference sees it, a scalar."""
+        """Returns sigma(W) as used in inference, a scalar."""
         return self._sigma(0)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
@@ -119,25 +120,25 @@ class SpectralNormalization(keras.layers.Wrapper):
         del config["dtype"]
         return {**config, "seed": self.seed}
 
-    def _sigma(self, steps: int) -> Any:
-        """Returns sigma(W) after some steps of the power iteration, whose vector it stores."""
+    def _sigma(self, iterations: int) -> Any:
+        """Returns sigma(W) after some power iterations, and stores their u."""
         matrix = self._matrix()
         constant = ops.stop_gradient(matrix)
         left = ops.convert_to_tensor(self.vector)
         right = _unit(ops.matmul(constant, left))
-        for step in range(steps):
-            if step:
+        for iteration in range(iterations):
+            if iteration:
                 right = _unit(ops.matmul(constant, left))
             image = ops.matmul(right, constant)
             left = ops.where(ops.any(image != 0), _unit(image), left)
-        if steps:
+        if iterations:
             self.vector.assign(left)
         return ops.sum(ops.matmul(right, matrix) * left)
 
     def _matrix(self) -> Any:
         """Returns the kernel as a matrix W^T, everything else x output channels."""
-        embeds = isinstance(self.layer, layers.Embedding)
-        kernel = ops.convert_to_tensor(self.layer.embeddings if embeds else self.layer.kernel)
+        is_embedding = isinstance(self.layer, layers.Embedding)
+        kernel = ops.convert_to_tensor(self.layer.embeddings if is_embedding else self.layer.kernel)
         if isinstance(self.layer, CHANNELS_BEFORE_LAST):
             kernel = ops.swapaxes(kernel, -1, -2)
         return ops.reshape(kernel, (-1, kernel.shape[-1]))
@@ -148,7 +149,7 @@ class SpectralNormalization(keras.layers.Wrapper):
 
 
 def _unit(vector: Any) -> Any:
-    """Returns a vector divided by its length; zeros as they are."""
+    """Returns a vector divided by its length; zeros stay zeros."""
     length = ops.sqrt(ops.sum(ops.square(vector)))
     return vector / ops.where(length > 0, length, ops.ones_like(length))
 
@@ -161,18 +162,11 @@ def _check_layer(layer: Any) -> None:
         received = type(layer).__name__ if isinstance(layer, keras.Layer) else repr(layer)
         raise TypeError(
             f"`layer` must be one of {names}, with its own `call`. Received: {received}. Other "
-            "layers have no one matrix to normalize (a depthwise convolution has one for each "
+            "layers have no single matrix to normalize (a depthwise convolution has one per "
             "channel): use them unwrapped."
         )
     if getattr(layer, "quantization_mode", None):
         raise ValueError(
             "`layer` must have floating-point weights. Received: "
             f"{layer.name!r}, quantized to {layer.quantization_mode!r}. Wrap it before that."
-        )
-
-
-def _check_integer(name: str, value: Any, least: int, use: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(
-            f"`{name}` must be an integer >= {least}. Received: {value!r}. Use {name}={use}."
         )

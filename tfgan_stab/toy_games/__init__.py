@@ -1,4 +1,4 @@
-"""Small games with known answers, in float64, for schemes to play.
+"""Small games with known answers, played in float64: what a scheme does without a network.
 
 May import `updates` and all above it.
 """
@@ -8,9 +8,7 @@ from tfgan_stab.toy_games.base import KnownGame
 from tfgan_stab.toy_games.bilinear import Bilinear
 from tfgan_stab.toy_games.linear import DampedRotation, RandomLinear
 from tfgan_stab.toy_games.nonlinear import DiracGAN, Saddle
-from tfgan_stab.toy_games.play import play
-from tfgan_stab.toy_games.prediction import predicted_factor
-from tfgan_stab.toy_games.rules import Adam, GradientSteps
+from tfgan_stab.toy_games.play import Adam, GradientSteps, play
 from tfgan_stab.toy_games.trajectory import Trajectory
 
 __all__ = [
@@ -25,5 +23,4 @@ __all__ = [
     "Trajectory",
     "play",
     "plotting",
-    "predicted_factor",
 ]

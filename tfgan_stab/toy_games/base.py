@@ -1,6 +1,5 @@
-"""What a game with a known answer offers, and the checks that such games share."""
+"""What a game with a known answer offers, and how such games take points."""
 
-import math
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -11,16 +10,16 @@ from tfgan_stab.game.players import BOTH, Players
 
 
 class KnownGame(Protocol):
-    """A game whose equilibrium and whose field near it are known.
+    """A game whose equilibrium is known.
 
-    The generator's numbers x minimise, the discriminator's y are what plays against them.
+    The generator chooses x and minimises, the discriminator chooses y and works against it. The
+    games of this package also have a `jacobian`: a float64 NumPy array, the derivative of the mean
+    field at the solution, with the generator's rows and columns first.
 
     Attributes:
-        start: Where a run begins: float64 `[..., n]` for either player. Axes before the last tell
-            runs apart that are played at once.
+        start: Where a run begins: float64 `[..., n]` for each player. Leading axes hold
+            independent runs, which are played at once.
         solution: The equilibrium, of the same shapes or of shapes that broadcast to them.
-        jacobian: float64 NumPy array, the derivative of the mean field at the solution; rows and
-            columns are the generator's numbers, then the discriminator's.
     """
 
     @property
@@ -29,16 +28,13 @@ class KnownGame(Protocol):
     @property
     def solution(self) -> Players: ...  # noqa: D102
 
-    @property
-    def jacobian(self) -> np.ndarray: ...  # noqa: D102
-
     def slopes(self, params: Players, seed: tf.Tensor) -> Players:
         """Returns both players' downhill slopes: minus the gradient of each one's own loss.
 
         Args:
-            params: Where to look, shaped like `start`.
-            seed: int32 `[2]`, what a stochastic game draws from: equal seeds, equal slopes. Other
-                games have no use for it.
+            params: The point to evaluate at, shaped like `start`.
+            seed: int32 `[2]`, the seed of a stochastic game's noise: equal seeds give equal
+                slopes. Deterministic games ignore it.
         """
 
 
@@ -46,7 +42,7 @@ def as_points(name: str, value: Any) -> Players:
     """Returns a pair of numbers or arrays as float64 tensors `[..., n]`.
 
     Args:
-        name: What to call it in an error.
+        name: The argument's name, for errors.
         value: One number or array per player, the generator's first.
 
     Raises:
@@ -62,25 +58,6 @@ def as_points(name: str, value: Any) -> Players:
             f"Received: {value!r}. Use, for instance, (1.0, 0.0)."
         )
     return Players(*(tf.constant(_finite(name, own), tf.float64) for own in value))
-
-
-def check_number(name: str, value: Any, meaning: str, minimum: float = -math.inf) -> None:
-    """Raises ValueError unless `value` is a finite number of at least `minimum`."""
-    is_number = isinstance(value, (int, float, np.floating)) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or value < minimum:
-        limit = f" >= {minimum:g}" if math.isfinite(minimum) else ""
-        raise ValueError(
-            f"`{name}` must be a finite number{limit}: {meaning}. Received: {value!r}."
-        )
-
-
-def check_count(name: str, value: Any, meaning: str, minimum: int = 1) -> None:
-    """Raises ValueError unless `value` is an integer of at least `minimum`."""
-    is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not is_integer or value < minimum:
-        raise ValueError(
-            f"`{name}` must be an integer >= {minimum}: {meaning}. Received: {value!r}."
-        )
 
 
 def _finite(name: str, value: Any) -> np.ndarray:

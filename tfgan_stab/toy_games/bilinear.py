@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfgan_stab._utils import validation
 from tfgan_stab._utils.random import ALGORITHM
 from tfgan_stab.game.players import Players
-from tfgan_stab.toy_games.base import as_points, check_count
+from tfgan_stab.toy_games.base import as_points
 
 _SIZE = 100  # Dimensions, and terms, of the notebooks' problems.
 _PROBLEMS = 5
@@ -17,7 +18,7 @@ _PROBLEMS = 5
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Bilinear:
-    """A game that turns around its solution, of n terms, of which each step may see a few.
+    """A game that turns around its solution: a sum of n terms, of which minibatches show a few.
 
     min over x, max over y of::
 
@@ -64,12 +65,8 @@ class Bilinear:
         terms = as_points("terms", Players(zeros, zeros) if self.terms is None else self.terms)
         _check_shapes(start, terms)
         if self.batch_size is not None:
-            check_count("batch_size", self.batch_size, "terms seen at each evaluation")
-            if self.batch_size > size:
-                raise ValueError(
-                    f"`batch_size` must be at most {size}, the number of terms. Received: "
-                    f"{self.batch_size}. Use None to see all of them."
-                )
+            fix = "Use None to see all terms."
+            validation.integer("batch_size", self.batch_size, most=size, unit="terms", fix=fix)
         solution = Players(
             -tf.reduce_sum(terms.discriminator, axis=-2), -tf.reduce_sum(terms.generator, axis=-2)
         )
@@ -84,7 +81,7 @@ class Bilinear:
         integer drawn uniformly from 1 to 10,000. All five come from one stream with seed 3.
 
         Args:
-            number: 0 to 4; or several of them, to play them at once.
+            number: 0 to 4; several numbers give several problems, played at once.
 
         Raises:
             ValueError: If there is no such problem.
@@ -96,10 +93,13 @@ class Bilinear:
         Source: their notebook `batch_methods.ipynb`; the draws are the same, bit for bit.
         """
         numbers = np.asarray(number)
-        if not np.issubdtype(numbers.dtype, np.integer) or not np.isin(numbers, range(5)).all():
+        if (
+            not np.issubdtype(numbers.dtype, np.integer)
+            or not np.isin(numbers, range(_PROBLEMS)).all()
+        ):
             raise ValueError(
-                f"`number` must be among 0 to {_PROBLEMS - 1}, the problems of the notebook. "
-                f"Received: {number!r}."
+                f"`number` must be an integer from 0 to {_PROBLEMS - 1}, or several, the problems "
+                f"of the notebook. Received: {number!r}."
             )
         stream = np.random.RandomState(3)
         starts = [_scaled_pair(stream) for _ in range(_PROBLEMS)]
@@ -114,8 +114,8 @@ class Bilinear:
 
         Args:
             batch_size: Terms per evaluation, 1 to 100; they show 1, 4, 16, 64 and 100.
-            seed: Of the problem; they use 0 to 4. Several of them to play them at once. (What a run
-                draws is up to the seed given to `play`.)
+            seed: Seed of the problem; they use 0 to 4. Several seeds give several problems, played
+                at once. (The minibatches depend on the seed given to `play`.)
 
         Raises:
             ValueError: If `batch_size` or a seed is outside its range.
@@ -133,14 +133,14 @@ class Bilinear:
         drawn = [_normal_problem(np.random.RandomState(each)) for each in seeds.reshape(-1)]
         index = np.arange(seeds.size).reshape(seeds.shape)
         start, terms = zip(*drawn, strict=True)
-        return cls(_players(start, index), _players(terms, index), int(batch_size))
+        return cls(_players(start, index), _players(terms, index), batch_size)
 
     @property
     def jacobian(self) -> np.ndarray:
-        """`p [[0, -I], [I, 0]]`, where p is the part of the terms that an evaluation sees."""
+        """`p [[0, -I], [I, 0]]`, where p is the share of the terms that an evaluation sees."""
         size = self.start.generator.shape[-1]
-        part = 1.0 if self.batch_size is None else self.batch_size / size
-        return part * np.kron([[0.0, -1.0], [1.0, 0.0]], np.eye(size))
+        share = 1.0 if self.batch_size is None else self.batch_size / size
+        return share * np.kron([[0.0, -1.0], [1.0, 0.0]], np.eye(size))
 
     def slopes(self, params: Players, seed: tf.Tensor) -> Players:
         """Returns `-(y - y*)` and `x - x*`, or the same of the terms drawn with `seed`."""
@@ -152,7 +152,7 @@ class Bilinear:
         return Players(-(seen * y + a), seen * x + b)
 
     def _seen(self, shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Returns 1 for `batch_size` terms of each run, 0 for the others."""
+        """Returns 1 for the `batch_size` terms drawn for each run, 0 for the others."""
         drawn = tf.random.stateless_uniform(shape, seed, dtype=tf.float64, alg=ALGORITHM)
         least = tf.math.top_k(drawn, self.batch_size).values[..., -1:]
         return tf.cast(drawn >= least, tf.float64)
@@ -184,6 +184,6 @@ def _normal_problem(stream: np.random.RandomState) -> tuple[np.ndarray, np.ndarr
 
 
 def _players(pairs: Any, index: np.ndarray) -> Players:
-    """Returns the chosen pairs, the player's axis (the last but one) taken apart."""
+    """Returns the chosen pairs as players, split along the last axis but one."""
     chosen = np.asarray(pairs)[index]
     return Players(chosen[..., 0, :], chosen[..., 1, :])

@@ -1,4 +1,4 @@
-"""Games with a linear field: their answers are matrices."""
+"""Games with a linear field, whose answers are matrices."""
 
 import dataclasses
 from typing import Any
@@ -6,12 +6,31 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfgan_stab._utils import validation
 from tfgan_stab.game.players import Players
-from tfgan_stab.toy_games.base import as_points, check_count, check_number
+from tfgan_stab.toy_games.base import as_points
+
+
+class _Linear:
+    """The field `jacobian (x, y)`, with its solution at the origin."""
+
+    start: Any
+    jacobian: Any
+
+    @property
+    def solution(self) -> Players:
+        """The origin."""
+        return Players(*map(tf.zeros_like, self.start))
+
+    def slopes(self, params: Players, seed: tf.Tensor) -> Players:
+        """Returns the Jacobian times the point."""
+        del seed
+        joint = tf.linalg.matvec(self.jacobian, tf.concat(params, axis=-1))
+        return Players(*tf.split(joint, [own.shape[-1] for own in params], axis=-1))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class DampedRotation:
+class DampedRotation(_Linear):
     """A rotation that shrinks.
 
     min over x, max over y of::
@@ -23,7 +42,7 @@ class DampedRotation:
     Args:
         damping: How fast the continuous flow shrinks, >= 0, per unit of time; 0 is a rotation.
         frequency: How fast it turns, radians per unit of time.
-        start: Where to begin, one number for either player.
+        start: Where to begin, one number per player.
 
     Raises:
         ValueError: If a number is not finite, or `damping` is negative.
@@ -45,14 +64,9 @@ class DampedRotation:
     start: Players = Players(1.0, 0.0)
 
     def __post_init__(self) -> None:
-        check_number("damping", self.damping, "how fast the flow shrinks", minimum=0.0)
-        check_number("frequency", self.frequency, "how fast the flow turns")
+        validation.number("damping", self.damping, least=0.0, fix="Use 0 for a pure rotation.")
+        validation.number("frequency", self.frequency)
         object.__setattr__(self, "start", as_points("start", self.start))
-
-    @property
-    def solution(self) -> Players:
-        """The origin."""
-        return Players(*map(tf.zeros_like, self.start))
 
     @property
     def jacobian(self) -> np.ndarray:
@@ -60,15 +74,10 @@ class DampedRotation:
         d, f = float(self.damping), float(self.frequency)
         return np.array([[-d, -f], [f, -d]])
 
-    def slopes(self, params: Players, seed: tf.Tensor) -> Players:
-        """Returns the Jacobian times the point."""
-        del seed
-        return _product(self.jacobian, params)
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class RandomLinear:
-    """A random game that converges in continuous time, turning as it does.
+class RandomLinear(_Linear):
+    """A random game whose continuous flow converges while it turns.
 
     min over x, max over y of::
 
@@ -80,8 +89,8 @@ class RandomLinear:
 
     Args:
         dimensions: How many numbers the generator and the discriminator have, integers >= 1.
-        seed: What P, Q, B and the start are drawn from, an integer >= 0.
-        damping: The least rate at which the flow shrinks, > 0, per unit of time.
+        seed: Seed of P, Q, B and the start, an integer from 0 to 2**32 - 1.
+        damping: The smallest rate at which the flow shrinks, > 0, per unit of time.
         rotation: How strongly the players act on each other, >= 0.
 
     Raises:
@@ -101,45 +110,26 @@ class RandomLinear:
     jacobian: np.ndarray = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
-        _check_dimensions(self.dimensions)
-        check_count("seed", self.seed, "what the game is drawn from", minimum=0)
-        check_number("damping", self.damping, "the least rate of shrinking", minimum=0.0)
-        check_number("rotation", self.rotation, "the strength of interaction", minimum=0.0)
-        if not self.damping:
-            raise ValueError("`damping` must be positive, or nothing converges. Received: 0.")
-        random = np.random.RandomState(self.seed)
-        n, m = self.dimensions
+        n, m = _checked_dimensions(self.dimensions)
+        seed = validation.integer("seed", self.seed, least=0, most=2**32 - 1, fix="Use 0.")
+        validation.number("damping", self.damping, above=0.0, fix="Use 0.1.")
+        validation.number("rotation", self.rotation, least=0.0)
+        random = np.random.RandomState(seed)
         p, q = (self.damping * (np.eye(k) + _square(random.randn(k, k))) for k in (n, m))
         b = self.rotation / np.sqrt(n + m) * random.randn(n, m)
         object.__setattr__(self, "jacobian", np.block([[-p, -b], [b.T, -q]]))
         start = as_points("start", (random.randn(n), random.randn(m)))
         object.__setattr__(self, "start", start)
 
-    @property
-    def solution(self) -> Players:
-        """The origin."""
-        return Players(*map(tf.zeros_like, self.start))
-
-    def slopes(self, params: Players, seed: tf.Tensor) -> Players:
-        """Returns the Jacobian times the point."""
-        del seed
-        return _product(self.jacobian, params)
-
-
-def _product(jacobian: np.ndarray, params: Players) -> Players:
-    joint = tf.linalg.matvec(jacobian, tf.concat(params, axis=-1))
-    return Players(*tf.split(joint, [own.shape[-1] for own in params], axis=-1))
-
 
 def _square(matrix: np.ndarray) -> np.ndarray:
     return matrix @ matrix.T / len(matrix)
 
 
-def _check_dimensions(dimensions: Any) -> None:
+def _checked_dimensions(dimensions: Any) -> list[int]:
     if not isinstance(dimensions, (tuple, list)) or len(dimensions) != 2:
         raise ValueError(
-            "`dimensions` must be two integers, the generator's and the discriminator's numbers. "
-            f"Received: {dimensions!r}. Use, for instance, (3, 2)."
+            "`dimensions` must be two integers, how many numbers the generator and the "
+            f"discriminator have. Received: {dimensions!r}. Use, for instance, (3, 2)."
         )
-    for own in dimensions:
-        check_count("dimensions", own, "how many numbers a player has")
+    return [validation.integer("dimensions", own, fix="Use (3, 2).") for own in dimensions]

@@ -1,4 +1,4 @@
-"""The smallest GAN: one point against a straight line."""
+"""Games with a curved field: the smallest GAN, and a noisy saddle on which two rates pay."""
 
 import dataclasses
 from typing import Any
@@ -6,17 +6,19 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfgan_stab._utils import validation
 from tfgan_stab._utils.random import ALGORITHM
 from tfgan_stab.game import losses
 from tfgan_stab.game.players import Players
-from tfgan_stab.toy_games.base import as_points, check_count, check_number
+from tfgan_stab.toy_games.base import as_points
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class DiracGAN:
     """A generator that is a point theta, a discriminator `D(x) = psi x`, and data at 0.
 
-    With the losses l_G and l_D as functions of the logits of data (0) and fake (t = psi theta)::
+    The real logit is 0 and the fake one t = psi theta. With the losses l_G and l_D as functions of
+    t::
 
         theta' = -psi dl_G/dt,    psi' = -theta dl_D/dt
 
@@ -42,7 +44,7 @@ class DiracGAN:
     Source: Mescheder et al. 2018, arXiv 1801.04406, definition 2.1 and lemma 2.2 (numbers from
         memory).
     Departures: the discriminator is positive on data, as everywhere here; theirs is positive on
-        fakes, so that theirs turns the other way round.
+        fakes, so their field turns the other way.
     """
 
     loss: Any = "minimax"
@@ -59,7 +61,7 @@ class DiracGAN:
 
     @property
     def jacobian(self) -> np.ndarray:
-        """`[[0, -l_G'(0)], [-l_D'(0), 0]]`, primes by the fake's logit."""
+        """`[[0, -l_G'(0)], [-l_D'(0), 0]]`, with derivatives by the fake logit."""
         generator, discriminator = map(float, self._derivatives(tf.constant(0.0, tf.float64)))
         return np.array([[0.0, -generator], [-discriminator, 0.0]])
 
@@ -68,24 +70,20 @@ class DiracGAN:
         del seed
         theta, psi = params
         # Run by run, because some losses take means over the logits of a batch.
-        fakes = tf.reshape(psi * theta, [-1])
-        generator, discriminator = tf.vectorized_map(self._derivatives, fakes)
+        fake_logits = tf.reshape(psi * theta, [-1])
+        generator, discriminator = tf.vectorized_map(self._derivatives, fake_logits)
         return Players(
             -psi * tf.reshape(generator, tf.shape(psi)),
             -theta * tf.reshape(discriminator, tf.shape(theta)),
         )
 
-    def _derivatives(self, fake: tf.Tensor) -> Players:
-        """Returns the derivatives of both losses by the fake's logit, a scalar."""
+    def _derivatives(self, logit: tf.Tensor) -> Players:
+        """Returns the derivatives of both losses by the fake logit, a scalar."""
         with tf.GradientTape(persistent=True) as tape:
-            tape.watch(fake)
-            values = self.loss(tf.zeros([1], tf.float64), tf.reshape(fake, [1]))
+            tape.watch(logit)
+            values = self.loss(tf.zeros([1], tf.float64), tf.reshape(logit, [1]))
         zero = tf.UnconnectedGradients.ZERO
-        return Players(*(tape.gradient(v, fake, unconnected_gradients=zero) for v in values))
-
-
-# DOC: """A noisy saddle with one steep and one flat direction, on which two time scales pay."""
-#
+        return Players(*(tape.gradient(v, logit, unconnected_gradients=zero) for v in values))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -99,12 +97,12 @@ class Saddle:
     Each slope is `-2 x (100 - y^2)` or `-2 y (1 + x^2)` plus a normal number.
 
     Args:
-        noise: Standard deviation of what is added to each slope, >= 0.
-        runs: How many independent runs to play at once, along an axis in front; `None` for one run
-            without such an axis.
+        noise: Standard deviation of the noise added to each slope, >= 0.
+        runs: How many independent runs to play at once, along a leading axis; `None` for one run
+            without that axis.
 
     Raises:
-        ValueError: If `noise` is negative or not finite, or `runs` is no integer >= 1.
+        ValueError: If `noise` is negative or not finite, or `runs` is not an integer >= 1.
 
     Example:
         >>> import tfgan_stab as tgs
@@ -117,16 +115,16 @@ class Saddle:
 
     Source: Heusel et al. 2017, arXiv 1706.08500, section "Two Time-Scale Update Rule", and the
         notebook `ttur_example_saddle.ipynb` of their code.
-    Departures: theirs moves x, then y against the new x; play it with any scheme here.
+    Departures: theirs updates x, then y against the new x; here any scheme can play it.
     """
 
     noise: float = 1.0
     runs: int | None = None
 
     def __post_init__(self) -> None:
-        check_number("noise", self.noise, "the noise's standard deviation", minimum=0.0)
+        validation.number("noise", self.noise, least=0.0, fix="Use 0 for none.")
         if self.runs is not None:
-            check_count("runs", self.runs, "runs played at once")
+            validation.integer("runs", self.runs, fix="Use None for one run without an axis.")
 
     @property
     def start(self) -> Players:

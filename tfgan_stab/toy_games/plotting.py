@@ -1,6 +1,6 @@
-"""Draws runs of a game: where the players went, and how near they came for what it cost.
+"""Plots runs of a game: the players' path, and their distance to the solution by cost.
 
-Kept apart, because this alone needs matplotlib.
+The only module of this package that needs matplotlib.
 """
 
 import pathlib
@@ -16,11 +16,11 @@ from matplotlib.lines import Line2D
 
 from tfgan_stab.toy_games.trajectory import Trajectory
 
-# Okabe and Ito's palette, told apart by colour-blind readers too; its yellow is lost on white.
+# Okabe and Ito's palette, safe for colour-blind readers, without its yellow, which white hides.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _STYLES = ("-", "--", ":")
 _FRAMES, _FRAMES_PER_SECOND, _FRAMES_DPI = 36, 12, 64
-# What is further off than this many times the start has diverged, and is left outside.
+# Multiples of the start's distance: what goes beyond has diverged and leaves the picture.
 _WIDEST, _FURTHEST = 2.0, 30.0
 _NEAREST = 1e-10
 
@@ -28,15 +28,14 @@ _NEAREST = 1e-10
 def draw(runs: Mapping[str, Trajectory], path: pathlib.Path, title: str = "") -> None:
     """Writes a PNG: trajectories on the left, distance by cost on the right.
 
-    Left are the first number of the generator and the first of the discriminator, in the first of
-    several runs played at once; right is the distance of both players together, the mean of all
-    runs, by evaluations of the field, so that schemes are compared at equal cost. Runs that diverge
-    leave the picture.
+    The left panel shows the first number of each player, for the first of several runs played at
+    once. The right panel shows the distance of both players together, the mean of all runs, over
+    field evaluations, so that schemes are compared at equal cost. Diverging runs leave the picture.
 
     Args:
         runs: Trajectories of one game, by the name to show.
         path: Where to write; ends in `.png`.
-        title: What stands above.
+        title: The title above both panels.
 
     Raises:
         ValueError: If there are no runs.
@@ -46,19 +45,19 @@ def draw(runs: Mapping[str, Trajectory], path: pathlib.Path, title: str = "") ->
 
 
 def animate(runs: Mapping[str, Trajectory], path: pathlib.Path, title: str = "") -> None:
-    """Writes a GIF of the same picture being drawn, all schemes at equal cost in each frame.
+    """Writes a GIF that draws the same picture step by step, at equal cost for all schemes.
 
     Args:
         runs: Trajectories of one game, by the name to show.
         path: Where to write; ends in `.gif`.
-        title: What stands above.
+        title: The title above both panels.
 
     Raises:
         ValueError: If there are no runs.
     """
     figure, lines = _figure(runs, title)
     most = max(run.evaluations for run in runs.values())
-    # Arranged once: doing it again for every frame would take most of the time.
+    # The layout is computed once: repeating it for every frame would take most of the time.
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     writer = PillowWriter(fps=_FRAMES_PER_SECOND)
@@ -75,7 +74,7 @@ def animate(runs: Mapping[str, Trajectory], path: pathlib.Path, title: str = "")
 def _figure(
     runs: Mapping[str, Trajectory], title: str
 ) -> tuple[Figure, dict[str, tuple[Line2D, Line2D]]]:
-    """Returns the picture, and the two lines of each run."""
+    """Returns the figure, and both lines of each run."""
     if not runs:
         raise ValueError("`runs` must hold at least one trajectory. Received none.")
     figure = Figure(figsize=(11.0, 5.6), layout="constrained")
@@ -83,17 +82,17 @@ def _figure(
     plane, costs = figure.subplots(1, 2, width_ratios=(1.0, 1.15))
     lines: dict[str, tuple[Line2D, Line2D]] = {}
     for number, (name, run) in enumerate(runs.items()):
-        look: dict[str, Any] = {
+        style: dict[str, Any] = {
             "color": _COLOURS[number % len(_COLOURS)],
             "linestyle": _STYLES[number // len(_COLOURS) % len(_STYLES)],
-            # Each thinner than the one it may lie on.
+            # Each line is thinner than those below it.
             "linewidth": 2.4 - 1.0 * number / max(1, len(runs) - 1),
             "alpha": 0.9,
         }
-        (there, by_cost) = _curves(run)
+        path, by_cost = _curves(run)
         lines[name] = (
-            plane.plot(*there, label=name, **look)[0],
-            costs.plot(*by_cost, **look)[0],
+            plane.plot(*path, label=name, **style)[0],
+            costs.plot(*by_cost, **style)[0],
         )
     _finish_plane(plane, list(runs.values()))
     _finish_costs(costs, list(runs.values()))
@@ -103,7 +102,7 @@ def _figure(
 
 
 def _curves(run: Trajectory) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Returns both lines' data, cut off where numbers overflow."""
+    """Returns the data of both lines, up to where numbers overflow."""
     x, y = (own.reshape(len(own), -1)[:, 0] for own in run.points)
     distances = _mean_distances(run)
     cost = np.linspace(0, run.evaluations, run.steps + 1)
@@ -113,13 +112,14 @@ def _curves(run: Trajectory) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.nd
 
 def _finish_plane(axes: Axes, runs: list[Trajectory]) -> None:
     x, y = (float(own.reshape(len(own), -1)[0, 0]) for own in runs[0].points)
-    there = tuple(float(own.reshape(-1)[0]) for own in runs[0].solution)
+    solution = tuple(float(own.reshape(-1)[0]) for own in runs[0].solution)
     mark: dict[str, Any] = {"linestyle": "none", "color": "black", "zorder": 5, "clip_on": False}
     axes.plot([x], [y], marker="o", markersize=8, markerfacecolor="white", label="start", **mark)
-    axes.plot([there[0]], [there[1]], marker="*", markersize=13, label="solution", **mark)
-    reach = max(_reach(run, there, np.hypot(x - there[0], y - there[1])) for run in runs)
-    axes.set_xlim(there[0] - reach, there[0] + reach)
-    axes.set_ylim(there[1] - reach, there[1] + reach)
+    axes.plot([solution[0]], [solution[1]], marker="*", markersize=13, label="solution", **mark)
+    start = float(np.hypot(x - solution[0], y - solution[1]))
+    reach = max(_reach(run, solution, start) for run in runs)
+    axes.set_xlim(solution[0] - reach, solution[0] + reach)
+    axes.set_ylim(solution[1] - reach, solution[1] + reach)
     axes.set_aspect("equal")
     several = runs[0].points.generator.shape[-1] > 1
     axes.set_xlabel("generator" + (", first of its numbers" if several else ""))
@@ -127,10 +127,10 @@ def _finish_plane(axes: Axes, runs: list[Trajectory]) -> None:
     axes.grid(alpha=0.25)
 
 
-def _reach(run: Trajectory, there: tuple[float, ...], start: float) -> float:
-    """Returns how far from the solution the picture must reach to hold a run, if it stays near."""
+def _reach(run: Trajectory, solution: tuple[float, ...], start: float) -> float:
+    """Returns how far around the solution the picture must reach to show a run that stays near."""
     (x, y), _ = _curves(run)
-    furthest = float(np.hypot(x - there[0], y - there[1]).max(initial=0.0))
+    furthest = float(np.hypot(x - solution[0], y - solution[1]).max(initial=0.0))
     start = start or 1.0
     return 1.12 * min(max(furthest, start), _WIDEST * start)
 
@@ -142,7 +142,7 @@ def _finish_costs(axes: Axes, runs: list[Trajectory]) -> None:
     axes.set_ylim(max(_NEAREST * start, 0.5 * seen.min()), min(_FURTHEST * start, 2.0 * seen.max()))
     axes.set_xlim(0, max(run.evaluations for run in runs))
     axes.axhline(start, color="grey", linewidth=0.8, linestyle=(0, (2, 3)), zorder=0)
-    axes.set_xlabel("evaluations of the field (equal cost)")
+    axes.set_xlabel("field evaluations (equal cost)")
     axes.set_ylabel("distance to the solution")
     axes.grid(alpha=0.25)
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tfgan_stab._utils import random, validation
 from tfgan_stab.game.functional import Minibatch, only
-from tfgan_stab.game.gradients import GameGradients
+from tfgan_stab.game.gradients import GameFunctions, GameGradients
 from tfgan_stab.game.penalties.base import WeightGradientPenalty
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.training import distribution
@@ -37,20 +37,6 @@ class Compilation(NamedTuple):
 
     scope: str
     reason: str
-
-
-class GameFunctions(NamedTuple):
-    """The game's functions, each traced once and called at every evaluation.
-
-    Attributes:
-        gradients: Function `(params, state, minibatch, players) -> Evaluation`.
-        vjp: Function `(params, state, minibatch, cotangents, players) -> Players`.
-        realness: Function `(params, state, minibatch) -> scores`.
-    """
-
-    gradients: Callable[..., Any]
-    vjp: Callable[..., Any]
-    realness: Callable[..., Any]
 
 
 def compile_functions(

@@ -11,6 +11,11 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+from tfgan_stab.game import top_k
+from tfgan_stab.game.functional import Minibatch
+from tfgan_stab.game.gradients import Evaluation, GameFunctions
+from tfgan_stab.game.players import BOTH, Players
+
 
 def num_replicas() -> int:
     """Returns how many replicas share a batch, 1 without a strategy."""
@@ -169,6 +174,81 @@ def use_local_gradients(optimizer: keras.optimizers.Optimizer) -> None:
     vars(optimizer)["_all_reduce_sum_gradients"] = list
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         use_local_gradients(optimizer.inner_optimizer)
+
+
+class ReplicaMean:
+    """The game's gradients and their vjps, averaged over replicas.
+
+    Args:
+        functions: The game's functions, compiled.
+        state: `Players` of lists of tensors: batch statistics, spectral-norm vectors and seeds at
+            the start of the step. Every evaluation starts from them.
+        share: What `rows_of` says of this replica's rows.
+        top_k_together: Whether replicas choose the fake images to learn from together.
+    """
+
+    def __init__(
+        self,
+        functions: GameFunctions,
+        state: Players,
+        share: tf.Tensor | None,
+        top_k_together: bool,
+    ):
+        self._functions = functions
+        self._state = state
+        self._share = share
+        self._together = top_k_together and num_replicas() > 1
+        self._state_after: Players | None = None
+        self.penalty_values: tuple = ()
+
+    @property
+    def state_after(self) -> Players:
+        """Batch statistics and the like after the first evaluation, means over replicas."""
+        return self._state if self._state_after is None else self._state_after
+
+    def evaluate(self, params: Players, minibatch: Minibatch, players: Sequence[str]) -> Evaluation:
+        """Returns the evaluation at `params`, its gradients averaged.
+
+        Only the first evaluation's state and each penalty's first value are averaged, too.
+        """
+        minibatch = self._weighted(params, minibatch, players)
+        found = self._functions.gradients(params, self._state, minibatch, tuple(players))
+        known = self.penalty_values or (None,) * len(found.penalty_values)
+        pairs = zip(found.penalty_values, known, strict=True)
+        values = [value if first is None else None for value, first in pairs]
+        state = found.state if self._state_after is None else None
+        gradients, state, values = average((found.gradients, state, values), self._share)
+        self.penalty_values = tuple(
+            value if first is None else first for value, first in zip(values, known, strict=True)
+        )
+        if self._state_after is None:
+            self._state_after = state
+        return found._replace(gradients=gradients)
+
+    def loss_gradients(
+        self, params: Players, minibatch: Minibatch, players: Sequence[str]
+    ) -> Players:
+        """Returns the gradients of the losses alone, averaged."""
+        minibatch = self._weighted(params, minibatch.without_penalties(), players)
+        found = self._functions.gradients(params, self._state, minibatch, tuple(players))
+        return average(found.gradients, self._share)
+
+    def vjp(
+        self, params: Players, minibatch: Minibatch, cotangents: Players, players: Sequence[str]
+    ) -> Players:
+        """Returns the derivative of `<loss gradients, cotangents>` along the players' weights."""
+        minibatch = self._weighted(params, minibatch.without_penalties(), BOTH)
+        found = self._functions.vjp(params, self._state, minibatch, cotangents, tuple(players))
+        return average(found, self._share)
+
+    def _weighted(self, params: Players, minibatch: Minibatch, players: Sequence[str]) -> Minibatch:
+        """Returns the minibatch with the fakes' weights, where replicas choose them together."""
+        if not self._together or "generator" not in players:
+            return minibatch
+        own = self._functions.realness(params, self._state, minibatch)
+        scores, first = gather(own)
+        chosen = top_k.weights(scores, minibatch.num_kept)
+        return minibatch._replace(fake_weights=chosen[first : first + tf.shape(own)[0]])
 
 
 class StoredTensors(keras.layers.Layer):

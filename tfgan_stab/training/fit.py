@@ -1,7 +1,6 @@
-"""What a Keras user calls: `fit`, `evaluate`, `predict` and the like, with the GAN's care added."""
+"""What a Keras user calls: `fit`, `evaluate`, `predict`, `save`, with what a GAN needs added."""
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgan_stab._utils.progress import Clock
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.game.players import Players
 from tfgan_stab.game.top_k import TopK
@@ -36,44 +36,8 @@ from tfgan_stab.training.resume import (
     num_batches,
     resume_from,
 )
-from tfgan_stab.training.train_state import Counters, RollbackState
+from tfgan_stab.training.train_step import Counters, RollbackState
 from tfgan_stab.updates.scheme import Scheme
-
-
-class Clock:
-    """Counts the seconds of training; can be set to what an earlier run had counted.
-
-    Example:
-        >>> clock = Clock()
-        >>> clock.set(5.0)
-        >>> clock.seconds
-        5.0
-    """
-
-    def __init__(self) -> None:
-        self._counted = 0.0
-        self._since: float | None = None
-
-    @property
-    def seconds(self) -> float:
-        """Seconds counted so far."""
-        running = 0.0 if self._since is None else time.perf_counter() - self._since
-        return self._counted + running
-
-    def set(self, seconds: float) -> None:
-        """Makes `seconds` what has been counted so far."""
-        self._counted = seconds
-        if self._since is not None:
-            self._since = time.perf_counter()
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
-        """Counts inside the `with`."""
-        self._since = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._counted, self._since = self.seconds, None
 
 
 class KerasWorkflows(keras.Model):
@@ -96,6 +60,7 @@ class KerasWorkflows(keras.Model):
     rollback_state: RollbackState
     _counters: Counters
     _averages: dict[str, AveragedWeights]
+    _compile_settings: dict[str, Any]
     monitor: Monitor | None
     build_monitor: Callable[[Diagnostics | None], Monitor]
     sample_batches: Callable[..., Iterator[np.ndarray]]
@@ -206,8 +171,8 @@ class KerasWorkflows(keras.Model):
             self.train_function = None  # Keras builds another one, which watches or does not.
         if self.monitor is not None:
             self.monitor.reset()
-        for watcher in watchers:
-            watcher.begin(progress, ordered)
+            for watcher in watchers:
+                watcher.begin(self.monitor, self.steps_taken, progress, ordered)
 
     def _data_from_now(self, x: Any, steps_per_epoch: int | None, step_in_epoch: int = 0) -> Any:
         return data_from(
@@ -334,6 +299,36 @@ class KerasWorkflows(keras.Model):
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         """Builds nothing: all is built in the constructor and `compile`, and no batch is eaten."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments, for Keras' serialization."""
+        return {
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "latents": keras.saving.serialize_keras_object(self.latents),
+            "num_classes": self.num_classes,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """Returns the model that a configuration describes, not yet compiled."""
+        config = dict(config)
+        for name in ("generator", "discriminator", "latents"):
+            config[name] = keras.saving.deserialize_keras_object(
+                config[name], custom_objects=custom_objects
+            )
+        return cls(**config)
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """Returns the arguments of `compile`, for Keras' serialization."""
+        if not self.compiled:
+            return None
+        return keras.saving.serialize_keras_object(self._compile_settings)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles with the arguments that a configuration describes."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
 
 
 class _CountEpochs(keras.callbacks.Callback):

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_stab.data.batches import Batches
-from tfgan_stab.data.pixels import check_range
+from tfgan_stab.data.images import check_range
 from tfgan_stab.game.top_k import TopK
 from tfgan_stab.training.averaging.rules import Average
 from tfgan_stab.training.minibatches import check_divides

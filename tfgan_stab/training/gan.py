@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from tfgan_stab._utils import random, validation
+from tfgan_stab._utils.progress import Clock
 from tfgan_stab.data.latents import as_sampler
 from tfgan_stab.game import losses
 from tfgan_stab.game.functional import Minibatch
@@ -29,12 +30,17 @@ from tfgan_stab.training.averaging.batch_statistics import Recalibration
 from tfgan_stab.training.averaging.rules import Average, check_averages
 from tfgan_stab.training.averaging.swap import LIVE, WeightsInUse
 from tfgan_stab.training.distribution import StoredTensors
-from tfgan_stab.training.fit import Clock, KerasWorkflows
+from tfgan_stab.training.fit import KerasWorkflows
 from tfgan_stab.training.monitor import Diagnostics, Monitor
 from tfgan_stab.training.optimizers import check_optimizers, copy_optimizer, count_steps
 from tfgan_stab.training.sampling import Sampling
-from tfgan_stab.training.train_state import Counters, RollbackState, TrainState
-from tfgan_stab.training.train_step import StepResult, TrainStep
+from tfgan_stab.training.train_step import (
+    Counters,
+    RollbackState,
+    StepResult,
+    TrainState,
+    TrainStep,
+)
 from tfgan_stab.updates.alternating import Alternating
 from tfgan_stab.updates.scheme import Scheme, check_scheme
 
@@ -289,15 +295,15 @@ class GAN(KerasWorkflows, Sampling):
                 self.scheme.first_weight,
                 self._variables,
                 self.optimizers,
-                self.extrapolation_optimizers,
+                self.optimizers_for_extrapolation,
                 self.maker.make(data, steps, epochs),
                 self._state,
                 self.top_k is not None and self.top_k.scope == "global",
             )
-            scheme_state = self.train_state.scheme_state(game.start)
-            params, scheme_state = self.scheme.step(game, game.start, scheme_state)
+            state = self.train_state.scheme_state
+            params, state = self.scheme.step(game, game.start, state)
             result = game.finish(params)
-            self.train_state.commit(result, scheme_state, self.compilation.scope == "field")
+            self.train_state.commit(result, state, self.compilation.scope == "field")
             if self.monitor is not None:
                 self.monitor.observe(result)
             k = self.maker.k(result.images // self.scheme.minibatches, steps, epochs)
@@ -359,9 +365,11 @@ class GAN(KerasWorkflows, Sampling):
         return Players(self.generator_optimizer, self.discriminator_optimizer)
 
     @property
-    def extrapolation_optimizers(self) -> Players:
+    def optimizers_for_extrapolation(self) -> Players:
         """The optimizers that take trial steps: the players' own, unless the scheme separates."""
-        if not self.scheme.separate_extrapolation:
+        # Keras saves what it finds first, by the alphabet: this name must come after
+        # `generator_optimizer`, under which files hold that optimizer.
+        if self.generator_extrapolation_optimizer is None:
             return self.optimizers
         return Players(
             self.generator_extrapolation_optimizer, self.discriminator_extrapolation_optimizer
@@ -374,35 +382,3 @@ class GAN(KerasWorkflows, Sampling):
     @property
     def _state(self) -> Players:
         return Players(*(distribution.read(n.non_trainable_variables) for n in self.networks))
-
-    # -- Files ------------------------------------------------------------------------------------
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments, for Keras' serialization."""
-        return {
-            "generator": keras.saving.serialize_keras_object(self.generator),
-            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
-            "latents": keras.saving.serialize_keras_object(self.latents),
-            "num_classes": self.num_classes,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
-        """Returns the model that a configuration describes, not yet compiled."""
-        config = dict(config)
-        for name in ("generator", "discriminator", "latents"):
-            config[name] = keras.saving.deserialize_keras_object(
-                config[name], custom_objects=custom_objects
-            )
-        return cls(**config)
-
-    def get_compile_config(self) -> dict[str, Any] | None:
-        """Returns the arguments of `compile`, for Keras' serialization."""
-        if not self.compiled:
-            return None
-        return keras.saving.serialize_keras_object(self._compile_settings)
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compiles with the arguments that a configuration describes."""
-        self.compile(**keras.saving.deserialize_keras_object(config))

@@ -76,10 +76,14 @@ class Watcher(Protocol):
     @property
     def diagnostics(self) -> Diagnostics | None: ...  # noqa: D102
 
-    def begin(self, progress: Progress, ordered: bool) -> None:
-        """Takes note of where training begins.
+    def begin(
+        self, monitor: "Monitor", steps_taken: int, progress: Progress, ordered: bool
+    ) -> None:
+        """Takes note of where training begins, before any other hook.
 
         Args:
+            monitor: What watches the steps.
+            steps_taken: Steps that the model has taken.
             progress: How far the run has come.
             ordered: Whether a run can go on inside an epoch.
         """

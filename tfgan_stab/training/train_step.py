@@ -1,23 +1,30 @@
-"""One step of a GAN as a `Game` for a scheme to play.
+"""One step of a GAN as a `Game` for a scheme to play, and the state that it changes.
 
 Schemes speak in tensors, Keras' optimizers in variables. This file translates: it writes tensors to
 the networks' variables where an optimizer needs them there, and reads back what it did. The sign is
 fixed here, once: slopes are minus the gradients.
 """
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import keras
 import tensorflow as tf
 
-from tfgan_stab.game import top_k
 from tfgan_stab.game.functional import Minibatch
-from tfgan_stab.game.gradients import Evaluation, Outputs
+from tfgan_stab.game.gradients import Evaluation, GameFunctions, Outputs
+from tfgan_stab.game.penalties.base import WeightGradientPenalty, loss_penalties
 from tfgan_stab.game.penalties.weight_gradient import Regularized
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.training import distribution
-from tfgan_stab.training.compile import GameFunctions
-from tfgan_stab.updates.scheme import Game
+from tfgan_stab.training.averaging.averaged_weights import (
+    AveragedWeights,
+    start_averages,
+    update_averages,
+)
+from tfgan_stab.training.distribution import ReplicaMean, StoredTensors
+from tfgan_stab.updates.scheme import Game, Scheme
 
 LOSS, PENALTY, GRADIENT, PENALIZED = "loss", "penalty", "gradient", "penalized gradient"
 WEIGHT, STATE = "weight", "state"
@@ -72,83 +79,6 @@ class StepResult(NamedTuple):
     gradients: Players
 
 
-class ReplicaMean:
-    """The game's gradients and their vjps, averaged over replicas.
-
-    Args:
-        functions: The game's functions, compiled.
-        state: `Players` of lists of tensors: batch statistics, spectral-norm vectors and seeds at
-            the start of the step. Every evaluation starts from them.
-        share: What `distribution.rows_of` says of this replica's rows.
-        top_k_together: Whether replicas choose the fake images to learn from together.
-    """
-
-    def __init__(
-        self,
-        functions: GameFunctions,
-        state: Players,
-        share: tf.Tensor | None,
-        top_k_together: bool,
-    ):
-        self._functions = functions
-        self._state = state
-        self._share = share
-        self._together = top_k_together and distribution.num_replicas() > 1
-        self._state_after: Players | None = None
-        self.penalty_values: tuple = ()
-
-    @property
-    def state_after(self) -> Players:
-        """Batch statistics and the like after the first evaluation, means over replicas."""
-        return self._state if self._state_after is None else self._state_after
-
-    def evaluate(self, params: Players, minibatch: Minibatch, players: Sequence[str]) -> Evaluation:
-        """Returns the evaluation at `params`, its gradients averaged.
-
-        Only the first evaluation's state and each penalty's first value are averaged, too.
-        """
-        minibatch = self._weighted(params, minibatch, players)
-        found = self._functions.gradients(params, self._state, minibatch, tuple(players))
-        known = self.penalty_values or (None,) * len(found.penalty_values)
-        pairs = zip(found.penalty_values, known, strict=True)
-        values = [value if first is None else None for value, first in pairs]
-        state = found.state if self._state_after is None else None
-        gradients, state, values = distribution.average(
-            (found.gradients, state, values), self._share
-        )
-        self.penalty_values = tuple(
-            value if first is None else first for value, first in zip(values, known, strict=True)
-        )
-        if self._state_after is None:
-            self._state_after = state
-        return found._replace(gradients=gradients)
-
-    def loss_gradients(
-        self, params: Players, minibatch: Minibatch, players: Sequence[str]
-    ) -> Players:
-        """Returns the gradients of the losses alone, averaged."""
-        minibatch = self._weighted(params, minibatch.without_penalties(), players)
-        found = self._functions.gradients(params, self._state, minibatch, tuple(players))
-        return distribution.average(found.gradients, self._share)
-
-    def vjp(
-        self, params: Players, minibatch: Minibatch, cotangents: Players, players: Sequence[str]
-    ) -> Players:
-        """Returns the derivative of `<loss gradients, cotangents>` along the players' weights."""
-        minibatch = self._weighted(params, minibatch.without_penalties(), BOTH)
-        found = self._functions.vjp(params, self._state, minibatch, cotangents, tuple(players))
-        return distribution.average(found, self._share)
-
-    def _weighted(self, params: Players, minibatch: Minibatch, players: Sequence[str]) -> Minibatch:
-        """Returns the minibatch with the fakes' weights, where replicas choose them together."""
-        if not self._together or "generator" not in players:
-            return minibatch
-        own = self._functions.realness(params, self._state, minibatch)
-        scores, first = distribution.gather(own)
-        chosen = top_k.weights(scores, minibatch.num_kept)
-        return minibatch._replace(fake_weights=chosen[first : first + tf.shape(own)[0]])
-
-
 class TrainStep(Game):
     """The game that one batch and one draw of noise define.
 
@@ -184,10 +114,13 @@ class TrainStep(Game):
         self._minibatches = minibatches
         self._share, self._rows = distribution.rows_of(minibatches[0].real_images)
         self._mean = ReplicaMean(functions, state, self._share, top_k_together)
-        self._regularized = Regularized(
-            self._mean, penalties, first_weight, self.start, minibatches[0]
-        )
+        self._regularized = None
+        if any(isinstance(penalty, WeightGradientPenalty) for penalty in penalties):
+            self._regularized = Regularized(
+                self._mean, penalties, first_weight, self.start, minibatches[0]
+            )
         self._written = self.start
+        self._loss_penalties = loss_penalties(penalties)
         self._evaluation, self._minibatch = 0, 0
         self._observations: list[Observation] = []
         self._losses: dict[str, tf.Tensor] = {}
@@ -202,7 +135,7 @@ class TrainStep(Game):
     def field(self, params: Players, minibatch: int = 0, players: Sequence[str] = BOTH) -> Players:
         """Returns minus the gradients at `params` on a minibatch, averaged over replicas."""
         chosen = self._minibatches[minibatch]
-        gradients, evaluation = self._regularized.evaluate(params, chosen, tuple(players))
+        gradients, evaluation = self._evaluate(params, chosen, tuple(players))
         self._evaluation, self._minibatch = self._evaluation + 1, minibatch + 1
         self._note(evaluation, gradients, players)
         if self._outputs[1] is None and evaluation.outputs.real_logits is not None:
@@ -212,9 +145,11 @@ class TrainStep(Game):
     def update(self, params: Players, slopes: Players) -> Players:
         """Returns where the players' optimizers take them from `params`."""
         gradients = _negative(slopes)
-        penalized = self._regularized.for_update(gradients)
-        self._observe_changed(gradients, penalized)
-        return self._apply(self._optimizers, params, penalized)
+        if self._regularized is not None:
+            penalized = self._regularized.for_update(gradients)
+            self._observe_changed(gradients, penalized)
+            gradients = penalized
+        return self._apply(self._optimizers, params, gradients)
 
     def extrapolate(self, params: Players, slopes: Players) -> Players:
         """Returns the trial point that the players' optimizers for trial steps reach."""
@@ -226,7 +161,10 @@ class TrainStep(Game):
         Raises:
             ValueError: If a penalty was not added to any update.
         """
-        self._regularized.check_added()
+        penalty_values = list(self._mean.penalty_values)
+        if self._regularized is not None:
+            self._regularized.check_added()
+            penalty_values += self._regularized.values
         self._write(params)
         state = self._mean.state_after
         observed = {id(each.values) for each in self._observations if each.kind == WEIGHT}
@@ -238,13 +176,22 @@ class TrainStep(Game):
         return StepResult(
             state,
             Players(*(None if each is None else self._weigh(each) for each in losses)),
-            [*self._mean.penalty_values, *self._regularized.values],
+            penalty_values,
             self._rows * len(self._minibatches),
             self._share,
             self._observations,
             *self._outputs,
             Players(*(self._gradients.get(name) for name in BOTH)),
         )
+
+    def _evaluate(
+        self, params: Players, minibatch: Minibatch, players: Sequence[str]
+    ) -> tuple[Players, Evaluation]:
+        """Returns the players' gradients, penalties on them included, and the evaluation."""
+        if self._regularized is not None:
+            return self._regularized.evaluate(params, minibatch, players)
+        evaluation = self._mean.evaluate(params, minibatch, players)
+        return evaluation.gradients, evaluation
 
     def _note(self, evaluation: Evaluation, gradients: Players, players: Sequence[str]) -> None:
         """Keeps what an evaluation showed."""
@@ -253,10 +200,12 @@ class TrainStep(Game):
                 self._observe(LOSS, name, [self._weigh(loss)])
                 if name in players:
                     self._losses.setdefault(name, loss)
-        for number, value in enumerate(evaluation.penalty_values):
+        computed = [n for n in BOTH if getattr(evaluation.gradients, n) is not None]
+        values = zip(self._loss_penalties, evaluation.penalty_values, strict=True)
+        for number, (penalty, value) in enumerate(values):
             if value is not None:
                 # The value is the term of the last of the penalty's players.
-                last = [n for n in BOTH if getattr(evaluation.gradients, n) is not None][-1]
+                last = [name for name in computed if name in penalty.players][-1]
                 self._observe(PENALTY, last, [self._weigh(value)], number)
         for name, own in zip(BOTH, evaluation.gradients, strict=True):
             if own is not None:
@@ -302,3 +251,100 @@ class TrainStep(Game):
 
 def _negative(values: Players) -> Players:
     return tf.nest.map_structure(lambda v: None if v is None else -v, values)
+
+
+class Counters(NamedTuple):
+    """What a run counts, int64 variables.
+
+    Attributes:
+        steps: Steps done.
+        images: Real images that all replicas have seen.
+        epochs: Whole epochs done.
+    """
+
+    steps: keras.Variable
+    images: keras.Variable
+    epochs: keras.Variable
+
+
+@dataclasses.dataclass
+class RollbackState:
+    """A training's rollbacks.
+
+    Attributes:
+        rollbacks: How often earlier weights were restored.
+        steps_lost: Steps whose outcome was undone by that.
+        saved_step: Steps done at the newest checkpoint of this training.
+    """
+
+    rollbacks: int = 0
+    steps_lost: int = 0
+    saved_step: int = 0
+
+
+class TrainState:
+    """Counters, the scheme's state and the averages.
+
+    Args:
+        networks: Both networks.
+        scheme: The update scheme.
+        counters: The counters.
+        scheme_memory: The variables of the scheme's state; `None` for a state without tensors.
+        averages: The averages by name.
+    """
+
+    def __init__(
+        self,
+        networks: Players,
+        scheme: Scheme,
+        counters: Counters,
+        scheme_memory: StoredTensors | None,
+        averages: Mapping[str, AveragedWeights],
+    ):
+        self._networks = networks
+        self._scheme = scheme
+        self._counters = counters
+        self._scheme_memory = scheme_memory
+        self._averages = averages
+
+    @property
+    def steps(self) -> tf.Tensor:
+        """Steps done, an int64 scalar."""
+        return tf.convert_to_tensor(self._counters.steps.value)
+
+    @property
+    def epochs(self) -> tf.Tensor:
+        """Whole epochs done, an int64 scalar."""
+        return tf.convert_to_tensor(self._counters.epochs.value)
+
+    @property
+    def scheme_state(self) -> Any:
+        """The scheme's state; `()` for one without tensors."""
+        return () if self._scheme_memory is None else self._scheme_memory.read()
+
+    def reset(self) -> None:
+        """Sets the counters to 0; averages and scheme start from the weights as they are."""
+        start_averages(self._averages, self._networks)
+        params = Players(*(distribution.read(n.trainable_variables) for n in self._networks))
+        self._store(self._scheme.init(params))
+        distribution.write(self._counters, [0, 0, 0])
+
+    def commit(self, result: StepResult, scheme_state: Any, compiled: bool) -> None:
+        """Stores what a step ended with, and updates the averages.
+
+        Args:
+            result: What the step ended with; the trained weights are written already.
+            scheme_state: The scheme's new state.
+            compiled: Whether XLA should compile the averages' arithmetic by itself.
+        """
+        for network, state in zip(self._networks, result.state, strict=True):
+            distribution.write(network.non_trainable_variables, state)
+        self._store(scheme_state)
+        steps = self.steps + 1
+        images = tf.convert_to_tensor(self._counters.images.value) + result.images
+        distribution.write([self._counters.steps, self._counters.images], [steps, images])
+        update_averages(self._averages, self._networks, steps, result.images, compiled)
+
+    def _store(self, scheme_state: Any) -> None:
+        if self._scheme_memory is not None:
+            self._scheme_memory.write(scheme_state)

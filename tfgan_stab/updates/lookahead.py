@@ -39,7 +39,7 @@ class Lookahead(Scheme):
     state, batch statistics and spectral-norm vectors stay as they are. Right after a
     synchronization fast and slow weights are the same; between two of them the fast ones may be far
     off, so evaluate at synchronizations, or evaluate an average with `at="sync"`. Weights that you
-    set by hand in mid-training are pulled back towards the former slow ones; `gan.start_over()`
+    set by hand in mid-training are pulled back towards the earlier slow ones; `gan.start_over()`
     takes the new ones.
 
     Args:
@@ -137,11 +137,11 @@ class Lookahead(Scheme):
         """Takes one step of the wrapped scheme, and synchronizes if it is time."""
         fast, inner = self.inner.step(game, params, state.inner)
         count = state.count + 1
-        fast, slow = self._pulled(fast, state.slow, count, self.sync_period)
+        fast, slow = self._synchronized(fast, state.slow, count, self.sync_period)
         inner = _where(count, self.sync_period, self.inner.restarted(inner, fast), inner)
         super_slow = state.super_slow
         if self.super_slow_period is not None:
-            fast, super_slow = self._pulled(fast, super_slow, count, self.super_slow_period)
+            fast, super_slow = self._synchronized(fast, super_slow, count, self.super_slow_period)
             # Where the second level has pulled, the levels below restart from there.
             slow = _where(count, self.super_slow_period, fast, slow)
             inner = _where(count, self.super_slow_period, self.inner.restarted(inner, fast), inner)
@@ -155,13 +155,13 @@ class Lookahead(Scheme):
             super_slow=() if self.super_slow_period is None else params,
         )
 
-    def _pulled(
+    def _synchronized(
         self, fast: Players, slow: Players, count: tf.Tensor, period: int
     ) -> tuple[Players, Players]:
         """Returns the fast and the slow weights after a synchronization that may be due."""
         alpha = self.slow_step_size
 
-        # Bit for bit, both where the fast weights have not moved and where all of the way is gone.
+        # Bit for bit, both where the fast weights have not changed and where alpha is 1.
         def mean(s: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
             return w if alpha == 1.0 else s + alpha * (w - s)
 

@@ -18,7 +18,7 @@ class RungeKutta(Scheme):
         k_i = v(w + h sum_j a_ij k_j)        both players at the same trial point
         w  <- update(w, sum_i b_i k_i)
 
-    With plain `SGD` (no momentum, clipping or decay) as both optimizers the move is
+    With plain `SGD` (no momentum, clipping or decay) as both optimizers the update is
     `w + h sum_i b_i k_i`: exactly Runge-Kutta, with the learning rates as step sizes, schedules
     followed. Another optimizer applies its own rule, once a step, to the mean slope: its momentum
     and its scaling never see a trial point, but trial points are still a learning rate times a

@@ -1,4 +1,4 @@
-"""Both players move at once: one Euler step of the field."""
+"""Both players are updated at once: one Euler step of the field."""
 
 import dataclasses
 from typing import Any
@@ -9,7 +9,7 @@ from tfgan_stab.updates.scheme import Game, Scheme
 
 @dataclasses.dataclass(frozen=True)
 class Simultaneous(Scheme):
-    """Moves both players at once, each down its own loss as it stands.
+    """Updates both players at once, each down its own loss at the current weights.
 
     With step sizes h and field v::
 

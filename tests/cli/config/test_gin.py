@@ -4,11 +4,10 @@ import re
 import sys
 import textwrap
 
+import gin
 import pytest
 
-from tfgan_stab.cli.config import files as sources
 from tfgan_stab.cli.config import gin as configuring
-from tfgan_stab.cli.config import text
 from tfgan_stab.cli.config.gin import ConfigError
 
 STAND_IN = """
@@ -64,7 +63,7 @@ def write(folder, name, text):
     (folder / name).write_text("from __gin__ import dynamic_registration\n" + textwrap.dedent(text))
 
 
-def test_undecorated_functions_and_classes_take_their_settings_from_files(folder):
+def test_files_set_arguments_of_undecorated_functions_and_classes(folder):
     epochs, part, rate, _ = run()
     assert (epochs, part.size, rate) == (3, 5, 0.1)
 
@@ -85,15 +84,22 @@ def test_included_files_are_overridden_by_those_that_include_them(folder):
     assert run(files=("long.gin",))[0] == 100
 
 
-def test_parsing_again_forgets_the_former_configuration(folder):
+def test_file_of_includes_and_macros_needs_no_imports(folder):
+    (folder / "long.gin").write_text('include "run.gin"\nepochs = 100\n')
+    assert run(files=("long.gin",))[0] == 100
+
+
+def test_parse_replaces_the_previous_configuration(folder):
     run("stand_in.run.rate = 0.5")
     assert run()[2] == 0.1
 
 
 def test_files_are_found_in_gin_configs_from_any_folder(folder):
-    found = sources.find_file("gin_configs/runs/digits.gin")
-    assert found == sources.find_file("runs/digits.gin")
+    found = configuring.find_file("gin_configs/runs/digits.gin")
+    assert found == configuring.find_file("runs/digits.gin")
     assert found.is_file()
+    configuring.parse(["runs/digits.gin"])  # Its includes are found too.
+    assert "batch_size = 64" in gin.config_str()
 
 
 @pytest.mark.parametrize(
@@ -114,84 +120,84 @@ def test_files_are_found_in_gin_configs_from_any_folder(folder):
         ('include "run.gin"', "name it with --gin_file instead"),
     ],
 )
-def test_a_setting_that_reaches_nothing_is_refused_with_its_place(folder, binding, message):
+def test_wrong_bindings(folder, binding, message):
     with pytest.raises(ConfigError, match=message) as caught:
         run(binding)
     assert str(caught.value).startswith(f"--gin_param={binding}")
 
 
-def test_a_wrong_name_in_a_file_is_refused_with_file_and_line(folder):
+def test_wrong_name_in_a_file(folder):
     write(folder, "wrong.gin", "import stand_in\n\nstand_in.run.epoch = 4\n")
     with pytest.raises(ConfigError, match=r"wrong.gin:4: `stand_in.run` has no argument `epoch`"):
         run(files=("run.gin", "wrong.gin"))
 
 
-def test_wrong_names_inside_indented_blocks_are_refused(folder):
+def test_wrong_name_in_an_indented_block(folder):
     write(folder, "block.gin", "import stand_in\nstand_in.run:\n  epoch = 4\n")
     with pytest.raises(ConfigError, match=r"block.gin:4: .* no argument `epoch`"):
         run(files=("block.gin",))
 
 
-def test_wrong_syntax_in_a_file_is_refused_with_file_and_line(folder):
+def test_wrong_syntax_in_a_file(folder):
     write(folder, "wrong.gin", "import stand_in\nstand_in.run.epochs = = 4\n")
     with pytest.raises(ConfigError, match=r"wrong.gin:3: not gin syntax"):
         configuring.read(["wrong.gin"])
 
 
-def test_a_missing_file_is_named_with_the_nearest_shipped_one(folder):
+def test_missing_file(folder):
     with pytest.raises(ConfigError, match=r"no gin file 'gin_configs/runs/digit.gin'.*digits.gin"):
         configuring.read(["gin_configs/runs/digit.gin"])
 
 
-def test_a_missing_included_file_is_named_with_the_line_that_includes_it(folder):
+def test_missing_included_file(folder):
     write(folder, "outer.gin", 'include "absent.gin"\n')
     with pytest.raises(ConfigError, match=r"outer.gin:2: There is no gin file 'absent.gin'"):
         configuring.read(["outer.gin"])
 
 
-def test_files_that_include_each_other_are_refused(folder):
+def test_files_that_include_each_other(folder):
     write(folder, "one.gin", 'include "two.gin"\n')
     write(folder, "two.gin", 'include "one.gin"\n')
     with pytest.raises(ConfigError, match="two.gin includes one.gin, which includes it in turn"):
         configuring.read(["one.gin"])
 
 
-def test_an_include_below_a_setting_is_refused_since_it_would_override_it(folder):
+def test_include_below_a_setting(folder):
     write(folder, "late.gin", 'epochs = 4\ninclude "run.gin"\n')
     with pytest.raises(ConfigError, match=r"late.gin:3: `include` must come before"):
         configuring.read(["late.gin"])
 
 
-def test_a_module_that_cannot_be_imported_is_named_with_its_line(folder):
+def test_module_that_cannot_be_imported(folder):
     write(folder, "wrong.gin", "import no_such_module\n")
     with pytest.raises(ConfigError, match=r"wrong.gin:2: `import no_such_module` fails: No module"):
         run(files=("wrong.gin",))
 
 
-def test_a_file_without_dynamic_registration_is_refused(folder):
+def test_file_without_dynamic_registration(folder):
     (folder / "plain.gin").write_text("import stand_in\nstand_in.run.epochs = 3\n")
     with pytest.raises(ConfigError, match="plain.gin must begin with `from __gin__ import"):
         run(files=("plain.gin",))
 
 
-def test_a_file_that_is_not_text_is_refused(folder):
+def test_file_that_is_not_text(folder):
     (folder / "image.gin").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="image.gin is not a text file in UTF-8"):
         configuring.read(["image.gin"])
 
 
-def test_a_required_value_that_nobody_sets_is_refused(folder):
+def test_required_value_that_is_not_set(folder):
     with pytest.raises(ConfigError, match="run.rate set to `%gin.REQUIRED` but not"):
         run("stand_in.run.rate = %gin.REQUIRED")
 
 
-def test_an_argument_without_default_that_no_file_sets_is_named(folder):
+def test_argument_without_default_that_is_not_set(folder):
     write(folder, "part.gin", "import stand_in\nstand_in.run.rate = 0.2\n")
     with pytest.raises(ConfigError, match="No gin file sets `stand_in.run.epochs`. Begin with a"):
         run(files=("part.gin",))
 
 
-def test_the_operative_text_repeats_the_run_when_parsed(folder):
+def test_operative_text_repeats_the_run(folder):
     run("stand_in.run.rate = 0.25", "epochs = 9")
     text = configuring.operative_text()
     (folder / "config.gin").write_text(text)
@@ -200,60 +206,72 @@ def test_the_operative_text_repeats_the_run_when_parsed(folder):
     assert configuring.operative_text() == text
 
 
-def test_the_operative_text_leaves_out_what_was_not_used(folder):
+def test_operative_text_leaves_out_unused_settings(folder):
     run("stand_in.run.part = None")
     assert "Part.size" not in configuring.operative_text()
 
 
-def test_bindings_that_nothing_used_are_told(folder):
-    used, idle = "stand_in.run.rate = 0.5", "stand_in.Part.size = 2"
-    run("stand_in.run.part = None", used, idle)
-    assert configuring.unused([used, idle]) == [idle]
+def refuses(binding):
+    """Whether a binding is refused as one that has no effect."""
+    try:
+        configuring.check_used([binding])
+    except ConfigError as error:
+        assert str(error).startswith(f"--gin_param={binding} has no effect: this run does not use")
+        return True
+    return False
 
 
-def test_a_macro_that_only_an_unused_setting_reads_is_told(folder):
+def test_unused_bindings_are_refused(folder):
+    used, unused = "stand_in.run.rate = 0.5", "stand_in.Part.size = 2"
+    run("stand_in.run.part = None", used, unused)
+    assert refuses(unused) and not refuses(used)
+    with pytest.raises(ConfigError, match="--gin_param=stand_in.Part.size = 2 has no effect"):
+        configuring.check_used([used, unused])
+
+
+def test_macros_of_unused_settings_are_refused(folder):
     write(folder, "size.gin", "import stand_in\nsize = 5\ngenerator/stand_in.Part.size = %size\n")
     bindings = ["size = 6", "epochs = 4"]
     run("stand_in.run.part = None", *bindings, files=("run.gin", "size.gin"))
-    assert configuring.unused(bindings) == ["size = 6"]
+    assert [refuses(binding) for binding in bindings] == [True, False]
 
 
-def test_a_binding_for_a_scope_that_is_not_entered_is_told(folder):
+def test_bindings_for_a_scope_that_is_not_entered_are_refused(folder):
     write(folder, "other.gin", "import stand_in\nstand_in.run.part = @other/stand_in.Part()\n")
     binding = "other/stand_in.Part.size = 2"
     run(binding, files=("other.gin", "run.gin"))
-    assert configuring.unused([binding]) == [binding]
+    assert refuses(binding)
     run(binding, files=("run.gin", "other.gin"))
-    assert configuring.unused([binding]) == []
+    assert not refuses(binding)
 
 
-def test_a_binding_without_a_scope_is_used_within_scopes(folder):
+def test_bindings_without_a_scope_reach_into_scopes(folder):
     binding = "stand_in.Part.size = 2"
     run(binding, "stand_in.run.part = @other/stand_in.Part()")
-    assert configuring.unused([binding]) == []
+    assert not refuses(binding)
 
 
-def test_a_binding_that_a_deeper_scope_overrides_is_told(folder):
+def test_bindings_that_a_deeper_scope_overrides_are_refused(folder):
     binding = "stand_in.Part.size = 2"
     assert run(binding)[1].size == 5
-    assert configuring.unused([binding]) == [binding]
+    assert refuses(binding)
 
 
 def test_differences_ignore_comments_imports_order_and_line_breaks():
-    former = "import a\n# Words\nf.x = 1\nf.y = \\\n    [1,\n     2]\n"
+    previous = "import a\n# Words\nf.x = 1\nf.y = \\\n    [1,\n     2]\n"
     latter = "import b\nf.y = [1, 2]\n\nf.x = 1"
-    assert text.differences(former, latter) == []
+    assert configuring.differences(previous, latter) == []
 
 
-def test_differences_show_changed_new_and_lost_settings():
-    assert text.differences("f.x = 1\nf.y = 2", "f.x = 3\ng/f.z = 4") == [
+def test_differences_show_changed_added_and_removed_settings():
+    assert configuring.differences("f.x = 1\nf.y = 2", "f.x = 3\ng/f.z = 4") == [
         "f.x: 1 -> 3",
         "f.y: 2 -> (not set)",
         "g/f.z: (not set) -> 4",
     ]
 
 
-def test_messages_of_configured_functions_lose_the_list_of_calls(folder):
+def test_plain_message_drops_gins_list_of_calls(folder):
     write(folder, "fails.gin", "import fails\nfails.fail.x = 3\n")
     configuring.parse(["fails.gin"])
     import fails
@@ -264,7 +282,7 @@ def test_messages_of_configured_functions_lose_the_list_of_calls(folder):
     assert configuring.plain_message(caught.value) == "x is 3."
 
 
-def test_arguments_are_looked_up_without_calling_what_they_are_for(folder):
+def test_arguments_are_found_without_calling_the_function(folder):
     import stand_in
 
     configuring.parse(["run.gin"], ["stand_in.run.rate = 0.5"])
@@ -275,7 +293,7 @@ def test_arguments_are_looked_up_without_calling_what_they_are_for(folder):
     assert configuring.arguments(stand_in.run, ["part"])["part"] is not part
 
 
-def test_arguments_without_a_default_must_be_set(folder):
+def test_arguments_without_default_must_be_set(folder):
     import stand_in
 
     write(folder, "less.gin", "import stand_in\nstand_in.run.rate = 0.5\n")
@@ -283,3 +301,12 @@ def test_arguments_without_a_default_must_be_set(folder):
     assert configuring.arguments(stand_in.run, ["rate", "part"]) == {"rate": 0.5}
     with pytest.raises(ConfigError, match="No gin file sets `stand_in.run.epochs`"):
         configuring.arguments(stand_in.run, ["epochs", "rate"])
+
+
+def test_settings_that_an_earlier_version_lacks_may_have_their_default():
+    previous, current = "run.epochs = 3", "run.epochs = 3\nrun.rate = 0.5\nrun.depth = 2"
+    assert configuring.differences(previous, current, {"run.rate", "run.depth"}) == []
+    found = configuring.differences(previous, current, {"run.rate"})
+    assert found == ["run.depth: (not set) -> 2"]
+    # What the earlier one set to something else is a difference, default or not.
+    assert configuring.differences("run.rate = 1.0", "run.rate = 0.5", {"run.rate"}) != []

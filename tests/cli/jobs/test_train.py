@@ -11,11 +11,9 @@ import keras
 import numpy as np
 import pytest
 
-from tfgan_stab.cli import train
+from tfgan_stab.cli import main
 from tfgan_stab.cli.config import gin as configuring
-from tfgan_stab.cli.config import text
-from tfgan_stab.cli.flags import train as flags
-from tfgan_stab.cli.jobs import train as training
+from tfgan_stab.cli.jobs import train as job
 
 pytestmark = pytest.mark.slow  # Nearly every test trains a run.
 
@@ -36,7 +34,8 @@ def finished(command, tmp_path_factory):
         [
             sys.executable,
             "-m",
-            "tfgan_stab.cli.train",
+            "tfgan_stab.cli",
+            "train",
             *command(workdir, "tgs.train.scores = [@tgs.FID]", "tgs.FID.samples = 100")[1:],
         ],
         capture_output=True,
@@ -48,7 +47,7 @@ def finished(command, tmp_path_factory):
     return workdir, done.stdout
 
 
-def test_a_run_leaves_settings_facts_scores_pictures_checkpoints_and_the_generator(finished):
+def test_files_in_the_workdir(finished):
     workdir, _ = finished
     names = set(contents(workdir))
     assert {"config.gin", "run.json", "metrics.jsonl", "generator.keras"} <= names
@@ -68,16 +67,16 @@ def best_files(workdir):
         yield from ((label, f"{folder}/{n}") for n in ("generator.keras", "progress.json"))
 
 
-def test_the_last_lines_name_the_best_of_each_weights(finished):
+def test_report_names_the_best_checkpoints(finished):
     workdir, printed = finished
     lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     for weights in ("live", "ema"):
         best = min((each for each in lines if each["weights"] == weights), key=lambda e: e["value"])
-        told = f"{best['value']:.3f} after {best['step']} steps, {workdir}/best/"
-        assert re.search(rf"best fid {weights}: +{re.escape(told)}\S+generator.keras", printed)
+        best_line = f"{best['value']:.3f} after {best['step']} steps, {workdir}/best/"
+        assert re.search(rf"best fid {weights}: +{re.escape(best_line)}\S+generator.keras", printed)
 
 
-def test_scores_of_both_weights_are_logged_with_their_protocol(finished):
+def test_logged_scores(finished):
     workdir, _ = finished
     lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     assert [(line["step"], line["weights"]) for line in lines] == [
@@ -92,19 +91,19 @@ def test_scores_of_both_weights_are_logged_with_their_protocol(finished):
     assert [line["images"] for line in lines] == [0, 0, 24, 24, 48, 48]
 
 
-def test_the_last_lines_say_the_scores_their_floor_and_where_to_look(finished):
+def test_report_shows_scores_baseline_and_paths(finished):
     workdir, printed = finished
     lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     closing = printed[printed.index("6 steps, 48 images.") :]
     for line in lines[-2:]:
         assert f"fid {line['weights']:<8}{line['value']:10.3f}  from " in closing
     assert re.search(r"fid live +[\d.]+  from [\d.]+ after 0 steps", closing)
-    assert re.search(r"fid floor +[\d.]+  100 real images against 1697 others", closing)
+    assert re.search(r"fid baseline +[\d.]+  100 real images against 1697 others", closing)
     for name in ("samples/step-00000006.png", "generator.keras", "metrics.jsonl", "config.gin"):
         assert str(workdir / name) in closing
 
 
-def test_the_generator_loads_without_this_package_and_samples(finished):
+def test_generator_loads_without_this_package(finished):
     workdir, _ = finished
     program = (
         "import sys; sys.modules['tfgan_stab'] = None\n"  # Importing it fails from here on.
@@ -122,30 +121,19 @@ def test_the_generator_loads_without_this_package_and_samples(finished):
     assert done.stdout == "(2, 8, 8, 1) True\n", done.stderr
 
 
-def trained(arguments, ready=lambda: None):
-    """What a command line trains, and how often it said that training had begun."""
-    settings = flags.parse(arguments)
-    configuring.parse(settings.gin_files, settings.gin_params)
-    begun = []
-    gan = configuring.configured(training.train, given=("workdir", "ready", "begun"))(
-        workdir=train.Workdir(settings.workdir), ready=ready, begun=lambda: begun.append(True)
-    )
-    return gan, len(begun)
-
-
-def test_the_generator_is_saved_with_the_averaged_weights_after_each_epoch(
-    command, tmp_path, monkeypatch
+def test_the_generator_is_saved_with_averaged_weights_after_each_epoch(
+    command, train, tmp_path, monkeypatch
 ):
-    save, in_use = training._save_generator, []
+    save, in_use, steps = job._save_generator, [], []
 
     def watched(gan, workdir):
         in_use.append(gan.weights_in_use.current)
         save(gan, workdir)
 
-    monkeypatch.setattr(training, "_save_generator", watched)
-    gan, begun = trained(command(tmp_path / "run"))
+    monkeypatch.setattr(job, "_save_generator", watched)
+    gan = train(command(tmp_path / "run"), started=lambda: steps.append(1))
     assert in_use == ["ema", "ema", "ema"]  # Two epochs and the end.
-    assert begun == gan.steps == 6
+    assert len(steps) == gan.steps == 6
     saved = keras.saving.load_model(tmp_path / "run" / "generator.keras").get_weights()
     live = gan.generator.get_weights()
     with gan.using("ema"):
@@ -155,29 +143,35 @@ def test_the_generator_is_saved_with_the_averaged_weights_after_each_epoch(
     assert any(np.any(one != other) for one, other in zip(saved, live, strict=True))
 
 
-def test_the_same_command_again_trains_no_further(command, finished, capsys):
+def test_finished_run_trains_no_further(command, finished, capsys):
     workdir, _ = finished
     before = contents(workdir)
     params = ["tgs.train.scores = [@tgs.FID]", "tgs.FID.samples = 100"]
-    assert train.run(command(workdir, *params)) == 0
+    assert main.run("train", command(workdir, *params)) == 0
     after = contents(workdir)
     changed = {name for name in before if before[name] != after[name]}
     assert changed <= {"run.json", "generator.keras"}
-    assert "fid floor" in capsys.readouterr().out
+    assert "fid baseline" in capsys.readouterr().out
 
 
-def test_a_runs_own_config_asks_for_the_same_run(finished):
+def test_config_of_a_workdir_asks_for_the_same_run(finished):
     workdir, _ = finished
     config = workdir / "config.gin"
+    # By public names alone, so that moving modules leaves old runs loadable.
+    assert re.findall("^import .*", config.read_text(), re.MULTILINE) == [
+        "import keras",
+        "import tfgan_stab as tgs",
+    ]
+    assert "tfgan_stab." not in config.read_text()
     before = config.read_bytes()
-    assert train.run(["train.py", f"--gin_file={config}", f"--workdir={workdir}"]) == 0
+    assert main.run("train", ["train.py", f"--gin_file={config}", f"--workdir={workdir}"]) == 0
     assert config.read_bytes() == before
 
 
-def test_other_settings_are_refused_and_nothing_in_the_workdir_changes(command, finished, capsys):
+def test_other_settings_are_refused(command, finished, capsys):
     workdir, _ = finished
     before = contents(workdir)
-    assert train.run(command(workdir, "epochs = 3")) == 1
+    assert main.run("train", command(workdir, "epochs = 3")) == 1
     message = capsys.readouterr().err
     assert message.startswith(f"error: {workdir} holds a run with other settings")
     assert "\n  epochs: 2 -> 3\n" in message
@@ -185,18 +179,18 @@ def test_other_settings_are_refused_and_nothing_in_the_workdir_changes(command, 
     assert contents(workdir) == before
 
 
-def test_resume_never_refuses_a_finished_run(command, finished, capsys):
+def test_resume_never(command, finished, capsys):
     workdir, _ = finished
-    assert train.run(command(workdir, flags=["--resume=never"])) == 1
+    assert main.run("train", command(workdir, flags=["--resume=never"])) == 1
     assert "--resume=never forbids to continue it" in capsys.readouterr().err
 
 
-def test_an_interrupted_run_says_how_to_go_on(command, tmp_path, capsys, monkeypatch):
+def test_interruption(command, tmp_path, capsys, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training.GAN, "fit", interrupt)
-    assert train.run(command(tmp_path)) == 130
+    monkeypatch.setattr(job.GAN, "fit", interrupt)
+    assert main.run("train", command(tmp_path)) == 130
     assert "The same command continues" in capsys.readouterr().err
 
 
@@ -207,25 +201,25 @@ def test_an_interrupted_run_says_how_to_go_on(command, tmp_path, capsys, monkeyp
         ("updates/alternating.gin", "tgs.train.scheme", "@tgs.Alternating()"),
     ],
 )
-def test_a_further_file_swaps_one_thing(command, tmp_path, name, setting, value):
+def test_a_second_file_changes_one_setting(command, train, tmp_path, name, setting, value):
     def stop():
         raise InterruptedError("ready")
 
     settings = {}
     for folder, more in (("one", []), ("other", [f"--gin_file=gin_configs/{name}"])):
         with pytest.raises(InterruptedError, match="ready"):
-            trained(command(tmp_path / folder, flags=more), ready=stop)
-        settings[folder] = text.settings_of(configuring.operative_text())
+            train(command(tmp_path / folder, flags=more), ready=stop)
+        settings[folder] = configuring.settings_of(configuring.operative_text())
     assert settings["other"][setting] == value
     ignored = {setting, "discriminator_steps", "tgs.Alternating.discriminator_steps"}
     for key in (settings["one"].keys() | settings["other"].keys()) - ignored:
         assert settings["one"].get(key) == settings["other"].get(key)
 
 
-def test_runs_with_the_same_seed_begin_with_the_same_weights(command, tmp_path, monkeypatch):
-    monkeypatch.setattr(training.GAN, "fit", lambda *_, **__: None)
+def test_same_seed_gives_the_same_initial_weights(command, train, tmp_path, monkeypatch):
+    monkeypatch.setattr(job.GAN, "fit", lambda *_, **__: None)
     weights = [
-        trained(command(tmp_path / str(number), f"seed = {seed}"))[0].get_weights()
+        train(command(tmp_path / str(number), f"seed = {seed}")).get_weights()
         for number, seed in enumerate([2**61, 2**61, 2**61 + 1])
     ]
     for one, other in zip(*weights[:2], strict=True):

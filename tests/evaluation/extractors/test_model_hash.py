@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfgan_stab.evaluation.extractors.base import FunctionExtractor
+from tfgan_stab.evaluation.extractors.function import FunctionExtractor
 from tfgan_stab.evaluation.extractors.model_hash import model_hash
 
 IN_A_NEW_PROCESS = """

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfgan_stab.evaluation.extractors import resizing
-from tfgan_stab.evaluation.extractors.resizing import resized
+from tfgan_stab.evaluation.extractors import base as resizing
+from tfgan_stab.evaluation.extractors.base import resized
 
 SIZES = [
     (8, 8, 32),
@@ -112,9 +112,9 @@ def test_other_modes_are_refused():
         resized(noise(1, 2, 2, 1), 4, "area")
 
 
-@pytest.mark.parametrize("size, kind", [(0, ValueError), (2.5, TypeError), (True, TypeError)])
-def test_other_sizes_are_refused(size, kind):
-    with pytest.raises(kind, match="`size` must be.*>= 1. Received"):
+@pytest.mark.parametrize("size", [0, 2.5, True])
+def test_other_sizes_are_refused(size):
+    with pytest.raises(ValueError, match="`size` must be.*>= 1. Received"):
         resized(noise(1, 2, 2, 1), size, "tf1")
 
 

@@ -31,7 +31,7 @@ def test_modules_load_in_a_clean_process_and_leave_no_bare_packages():
     out = in_new_process(
         """
 import sys
-from tfgan_stab.evaluation import tfgan
+from tfgan_stab.evaluation.extractors import tfgan
 assert "tensorflow" not in sys.modules, "the loader must cost nothing before it is used"
 losses, evaluation = tfgan.losses(), tfgan.evaluation()
 assert losses is tfgan.losses() and evaluation is tfgan.evaluation()
@@ -61,7 +61,7 @@ def outcome():
     except Exception as error:
         return type(error)
 before = outcome()
-from tfgan_stab.evaluation import tfgan
+from tfgan_stab.evaluation.extractors import tfgan
 assert tfgan.evaluation().classifier_metrics
 for name in [name for name in sys.modules if name.startswith("tensorflow_gan")]:
     if before is not True:

@@ -6,8 +6,9 @@ import pathlib
 import numpy as np
 import pytest
 
-from tfgan_stab.evaluation.extractors import weights_cache
-from tfgan_stab.evaluation.extractors.weights_cache import DamagedCacheError
+from tfgan_stab.evaluation.extractors import digits as weights_cache
+from tfgan_stab.evaluation.extractors.digits import DamagedCacheError
+from tfgan_stab.evaluation.extractors.model_hash import content_hash
 
 WEIGHTS = [np.arange(600, dtype=np.float32).reshape(20, 30), np.array([-0.0, 1e-30], np.float32)]
 SHAPES = [(20, 30), (2,)]
@@ -16,19 +17,19 @@ SHAPES = [(20, 30), (2,)]
 @pytest.fixture
 def path(tmp_path):
     saved = tmp_path / "new folder" / "weights.npz"
-    weights_cache.save(saved, WEIGHTS)
+    weights_cache.save_weights(saved, WEIGHTS)
     return saved
 
 
 def test_weights_come_back_bit_for_bit(path):
-    for loaded, saved in zip(weights_cache.load(path, SHAPES), WEIGHTS, strict=True):
+    for loaded, saved in zip(weights_cache.load_weights(path, SHAPES), WEIGHTS, strict=True):
         assert loaded.tobytes() == saved.tobytes() and loaded.dtype == saved.dtype
 
 
 def test_more_than_ten_weights_keep_their_order(tmp_path):
     weights = [np.full(1, index) for index in range(25)]
-    weights_cache.save(tmp_path / "w.npz", weights)
-    assert np.concatenate(weights_cache.load(tmp_path / "w.npz", [(1,)] * 25)).tolist() == [
+    weights_cache.save_weights(tmp_path / "w.npz", weights)
+    assert np.concatenate(weights_cache.load_weights(tmp_path / "w.npz", [(1,)] * 25)).tolist() == [
         *range(25)
     ]
 
@@ -37,7 +38,7 @@ def test_more_than_ten_weights_keep_their_order(tmp_path):
 def test_a_file_cut_short_is_damaged(path, kept):
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(DamagedCacheError, match="cannot be read"):
-        weights_cache.load(path, SHAPES)
+        weights_cache.load_weights(path, SHAPES)
 
 
 def test_a_flipped_bit_is_damage(path):
@@ -45,7 +46,7 @@ def test_a_flipped_bit_is_damage(path):
     content[400] ^= 1
     path.write_bytes(content)
     with pytest.raises(DamagedCacheError, match="cannot be read"):
-        weights_cache.load(path, SHAPES)
+        weights_cache.load_weights(path, SHAPES)
 
 
 def test_other_weights_under_the_same_hash_are_damage(path):
@@ -53,34 +54,34 @@ def test_other_weights_under_the_same_hash_are_damage(path):
     archive["weight_000"][3, 4] += 1
     np.savez(path, **archive)
     with pytest.raises(DamagedCacheError, match="other weights than its hash"):
-        weights_cache.load(path, SHAPES)
+        weights_cache.load_weights(path, SHAPES)
 
 
 def test_an_archive_without_a_hash_is_damage(path):
     np.savez(path, weight_000=WEIGHTS[0])
     with pytest.raises(DamagedCacheError, match="cannot be read.*sha256"):
-        weights_cache.load(path, SHAPES)
+        weights_cache.load_weights(path, SHAPES)
 
 
 def test_objects_are_not_unpickled(path):
     np.savez(path, weight_000=np.array([{}], dtype=object), sha256=np.array("0"))
     with pytest.raises(DamagedCacheError, match="cannot be read.*pickle"):
-        weights_cache.load(path, SHAPES)
+        weights_cache.load_weights(path, SHAPES)
 
 
 def test_weights_of_another_network_are_refused(path):
     with pytest.raises(DamagedCacheError, match="other shapes"):
-        weights_cache.load(path, [(30, 20), (2,)])
+        weights_cache.load_weights(path, [(30, 20), (2,)])
 
 
 def test_no_file_is_not_damage(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.npz"):
-        weights_cache.load(tmp_path / "none.npz", SHAPES)
+        weights_cache.load_weights(tmp_path / "none.npz", SHAPES)
 
 
 def test_the_hash_sees_values_types_and_shapes():
     hashes = {
-        weights_cache.content_hash(weights)
+        content_hash(weights)
         for weights in (
             [np.zeros(4, np.float32)],
             [np.zeros((2, 2), np.float32)],
@@ -90,14 +91,12 @@ def test_the_hash_sees_values_types_and_shapes():
         )
     }
     assert len(hashes) == 5
-    assert weights_cache.content_hash([WEIGHTS[0].T]) == weights_cache.content_hash(
-        [WEIGHTS[0].T.copy()]
-    )
+    assert content_hash([WEIGHTS[0].T]) == content_hash([WEIGHTS[0].T.copy()])
 
 
 def _save_many(path, times):
     for _ in range(times):
-        weights_cache.save(path, WEIGHTS)
+        weights_cache.save_weights(path, WEIGHTS)
 
 
 def test_readers_find_a_whole_file_while_processes_write(path):
@@ -106,7 +105,7 @@ def test_readers_find_a_whole_file_while_processes_write(path):
     for writer in writers:
         writer.start()
     while any(writer.is_alive() for writer in writers):
-        weights_cache.load(path, SHAPES)
+        weights_cache.load_weights(path, SHAPES)
     for writer in writers:
         writer.join()
         assert writer.exitcode == 0

@@ -212,3 +212,9 @@ def test_nan_features_are_refused():
     features[3] = np.nan
     with pytest.raises(ValueError, match="1 of 600 samples, the first at index 3"):
         frechet_distance(gaussian(0), features)
+
+
+def test_tiny_features_have_their_distance():
+    features = [np.random.default_rng(seed).normal(size=(50, 3)) for seed in (0, 1)]
+    tiny = frechet_distance(*(1e-90 * each for each in features))
+    assert_allclose(tiny, 1e-180 * frechet_distance(*features), rtol=1e-9)

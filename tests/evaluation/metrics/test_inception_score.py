@@ -8,10 +8,10 @@ import tensorflow as tf
 from numpy.testing import assert_allclose
 
 from tfgan_stab.evaluation.extractors import tfgan
+from tfgan_stab.evaluation.metrics import inception_score as module
 from tfgan_stab.evaluation.metrics.inception_score import (
     ClassPredictions,
     inception_score,
-    inception_score_of_batches,
 )
 
 
@@ -74,12 +74,13 @@ def test_impossible_classes_count_for_nothing():
     assert_allclose(inception_score([[1e308, -1e308], [-1e308, 1e308]], 1), 2.0, rtol=1e-12)
 
 
-@pytest.mark.parametrize("sizes", [[103], [1] * 103, [40, 3, 60], [50, 53]])
-def test_batches_give_the_score_of_the_whole(sizes):
+def test_splits_across_blocks_of_logits(monkeypatch):
+    """The blocks of logits that are taken to float64 end within splits."""
     values = logits(3, samples=103)
-    batches = np.split(values, np.cumsum(sizes)[:-1])
-    estimate = inception_score_of_batches(batches, 103, splits=4)
-    assert_allclose(estimate.parts, inception_score(values, 4).parts, rtol=1e-10)
+    expected = [ClassPredictions.of(split).score for split in np.array_split(values, 4)]
+    for rows in (1, 7, 26, 1000):
+        monkeypatch.setattr(module, "_ROWS", rows)
+        assert_allclose(inception_score(values, 4).parts, expected, rtol=1e-10)
 
 
 def test_predictions_merge_in_any_order():
@@ -104,14 +105,6 @@ def test_fewer_samples_than_splits_are_refused():
 def test_no_splits_are_refused():
     with pytest.raises(ValueError, match="`splits` must be an integer >= 1. Received: 0"):
         inception_score(logits(0), splits=0)
-
-
-def test_another_number_of_samples_than_said_is_refused():
-    batches = [logits(0, samples=5)] * 2
-    with pytest.raises(ValueError, match="must hold 9 samples.*Received: more"):
-        inception_score_of_batches(batches, 9, 3)
-    with pytest.raises(ValueError, match="must hold 11 samples.*Received: 10"):
-        inception_score_of_batches(batches, 11, 3)
 
 
 def test_logits_that_are_no_numbers_are_refused():

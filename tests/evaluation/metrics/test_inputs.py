@@ -1,13 +1,15 @@
-"""What features must be, in one place for every metric."""
+"""What features and images must be, in one place for every metric and extractor."""
 
 import ml_dtypes
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfgan_stab.evaluation.metrics.inputs import (
     blocks,
-    checked_count,
+    checked_color_images,
     checked_features,
+    checked_images,
     checked_pair,
 )
 
@@ -72,13 +74,75 @@ def test_blocks_cover_every_row_once():
         np.testing.assert_array_equal(np.concatenate(rows), np.arange(samples))
 
 
-@pytest.mark.parametrize("number", [1.0, "3", True, None])
-def test_counts_that_are_no_integers_are_refused(number):
-    with pytest.raises(TypeError, match="`blocks` must be an integer >= 1. Received:"):
-        checked_count("blocks", number)
+# -- Images ---------------------------------------------------------------------------------------
 
 
-def test_counts_that_are_too_small_are_refused():
-    assert checked_count("blocks", np.int64(2), least=2) == 2
-    with pytest.raises(ValueError, match="`blocks` must be an integer >= 2. Received: 1"):
-        checked_count("blocks", 1, least=2)
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).uniform(-1, 1, shape).astype(np.float32)
+
+
+def test_one_channel_is_repeated():
+    gray, colored = noise(2, 4, 5, 1), noise(2, 4, 5, 3)
+    assert np.array_equal(checked_color_images(gray), np.concatenate([gray] * 3, axis=3))
+    assert np.array_equal(checked_color_images(colored), colored)
+
+
+@pytest.mark.parametrize("shape", [[2, 4, 4, 2], [2, 4, 4, 4], [2, 3]], ids=str)
+def test_other_numbers_of_channels_raise(shape):
+    with pytest.raises(ValueError, match=r"of 1 or 3 channels. Received: shape.*of your own"):
+        checked_color_images(noise(*shape))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", ml_dtypes.bfloat16])
+def test_any_float_becomes_float32(dtype):
+    images = np.array([-1.0, -0.5, 0.25, 1.0]).reshape(1, 2, 2, 1)
+    taken = checked_images(images.astype(dtype))
+    assert taken.dtype == np.float32 and np.array_equal(taken, images)
+    assert np.array_equal(checked_images(tf.constant(images)), images)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "bool", "complex64", "str"])
+def test_images_must_be_floats(dtype):
+    with pytest.raises(TypeError, match="Images must be floats.*Scale bytes as x / 127.5 - 1"):
+        checked_images(np.ones((2, 4, 4, 1), dtype))
+
+
+@pytest.mark.parametrize(
+    "shape", [[], [4], [4, 4, 4], [0, 4, 4, 1], [2, 4, 0, 1], [1] * 5], ids=str
+)
+def test_shapes_of_images(shape):
+    with pytest.raises(ValueError, match="Images must have shape.*Received: shape"):
+        checked_images(np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_images_must_be_finite(bad):
+    images = noise(5, 4, 4, 1)
+    images[[1, 3], 0, 0] = bad
+    with pytest.raises(ValueError, match="NaN or infinity in 2 of 5 images.*diverged"):
+        checked_images(images)
+
+
+@pytest.mark.parametrize("factor", [1.01, 127.5, 255.0])
+def test_images_must_be_in_range(factor):
+    with pytest.raises(ValueError, match=r"lie in \[-1, 1\]. Received: values in \[.*tanh"):
+        checked_images(np.full((1, 2, 2, 1), factor, np.float32))
+
+
+def test_points_beyond_single_precision_raise():
+    with pytest.raises(ValueError, match="NaN or infinity in 1 of 2 images"):
+        checked_images([[1.0, 2.0], [1e300, 0.0]])
+
+
+def test_images_of_several_sizes_raise():
+    with pytest.raises(ValueError, match="form one array.*Received: list of different sizes"):
+        checked_images([np.ones([4, 4, 1]), np.ones([5, 4, 1])])
+
+
+def test_tensors_without_values_raise():
+    with pytest.raises(TypeError, match="must be values.*outside tf.function"):
+        tf.function(checked_images, autograph=False)(tf.ones([1, 2, 2, 1]))
+
+
+def test_rounding_beyond_the_range_is_allowed():
+    checked_images(np.full((1, 2, 2, 1), np.nextafter(np.float32(1), np.float32(2))))

@@ -6,13 +6,15 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from tfgan_stab.evaluation.metrics.image_sliced_wasserstein import sliced_wasserstein_of_images
 from tfgan_stab.evaluation.metrics.inception_score import inception_score
 from tfgan_stab.evaluation.metrics.kernel import kernel_distance
 from tfgan_stab.evaluation.metrics.mixtures import mixture_quality
 from tfgan_stab.evaluation.metrics.ms_ssim import ms_ssim
 from tfgan_stab.evaluation.metrics.precision_recall import precision_recall
-from tfgan_stab.evaluation.metrics.sliced_wasserstein import sliced_wasserstein
+from tfgan_stab.evaluation.metrics.sliced_wasserstein import (
+    sliced_wasserstein,
+    sliced_wasserstein_of_images,
+)
 
 OF_FEATURES = {
     "kernel_distance": kernel_distance,
@@ -32,11 +34,11 @@ DTYPES = [np.float16, ml_dtypes.bfloat16, np.float32, np.float64, np.int8, np.ui
 
 def numbers(result):
     """Yields every number of a result."""
-    for part in result if isinstance(result, tuple) else [result]:
-        if isinstance(part, tuple):
-            yield from numbers(part)
+    for each in result if isinstance(result, tuple) else [result]:
+        if isinstance(each, tuple):
+            yield from numbers(each)
         else:
-            yield part
+            yield each
 
 
 def outcome(metric, *arrays):

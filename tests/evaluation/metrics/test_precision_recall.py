@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tfgan_stab.evaluation.metrics import precision_recall as module
-from tfgan_stab.evaluation.metrics.precision_recall import PrecisionRecall, precision_recall
+from tfgan_stab.evaluation.metrics.precision_recall import SampleQuality, precision_recall
 
 
 def gaussian(seed, samples=60, size=5):
@@ -32,7 +32,7 @@ def naive(real, fake, k):
     in_fake = [
         [distance(x, y) <= limit for y, limit in zip(fake, fake_radii, strict=True)] for x in real
     ]
-    return PrecisionRecall(
+    return SampleQuality(
         sum(map(any, in_real)) / len(fake),
         sum(map(any, in_fake)) / len(real),
         sum(map(sum, in_real)) / (k * len(fake)),

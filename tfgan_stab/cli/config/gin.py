@@ -9,83 +9,92 @@ import copy
 import inspect
 import io
 import pathlib
+import re
 import tokenize
-from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple
 
 import gin
 from gin import config_parser
 
-from tfgan_stab.cli.config.files import DYNAMIC_REGISTRATION, Name, Source, find_file
-from tfgan_stab.cli.config.names import ConfigError
-from tfgan_stab.cli.config.text import settings_of
-from tfgan_stab.cli.config.validation import check
+from tfgan_stab.cli.config.names import ConfigError, nearest
+from tfgan_stab.cli.config.validation import DYNAMIC_REGISTRATION, Name, check
 
-__all__ = [
-    "ConfigError",
-    "arguments",
-    "configured",
-    "operative_text",
-    "parse",
-    "plain_message",
-    "read",
-    "unused",
-]
+_WIDTH = 100
+_SETTING = re.compile(r"(?P<name>[\w./]+) = (?P<value>.*)")
+_PACKAGE = pathlib.Path(__file__).resolve().parents[2]
+# The folder that holds gin_configs: the package once installed, the repository before.
+_HOME = _PACKAGE if (_PACKAGE / "gin_configs").is_dir() else _PACKAGE.parent
 
-_DYNAMIC = DYNAMIC_REGISTRATION.rpartition(" ")[2]
+
+class Source(NamedTuple):
+    """A file without what it includes, or a binding of the command line; and the names in it."""
+
+    file: str
+    text: str
+    names: list[Name]
+
+
+def find_file(name: str) -> pathlib.Path:
+    """Returns a gin file from the working folder, or else from the `gin_configs` that we ship."""
+    shipped = _HOME / "gin_configs"
+    for folder in (pathlib.Path(), _HOME, shipped):
+        if (folder / name).is_file():
+            return folder / name
+    known = [str(path.relative_to(_HOME)) for path in shipped.glob("**/*.gin")]
+    raise ConfigError(
+        f"There is no gin file {name!r} in {pathlib.Path.cwd()} or {shipped}. "
+        f"{nearest(name, known)}"
+    )
 
 
 def read(files: Sequence[str], bindings: Sequence[str] = ()) -> list[Source]:
-    """Reads files, what they include, and bindings.
-
-    Args:
-        files: Gin files; later ones override earlier ones.
-        bindings: Settings such as `epochs = 3`; they override all files.
-
-    Returns:
-        One source per file and binding in the order of overriding: included files stand before
-        those that include them.
+    """Returns files, what they include, and bindings, in the order of overriding; imports nothing.
 
     Raises:
         ConfigError: If a file is missing or something is not gin syntax.
     """
-    sources: list[Source] = []
-    for name in files:
-        _read_file(find_file(name), sources, ())
+    sources = [source for file in files for source in _read_file(find_file(file), ())]
     for binding in bindings:
-        source = Source(f"--gin_param={binding}", binding)
-        if _fill(source):
-            raise ConfigError(f"{source.label} includes a file: name it with --gin_file instead.")
-        sources.append(source)
+        label = f"--gin_param={binding}"
+        names = _names(binding, label)
+        if any(name.kind == "include" for name in names):
+            raise ConfigError(f"{label} includes a file: name it with --gin_file instead.")
+        sources.append(Source(label, binding, names))
     return sources
 
 
 def parse(files: Sequence[str], bindings: Sequence[str] = ()) -> None:
     """Makes files and bindings the configuration of this process, and closes it to changes.
 
-    Bindings may use whatever the files import.
-
     Args:
         files: Gin files; later ones override earlier ones.
-        bindings: Settings such as `epochs = 3`; they override all files.
+        bindings: Settings such as `epochs = 3`; they override all files, and may use whatever the
+            files import.
 
     Raises:
         ConfigError: If a file is missing, or a name stands for nothing or is used by nothing. The
-            message names the file and line, and the nearest names.
+            message has the file and line, and the nearest names.
     """
     sources = read(files, bindings)
-    _share_imports(sources, sources[len(sources) - len(bindings) :])
-    check(sources)
+    names = [name for source in sources for name in source.names]
+    check(names)
+    imports = {name.name: name.statement for name in names if name.kind == "import"}
+    imports.pop("dynamic_registration", None)  # It must come first.
+    lines = [DYNAMIC_REGISTRATION, *(statement.format() for statement in imports.values())]
     gin.clear_config()
     try:
         for source in sources:
-            gin.parse_config(_named(source))
+            is_binding = source.file.startswith("--")
+            text = io.StringIO("\n".join([*lines, source.text]) if is_binding else source.text)
+            text.name = source.file  # For gin's own messages.
+            gin.parse_config(text)
         gin.finalize()
     except (ValueError, TypeError, SyntaxError) as error:
         raise ConfigError(plain_message(error)) from error
 
 
-def configured(function: Callable[..., Any], given: Sequence[str] = ()) -> Callable[..., Any]:
+def configured(function: Callable[..., Any], given: Collection[str] = ()) -> Callable[..., Any]:
     """Returns `function` with the arguments that the configuration sets for it.
 
     Args:
@@ -95,8 +104,7 @@ def configured(function: Callable[..., Any], given: Sequence[str] = ()) -> Calla
     Raises:
         ConfigError: If an argument without a default is neither set nor given.
     """
-    parameters = inspect.signature(function).parameters
-    _check_set(function, set(parameters) - set(given))
+    _settings_for(function, set(inspect.signature(function).parameters) - set(given))
     return gin.get_configurable(function)
 
 
@@ -106,37 +114,77 @@ def arguments(function: Callable[..., Any], names: Collection[str]) -> dict[str,
     What a setting refers to is called, as `function` itself would find it: `@tgs.FID()` is a score.
     Settings that are not asked for are left alone.
 
-    Args:
-        function: Whose arguments to look up.
-        names: Which of them.
-
     Raises:
-        ConfigError: If one of them has no default and is not set.
+        ConfigError: If one of `names` has no default and is not set.
     """
-    _check_set(function, names)
-    bound = _bound(function)
+    bound = _settings_for(function, names)
     # To copy a reference is, in gin, to call what it refers to.
     return copy.deepcopy({name: bound[name] for name in names if name in bound})
 
 
 def operative_text() -> str:
     """Returns every setting that this process has used so far, defaults included, as a gin file."""
-    return gin.operative_config_str(max_line_length=100)
+    return gin.operative_config_str(max_line_length=_WIDTH)
 
 
-def unused(bindings: Sequence[str]) -> list[str]:
-    """Returns those bindings that nothing has used so far, or that others override.
+def check_used(bindings: Sequence[str]) -> None:
+    """Raises `ConfigError` if nothing has used a binding so far, or another one overrides it."""
+    used = settings_of(operative_text())
+    bound = settings_of(gin.config_str(max_line_length=_WIDTH))
+    for name in [name for source in read([], bindings) for name in source.names]:
+        setting = f"{name.name}.{name.argument}" if name.argument else name.name
+        scopes = [each.rpartition("/")[0] for each in used if each.split("/")[-1] == setting]
+        deciding = [_deciding_scope(scope, setting, bound) for scope in scopes]
+        if name.kind in ("set", "define") and name.scope not in deciding:
+            raise ConfigError(
+                f"{name.file} has no effect: this run does not use what it sets, or a setting for "
+                "a scope, such as `generator/...`, overrides it. Leave it out, or add the scope."
+            )
+
+
+def settings_of(text: str) -> dict[str, str]:
+    r"""Returns the settings in what `operative_text` returned: value by name, both as text.
+
+    Example:
+        >>> settings_of("import keras\n# Numbers:\ntrain.epochs = 20\ntrain.scores = \\\n    [1]")
+        {'train.epochs': '20', 'train.scores': '[1]'}
+    """
+    settings: dict[str, str] = {}
+    name = ""
+    for line in text.splitlines():
+        if match := _SETTING.fullmatch(line):
+            name = match["name"]
+            settings[name] = match["value"].removesuffix("\\").strip()
+        elif line.startswith(" ") and name:  # Long values continue on indented lines.
+            settings[name] = f"{settings[name]} {line.strip()}".strip()
+        else:
+            name = ""
+    return settings
+
+
+def defaults() -> set[str]:
+    """Returns the names of the settings used so far that no file and no binding sets."""
+    bound = settings_of(gin.config_str(max_line_length=_WIDTH))
+    return settings_of(operative_text()).keys() - bound.keys()
+
+
+def differences(previous: str, current: str, defaults: Collection[str] = ()) -> list[str]:
+    r"""Returns a line for each setting that differs between two texts, comments and imports aside.
 
     Args:
-        bindings: Settings as given to `parse`.
+        previous: A text that `operative_text` returned earlier, perhaps of an earlier version.
+        current: Another one.
+        defaults: Names of settings that have their default in `current`: `previous` may lack them.
+
+    Example:
+        >>> differences("train.epochs = 20", "train.epochs = 30\ntrain.seed = 1")
+        ['train.epochs: 20 -> 30', 'train.seed: (not set) -> 1']
     """
-    used = settings_of(operative_text())
-    bound = settings_of(gin.config_str(max_line_length=100))
+    before, after = settings_of(previous), settings_of(current)
     return [
-        source.text
-        for source in read([], bindings)
-        if not all(_reaches(name, used, bound) for name in source.sets)
-        or not all(name.name in used for name in source.defines)
+        f"{name}: {before.get(name, '(not set)')} -> {after.get(name, '(not set)')}"
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name) and (name in before or name not in defaults)
     ]
 
 
@@ -145,141 +193,102 @@ def plain_message(error: BaseException) -> str:
     return str(error).split("\n  In call to configurable")[0].strip()
 
 
-def _bound(function: Callable[..., Any]) -> dict[str, Any]:
-    """What the configuration sets for a function; references as they stand."""
-    try:
-        return gin.get_bindings(function, resolve_references=False)
-    except ValueError:  # No file mentions the function.
-        return {}
-
-
-def _check_set(function: Callable[..., Any], names: Collection[str]) -> None:
-    """Refuses a configuration that leaves out an argument without a default."""
-    optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    required = {
-        each.name
-        for each in inspect.signature(function).parameters.values()
-        if each.default is each.empty and each.kind not in optional
-    }
-    missing = sorted((required & set(names)) - set(_bound(function)))
-    if missing:
-        module = function.__module__.rpartition(".")[2]
-        ours = function.__module__.startswith("tfgan_stab.")
-        name = f"{'tgs' if ours else module}.{function.__name__}"
-        raise ConfigError(
-            f"No gin file sets {', '.join(f'`{name}.{each}`' for each in missing)}. Begin with a "
-            "whole run, such as --gin_file=gin_configs/runs/digits.gin; files after it change "
-            "parts of it."
-        )
-
-
-def _share_imports(sources: Sequence[Source], bindings: Sequence[Source]) -> None:
-    """Lets bindings of the command line use what the files import."""
-    imports = {each.bound_name(): each for source in sources for each in source.imports}
-    for source in bindings:
-        source.imports = list(imports.values())
-        lines = [each.format() for each in source.imports if each.bound_name() != _DYNAMIC]
-        source.text = "\n".join([DYNAMIC_REGISTRATION, *lines, source.text])
-
-
-def _named(source: Source) -> io.StringIO:
-    """A text that gin can name when it finds something wrong in it."""
-    text = io.StringIO(source.text)
-    text.name = source.label
-    return text
-
-
-def _reaches(name: Name, used: Collection[str], bound: Collection[str]) -> bool:
-    """Whether a setting was used, and not another one in its place for a deeper scope."""
-    setting = f"{name.name}.{name.argument}"
-    scopes = [each.rpartition("/")[0] for each in used if each.rpartition("/")[2] == setting]
-    return any(_deciding_scope(scope, setting, bound) == name.scope for scope in scopes)
-
-
 def _deciding_scope(scope: str, setting: str, bound: Collection[str]) -> str:
-    """The scope whose setting holds inside `scope`: the deepest that has one."""
+    """Returns the scope whose setting holds inside `scope`: the deepest that has one."""
     while scope and f"{scope}/{setting}" not in bound:
         scope = scope.rpartition("/")[0]
     return scope
 
 
+def _settings_for(function: Callable[..., Any], names: Collection[str]) -> dict[str, Any]:
+    """Returns what is set for a function; refuses to leave out a name that has no default."""
+    try:
+        bound = gin.get_bindings(function, resolve_references=False)
+    except ValueError:  # No file mentions the function.
+        bound = {}
+    missing = [
+        each.name
+        for each in inspect.signature(function).parameters.values()
+        if each.default is each.empty and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+        if each.name in names and each.name not in bound
+    ]
+    if missing:
+        package, *modules = function.__module__.split(".")
+        name = (
+            f"{'tgs' if package == 'tfgan_stab' else [package, *modules][-1]}.{function.__name__}"
+        )
+        raise ConfigError(
+            f"No gin file sets {', '.join(f'`{name}.{each}`' for each in sorted(missing))}. Begin "
+            "with a whole run, such as --gin_file=gin_configs/runs/digits.gin; files after it "
+            "change parts of it."
+        )
+    return bound
+
+
 class _Mentions(config_parser.ParserDelegate):
-    """Collects the names that values mention."""
+    """Collects the names that values mention, as (kind, name with scope)."""
 
     def __init__(self) -> None:
-        self.references: list[str] = []
-        self.macros: list[str] = []
+        self.found: list[tuple[str, str]] = []
 
     def configurable_reference(self, scoped_configurable_name: str, evaluate: bool) -> None:
-        self.references.append(scoped_configurable_name)
+        self.found.append(("refer", scoped_configurable_name))
 
     def macro(self, macro_name: str) -> None:
-        self.macros.append(macro_name)
+        self.found.append(("use", macro_name))
 
 
-def _read_file(path: pathlib.Path, sources: list[Source], outer: tuple[pathlib.Path, ...]) -> None:
+def _read_file(path: pathlib.Path, outer: tuple[pathlib.Path, ...]) -> list[Source]:
+    """Returns the files that a file includes, and then the file itself."""
     if path in outer:
         raise ConfigError(f"{outer[-1]} includes {path}, which includes it in turn.")
     try:
-        source = Source(str(path), path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not a text file in UTF-8: {error}.") from error
-    for include, where in _fill(source):
-        try:
-            included = find_file(include)
-        except ConfigError as error:
-            raise ConfigError(f"{where}: {error}") from error
-        _read_file(included, sources, (*outer, path))
-    sources.append(source)
+    sources, lines, names = [], text.splitlines(), _names(text, str(path))
+    for name in names:
+        if name.kind == "include":
+            try:
+                included = find_file(name.name)
+            except ConfigError as error:
+                raise ConfigError(f"{name.where}: {error}") from error
+            sources += _read_file(included, (*outer, path))
+            lines[name.line - 1] = ""
+    return [*sources, Source(str(path), "\n".join(lines), names)]
 
 
-def _fill(source: Source) -> list[tuple[str, str]]:
-    """Notes every name in the source, and returns (file, where) of its includes."""
-    includes = []
-    lines = source.text.splitlines()
-    for statement, mentions in _statements(source):
-        where = _where(source.label, statement.location.line_num)
-        source.refers += [_name(scoped, "", where) for scoped in mentions.references]
-        source.uses += [Name("", macro, "", where) for macro in mentions.macros]
-        if isinstance(statement, config_parser.ImportStatement):
-            source.imports.append(statement)
-        elif isinstance(statement, config_parser.IncludeStatement):
-            if source.sets or source.defines:
-                raise ConfigError(f"{where}: `include` must come before the first setting.")
-            includes.append((statement.filename, where))
-            lines[statement.location.line_num - 1] = ""
-        elif isinstance(statement, config_parser.BlockDeclaration):
-            source.refers.append(Name(statement.scope, statement.selector, "", where))
-        elif statement.arg_name:
-            name = Name(statement.scope, statement.selector, statement.arg_name, where)
-            source.sets.append(name)
-        else:
-            source.defines.append(Name(statement.scope, statement.selector, "", where))
-    source.text = "\n".join(lines)
-    return includes
-
-
-def _statements(source: Source) -> Iterator[tuple[config_parser.BindingStatement, _Mentions]]:
-    """Yields each statement with the names in its value."""
-    mentions = _Mentions()
+def _names(text: str, file: str) -> list[Name]:
+    """Returns the names in one text; those of included files are of the kind "include"."""
+    mentions, names = _Mentions(), list[Name]()
     try:
-        parser = config_parser.ConfigParser(source.text, mentions)
-        for statement in parser:
-            yield statement, mentions
-            mentions.references, mentions.macros = [], []
+        for statement in config_parser.ConfigParser(text, mentions):
+            line = statement.location.line_num
+            for kind, scoped in mentions.found:
+                scope, _, target = scoped.rpartition("/")
+                names.append(Name(kind, target, file, line, scope))
+            mentions.found = []
+            name = _name_of(statement, file)
+            if name.kind == "include" and any(each.kind in ("set", "define") for each in names):
+                raise ConfigError(f"{name.where}: `include` must come before the first setting.")
+            names.append(name)
     except (SyntaxError, tokenize.TokenError) as error:
         line = error.lineno if isinstance(error, SyntaxError) else error.args[1][0]
         message = error.msg if isinstance(error, SyntaxError) else error.args[0]
         raise ConfigError(
-            f"{_where(source.label, line)}: not gin syntax: {message.strip()} Settings look like "
-            "`name.argument = value` or `macro = value`; text values stand in quotes."
+            f"{Name('', '', file, line or 1).where}: not gin syntax: {message.strip()} Settings "
+            "look like `name.argument = value` or `macro = value`; text values stand in quotes."
         ) from error
+    return names
 
 
-def _name(scoped: str, argument: str, where: str) -> Name:
-    scope, _, name = scoped.rpartition("/")
-    return Name(scope, name, argument, where)
-
-
-def _where(label: str, line: int | None) -> str:
-    return label if label.startswith("--") or line is None else f"{label}:{line}"
+def _name_of(statement: Any, file: str) -> Name:
+    line = statement.location.line_num
+    if isinstance(statement, config_parser.ImportStatement):
+        return Name("import", statement.bound_name(), file, line, statement=statement)
+    if isinstance(statement, config_parser.IncludeStatement):
+        return Name("include", statement.filename, file, line)
+    if isinstance(statement, config_parser.BlockDeclaration):
+        return Name("refer", statement.selector, file, line, statement.scope)
+    kind = "set" if statement.arg_name else "define"
+    return Name(kind, statement.selector, file, line, statement.scope, statement.arg_name)

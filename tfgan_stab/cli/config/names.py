@@ -12,7 +12,7 @@ from typing import Any
 __all__ = ["ConfigError", "check_argument", "look_up", "nearest"]
 
 _MISSING = object()
-_ONE_SLIP = 0.85  # Of difflib: one letter wrong, too many or missing in a word of five.
+_ONE_LETTER = 0.85  # Of difflib: one letter wrong, added or missing in a word of five.
 
 
 class ConfigError(ValueError):
@@ -20,14 +20,7 @@ class ConfigError(ValueError):
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str:
-    """Returns a sentence that offers the names most like `name`, or lists what there is.
-
-    Args:
-        name: What was written.
-        candidates: What could have been written.
-
-    Returns:
-        One sentence, to be put behind the error it explains.
+    """Returns a sentence that offers the candidates most like `name`, or lists all of them.
 
     Example:
         >>> nearest("epoch", ["epochs", "seed"])
@@ -43,18 +36,15 @@ def nearest(name: str, candidates: Iterable[str]) -> str:
 
 
 def look_up(symbols: Mapping[str, Any], selector: str, where: str) -> Any:
-    """Returns what the dotted name `selector` stands for.
+    """Returns the module, class or function that a dotted name stands for.
 
     Args:
-        symbols: What the file imported, by the name it is known by there.
+        symbols: What the file imported, by the name that it has there.
         selector: The dotted name, such as `tgs.ExponentialAverage`.
         where: File and line, for the message.
 
-    Returns:
-        The module, class or function.
-
     Raises:
-        ConfigError: If some part of the name does not exist; offers the nearest ones.
+        ConfigError: If there is no such name; offers the nearest ones.
     """
     first, *rest = selector.split(".")
     if first not in symbols:
@@ -73,16 +63,16 @@ def look_up(symbols: Mapping[str, Any], selector: str, where: str) -> Any:
 
 
 def check_argument(found: Any, selector: str, argument: str, where: str) -> None:
-    """Refuses a setting for something that takes no such argument.
+    """Refuses a setting for what cannot be called or has no such argument.
 
     Args:
         found: What `selector` stands for.
         selector: Its name, for the message.
-        argument: The argument to be set.
+        argument: The argument that is set.
         where: File and line, for the message.
 
     Raises:
-        ConfigError: If `found` cannot be called, or has no such argument; offers the nearest ones.
+        ConfigError: If it has no such argument; offers the nearest ones.
     """
     if not callable(found):
         raise ConfigError(
@@ -92,8 +82,8 @@ def check_argument(found: Any, selector: str, argument: str, where: str) -> None
     known, is_open = _parameters(found)
     if argument in known:
         return
-    # A name that `**kwargs` would take, but that is one slip away from a known one, is that slip.
-    if not is_open or difflib.get_close_matches(argument, known, cutoff=_ONE_SLIP):
+    # Even if `**kwargs` would accept a name, one letter away from a known one it is a typing error.
+    if not is_open or difflib.get_close_matches(argument, known, cutoff=_ONE_LETTER):
         raise ConfigError(
             f"{where}: `{selector}` has no argument `{argument}`. {nearest(argument, known)}"
         )
@@ -102,11 +92,11 @@ def check_argument(found: Any, selector: str, argument: str, where: str) -> None
 def _parameters(function: Any) -> tuple[set[str], bool]:
     """The names of all known arguments, and whether there may be others."""
     known: set[str] = set()
-    # What a class does not name itself, it may hand on to the class it is derived from.
+    # Arguments that a class does not name may be passed on to the class that it derives from.
     for each in inspect.getmro(function)[:-1] if inspect.isclass(function) else (function,):
         try:
             parameters = inspect.signature(each).parameters.values()
-        except ValueError:  # Some built-in types do not tell.
+        except ValueError:  # Some built-in types have none.
             return known, True
         known.update(parameter.name for parameter in parameters)
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):

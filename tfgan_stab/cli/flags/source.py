@@ -1,4 +1,4 @@
-"""Flags that say where images come from, which several commands share. Imports no TensorFlow."""
+"""The flags that say where images come from, which several commands share."""
 
 import dataclasses
 from collections.abc import Collection
@@ -6,149 +6,97 @@ from typing import Any
 
 from absl import flags
 
+from tfgan_stab.cli.flags.settings import Settings, flag
 from tfgan_stab.cli.sources.kinds import Kind
 
-__all__ = ["Opening", "check_has_effect", "define", "opening"]
-
-LATENTS = ("normal", "sphere", "uniform")
-_BATCH = 256
+__all__ = ["SourceSettings"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Opening:
-    """How to read a source, where its kind leaves that open.
+class SourceSettings(Settings):
+    """Where images come from, and how to read or generate them."""
 
-    Attributes:
-        latents: One of `LATENTS`, or `None` for the usual ones.
-        num_classes: Classes of a generator, or `None` where its file tells.
-        size: Height and width that pictures are resized to, or `None` for their own.
-        channels: 1 or 3, or `None` for what pictures have.
-        batch_size: Images generated at once.
-    """
-
-    latents: str | None
-    num_classes: int | None
-    size: int | None
-    channels: int | None
-    batch_size: int
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The arguments of `open_source`."""
-        return dataclasses.asdict(self)
-
-
-def define(values: flags.FlagValues) -> None:
-    """Adds the flags.
-
-    Args:
-        values: Where to add them.
-    """
-    flags.DEFINE_string(
-        "source",
+    source: str = flag(
+        flags.DEFINE_string,
         "",
         "Where images come from: a workdir, a checkpoint in one, a generator's .keras file, a "
         "folder of pictures, or a .npz or .npy file.",
-        flag_values=values,
+        missing="it says where images come from. Try --source=runs/digits.",
     )
-    flags.DEFINE_enum(
-        "latents",
+    latents: str | None = flag(
+        flags.DEFINE_enum,
         None,
-        LATENTS,
         "What noise a .keras file's generator expects: N(0, I) unless given. Runs know their own.",
-        flag_values=values,
+        enum_values=("normal", "sphere", "uniform"),
     )
-    flags.DEFINE_integer(
-        "num_classes",
+    num_classes: int | None = flag(
+        flags.DEFINE_integer,
         None,
-        "Classes of a .keras file's generator, where the file does not tell.",
+        "Classes of a .keras file's generator, where the file does not say how many.",
         lower_bound=1,
-        flag_values=values,
     )
-    flags.DEFINE_integer(
-        "size",
+    size: int | None = flag(
+        flags.DEFINE_integer,
         None,
         "Height and width to resize a folder's pictures to. Without it they must be of one size.",
         lower_bound=1,
-        flag_values=values,
     )
-    flags.DEFINE_integer(
-        "channels",
+    channels: int | None = flag(
+        flags.DEFINE_integer,
         None,
         "1 or 3: reads a folder's pictures as gray or as color. Without it, as they are.",
-        flag_values=values,
     )
-    flags.DEFINE_integer(
-        "batch_size",
-        None,
-        f"Images generated at once; without it {_BATCH}. Another number draws other noise.",
+    batch_size: int = flag(
+        flags.DEFINE_integer,
+        256,
+        "Images generated at once. Another number draws other noise.",
         lower_bound=1,
-        flag_values=values,
     )
-    flags.DEFINE_integer(
-        "seed",
+    seed: int = flag(
+        flags.DEFINE_integer,
         0,
         "Decides the noise that images are generated from.",
         lower_bound=0,
         upper_bound=2**63 - 1,
-        flag_values=values,
-    )
-    flags.DEFINE_bool(
-        "traceback", False, "Show where in the program an error arose.", flag_values=values
-    )
-    flags.DEFINE_bool("help", False, "Show this help.", short_name="h", flag_values=values)
-
-
-def opening(values: flags.FlagValues) -> Opening:
-    """Returns what the flags say of how to read a source.
-
-    Args:
-        values: The flags, parsed.
-
-    Raises:
-        flags.Error: If there is no source, or a number is out of range.
-    """
-    if not values.source:
-        raise flags.Error(
-            "--source is missing: it says where images come from. Try --source=runs/digits."
-        )
-    if values.channels not in (None, 1, 3):
-        raise flags.Error(
-            f"--channels={values.channels}: must be 1 for gray or 3 for color. Leave it out to "
-            "take pictures as they are."
-        )
-    return Opening(
-        values.latents,
-        values.num_classes,
-        values.size,
-        values.channels,
-        values.batch_size or _BATCH,
     )
 
-
-def check_has_effect(given: Collection[str], source: str, kinds: Collection[Kind]) -> None:
-    """Refuses flags that no source of these kinds takes.
-
-    Args:
-        given: Names of the flags that the command line has.
-        source: The paths, for the message.
-        kinds: What lies there.
-
-    Raises:
-        flags.Error: If a flag would change nothing.
-    """
-    takers = {
-        "latents": {Kind.KERAS},
-        "num_classes": {Kind.KERAS},
-        "size": {Kind.FOLDER},
-        "channels": {Kind.FOLDER},
-        "batch_size": {kind for kind in Kind if kind.generates},
-        "weights": {kind for kind in Kind if kind.generates},
-    }
-    for name, taking in takers.items():
-        if name in given and not taking & set(kinds):
-            wanted = " or ".join(kind.value for kind in Kind if kind in taking)
+    def check(self) -> None:
+        """Also checks the number of channels."""
+        super().check()
+        if self.channels not in (None, 1, 3):
             raise flags.Error(
-                f"--{name} has no effect: it is for {wanted}. Received: {source}, "
-                f"{' and '.join(kind.value for kind in kinds)}. Leave the flag out."
+                f"--channels={self.channels}: must be 1 for gray or 3 for color. Leave it out to "
+                "take pictures as they are."
             )
+
+    @property
+    def opening(self) -> dict[str, Any]:
+        """The arguments of `open_source`."""
+        names = ("latents", "num_classes", "size", "channels", "batch_size")
+        return {name: getattr(self, name) for name in names}
+
+    def check_have_effect(self, kinds: Collection[Kind]) -> None:
+        """Refuses flags that no source of these kinds uses.
+
+        Args:
+            kinds: What lies at the paths that flags name.
+
+        Raises:
+            flags.Error: If a flag would change nothing.
+        """
+        generators = {kind for kind in Kind if kind.generates}
+        users = {
+            "latents": {Kind.KERAS},
+            "num_classes": {Kind.KERAS},
+            "size": {Kind.FOLDER},
+            "channels": {Kind.FOLDER},
+            "batch_size": generators,
+            "weights": generators,
+        }
+        for name, using in users.items():
+            if name in self.given and not using & set(kinds):
+                wanted = " or ".join(kind.value for kind in Kind if kind in using)
+                raise flags.Error(
+                    f"--{name} has no effect: it is for {wanted}. Received: {self.source}, "
+                    f"{' and '.join(kind.value for kind in kinds)}. Leave the flag out."
+                )

@@ -1,4 +1,4 @@
-"""Scores what lies somewhere, or what a generator makes, and prints a table."""
+"""Scores stored images, or those that a generator makes, and prints a table."""
 
 import json
 import pathlib
@@ -8,21 +8,19 @@ from typing import Any
 import numpy as np
 
 from tfgan_stab._utils.files import write_atomically
-from tfgan_stab.cli.flags.evaluate import BY_FEATURES, Settings
-from tfgan_stab.cli.sources.contract import Source
-from tfgan_stab.cli.sources.generator_files import load_network
+from tfgan_stab.cli.flags.evaluate import FEATURE_SCORES, EvaluateSettings
+from tfgan_stab.cli.sources.generators import load_network
 from tfgan_stab.cli.sources.kinds import SourceError
-from tfgan_stab.cli.sources.opening import open_source
-from tfgan_stab.cli.sources.real_images import open_real
-from tfgan_stab.cli.sources.stored_images import StoredImages
-from tfgan_stab.evaluation.evaluate import floors, measure, rehearse
-from tfgan_stab.evaluation.extractors.base import as_extractor
+from tfgan_stab.cli.sources.opening import open_real, open_source
+from tfgan_stab.cli.sources.source import Source
+from tfgan_stab.cli.sources.stored import StoredImages
+from tfgan_stab.evaluation.evaluate import baselines, measure, validate
+from tfgan_stab.evaluation.extractors.function import as_extractor
 from tfgan_stab.evaluation.extractors.inception import Inception
-from tfgan_stab.evaluation.measures import INFERENCE, Sample
-from tfgan_stab.evaluation.results import ScoreResult
+from tfgan_stab.evaluation.results import INFERENCE, ScoreResult
+from tfgan_stab.evaluation.score import Sample
 from tfgan_stab.evaluation.scores.feature_scores import KID, InceptionScore, PrecisionRecall
-from tfgan_stab.evaluation.scores.fid import FID
-from tfgan_stab.evaluation.scores.fid_at_sizes import FIDAtSizes
+from tfgan_stab.evaluation.scores.fid import FID, FIDAtSizes
 from tfgan_stab.evaluation.scores.image_scores import MSSSIM, SlicedWasserstein
 from tfgan_stab.evaluation.scores.mode_coverage import ModeCoverage
 from tfgan_stab.evaluation.scores.per_class import PerClass
@@ -30,10 +28,10 @@ from tfgan_stab.evaluation.scores.per_class import PerClass
 __all__ = ["evaluate"]
 
 _SAMPLES = 10_000
-_FLOOR = "floor"
+_BASELINE = "baseline"
 
 
-def evaluate(settings: Settings) -> None:
+def evaluate(settings: EvaluateSettings) -> None:
     """Scores as the command line says.
 
     Args:
@@ -43,11 +41,11 @@ def evaluate(settings: Settings) -> None:
         ValueError: If something does not fit together.
         OSError: If something cannot be read or written.
     """
-    source = open_source(settings.source, **settings.opening.settings)
+    source = open_source(settings.source, **settings.opening)
     samples = _samples(settings, source)
     scores = _scores(settings, samples)
     sides = _weights(settings, source)
-    rehearse(scores, _draw(source, sides[0]))
+    validate(scores, _draw(source, sides[0]))
     sizes = settings.sizes
     rows: list[tuple[str, ScoreResult]] = []
     try:
@@ -59,11 +57,11 @@ def evaluate(settings: Settings) -> None:
                 )
                 for result in results
             ]
-        if settings.floor:
-            of_floors = floors(scores, show=True)
-            rows += [(_FLOOR, result) for results in of_floors for result in results]
+        if settings.baseline:
+            of_real = baselines(scores, show=True)
+            rows += [(_BASELINE, result) for results in of_real for result in results]
     finally:
-        if rows:  # What has been measured when the rest fails, or is interrupted, is told.
+        if rows:  # Also if the rest fails or is interrupted: what has been measured is printed.
             each = " of each class" if settings.per_class else ""
             print(f"{samples} images{each} of {source.description}")
             print("\n".join(_table(rows)))
@@ -72,7 +70,7 @@ def evaluate(settings: Settings) -> None:
         print(f"Written to {settings.output}.")
 
 
-def _samples(settings: Settings, source: Source) -> int:
+def _samples(settings: EvaluateSettings, source: Source) -> int:
     if settings.samples is not None:
         return settings.samples
     if source.count is None:
@@ -91,7 +89,7 @@ def _samples(settings: Settings, source: Source) -> int:
     return min(_SAMPLES, available)
 
 
-def _weights(settings: Settings, source: Source) -> Sequence[str | None]:
+def _weights(settings: EvaluateSettings, source: Source) -> Sequence[str | None]:
     """Which weights to score; `None` where there is no choice."""
     for name in settings.weights or ():
         if name not in source.weights:
@@ -112,14 +110,14 @@ def _draw(source: Source, weights: str | None, sizes: Sequence[int] = ()) -> Any
 
 
 def _note(source: Source) -> str:
-    """How images were made: of stored ones nobody knows."""
+    """How images were made; of stored ones that is not known."""
     return INFERENCE if source.count is None else "stored"
 
 
-def _scores(settings: Settings, samples: int) -> list[Any]:
+def _scores(settings: EvaluateSettings, samples: int) -> list[Any]:
     """Returns the scores asked for."""
     real = _real(settings)
-    extractor = _extractor(settings) if set(BY_FEATURES) & set(settings.scores) else None
+    extractor = _extractor(settings) if set(FEATURE_SCORES) & set(settings.scores) else None
     common: dict[str, Any] = {"samples": samples, "seed": settings.seed}
     pictures = {**common, "quantize": settings.quantize}
     made: list[Any] = []
@@ -140,18 +138,17 @@ def _scores(settings: Settings, samples: int) -> list[Any]:
     return [PerClass(score) for score in made] if settings.per_class else made
 
 
-def _real(settings: Settings) -> Any:
+def _real(settings: EvaluateSettings) -> Any:
     """Returns the real images; `None` if none are named and no score needs them."""
     alone = set(settings.scores) <= {"inception_score", "ms_ssim"}
-    if alone and settings.real is None and not (settings.floor or settings.per_class):
+    if alone and settings.real is None and not (settings.baseline or settings.per_class):
         return None
-    opening = settings.opening
     return open_real(
-        settings.real, settings.source, opening.size, opening.channels, settings.per_class
+        settings.real, settings.source, settings.size, settings.channels, settings.per_class
     )
 
 
-def _extractor(settings: Settings) -> Any:
+def _extractor(settings: EvaluateSettings) -> Any:
     if settings.extractor == "inception":
         return Inception(settings.inception, settings.resize)
     if settings.extractor.endswith(".keras"):
@@ -165,17 +162,19 @@ def _table(rows: Sequence[tuple[str, ScoreResult]]) -> list[str]:
     lines = []
     for weights, result in rows:
         error = result.standard_error
-        spread = "" if error is None else f" +- {error:.4g}"
-        lines.append(f"  {result.name:<{wide}}  {weights:<8}{result.value:12.5g}{spread}")
+        deviation = "" if error is None else f" +- {error:.4g}"
+        lines.append(f"  {result.name:<{wide}}  {weights:<8}{result.value:12.5g}{deviation}")
         lines += [f"  {'':<{wide}}  {'':<8}({result.remark})"] if result.remark else []
     return [*lines, "measured as", *(f"  {line}" for line in dict.fromkeys(_protocols(rows)))]
 
 
 def _protocols(rows: Sequence[tuple[str, ScoreResult]]) -> list[str]:
-    return [result.protocol for _, result in rows]
+    return [str(result.protocol) for _, result in rows]
 
 
-def _report(settings: Settings, source: Source, rows: Sequence[tuple[str, ScoreResult]]) -> str:
+def _report(
+    settings: EvaluateSettings, source: Source, rows: Sequence[tuple[str, ScoreResult]]
+) -> str:
     numbers = [
         {
             "score": result.name,
@@ -183,10 +182,10 @@ def _report(settings: Settings, source: Source, rows: Sequence[tuple[str, ScoreR
             "value": result.value,
             "standard_error": result.standard_error,
             "larger_is_better": result.larger_is_better,
-            "protocol": result.protocol,
+            "protocol": str(result.protocol),
             **({"remark": result.remark} if result.remark else {}),
         }
         for weights, result in rows
     ]
-    facts = {"source": source.description, "seed": settings.seed, "scores": numbers}
-    return json.dumps(facts, indent=1) + "\n"
+    report = {"source": source.description, "seed": settings.seed, "scores": numbers}
+    return json.dumps(report, indent=1) + "\n"

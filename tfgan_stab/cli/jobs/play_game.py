@@ -1,15 +1,14 @@
-"""What `scripts/play_game.py` does once its flags are known to be right. Imports TensorFlow."""
+"""Plays update schemes on a small game, prints a table and draws a picture."""
 
 from collections.abc import Callable, Iterator
 
-from tfgan_stab.cli.flags.play_game import LOOKAHEAD, Settings
+from tfgan_stab.cli.flags.play_game import LOOKAHEAD, GameSettings, Numbers
 from tfgan_stab.toy_games import plotting
 from tfgan_stab.toy_games.base import KnownGame
 from tfgan_stab.toy_games.bilinear import Bilinear
 from tfgan_stab.toy_games.linear import DampedRotation, RandomLinear
 from tfgan_stab.toy_games.nonlinear import DiracGAN, Saddle
 from tfgan_stab.toy_games.play import play
-from tfgan_stab.toy_games.prediction import predicted_factor
 from tfgan_stab.toy_games.trajectory import Trajectory
 from tfgan_stab.updates.alternating import Alternating
 from tfgan_stab.updates.extragradient import Extragradient
@@ -40,10 +39,10 @@ _SCHEMES: dict[str, Callable[[], Scheme]] = {
     "extragradient": Extragradient,
     "optimistic": OptimisticGradient,
 }
-_HEADINGS = ("scheme", "distance at end", "factor measured", "predicted", "evaluations")
+_HEADINGS = ("scheme", "distance at end", "factor per step", "evaluations")
 
 
-def play_all(settings: Settings) -> Iterator[str]:
+def play_all(settings: GameSettings) -> Iterator[str]:
     """Plays every scheme, draws them, and yields the lines to print.
 
     Args:
@@ -52,21 +51,22 @@ def play_all(settings: Settings) -> Iterator[str]:
     Raises:
         OSError: If a picture cannot be written.
     """
-    generator, discriminator = settings.step_sizes
+    numbers = settings.numbers
+    generator, discriminator = numbers.step_sizes
     title = (
-        f"{settings.game}: {settings.steps} steps, step sizes {generator:g} and {discriminator:g}"
+        f"{settings.game}: {numbers.steps} steps, step sizes {generator:g} and {discriminator:g}"
     )
     table, runs = played(settings)
     yield from (title, "", *table, "")
     plotting.draw(runs, settings.picture, title)
     yield f"Drawn: {settings.picture}"
     if settings.animate:
-        moving = settings.picture.with_suffix(".gif")
-        plotting.animate(runs, moving, title)
-        yield f"Drawn: {moving}"
+        animation = settings.picture.with_suffix(".gif")
+        plotting.animate(runs, animation, title)
+        yield f"Drawn: {animation}"
 
 
-def played(settings: Settings) -> tuple[list[str], dict[str, Trajectory]]:
+def played(settings: GameSettings) -> tuple[list[str], dict[str, Trajectory]]:
     """Plays every scheme.
 
     Args:
@@ -75,31 +75,29 @@ def played(settings: Settings) -> tuple[list[str], dict[str, Trajectory]]:
     Returns:
         The table's lines, and the trajectories by the schemes' names.
     """
+    numbers = settings.numbers
     game = _GAMES[settings.game](settings.seed)
     table, runs = [_row(*_HEADINGS)], {}
     for name in settings.schemes:
-        scheme = scheme_named(name, settings)
-        run = play(game, scheme, settings.step_sizes, settings.steps, seed=settings.seed)
-        predicted = predicted_factor(game, scheme, settings.step_sizes)
+        scheme = scheme_named(name, numbers)
+        run = play(game, scheme, numbers.step_sizes, numbers.steps, seed=settings.seed)
         distance = f"{run.distances[-1].mean():.4g}"
-        table.append(
-            _row(name, distance, f"{run.factor:.6f}", f"{predicted:.6f}", str(run.evaluations))
-        )
+        table.append(_row(name, distance, f"{run.factor:.6f}", str(run.evaluations)))
         runs[name] = run
     return table, runs
 
 
-def scheme_named(name: str, settings: Settings) -> Scheme:
+def scheme_named(name: str, numbers: Numbers) -> Scheme:
     """Returns the scheme that a name on the command line stands for.
 
     Args:
-        name: A name as `Settings.schemes` holds it.
-        settings: Where lookahead's numbers stand.
+        name: A name as `GameSettings.schemes` holds it.
+        numbers: Those of lookahead are used.
     """
     if not name.startswith(LOOKAHEAD):
         return _SCHEMES[name]()
     inner = name.removeprefix(LOOKAHEAD).removeprefix("-") or "simultaneous"
-    return Lookahead(_SCHEMES[inner](), settings.sync_period, settings.slow_step_size)
+    return Lookahead(_SCHEMES[inner](), numbers.sync_period, numbers.slow_step_size)
 
 
 def _row(scheme: str, *cells: str) -> str:

@@ -1,4 +1,4 @@
-"""The last lines of a run: its scores, beside what is perfect, and where to look."""
+"""The last lines of a run: its scores, beside what real images score, and where to look."""
 
 import json
 from collections.abc import Sequence
@@ -6,36 +6,37 @@ from typing import Any
 
 from tfgan_stab.callbacks.best_checkpoint import best_of
 from tfgan_stab.cli.workdir import Workdir
-from tfgan_stab.evaluation.evaluate import floors
-from tfgan_stab.evaluation.results import ScoreResult, all_of
+from tfgan_stab.evaluation.evaluate import baselines
+from tfgan_stab.evaluation.results import Protocol, ScoreResult, all_of
+from tfgan_stab.training.gan import GAN
 
 __all__ = ["report"]
 
 
-def report(workdir: Workdir, gan: Any, scores: Sequence[Any], weights: str) -> str:
+def report(workdir: Workdir, gan: GAN, scores: Sequence[Any], weights: str) -> str:
     """Returns the closing lines.
 
     Args:
         workdir: Where the run is.
         gan: The trained model.
-        scores: The scores that were taken; each can tell its floor.
+        scores: The scores that were taken; each can tell its baseline.
         weights: The weights that were drawn and saved.
     """
     lines = [f"\n{gan.steps} steps, {gan.images_seen} images."]
     measured = _measurements(workdir)
-    perfect = [floor for score in scores for floor in _floors(score)]
+    perfect = [baseline for score in scores for baseline in _baselines(score)]
     names = dict.fromkeys(each["score"] for each in measured)
     for name in names:
         own = [each for each in measured if each["score"] == name]
-        lines += _table(name, own, [floor for floor in perfect if floor.name == name])
+        lines += _table(name, own, [each for each in perfect if each.name == name])
     return "\n".join([*lines, *_places(workdir, weights)])
 
 
-def _floors(score: Any) -> list[ScoreResult]:
+def _baselines(score: Any) -> list[ScoreResult]:
     """What real images score, by a score that can tell."""
-    if hasattr(score, "parts"):
-        return floors([score])[0]
-    return all_of(score.floor()) if hasattr(score, "floor") else []
+    if hasattr(score, "components"):
+        return baselines([score])[0]
+    return all_of(score.baseline()) if hasattr(score, "baseline") else []
 
 
 def _measurements(workdir: Workdir) -> list[dict[str, Any]]:
@@ -46,23 +47,23 @@ def _measurements(workdir: Workdir) -> list[dict[str, Any]]:
 
 
 def _table(
-    name: str, measured: Sequence[dict[str, Any]], floors: Sequence[ScoreResult]
+    name: str, measured: Sequence[dict[str, Any]], perfect: Sequence[ScoreResult]
 ) -> list[str]:
-    """The last value of each weights' score, with the first one beside it, and the floor."""
+    """The last value of each weights' score, with the first one beside it, and the baseline."""
     last = max(each["step"] for each in measured)
     first = {each["weights"]: each for each in reversed(measured)}
     ends = [each for each in measured if each["step"] == last]
     rows = [(each["weights"], each["value"], _since(first[each["weights"]])) for each in ends]
-    rows += [("floor", floor.value, _standing_in(floor)) for floor in floors]
+    rows += [("baseline", each.value, _standing_in(each.protocol)) for each in perfect]
     lines = [f"  {name} {which:<8}{value:10.3f}  {note}" for which, value, note in rows]
     return [*lines, *(f"  measured as {each}" for each in {e["protocol"] for e in ends})]
 
 
-def _standing_in(floor: ScoreResult) -> str:
+def _standing_in(protocol: Protocol) -> str:
     """Says how many real images stood for generated ones."""
-    pieces = dict(piece.split("=", 1) for piece in floor.protocol.split("/") if "=" in piece)
-    against = f" against {pieces['real'].split()[0]} others" if "real" in pieces else ""
-    return f"{pieces['fake'].split()[0]} real images{against}"
+    others = protocol.real_samples
+    against = "" if others is None else f" against {others} others"
+    return f"{'+'.join(map(str, protocol.samples))} real images{against}"
 
 
 def _since(measurement: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Images into files: a folder of PNG files, or an array in a `.npz` file.
 
-Either holds the same bytes, and is there whole or not at all. A batch at a time is in memory.
+Both hold the same bytes, and are written completely or not at all, one batch at a time.
 """
 
 import pathlib
@@ -11,9 +11,37 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_stab._utils.files import replacing, replacing_folder
-from tfgan_stab.data.pixels import to_bytes
+from tfgan_stab._utils.progress import with_progress
+from tfgan_stab.cli.flags.sample import SampleSettings
+from tfgan_stab.cli.sources.opening import open_source
+from tfgan_stab.data.images import to_bytes
 
-__all__ = ["write_array", "write_pictures"]
+__all__ = ["sample", "write_array", "write_pictures"]
+
+_COUNT = 50_000
+
+
+def sample(settings: SampleSettings) -> None:
+    """Writes samples as the command line says.
+
+    Raises:
+        ValueError: If something does not fit together.
+        OSError: If something cannot be read or written.
+    """
+    source = open_source(settings.source, **settings.opening)
+    count = settings.count or source.count or _COUNT
+    images = source.draw(count, settings.weights, settings.seed, settings.label)
+    classes = source.labels(count, settings.label)
+    images = with_progress(images, count, "sampling")
+    if settings.output.suffix == ".npz":
+        write_array(settings.output, images, count, classes)
+    else:
+        # Images of a single class need no folder for it: a data set would read it as class 0.
+        folders = None if settings.label is not None else classes
+        write_pictures(settings.output, images, count, folders)
+    weights = settings.weights or source.default_weights
+    by = f", {weights} weights" if weights else ""
+    print(f"Wrote {count} samples of {source.description}{by} to {settings.output}.")
 
 
 def write_pictures(
@@ -33,7 +61,7 @@ def write_pictures(
 
     Raises:
         ValueError: If they are no pictures, or not finite; nothing is written then.
-        OSError: If a file cannot be written; nothing is there then but what was before.
+        OSError: If a file cannot be written; what was there is left unchanged.
     """
     width = max(6, len(str(count - 1)))
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +98,7 @@ def write_array(
 
     Raises:
         ValueError: If values are not finite; nothing is written then.
-        OSError: If the file cannot be written; what was there is left.
+        OSError: If the file cannot be written; what was there is left unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as draft, zipfile.ZipFile(draft, "w", allowZip64=True) as archive:
@@ -109,15 +137,15 @@ def _stored(batch: np.ndarray) -> np.ndarray:
 def _write_member(
     archive: zipfile.ZipFile, name: str, pieces: Iterable[np.ndarray], count: int
 ) -> None:
-    """Writes an array of `count` rows that comes in pieces, as `numpy.savez` would."""
+    """Writes an array of `count` rows that comes in pieces, as `numpy.savez` does."""
     # Without a date, so that the same samples make the same file.
     with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
         for number, piece in enumerate(pieces):
             if not number:
-                facts = {
+                header = {
                     "descr": np.lib.format.dtype_to_descr(piece.dtype),
                     "fortran_order": False,
                     "shape": (count, *piece.shape[1:]),
                 }
-                np.lib.format.write_array_header_1_0(file, facts)
+                np.lib.format.write_array_header_1_0(file, header)
             file.write(piece.tobytes())

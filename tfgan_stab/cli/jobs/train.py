@@ -1,47 +1,84 @@
-"""One whole run: builds what the gin files describe, trains it, and leaves it in a workdir."""
+"""One whole run: builds what the gin files describe, trains it, and saves it in a workdir."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import keras
 
 from tfgan_stab import callbacks
+from tfgan_stab._utils import validation
 from tfgan_stab._utils.files import replacing
-from tfgan_stab.cli.jobs.build import build
+from tfgan_stab._utils.validation import integer
 from tfgan_stab.cli.jobs.report import report
 from tfgan_stab.cli.workdir import Workdir
 from tfgan_stab.data.batches import Batches
-from tfgan_stab.game.penalties.base import LossPenalty, WeightGradientPenalty
-from tfgan_stab.game.top_k import TopK
 from tfgan_stab.game.validation import Pair
 from tfgan_stab.networks.export import with_keras_layers
-from tfgan_stab.training.averaging.rules import Average
 from tfgan_stab.training.averaging.swap import LIVE
 from tfgan_stab.training.fit_checks import check_data
 from tfgan_stab.training.gan import GAN
-from tfgan_stab.updates.scheme import Scheme
 
-__all__ = ["train"]
+__all__ = ["build", "train", "with_arguments_of"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+def with_arguments_of(inner: Callable[..., Any]) -> Callable[[Function], Function]:
+    """Returns a decorator for a function whose `**kwargs` go to `inner`.
+
+    It adds the arguments of `inner` to the function's signature, so that gin knows their names and
+    defaults, and they are stated once.
+    """
+
+    def decorate(function: Any) -> Any:
+        own = inspect.signature(function).parameters
+        parameters = [each for each in own.values() if each.kind is not each.VAR_KEYWORD]
+        parameters += [
+            each.replace(kind=each.KEYWORD_ONLY)
+            for each in inspect.signature(inner).parameters.values()
+            if each.name not in (*own, "self")
+        ]
+        function.__signature__ = inspect.Signature(parameters)
+        return function
+
+    return decorate
+
+
+@with_arguments_of(GAN.compile)
+def build(
+    *,
+    generator: Callable[[], keras.Model],
+    discriminator: Callable[[], keras.Model],
+    latents: Any = 128,
+    seed: int = 0,
+    **settings: Any,
+) -> GAN:
+    """Returns a compiled GAN with new weights; its variables are those that a checkpoint holds.
+
+    Args:
+        generator: Makes the generator, once the seed of the initial weights is set.
+        discriminator: Makes the discriminator.
+        latents: As in `GAN`.
+        seed: Decides initial weights and noise, an integer in [0, 2**62).
+        **settings: The other arguments of `GAN.compile`.
+
+    Raises:
+        ValueError: If an argument is out of range, or the networks do not fit each other.
+    """
+    keras.utils.set_random_seed(validation.seed(seed) % 2**32)  # Keras takes no more bits.
+    gan = GAN(generator(), discriminator(), latents=latents)
+    gan.compile(seed=seed, **settings)
+    return gan
+
+
+@with_arguments_of(build)
 def train(
     workdir: Workdir,
     ready: Callable[[], None],
-    begun: Callable[[], None],
+    started: Callable[[], None],
     *,
     data: Batches,
-    generator: Callable[[], keras.Model],
-    discriminator: Callable[[], keras.Model],
-    generator_optimizer: Any,
-    discriminator_optimizer: Any,
-    latents: Any = 128,
-    loss: Any = "non_saturating",
-    scheme: Scheme | None = None,
-    penalties: Sequence[LossPenalty | WeightGradientPenalty] = (),
-    top_k: TopK | None = None,
-    averages: Mapping[str, Average] | None = None,
-    jit_compile: bool | str = "auto",
-    seed: int = 0,
     epochs: int = 1,
     steps_per_epoch: int | None = None,
     scores: Sequence[Callable[..., Any]] = (),
@@ -53,42 +90,32 @@ def train(
     checkpoint_every: str | int = "epoch",
     keep_checkpoints: int = 3,
     guard: callbacks.DivergenceGuard | None = None,
+    **model: Any,
 ) -> GAN:
-    """Trains a GAN in a workdir, from where it stopped if it has begun there.
+    """Trains a GAN in a workdir, from where it stopped if it was trained there before.
 
-    Gin files set every argument but the first three.
+    Gin files set every argument but the first three, as `tgs.train.epochs` and so on.
 
     Args:
         workdir: Where everything is written.
-        ready: Called when all parts are built and nothing is written yet; may refuse the run.
-        begun: Called when the first step is done: all parts work together.
+        ready: Called when everything is built and nothing is written yet; may refuse the run.
+        started: Called when the first step is done: everything works together.
         data: The real examples.
-        generator: Makes the generator, once the seed of the initial weights is set.
-        discriminator: Makes the discriminator.
-        generator_optimizer: As in `GAN.compile`.
-        discriminator_optimizer: As in `GAN.compile`.
-        latents: As in `GAN`.
-        loss: As in `GAN.compile`.
-        scheme: As in `GAN.compile`.
-        penalties: As in `GAN.compile`.
-        top_k: As in `GAN.compile`.
-        averages: As in `GAN.compile`.
-        jit_compile: As in `GAN.compile`.
-        seed: Decides initial weights and noise, an integer. The data have a seed of their own.
         epochs: How long to train, an integer >= 1.
         steps_per_epoch: Steps between evaluations, an integer >= 1; one pass over the data unless
             given.
         scores: What makes the scores of each epoch: called with `real=data`.
-        score_every: When scores are taken: "epoch", or a number of steps, an integer >= 1.
-        max_share: The largest part of the wall time that scores may take, in (0, 1]; as in
+        score_every: When scores are computed: "epoch", or a number of steps, an integer >= 1.
+        max_share: The largest share of the wall time that scores may take, in (0, 1]; as in
             `Evaluate`.
         weights: Which weights are drawn and saved: "live" or the name of an average.
         sample_rows: Rows of the grids of samples, an integer >= 1; 0 draws none.
         sample_columns: Columns of the grids of samples, an integer >= 1.
         checkpoint_every: "epoch", or a number of steps, an integer >= 1.
-        keep_checkpoints: How many checkpoints stay, an integer >= 1.
+        keep_checkpoints: How many checkpoints are kept, an integer >= 1.
         guard: Watches for numbers that are not finite; saves with the checkpoints, unless it has a
             directory of its own.
+        **model: The arguments of `build`: networks, latents, seed, and what `GAN.compile` takes.
 
     Returns:
         The trained model.
@@ -99,54 +126,46 @@ def train(
             been written then.
         DivergenceError: If the guard stopped the run.
     """
-    for name, value in (("epochs", epochs), ("steps_per_epoch", steps_per_epoch)):
-        if value is not None and (not isinstance(value, int) or value < 1):
-            raise ValueError(f"`{name}` must be an integer >= 1. Received: {value!r}.")
-    gan = build(
-        generator=generator,
-        discriminator=discriminator,
-        generator_optimizer=generator_optimizer,
-        discriminator_optimizer=discriminator_optimizer,
-        latents=latents,
-        loss=loss,
-        scheme=scheme,
-        penalties=penalties,
-        top_k=top_k,
-        averages=averages,
-        jit_compile=jit_compile,
-        seed=seed,
-    )
+    integer("epochs", epochs)
+    if steps_per_epoch is not None:
+        integer("steps_per_epoch", steps_per_epoch)
+    gan = build(**model)
     gan.weights_in_use.check(weights)
     _check_data(data, gan.pair)
     check_data(data, None, None, gan.scheme, gan.top_k, gan.num_classes)
-    measures = [make(real=data) for make in _checked_scores(scores)]
-    followers: list[keras.callbacks.Callback] = [_Begun(begun), callbacks.RunLog(workdir.path)]
+    made_scores = [make(real=data) for make in _checked_scores(scores)]
+    run_callbacks: list[keras.callbacks.Callback] = [
+        _Started(started),
+        callbacks.RunLog(workdir.path),
+    ]
     if guard is not None:
         guard.directory = guard.directory or workdir.checkpoints
-        followers.append(guard)
-    if measures:
-        followers.append(callbacks.BestCheckpoint(workdir.best))
-        followers.append(
-            callbacks.Evaluate(measures, score_every, at_start=True, max_share=max_share)
+        run_callbacks.append(guard)
+    if made_scores:
+        run_callbacks.append(callbacks.BestCheckpoint(workdir.best))
+        run_callbacks.append(
+            callbacks.Evaluate(made_scores, score_every, at_start=True, max_share=max_share)
         )
     if sample_rows:
-        followers.append(
+        run_callbacks.append(
             callbacks.SampleGrid(workdir.samples, sample_rows, sample_columns, weights=weights)
         )
     if weights != LIVE:
-        followers.append(callbacks.SwapWeights(weights, swap_on_epoch=True))
-    followers.append(_SaveGenerator(workdir))
-    followers.append(callbacks.Checkpoint(workdir.checkpoints, checkpoint_every, keep_checkpoints))
+        run_callbacks.append(callbacks.SwapWeights(weights, swap_on_epoch=True))
+    run_callbacks.append(_SaveGenerator(workdir))
+    run_callbacks.append(
+        callbacks.Checkpoint(workdir.checkpoints, checkpoint_every, keep_checkpoints)
+    )
     ready()
-    gan.fit(data, epochs=epochs, steps_per_epoch=steps_per_epoch, callbacks=followers)
+    gan.fit(data, epochs=epochs, steps_per_epoch=steps_per_epoch, callbacks=run_callbacks)
     with gan.using(weights):
         _save_generator(gan, workdir)
-    print(report(workdir, gan, measures, weights))
+    print(report(workdir, gan, made_scores, weights))
     return gan
 
 
 def _checked_scores(scores: Any) -> Sequence[Callable[..., Any]]:
-    """Refuses what cannot make scores."""
+    """Returns `scores` if they make scores."""
     if not isinstance(scores, (list, tuple)) or not all(map(callable, scores)):
         raise TypeError(
             f"`scores` must be a list of what makes scores. Received: {scores!r:.200}. Use "
@@ -156,7 +175,7 @@ def _checked_scores(scores: Any) -> Sequence[Callable[..., Any]]:
 
 
 def _check_data(data: Any, pair: Pair) -> None:
-    """Refuses data that the networks cannot take."""
+    """Refuses data that do not fit the networks."""
     if not isinstance(data, Batches):
         raise TypeError(
             "`data` must be a data set of tgs.data. Received: "
@@ -181,15 +200,15 @@ def _check_data(data: Any, pair: Pair) -> None:
         )
 
 
-class _Begun(keras.callbacks.Callback):
-    """Says when the first step is done."""
+class _Started(keras.callbacks.Callback):
+    """Calls a function when a step is done."""
 
-    def __init__(self, begun: Callable[[], None]) -> None:
+    def __init__(self, started: Callable[[], None]) -> None:
         super().__init__()
-        self._begun = begun
+        self._started = started
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._begun()
+        self._started()
 
 
 class _SaveGenerator(keras.callbacks.Callback):
@@ -203,6 +222,6 @@ class _SaveGenerator(keras.callbacks.Callback):
         _save_generator(self.model, self._workdir)
 
 
-def _save_generator(gan: Any, workdir: Workdir) -> None:
+def _save_generator(gan: GAN, workdir: Workdir) -> None:
     with replacing(workdir.generator) as draft:
         with_keras_layers(gan.generator).save(draft)

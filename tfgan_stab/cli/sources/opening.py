@@ -1,14 +1,99 @@
-"""From a path to the source that lies there."""
+"""From a path to the images that lie there: those to score or to save, and the real ones."""
 
+import inspect
+import json
 import os
 import pathlib
+from typing import Any
 
-from tfgan_stab.cli.sources.array_files import ArrayFile
-from tfgan_stab.cli.sources.contract import BATCH, Source
-from tfgan_stab.cli.sources.generator_files import open_keras_file
-from tfgan_stab.cli.sources.kinds import Kind, kind_of
-from tfgan_stab.cli.sources.picture_folders import PictureFolder
-from tfgan_stab.cli.sources.runs import open_checkpoint, open_workdir
+from tfgan_stab.callbacks.best_checkpoint import SCORE
+from tfgan_stab.callbacks.checkpoint_files import restore, restore_newest
+from tfgan_stab.cli.config import gin as configuring
+from tfgan_stab.cli.jobs import train as training
+from tfgan_stab.cli.jobs.train import build
+from tfgan_stab.cli.sources.generators import GeneratedByGAN, open_keras_file
+from tfgan_stab.cli.sources.kinds import CONFIG, Kind, SourceError, kind_of, workdir_of
+from tfgan_stab.cli.sources.source import BATCH, Source
+from tfgan_stab.cli.sources.stored import StoredImages, open_stored
+from tfgan_stab.data.batches import Batches
+from tfgan_stab.data.registry import KINDS, SETS, load
+from tfgan_stab.training.averaging.swap import LIVE
+from tfgan_stab.training.gan import GAN
+
+
+def open_workdir(workdir: pathlib.Path, batch_size: int = BATCH) -> GeneratedByGAN:
+    """Returns a run's GAN as it was at the newest whole checkpoint.
+
+    Its settings become the configuration of this process. Another process may be training there.
+
+    Args:
+        workdir: The run's folder.
+        batch_size: Images made at once, an integer >= 1.
+
+    Raises:
+        ConfigError: If its settings cannot be read.
+        FileNotFoundError: If it has no checkpoint.
+        DamagedCheckpointError: If all checkpoints are damaged.
+        ValueError: If the checkpoints do not belong to the settings.
+    """
+    gan, weights = _rebuilt(workdir)
+    path, _ = restore_newest(gan, workdir / "checkpoints")
+    return GeneratedByGAN(gan, str(path), weights, batch_size)
+
+
+def open_checkpoint(checkpoint: pathlib.Path, batch_size: int = BATCH) -> GeneratedByGAN:
+    """Returns a run's GAN as it was at one of its checkpoints.
+
+    Args:
+        checkpoint: The checkpoint's folder, in its workdir.
+        batch_size: Images made at once, an integer >= 1.
+
+    Raises:
+        ConfigError: If the run's settings cannot be read.
+        DamagedCheckpointError: If the checkpoint is damaged.
+        ValueError: If the checkpoint does not belong to the settings.
+    """
+    gan, weights = _rebuilt(workdir_of(checkpoint))
+    restore(gan, checkpoint)
+    score = checkpoint / SCORE
+    if score.is_file():  # One of the best, by a score of these weights.
+        weights = json.loads(score.read_text(encoding="utf-8"))["weights"]
+    return GeneratedByGAN(gan, str(checkpoint), weights, batch_size)
+
+
+def data_of(workdir: pathlib.Path) -> Batches:
+    """Returns the data that a run trains on.
+
+    Args:
+        workdir: The run's folder.
+
+    Raises:
+        ConfigError: If its settings cannot be read.
+    """
+    configuring.parse([str(workdir / CONFIG)])
+    return configuring.arguments(training.train, ["data"])["data"]
+
+
+def _rebuilt(workdir: pathlib.Path) -> tuple[GAN, str]:
+    """Returns the GAN with new weights, and the weights that the run draws and saves."""
+    configuring.parse([str(workdir / CONFIG)])
+    settings = configuring.arguments(training.train, list(inspect.signature(build).parameters))
+    # Nothing will be trained, so that whether XLA could need not be found out.
+    gan = build(**{**settings, "jit_compile": False})
+    if gan.pair.conditional:
+        gan.num_classes = _num_classes(workdir)
+    weights: dict[str, Any] = configuring.arguments(training.train, ["weights"])
+    return gan, weights.get("weights", LIVE)
+
+
+def _num_classes(workdir: pathlib.Path) -> int | None:
+    """What the run has noted of its data; where it has not, the data are loaded."""
+    report = workdir / "run.json"
+    metadata = json.loads(report.read_text(encoding="utf-8")) if report.is_file() else {}
+    noted = (metadata.get("data") or {}).get("classes")
+    if noted is not None:
+        return int(noted)
+    return configuring.arguments(training.train, ["data"])["data"].num_classes
 
 
 def open_source(
@@ -43,8 +128,8 @@ def open_source(
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "samples.npz"
         >>> np.savez(path, np.zeros([10, 8, 8, 3], np.uint8))
         >>> source = open_source(path)
-        >>> source.count, source.pixels, next(source.draw(4)).shape
-        (10, 'uint8', (4, 8, 8, 3))
+        >>> source.count, next(source.draw(4)).shape
+        (10, (4, 8, 8, 3))
     """
     kind = kind_of(path)
     place = pathlib.Path(path).expanduser()
@@ -54,6 +139,75 @@ def open_source(
         return open_checkpoint(place, batch_size)
     if kind is Kind.KERAS:
         return open_keras_file(place, latents, num_classes, batch_size)
-    if kind is Kind.FOLDER:
-        return PictureFolder(place, size, channels)
-    return ArrayFile(place)
+    return StoredImages(open_stored(place, size, channels), str(place))
+
+
+def open_real(
+    real: str | None,
+    source: str,
+    size: int | None = None,
+    channels: int | None = None,
+    labels: bool = False,
+) -> Batches:
+    """Returns the real images to score a source against.
+
+    Args:
+        real: A name that `tgs.data.load` knows, a folder of pictures, or a `.npz` or `.npy` file;
+            `None` for what a run trains on.
+        source: The path of the source that is scored.
+        size: Height and width that a folder's pictures are resized to, an integer >= 1.
+        channels: 1 or 3, for a folder's pictures.
+        labels: Whether a data set that is loaded by its name gives its classes.
+
+    Returns:
+        The data set. Stored images have classes if their place tells them.
+
+    Raises:
+        FileNotFoundError: If nothing lies there.
+        ValueError: If there are no real images there, or none are known for the source.
+        OSError: If something cannot be read.
+
+    Example:
+        >>> open_real("digits", "samples.npz").num_examples
+        1797
+    """
+    if real is None:
+        return data_of(_run_of(source))
+    if real in SETS or real.partition(":")[0] in KINDS:
+        settings: dict[str, Any] = {}
+        if real.startswith("image_folder:"):
+            settings = {
+                name: value
+                for name, value in (("size", size), ("channels", channels))
+                if value is not None
+            }
+        if labels and not real.startswith("arrays:"):  # They want an array there.
+            settings["labels"] = True
+        return load(real, **settings)
+    if _kind_of(real).generates:
+        raise SourceError(
+            f"Real images are a data set's, or lie in a folder or an array. Received: {real}, "
+            f"{kind_of(real).value}. Write samples of it first, with scripts/sample.py."
+        )
+    images = open_stored(pathlib.Path(real).expanduser(), size, channels)
+    return Batches(images, batch_size=min(BATCH, images.num_examples))
+
+
+def _run_of(source: str) -> pathlib.Path:
+    kind = kind_of(source)
+    if not kind.trained:
+        raise SourceError(
+            f"--real is missing: {source}, {kind.value}, does not tell which images are real. Try "
+            "--real=tfds:cifar10, or a folder of pictures."
+        )
+    return pathlib.Path(source).expanduser() if kind is Kind.WORKDIR else workdir_of(source)
+
+
+def _kind_of(real: str) -> Kind:
+    try:
+        return kind_of(real)
+    except FileNotFoundError as error:
+        names = ", ".join([*SETS, *(f"{kind}:..." for kind in KINDS)])
+        raise FileNotFoundError(
+            f"--real={real} is neither a path nor a data set, which are {names}. {error}"
+        ) from error

@@ -1,41 +1,20 @@
-"""Images -> features: what every extractor promises, and which ones there are.
+"""Images -> features: what every extractor is, and how networks are fed.
 
 An extractor gives an image the same features, bit for bit, whatever batch it arrives in: the
-network only ever sees batches of one size, the last one filled up. So a score depends on the images
-alone, and a resumed run repeats it.
+network only ever sees batches of one size, the last one filled up and the surplus dropped. So a
+score depends on the images alone, a resumed run repeats it, and a graph is traced once.
 """
 
-import functools
-import inspect
-import os
-import weakref
-from typing import Any, NamedTuple, Protocol
+import hashlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from tfgan_stab.evaluation.extractors.fixed_batches import in_fixed_batches
-from tfgan_stab.evaluation.extractors.function import FunctionExtractor
+from tfgan_stab._utils import validation
 from tfgan_stab.evaluation.metrics.inputs import checked_images
-
-__all__ = [
-    "Extractor",
-    "FunctionExtractor",
-    "Outputs",
-    "as_extractor",
-    "checked_images",
-    "described",
-    "in_fixed_batches",
-    "outputs_of",
-]
-
-# What `as_extractor` knows by name.
-_NAMES = ("digits", "random", "inception")
-# One extractor for all scores that are given a function, so that they share its features. It keeps
-# the function alive, and with that its number.
-_of_functions: weakref.WeakValueDictionary[int, FunctionExtractor] = weakref.WeakValueDictionary()
-# Environment variables that say where networks are.
-_PLACES = ("TFGAN_STAB_CACHE", "TFGAN_STAB_INCEPTION", "HOME")
 
 
 class Outputs(NamedTuple):
@@ -46,126 +25,234 @@ class Outputs(NamedTuple):
         logits: Floats `[batch, classes]`, or None of an extractor that is no classifier.
     """
 
-    features: np.ndarray
-    logits: np.ndarray | None
+    features: Any
+    logits: Any = None
 
 
-class Extractor(Protocol):
-    """Turns images into features.
+class Extractor:
+    """Turns images into features. Derive from it to write your own.
 
-    An extractor may have more: `outputs(images) -> Outputs`, where one run of its network gives
-    logits as well; `preprocessing`, what it does to images first, as protocols say it (such as
-    "tf1-resize"); `layer`, which of its network's layers the features are (such as "pool_3").
+    A derived class defines `run(images)`, and a `name`. Scores also take any object that has
+    `name`, `content_hash` and can be called with images.
+
+    Attributes:
+        name: What protocols call it, without slashes.
+        layer: Which of its network's layers the features are, such as "pool_3"; "" where there is
+            only one.
+        preprocessing: What it does to images first, such as "tf1-resize"; "" for nothing.
+        batch_size: Images per call of `run`, an integer >= 1.
+
+    Example:
+        >>> class Means(Extractor):
+        ...     name = "means"
+        ...
+        ...     def run(self, images):
+        ...         return tf.reduce_mean(images, axis=[1, 2])
+        >>> Means()(np.ones([3, 8, 8, 1], "float32")).tolist()
+        [[1.0], [1.0], [1.0]]
     """
 
-    @property
-    def name(self) -> str:
-        """What protocols call it, without slashes."""
-        ...
+    name = "extractor"
+    layer = ""
+    preprocessing = ""
+    batch_size = 256
+    _image_shape: tuple[int, ...] | None = None
+    _probed_hash: str | None = None
+
+    def run(self, images: tf.Tensor) -> Any:
+        """Returns features `[batch_size, features]`, or `Outputs` with logits beside them.
+
+        Args:
+            images: float32 `[batch_size, height, width, channels]` in [-1, 1], as `prepare` gives
+                them. Each must be treated alone.
+        """
+        raise TypeError(f"{type(self).__name__} must define `run(images)`.")
+
+    def prepare(self, images: ArrayLike) -> np.ndarray:
+        """Returns images as `run` takes them; says what is wrong with any others."""
+        return checked_images(images)
 
     @property
     def content_hash(self) -> str:
-        """Short hash of what determines the features; other weights, other hash."""
-        ...
+        """Short hash of what determines the features; other weights, other hash.
+
+        Unless a derived class knows better, that of the features of a fixed noise image of the same
+        shape, known once images were seen; rounding may make it another on another machine.
+
+        Raises:
+            RuntimeError: If no image was seen yet.
+        """
+        if self._probed_hash is None:
+            if self._image_shape is None:
+                raise RuntimeError(
+                    f"The content hash of extractor {self.name!r} is known once it has seen an "
+                    "image. Call it first, or pass content_hash= or define `content_hash`."
+                )
+            # RandomState's stream is frozen, Generator's may change with NumPy's version.
+            probe = np.random.RandomState(0).uniform(-1, 1, (1, *self._image_shape))
+            features = in_fixed_batches(self.run, probe.astype(np.float32), self.batch_size)[0]
+            content = np.ascontiguousarray(features).tobytes()
+            self._probed_hash = hashlib.sha256(content).hexdigest()[:8]
+        return self._probed_hash
 
     def __call__(self, images: ArrayLike) -> np.ndarray:
-        """Returns float features `[batch, features]` of images `[batch, ...]` in [-1, 1]."""
-        ...
+        """Returns features `[batch, features]` of a batch of any size.
+
+        Raises:
+            TypeError: If the images are not floats, or the features no real numbers.
+            ValueError: If the images or the features have another shape, or an image leaves [-1, 1]
+                or is not finite.
+        """
+        return self.outputs(images).features
+
+    def outputs(self, images: ArrayLike) -> Outputs:
+        """Returns features, and logits if there are any, of images as for a call."""
+        prepared = self.prepare(images)
+        found = Outputs(*in_fixed_batches(self.run, prepared, self.batch_size))
+        if self._image_shape is None:
+            self._image_shape = prepared.shape[1:]
+        return found
 
 
-def outputs_of(extractor: Extractor, images: ArrayLike) -> Outputs:
+def outputs_of(extractor: Any, images: ArrayLike) -> Outputs:
     """Returns features, and logits where the extractor has any, from one run of its network.
 
     Args:
-        extractor: Any extractor.
+        extractor: An `Extractor`, or any object that gives features of images when it is called.
         images: As for a call of it.
 
     Example:
-        >>> from tfgan_stab.evaluation.extractors.random import RandomFeatures
-        >>> outputs = outputs_of(RandomFeatures(), np.zeros([3, 8, 8, 1], "float32"))
-        >>> outputs.features.shape, outputs.logits
-        ((3, 256), None)
+        >>> outputs_of(lambda images: images.mean(axis=(1, 2)), np.zeros([3, 8, 8, 1])).logits
     """
     if hasattr(extractor, "outputs"):
         return extractor.outputs(images)
-    return Outputs(extractor(images), None)
+    return Outputs(extractor(images))
 
 
-def described(extractor: Extractor, feature_size: int) -> str:
-    """Returns how protocols say which features were taken, of images treated how.
-
-    Args:
-        extractor: Any extractor.
-        feature_size: Number of its features, for those that do not state their layer.
-
-    Example:
-        >>> def flat(images):
-        ...     return images
-        >>> described(FunctionExtractor(flat, content_hash="v1"), 64)
-        'flat@v1/features-64'
-    """
-    return extraction(extractor, getattr(extractor, "layer", f"features-{feature_size}"))
-
-
-def extraction(extractor: Extractor, layer: str) -> str:
-    """Returns the same for a layer that is known, or "" for none."""
-    parts = [
-        f"{extractor.name}@{extractor.content_hash}",
-        layer,
-        getattr(extractor, "preprocessing", ""),
-    ]
-    return "/".join(part for part in parts if part)
-
-
-def as_extractor(extractor: Any) -> Extractor:
-    """Returns the extractor that a name, a Keras model or a function stands for.
+def in_fixed_batches(
+    run: Callable[[tf.Tensor], Any], images: np.ndarray, batch_size: int
+) -> list[np.ndarray]:
+    """Returns a network's features of all images, and its logits if any, from full batches only.
 
     Args:
-        extractor: "digits" (`DigitsClassifier`), "random" (`RandomFeatures`), "inception"
-            (`Inception`, from its default place), a Keras model, a function of images, or an
-            extractor.
+        run: Takes a tensor `[batch_size, ...]`, returns numbers `[batch_size, features]`, or
+            `Outputs` of such.
+        images: `[samples, ...]`, at least one.
+        batch_size: Images per call, an integer >= 1.
+
+    Returns:
+        Features `[samples, features]`, in single or double precision; after them the logits.
 
     Raises:
-        ValueError: If the name is unknown.
-        TypeError: If it is nothing that can be called.
+        ValueError: If `run` does not return numbers `[batch, features]`.
+        TypeError: If it returns anything but real numbers.
 
     Example:
-        >>> as_extractor("digits").name
-        'digits-classifier'
+        >>> [features] = in_fixed_batches(lambda x: 2 * x, np.ones([3, 2]), batch_size=2)
+        >>> features.tolist()
+        [[2.0, 2.0], [2.0, 2.0], [2.0, 2.0]]
     """
-    if isinstance(extractor, str):
-        return _named(extractor, tuple(os.environ.get(place) for place in _PLACES))
-    # Looked up without evaluating it: a content hash may cost the training of its network.
-    if inspect.getattr_static(extractor, "content_hash", None) is not None:
-        return extractor
-    known = _of_functions.get(id(extractor))
-    if known is None:
-        known = _of_functions[id(extractor)] = FunctionExtractor(extractor)
-    return known
+    pieces = []
+    for start in range(0, len(images), batch_size):
+        batch = images[start : start + batch_size]
+        padding = [(0, batch_size - len(batch))] + [(0, 0)] * (images.ndim - 1)
+        found = run(tf.constant(np.pad(batch, padding)))
+        outputs = found if isinstance(found, Outputs) else Outputs(found)
+        given = [output for output in outputs if output is not None]
+        pieces.append([_checked(output, batch_size)[: len(batch)] for output in given])
+    return [np.concatenate(column) for column in zip(*pieces, strict=True)]
 
 
-@functools.cache
-def _named(name: str, places: tuple[str | None, ...]) -> Extractor:
-    """One extractor for all scores that name it, so that they share its features.
+def _checked(output: Any, batch_size: int) -> np.ndarray:
+    try:
+        features = np.asarray(output)
+    except ValueError:  # Several outputs of different sizes.
+        features = np.empty(0, object)
+    if features.ndim != 2 or len(features) != batch_size:
+        received = f"shape {list(features.shape)}"
+        if isinstance(output, (list, tuple, dict)):
+            received = f"a {type(output).__name__} of {len(output)}"
+        raise ValueError(
+            f"An extractor must return features [{batch_size}, features] for {batch_size} "
+            f"images. Received: {received}. Pool or flatten its output, choose one of several."
+        )
+    return _as_floats(features)
+
+
+def _as_floats(features: np.ndarray) -> np.ndarray:
+    if features.dtype in (np.float32, np.float64):
+        return features
+    if features.dtype.kind == "f" or features.dtype.name == "bfloat16":
+        return features.astype(np.float32)
+    if features.dtype.kind not in "iub":
+        raise TypeError(
+            f"Features must be real numbers. Received: dtype {features.dtype}. Return their real "
+            "and imaginary parts, or their codes, as floats."
+        )
+    return features.astype(np.float64)
+
+
+MODES = ("tf1", "clean")
+
+
+def resized(images: Any, size: int, mode: str) -> tf.Tensor:
+    """Returns images of `size` x `size` pixels; the aspect ratio is not kept.
+
+    "tf1" is the bilinear interpolation of TensorFlow 1, which most published scores in TensorFlow
+    were taken with. Output pixel i lies at input `i * old / new`, between two neighbours; where
+    images become smaller, the pixels in between count for nothing (aliasing).
+
+    "clean" is the bicubic interpolation of the Pillow library on single channels of floats, as
+    clean-fid uses it: output pixel i lies at input `(i + 1/2) * old / new - 1/2`, the kernel
+    (a = -1/2) is as wide as an output pixel where images become smaller (anti-aliasing). It
+    overshoots at edges; what leaves [-1, 1] is clipped, as clean-fid clips to [0, 255].
+
+    A graph, traced once for each shape of images.
 
     Args:
-        name: Its name.
-        places: Where networks are kept: with another place it is another extractor.
+        images: Floats `[batch, height, width, channels]` in [-1, 1]; computed in float32.
+        size: Height and width of the result in pixels, an integer >= 1.
+        mode: "tf1" or "clean".
+
+    Returns:
+        float32 `[batch, size, size, channels]`.
+
+    Raises:
+        TypeError: If the images are no floats.
+        ValueError: If `mode` is unknown, `size` is no integer or out of range, or the images have
+            another shape.
+
+    Example:
+        >>> resized([[[[-1.0], [1.0]]]], 4, "tf1")[0, 0, :, 0].numpy().tolist()
+        [-1.0, 0.0, 1.0, 1.0]
+
+    Reference:
+        Parmar, Zhang and Zhu, "On Aliased Resizing and Surprising Subtleties in GAN Evaluation",
+        2022. Departures: "clean" agrees with Pillow to about 1e-4, by TensorFlow's anti-aliasing.
     """
-    # Imported here because they build on this module.
-    if name == "digits":
-        from tfgan_stab.evaluation.extractors.digits import DigitsClassifier
+    if mode not in MODES:
+        raise ValueError(f"`mode` must be 'tf1' or 'clean'. Received: {mode!r}.")
+    validation.integer("size", size)
+    images = tf.convert_to_tensor(images)
+    if not images.dtype.is_floating:
+        raise TypeError(
+            f"Images must be floats in [-1, 1]. Received: dtype {images.dtype.name}. "
+            "Scale bytes as x / 127.5 - 1."
+        )
+    if images.shape.rank != 4:
+        raise ValueError(
+            "Images must have shape [batch, height, width, channels]. "
+            f"Received: shape {images.shape}."
+        )
+    return _resized(tf.cast(images, tf.float32), size, mode)
 
-        return DigitsClassifier()
-    if name == "random":
-        from tfgan_stab.evaluation.extractors.random import RandomFeatures
 
-        return RandomFeatures()
-    if name == "inception":
-        from tfgan_stab.evaluation.extractors.inception import Inception
-
-        return Inception()
-    raise ValueError(
-        f"The extractors known by name are: {', '.join(map(repr, _NAMES))}. "
-        f"Received: {name!r}. Pass a Keras model or a function for any other."
-    )
+@tf.function(autograph=False)
+def _resized(images: tf.Tensor, size: int, mode: str) -> tf.Tensor:
+    if mode == "tf1":
+        # What tf.compat.v1.image.resize_bilinear calls, without its warning of its own age.
+        return tf.raw_ops.ResizeBilinear(
+            images=images, size=[size, size], align_corners=False, half_pixel_centers=False
+        )
+    wide = tf.image.resize(images, [size, size], method="bicubic", antialias=True)
+    return tf.clip_by_value(wide, -1.0, 1.0)

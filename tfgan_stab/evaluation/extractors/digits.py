@@ -7,8 +7,12 @@ every score's protocol.
 
 import concurrent.futures
 import functools
+import os
 import pathlib
 import warnings
+import zipfile
+import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -16,11 +20,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
+from tfgan_stab._utils import validation
+from tfgan_stab._utils.files import replacing
 from tfgan_stab.data.digits import loaded_digits
-from tfgan_stab.evaluation.extractors import weights_cache
-from tfgan_stab.evaluation.extractors.base import Outputs
-from tfgan_stab.evaluation.extractors.fixed_batches import in_fixed_batches
-from tfgan_stab.evaluation.metrics.inputs import checked_images
+from tfgan_stab.evaluation.extractors.base import Extractor, Outputs
+from tfgan_stab.evaluation.extractors.model_hash import content_hash
 
 _IMAGE_SHAPE = (8, 8, 1)
 _NUM_TRAIN = 1437  # Of 1,797: the other 360, a fifth, are held out.
@@ -32,7 +36,7 @@ _REQUIRED_ACCURACY = 0.97
 _RECIPE = 1
 
 
-class DigitsClassifier:
+class DigitsClassifier(Extractor):
     """64 features of 8x8 digits, from the last hidden layer of a classifier.
 
     Args:
@@ -42,6 +46,7 @@ class DigitsClassifier:
         batch_size: Images per call of the network, an integer >= 1.
 
     Raises:
+        ValueError: If `batch_size` is no integer or out of range.
         RuntimeError: At first use, if training ends below 97 % accuracy on the held-out digits.
 
     Example:
@@ -54,55 +59,46 @@ class DigitsClassifier:
     feature_size = 64
 
     def __init__(self, directory: str | pathlib.Path | None = None, batch_size: int = 256) -> None:
-        self._directory = pathlib.Path(directory or weights_cache.cache_directory())
-        self._batch_size = batch_size
+        self._directory = pathlib.Path(directory or cache_directory())
+        self.batch_size = validation.integer("batch_size", batch_size)
 
     @property
     def content_hash(self) -> str:
         """The first 8 hex digits of the weights' sha256."""
-        return weights_cache.content_hash(self._network.get_weights())[:8]
+        return content_hash(self._network.get_weights())[:8]
 
     @property
     def path(self) -> pathlib.Path:
         """The file that keeps the weights."""
         return self._directory / f"{self.name}-{_RECIPE}.npz"
 
-    def __call__(self, images: ArrayLike) -> np.ndarray:
-        """Returns float32 features `[batch, 64]` of images `[batch, 8, 8, 1]` in [-1, 1].
+    def prepare(self, images: ArrayLike) -> np.ndarray:
+        """Returns images as float32 `[batch, 8, 8, 1]`.
 
         Raises:
             ValueError: If the images have another shape, leave [-1, 1] or are not finite.
             TypeError: If they are not floats.
         """
-        return self._run(images)[:, : self.feature_size]
-
-    def logits(self, images: ArrayLike) -> np.ndarray:
-        """Returns float32 logits of the ten digits, `[batch, 10]`, from images as for a call."""
-        return self._run(images)[:, self.feature_size :]
-
-    def outputs(self, images: ArrayLike) -> Outputs:
-        """Returns features and logits from one run of the network, from images as for a call."""
-        both = self._run(images)
-        return Outputs(both[:, : self.feature_size], both[:, self.feature_size :])
-
-    def _run(self, images: ArrayLike) -> np.ndarray:
-        images = checked_images(images)
+        images = super().prepare(images)
         if images.shape[1:] != _IMAGE_SHAPE:
             raise ValueError(
                 "The digits classifier takes images of shape [batch, 8, 8, 1]. "
                 f"Received: shape {list(images.shape)}. Use another extractor for other images."
             )
-        return in_fixed_batches(self._forward, images, self._batch_size)
+        return images
+
+    def run(self, images: tf.Tensor) -> Outputs:
+        """Returns features `[batch, 64]` and logits of the ten digits, `[batch, 10]`."""
+        return Outputs(*self._forward(images))
+
+    def logits(self, images: ArrayLike) -> np.ndarray:
+        """Returns float32 logits of the ten digits, `[batch, 10]`, from images as for a call."""
+        return self.outputs(images).logits
 
     @functools.cached_property
     def _forward(self) -> Any:
         network = self._network  # Trained before the graph of its forward pass is traced.
-
-        @tf.function(autograph=False)
-        def forward(images: tf.Tensor) -> tf.Tensor:
-            return tf.concat(network(images, training=False), axis=1)
-
-        return forward
+        return tf.function(lambda images: network(images, training=False), autograph=False)
 
     @functools.cached_property
     def _network(self) -> keras.Model:
@@ -117,11 +113,11 @@ class DigitsClassifier:
         network = _build()
         shapes = [tuple(weight.shape) for weight in network.weights]
         try:
-            network.set_weights(weights_cache.load(self.path, shapes))
+            network.set_weights(load_weights(self.path, shapes))
             return network
         except FileNotFoundError:
             damage = None
-        except weights_cache.DamagedCacheError as error:
+        except DamagedCacheError as error:
             damage = str(error)
         if damage:
             warnings.warn(f"{damage}. The digits classifier is trained again.", stacklevel=2)
@@ -131,7 +127,7 @@ class DigitsClassifier:
 
     def _keep(self, network: keras.Model) -> None:
         try:
-            weights_cache.save(self.path, network.get_weights())
+            save_weights(self.path, network.get_weights())
         except OSError as error:
             warnings.warn(
                 f"The digits classifier cannot be kept in {self._directory} ({error}) and will be "
@@ -218,3 +214,55 @@ def _build() -> keras.Model:
     )(hidden)
     logits = dense(10, kernel_initializer=glorot(seed=4), name="logits")(features)
     return keras.Model(images, (features, logits), name="digits_classifier")
+
+
+_HASH = "sha256"
+# What NumPy and zipfile raise on files that are cut short, overwritten or not archives at all.
+_DAMAGE = (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error)
+
+
+class DamagedCacheError(Exception):
+    """A file of the cache cannot be read, or holds other weights than it says."""
+
+
+def cache_directory() -> pathlib.Path:
+    """Returns the folder `TFGAN_STAB_CACHE` names, else `~/.cache/tfgan_stab`."""
+    return pathlib.Path(
+        os.environ.get("TFGAN_STAB_CACHE") or pathlib.Path.home() / ".cache" / "tfgan_stab"
+    )
+
+
+def save_weights(path: pathlib.Path, weights: Sequence[np.ndarray]) -> None:
+    """Writes weights and their hash in one step: readers find the whole file or none.
+
+    Raises:
+        OSError: If the folder cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, Any] = {f"weight_{index:03d}": array for index, array in enumerate(weights)}
+    arrays[_HASH] = np.array(content_hash(weights))
+    with replacing(path) as draft:
+        np.savez(draft, **arrays)
+
+
+def load_weights(path: pathlib.Path, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
+    """Reads weights of the given shapes and checks them against their hash.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        DamagedCacheError: If the file cannot be read, or its contents are not what was saved.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"There are no weights at {path}.")
+    try:
+        # Opened here, because np.load leaves its own file open when the archive is damaged.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            names = sorted(name for name in archive.files if name != _HASH)
+            weights, expected = [archive[name] for name in names], str(archive[_HASH])
+    except _DAMAGE as error:
+        raise DamagedCacheError(f"{path} cannot be read: {error!r}") from error
+    if content_hash(weights) != expected:
+        raise DamagedCacheError(f"{path} holds other weights than its hash {expected[:8]} says")
+    if [array.shape for array in weights] != list(shapes):
+        raise DamagedCacheError(f"{path} holds weights of other shapes than the network's")
+    return weights

@@ -1,21 +1,32 @@
-"""Any function or Keras model as an extractor."""
+"""Anything as an extractor: a function, a Keras model, a name."""
 
-import hashlib
+import functools
+import importlib
+import inspect
+import os
 import re
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
-from numpy.typing import ArrayLike
 
-from tfgan_stab.evaluation.extractors.fixed_batches import in_fixed_batches
+from tfgan_stab._utils import validation
+from tfgan_stab.evaluation.extractors.base import Extractor
 from tfgan_stab.evaluation.extractors.model_hash import model_hash
-from tfgan_stab.evaluation.metrics.inputs import checked_count, checked_images
+
+# What `as_extractor` knows by name: module and class.
+_NAMED = {
+    "digits": ("digits", "DigitsClassifier"),
+    "random": ("random", "RandomFeatures"),
+    "inception": ("inception", "Inception"),
+}
+# Environment variables that say where networks are.
+_PLACES = ("TFGAN_STAB_CACHE", "TFGAN_STAB_INCEPTION", "HOME")
 
 
-class FunctionExtractor:
+class FunctionExtractor(Extractor):
     """Any function or Keras model as an extractor.
 
     Args:
@@ -31,13 +42,13 @@ class FunctionExtractor:
         batch_size: Images per call, an integer >= 1.
 
     Raises:
-        TypeError: If `function` cannot be called, or `batch_size` is no integer.
-        ValueError: If `batch_size` is out of range.
+        TypeError: If `function` cannot be called.
+        ValueError: If `batch_size` is no integer or out of range.
 
     Example:
         >>> def flat(images):
         ...     return tf.reshape(images, [len(images), -1])
-        >>> FunctionExtractor(flat)(np.zeros([3, 2, 2, 1], "float32")).shape
+        >>> FunctionExtractor(flat)(tf.zeros([3, 2, 2, 1])).shape
         (3, 4)
     """
 
@@ -57,7 +68,7 @@ class FunctionExtractor:
         self.name = (name or _name_of(function)).replace("/", "-")
         self._function = function
         self._hash = content_hash
-        self._batch_size = checked_count("batch_size", batch_size)
+        self.batch_size = validation.integer("batch_size", batch_size)
         self._forward = _traced(function)
 
     @property
@@ -65,7 +76,7 @@ class FunctionExtractor:
         """Short hash of what determines the features.
 
         A Keras model's is taken anew at each look, in a few ms per MB of weights, so that a model
-        that is trained on never keeps its former one.
+        that is trained on never keeps its previous one.
 
         Raises:
             RuntimeError: If it was not given and no image was seen yet, or the model has no weights
@@ -75,26 +86,10 @@ class FunctionExtractor:
             return self._hash
         if isinstance(self._function, keras.Model):
             return model_hash(self._function)[:8]
-        raise RuntimeError(
-            f"The content hash of extractor {self.name!r} is known once it has seen an image. "
-            "Call it first, or pass content_hash=."
-        )
+        return super().content_hash
 
-    def __call__(self, images: ArrayLike) -> np.ndarray:
-        """Returns features `[batch, features]` of a batch of any size.
-
-        Raises:
-            TypeError: If the images are not floats, or the features no real numbers.
-            ValueError: If the images or the features have another shape, or an image leaves [-1, 1]
-                or is not finite.
-        """
-        images = checked_images(images)
-        features = in_fixed_batches(self._run, images, self._batch_size)
-        if self._hash is None and not isinstance(self._function, keras.Model):
-            self._hash = self._probe_hash(images.shape[1:])
-        return features
-
-    def _run(self, images: tf.Tensor) -> Any:
+    def run(self, images: tf.Tensor) -> Any:
+        """Returns what the function or the model makes of images."""
         try:
             return self._forward(images)
         except ValueError as error:
@@ -105,12 +100,6 @@ class FunctionExtractor:
                 f"It refuses them: {_reason(error)}. Resize images in front "
                 "of it, or use another extractor."
             ) from error
-
-    def _probe_hash(self, shape: tuple[int, ...]) -> str:
-        # RandomState's stream is frozen, Generator's may change with NumPy's version.
-        probe = np.random.RandomState(0).uniform(-1, 1, (1, *shape)).astype(np.float32)
-        features = in_fixed_batches(self._forward, probe, self._batch_size)
-        return hashlib.sha256(np.ascontiguousarray(features).tobytes()).hexdigest()[:8]
 
 
 def _traced(function: Callable[..., Any]) -> Callable[[tf.Tensor], Any]:
@@ -131,3 +120,54 @@ def _reason(error: ValueError) -> str:
 def _name_of(function: Callable[..., Any]) -> str:
     name = getattr(function, "name", None) or getattr(function, "__name__", None)
     return (name or type(function).__name__).strip("<>")
+
+
+# One extractor for all scores that are given a function, so that they share its features. It keeps
+# the function alive, and with that its number.
+_of_functions: weakref.WeakValueDictionary[int, FunctionExtractor] = weakref.WeakValueDictionary()
+
+
+def as_extractor(extractor: Any) -> Extractor:
+    """Returns the extractor that a name, a Keras model or a function stands for.
+
+    Args:
+        extractor: "digits" (`DigitsClassifier`), "random" (`RandomFeatures`), "inception"
+            (`Inception`, from its default place), a Keras model, a function of images, or an
+            extractor.
+
+    Raises:
+        ValueError: If the name is unknown.
+        TypeError: If it is nothing that can be called.
+
+    Example:
+        >>> as_extractor("digits").name
+        'digits-classifier'
+    """
+    if isinstance(extractor, str):
+        return _named(extractor, tuple(os.environ.get(place) for place in _PLACES))
+    # Looked up without evaluating it: a content hash may cost the training of its network.
+    if inspect.getattr_static(extractor, "content_hash", None) is not None:
+        return extractor
+    known = _of_functions.get(id(extractor))
+    if known is None:
+        known = _of_functions[id(extractor)] = FunctionExtractor(extractor)
+    return known
+
+
+@functools.cache
+def _named(name: str, places: tuple[str | None, ...]) -> Extractor:
+    """One extractor for all scores that name it, so that they share its features.
+
+    Args:
+        name: Its name.
+        places: Where networks are kept: with another place it is another extractor.
+    """
+    if name in _NAMED:
+        # Imported on first use, since each of them brings its own network.
+        module, kind = _NAMED[name]
+        package = "tfgan_stab.evaluation.extractors"
+        return getattr(importlib.import_module(f"{package}.{module}"), kind)()
+    raise ValueError(
+        f"The extractors known by name are: {', '.join(map(repr, _NAMED))}. "
+        f"Received: {name!r}. Pass a Keras model or a function for any other."
+    )

@@ -13,24 +13,23 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
+from tfgan_stab._utils import validation
 from tfgan_stab.evaluation.extractors import tfgan
-from tfgan_stab.evaluation.extractors.base import Outputs
-from tfgan_stab.evaluation.extractors.fixed_batches import outputs_in_fixed_batches
-from tfgan_stab.evaluation.extractors.resizing import MODES, resized
+from tfgan_stab.evaluation.extractors.base import MODES, Extractor, Outputs, resized
 from tfgan_stab.evaluation.extractors.saved_model import (
     SavedNetwork,
     downloaded,
     is_handle,
     loaded,
 )
-from tfgan_stab.evaluation.metrics.inputs import checked_color_images, checked_count
+from tfgan_stab.evaluation.metrics.inputs import checked_color_images
 
 _VARIABLE = "TFGAN_STAB_INCEPTION"
 _SIZE = 299
 _LOGITS = "logits"
 
 
-class Inception:
+class Inception(Extractor):
     """2,048 features of images, from the classifier that TF-GAN scores with.
 
     Images are resized to 299x299, images of one channel repeated to three. The network is found,
@@ -52,7 +51,6 @@ class Inception:
         FileNotFoundError: If the network is not there and cannot be downloaded; says how to obtain
             it.
         ValueError: If an argument is out of range, or the SavedModel is no such network.
-        TypeError: If `batch_size` is no integer.
 
     Example:
         ``fid = tgs.FID(Inception("inception"), real)`` scores by the network in the folder
@@ -77,7 +75,7 @@ class Inception:
         self.layer = layer
         self.preprocessing = f"{resize}-resize"
         self._resize = resize
-        self._batch_size = checked_count("batch_size", batch_size)
+        self.batch_size = validation.integer("batch_size", batch_size)
         self._network = _network(path)
         missing = {layer, _LOGITS} - set(self._network.outputs)
         if missing:
@@ -92,22 +90,18 @@ class Inception:
         """The first 8 hex digits of the sha256 of the SavedModel's graph and weights."""
         return self._network.content_hash
 
-    def __call__(self, images: ArrayLike) -> np.ndarray:
-        """Returns float32 features `[batch, 2048]` of images in [-1, 1].
-
-        Args:
-            images: Floats `[batch, height, width, 1 or 3]` in [-1, 1].
+    def prepare(self, images: ArrayLike) -> np.ndarray:
+        """Returns images as float32 `[batch, height, width, 3]`, one channel being repeated.
 
         Raises:
             ValueError: If the images have another shape, leave [-1, 1] or are not finite.
             TypeError: If they are not floats.
         """
-        return self.outputs(images).features
+        return checked_color_images(images)
 
-    def outputs(self, images: ArrayLike) -> Outputs:
-        """Returns features and logits `[batch, 1008]` from one run, from images as for a call."""
-        images = checked_color_images(images)
-        return Outputs(*outputs_in_fixed_batches(self._forward, images, self._batch_size))
+    def run(self, images: tf.Tensor) -> Outputs:
+        """Returns float32 features `[batch, 2048]` and logits `[batch, 1008]`."""
+        return Outputs(*self._forward(images))
 
     @functools.cached_property
     def _forward(self) -> Any:
@@ -120,7 +114,7 @@ class Inception:
 
     def _flat(self, output: tf.Tensor) -> tf.Tensor:
         # Some exports keep the two axes that were averaged over: [batch, 1, 1, 2048].
-        return tf.reshape(tf.cast(output, tf.float32), [self._batch_size, -1])
+        return tf.reshape(tf.cast(output, tf.float32), [self.batch_size, -1])
 
 
 def _network(path: str | os.PathLike[str] | None) -> SavedNetwork:

@@ -1,20 +1,32 @@
-"""Tells Keras models apart by what determines their outputs: weights and configuration."""
+"""Tells arrays apart by their contents, and Keras models by their weights and configuration."""
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
-
-from tfgan_stab.evaluation.extractors import weights_cache
 
 # What a configuration says of the training of a model, or of the batch that it was built with.
 _LEFT_OUT = frozenset(
     {"trainable", "compile_config", "build_config", "build_input_shape", "batch_shape"}
 )
 _ENDINGS_LEFT_OUT = ("_initializer", "_regularizer", "_constraint")
+
+
+def content_hash(arrays: Sequence[np.ndarray]) -> str:
+    """Returns the sha256, in hex, of arrays' types, shapes and bytes.
+
+    Example:
+        >>> content_hash([np.zeros(2)]) == content_hash([np.zeros((1, 2))])
+        False
+    """
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def model_hash(model: keras.Model) -> str:
@@ -47,7 +59,7 @@ def model_hash(model: keras.Model) -> str:
         )
     digest = hashlib.sha256(_described(model).encode())
     weights = [keras.ops.convert_to_numpy(weight) for weight in model.weights]
-    digest.update(weights_cache.content_hash(weights).encode())
+    digest.update(content_hash(weights).encode())
     return digest.hexdigest()
 
 
@@ -62,41 +74,41 @@ def _described(model: keras.Model) -> str:
     return json.dumps([kind, _renamed(configuration, names)], sort_keys=True, default=_plain)
 
 
-def _without_training(part: Any) -> Any:
-    if isinstance(part, dict):
+def _without_training(value: Any) -> Any:
+    if isinstance(value, dict):
         return {
-            key: _without_training(part[key])
-            for key in sorted(part, key=str)
+            key: _without_training(value[key])
+            for key in sorted(value, key=str)
             if key not in _LEFT_OUT and not str(key).endswith(_ENDINGS_LEFT_OUT)
         }
-    if isinstance(part, (list, tuple)):
-        return [_without_training(each) for each in part]
-    return part
+    if isinstance(value, (list, tuple)):
+        return [_without_training(each) for each in value]
+    return value
 
 
-def _names(part: Any, kind: str = "") -> Iterator[str]:
+def _names(value: Any, kind: str = "") -> Iterator[str]:
     """Yields the names of layers in a configuration, in a fixed order."""
-    if isinstance(part, dict):
+    if isinstance(value, dict):
         # A policy's name says in which precision a layer computes.
-        if isinstance(part.get("name"), str) and "DTypePolicy" not in kind:
-            yield part["name"]
-        for each in part.values():
-            yield from _names(each, str(part.get("class_name", "")))
-    elif isinstance(part, list):
-        for each in part:
+        if isinstance(value.get("name"), str) and "DTypePolicy" not in kind:
+            yield value["name"]
+        for each in value.values():
+            yield from _names(each, str(value.get("class_name", "")))
+    elif isinstance(value, list):
+        for each in value:
             yield from _names(each, kind)
 
 
-def _renamed(part: Any, names: dict[str, str], named: bool = False) -> Any:
+def _renamed(value: Any, names: dict[str, str], named: bool = False) -> Any:
     """Replaces layers' names where they stand: as a "name", and in the lists of what feeds what.
 
     Not where a layer's activation, say, is spelt like another's name.
     """
-    if isinstance(part, dict):
-        return {str(key): _renamed(each, names, key == "name") for key, each in part.items()}
-    if isinstance(part, list):
-        return [_renamed(each, names, True) for each in part]
-    return names.get(part, part) if named and isinstance(part, str) else part
+    if isinstance(value, dict):
+        return {str(key): _renamed(each, names, key == "name") for key, each in value.items()}
+    if isinstance(value, list):
+        return [_renamed(each, names, True) for each in value]
+    return names.get(value, value) if named and isinstance(value, str) else value
 
 
 def _plain(value: Any) -> Any:

@@ -11,15 +11,15 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from tfgan_stab.evaluation.extractors import weights_cache
-from tfgan_stab.evaluation.extractors.fixed_batches import in_fixed_batches
-from tfgan_stab.evaluation.extractors.resizing import resized
-from tfgan_stab.evaluation.metrics.inputs import checked_color_images, checked_count
+from tfgan_stab._utils import validation
+from tfgan_stab.evaluation.extractors.base import Extractor, resized
+from tfgan_stab.evaluation.extractors.model_hash import content_hash
+from tfgan_stab.evaluation.metrics.inputs import checked_color_images
 
 _SIZE = 32
 
 
-class RandomFeatures:
+class RandomFeatures(Extractor):
     """`16 * channels` features of any images, from a random network that is never trained.
 
     Three times a 3x3 convolution to 16, 32 and `channels` channels, ReLU and 2x2 average pooling;
@@ -35,8 +35,7 @@ class RandomFeatures:
         batch_size: Images per call of the network, an integer >= 1.
 
     Raises:
-        TypeError: If an argument is no integer.
-        ValueError: If it is out of range.
+        ValueError: If an argument is no integer or out of range.
 
     Example:
         >>> random = RandomFeatures()
@@ -51,28 +50,28 @@ class RandomFeatures:
     preprocessing = f"clean-resize-{_SIZE}"
 
     def __init__(self, seed: int = 0, channels: int = 16, batch_size: int = 256) -> None:
-        if checked_count("seed", seed, 0) >= 2**32:
-            raise ValueError(f"`seed` must be < 2**32. Received: {seed}.")
-        self.feature_size = (_SIZE // 8) ** 2 * checked_count("channels", channels)
-        self._batch_size = checked_count("batch_size", batch_size)
+        validation.integer("seed", seed, least=0, most=2**32 - 1)
+        self.feature_size = (_SIZE // 8) ** 2 * validation.integer("channels", channels)
+        self.batch_size = validation.integer("batch_size", batch_size)
         self._kernels = _kernels(seed, [3, 16, 32, channels])
 
     @functools.cached_property
     def content_hash(self) -> str:
         """The first 8 hex digits of the weights' sha256."""
-        return weights_cache.content_hash(self._kernels)[:8]
+        return content_hash(self._kernels)[:8]
 
-    def __call__(self, images: ArrayLike) -> np.ndarray:
-        """Returns float32 features `[batch, 16 * channels]` of images in [-1, 1].
-
-        Args:
-            images: Floats `[batch, height, width, 1 or 3]` in [-1, 1].
+    def prepare(self, images: ArrayLike) -> np.ndarray:
+        """Returns images as float32 `[batch, height, width, 3]`, one channel being repeated.
 
         Raises:
             ValueError: If the images have another shape, leave [-1, 1] or are not finite.
             TypeError: If they are not floats.
         """
-        return in_fixed_batches(self._forward, checked_color_images(images), self._batch_size)
+        return checked_color_images(images)
+
+    def run(self, images: tf.Tensor) -> tf.Tensor:
+        """Returns float32 features `[batch, 16 * channels]`."""
+        return self._forward(images)
 
     @functools.cached_property
     def _forward(self) -> Any:
@@ -82,7 +81,7 @@ class RandomFeatures:
             for kernel in self._kernels:
                 hidden = tf.nn.relu(tf.nn.conv2d(hidden, kernel, strides=1, padding="SAME"))
                 hidden = tf.nn.avg_pool2d(hidden, ksize=2, strides=2, padding="VALID")
-            return tf.reshape(hidden, [self._batch_size, self.feature_size])
+            return tf.reshape(hidden, [self.batch_size, self.feature_size])
 
         return forward
 

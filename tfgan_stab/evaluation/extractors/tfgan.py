@@ -66,7 +66,7 @@ def _load(name: str) -> types.ModuleType:
 def _bare_packages() -> Iterator[None]:
     """Holds packages with TF-GAN's folders and no `__init__` code in `sys.modules`."""
     folders = _folders()
-    former = _take_out()
+    previous = _take_out()
     for name in _BARE:
         package = types.ModuleType(name)
         subfolders = name.split(".")[1:]
@@ -76,7 +76,7 @@ def _bare_packages() -> Iterator[None]:
         yield
     finally:
         _take_out()
-        sys.modules.update(former)
+        sys.modules.update(previous)
 
 
 def _folders() -> list[str]:

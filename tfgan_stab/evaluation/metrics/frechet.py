@@ -8,27 +8,11 @@ imaginary, and nothing is squared.
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tfgan_stab.evaluation.metrics.estimate import Estimate
 from tfgan_stab.evaluation.metrics.moments import Moments
 
 
-class FrechetDistance(float):
-    """A distance, never negative, that knows what rounding took from it.
-
-    Attributes:
-        clipped: How far below 0 rounding had put it, in squared units of the features; 0 where it
-            was not.
-    """
-
-    clipped: float
-
-    def __new__(cls, value: float) -> "FrechetDistance":
-        """Returns `value`, or 0 where it is below."""
-        distance = super().__new__(cls, max(value, 0.0))
-        distance.clipped = max(-value, 0.0)
-        return distance
-
-
-def frechet_distance(real: ArrayLike, fake: ArrayLike) -> FrechetDistance:
+def frechet_distance(real: ArrayLike, fake: ArrayLike) -> Estimate:
     """How far two sets of features are apart, each taken as a Gaussian; 0 is best.
 
     With mean m and unbiased covariance C of each set::
@@ -64,7 +48,7 @@ def frechet_distance(real: ArrayLike, fake: ArrayLike) -> FrechetDistance:
     return frechet_distance_from_moments(Moments.of(real), Moments.of(fake))
 
 
-def frechet_distance_from_moments(real: Moments, fake: Moments) -> FrechetDistance:
+def frechet_distance_from_moments(real: Moments, fake: Moments) -> Estimate:
     """`frechet_distance` of features of which only the moments were kept.
 
     The root of the real covariance is kept with the moments: every further distance from the same
@@ -85,14 +69,14 @@ def frechet_distance_from_moments(real: Moments, fake: Moments) -> FrechetDistan
             "Real and fake features must come from the same extractor. "
             f"Received: {real.mean.size} and {fake.mean.size} features per sample."
         )
-    spread = np.trace(real.covariance) + np.trace(fake.covariance)
+    variance = np.trace(real.covariance) + np.trace(fake.covariance)
     shift = np.sum((real.mean - fake.mean) ** 2)
-    if not np.isfinite(spread + shift):
+    if not np.isfinite(variance + shift):
         raise OverflowError(
             "The features are too large for a covariance in float64. Scale them down; values up to "
             "1e100 are safe."
         )
-    return FrechetDistance(float(shift + spread - 2.0 * _root_trace(real, fake)))
+    return Estimate.clipped_at_zero(float(shift + variance - 2.0 * _root_trace(real, fake)))
 
 
 def _root_trace(real: Moments, fake: Moments) -> float:

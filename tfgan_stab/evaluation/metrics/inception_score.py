@@ -1,20 +1,21 @@
 """The Inception score from a classifier's logits, whole or in pieces."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+import functools
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tfgan_stab.evaluation.estimate import Estimate
-from tfgan_stab.evaluation.metrics.inputs import blocks, checked_array, checked_count
+from tfgan_stab._utils import validation
+from tfgan_stab.evaluation.metrics.estimate import Estimate
+from tfgan_stab.evaluation.metrics.inputs import blocks, checked_array
 
 _ROWS = 1024  # Logits taken to float64 at a time.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ClassPredictions:
-    """What an Inception score needs of predictions p(y|x), gathered in pieces in float64.
+    """What an Inception score needs of predictions p(y|x), summed in pieces in float64.
 
     Args:
         count: Number of samples, an integer >= 1.
@@ -75,7 +76,7 @@ class ClassPredictions:
         with np.errstate(divide="ignore"):  # A class that never occurs; it counts for nothing.
             marginal_entropy = -float(_times_logarithm(marginal, np.log(marginal)).sum())
         divergence = self.negative_entropy / self.count + marginal_entropy
-        # Step-off may leave a tiny negative number where all predictions agree.
+        # Rounding may leave a tiny negative number where all predictions agree.
         return float(np.exp(max(divergence, 0.0)))
 
 
@@ -90,7 +91,7 @@ def inception_score(logits: ArrayLike, splits: int = 10) -> Estimate:
 
     Args:
         logits: Finite real numbers `[samples, classes]`, of generated images in random order.
-        splits: How many parts the samples are cut into, in order, an integer >= 1. Their sizes
+        splits: How many splits the samples are cut into, in order, an integer >= 1. Their sizes
             differ by one at most, the first being the larger ones (as `np.array_split`). Fewer
             samples to a split give a lower score.
 
@@ -113,63 +114,27 @@ def inception_score(logits: ArrayLike, splits: int = 10) -> Estimate:
         classes of probability 0, which make it NaN, count for nothing here.
     """
     array = checked_array(logits, "Logits")
-    return inception_score_of_batches(_batches(array), len(array), splits)
-
-
-def inception_score_of_batches(
-    batches: Iterable[ArrayLike], samples: int, splits: int = 10
-) -> Estimate:
-    """`inception_score` of logits that come in batches and are not kept.
-
-    Args:
-        batches: Logits `[batch, classes]`, of any sizes; `samples` in all.
-        samples: How many there are, an integer >= splits: it decides where the splits are.
-        splits: As for `inception_score`.
-
-    Raises:
-        ValueError: If there are more or fewer samples than said, fewer than splits, or logits are
-            wrong.
-        TypeError: If values are not real numbers.
-
-    Example:
-        >>> round(inception_score_of_batches([np.eye(2), np.eye(2)], samples=4, splits=2), 4)
-        1.1173
-    """
-    checked_count("splits", splits)
-    if samples < splits:
+    validation.integer("splits", splits)
+    if len(array) < splits:
         raise ValueError(
             f"The Inception score needs at least one sample for each of its {splits} splits. "
-            f"Received: {samples} samples. Score more images, or use fewer splits."
+            f"Received: {len(array)} samples. Score more images, or use fewer splits."
         )
-    size, rest = divmod(samples, splits)
+    size, rest = divmod(len(array), splits)
     ends = np.cumsum([size + 1] * rest + [size] * (splits - rest))
-    gathered: list[ClassPredictions | None] = [None] * splits
-    seen = 0
-    for batch in batches:
-        array = checked_array(batch, "Logits")
-        _check_number(seen + len(array) <= samples, samples, "more")
-        for split in range(splits):
-            start = ends[split - 1] if split else 0
-            rows = array[max(start - seen, 0) : max(ends[split] - seen, 0)]
-            if len(rows):
-                former, new = gathered[split], ClassPredictions.of(rows)
-                gathered[split] = new if former is None else former + new
-        seen += len(array)
-    _check_number(seen == samples, samples, str(seen))
-    return Estimate([each.score for each in gathered if each is not None])
+    return Estimate.mean_of(
+        [_of_split(array, end - size - (split < rest), end) for split, end in enumerate(ends)]
+    )
 
 
-def _batches(array: np.ndarray) -> Iterator[np.ndarray]:
-    for rows in blocks(len(array), _ROWS):
-        yield array[rows]
-
-
-def _check_number(right: bool, expected: int, received: str) -> None:
-    if not right:
-        raise ValueError(
-            f"The batches must hold {expected} samples, as `samples` says. Received: {received}. "
-            "Pass the number of samples there are."
-        )
+def _of_split(array: np.ndarray, start: int, end: int) -> float:
+    """Returns the score of the logits from `start` to `end`."""
+    pieces = [
+        ClassPredictions.of(array[max(rows.start, start) : min(rows.stop, end)])
+        for rows in blocks(len(array), _ROWS)
+        if rows.start < end and start < rows.stop
+    ]
+    return functools.reduce(ClassPredictions.merge, pieces).score
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:

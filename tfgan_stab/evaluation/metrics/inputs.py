@@ -1,4 +1,4 @@
-"""What every metric asks of features before it computes: real, finite, `[samples, features]`."""
+"""What metrics take for features, and what extractors take for images; anything else is refused."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 _ROWS = 4096  # Checked at a time, so that a check costs no copy of everything.
+# Generators end in tanh; resizing and half precision may overshoot its range by a rounding error.
+_RANGE_SLACK = 1e-3
 
 
 def checked_features(features: ArrayLike, name: str = "Features") -> np.ndarray:
@@ -92,31 +94,6 @@ def blocks(samples: int, size: int) -> Iterator[slice]:
         yield slice(start, min(start + size, samples))
 
 
-def checked_count(name: str, number: int, least: int = 1) -> int:
-    """Returns an integer setting that is at least `least`.
-
-    Raises:
-        TypeError: If it is no integer.
-        ValueError: If it is less.
-    """
-    if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
-        raise TypeError(f"`{name}` must be an integer >= {least}. Received: {number!r}.")
-    if number < least:
-        raise ValueError(f"`{name}` must be an integer >= {least}. Received: {number}.")
-    return int(number)
-
-
-def checked_integer(name: str, number: int) -> int:
-    """Returns an integer setting.
-
-    Raises:
-        TypeError: If it is no integer.
-    """
-    if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
-        raise TypeError(f"`{name}` must be an integer. Received: {number!r}.")
-    return int(number)
-
-
 def _rows_not_finite(array: np.ndarray) -> np.ndarray:
     """Returns the indices of rows that float64 cannot hold as finite numbers."""
     if array.dtype.kind in "iu":
@@ -127,12 +104,6 @@ def _rows_not_finite(array: np.ndarray) -> np.ndarray:
             for rows in blocks(len(array), _ROWS)
         ]
     return np.flatnonzero(~np.concatenate(finite))
-
-
-# DOC: """What extractors take for images, and what they say of anything else."""
-#
-# Generators end in tanh; resizing and half precision may overshoot its range by a rounding error.
-_RANGE_SLACK = 1e-3
 
 
 def checked_images(images: ArrayLike) -> np.ndarray:

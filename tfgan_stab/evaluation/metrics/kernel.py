@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tfgan_stab.evaluation.estimate import Estimate
-from tfgan_stab.evaluation.metrics.inputs import checked_count, checked_pair
+from tfgan_stab._utils import validation
+from tfgan_stab.evaluation.metrics.estimate import Estimate
+from tfgan_stab.evaluation.metrics.inputs import checked_pair
 
 
 def kernel_distance(real: ArrayLike, fake: ArrayLike, max_block_size: int = 1024) -> Estimate:
@@ -50,7 +51,7 @@ def kernel_distance(real: ArrayLike, fake: ArrayLike, max_block_size: int = 1024
     """
     real, fake = checked_pair(real, fake)
     largest = max(len(real), len(fake))
-    count = -(-largest // checked_count("max_block_size", max_block_size, least=2))
+    count = -(-largest // validation.integer("max_block_size", max_block_size, least=2))
     if min(len(real), len(fake)) < 2 * count:
         raise ValueError(
             f"Each of the {count} blocks needs at least 2 real and 2 fake samples. "
@@ -59,7 +60,7 @@ def kernel_distance(real: ArrayLike, fake: ArrayLike, max_block_size: int = 1024
         )
     pairs = zip(_blocks(real, count), _blocks(fake, count), strict=True)
     with np.errstate(over="ignore", invalid="ignore"):
-        estimate = Estimate([_unbiased(*pair) for pair in pairs])
+        estimate = Estimate.mean_of([_unbiased(*pair) for pair in pairs])
     if not np.isfinite(estimate.parts).all():
         raise OverflowError(
             "The features are too large for their cubes in float64. "

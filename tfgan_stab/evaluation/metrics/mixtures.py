@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tfgan_stab._utils import validation
 from tfgan_stab.evaluation.metrics.inputs import blocks, checked_features
 
 _ROWS = 4096  # Points whose distances to all modes are held at a time.
@@ -58,7 +59,9 @@ class MixtureCounts:
                 "Points and centers must lie in one space. "
                 f"Received: {array.shape[1]} and {modes.shape[1]} coordinates."
             )
-        radius = _positive("std", std) * _positive("reach", reach)
+        radius = validation.number("std", std, above=0.0) * validation.number(
+            "reach", reach, above=0.0
+        )
         nearest, near = np.zeros((2, len(modes)), np.int64)
         for rows in blocks(len(array), _ROWS):
             some = array[rows].astype(np.float64)
@@ -92,8 +95,7 @@ class MixtureCounts:
         Raises:
             ValueError: If `least_share` is not in [0, 1].
         """
-        if not 0.0 <= least_share <= 1.0:
-            raise ValueError(f"`least_share` must be in [0, 1]. Received: {least_share!r}.")
+        validation.number("least_share", least_share, least=0.0, most=1.0)
         recovered = (self.near > 0) & (self.near / self.points >= least_share)
         return MixtureQuality(
             modes=int(recovered.sum()),
@@ -106,7 +108,7 @@ class MixtureCounts:
         if not total:
             return math.inf
         shares = self.nearest[self.nearest > 0] / total
-        # Step-off may leave a tiny negative number where all modes are equally frequent.
+        # Rounding may leave a tiny negative number where all modes are equally frequent.
         return max(float(np.sum(shares * np.log(shares * self.nearest.size))), 0.0)
 
 
@@ -165,12 +167,6 @@ def _checked_points(points: ArrayLike) -> np.ndarray:
             f"Received: shape {list(array.shape)}."
         )
     return array
-
-
-def _positive(name: str, number: float) -> float:
-    if not (math.isfinite(number) and number > 0):
-        raise ValueError(f"`{name}` must be a finite number > 0. Received: {number!r}.")
-    return float(number)
 
 
 def _distances(points: np.ndarray, centers: np.ndarray) -> np.ndarray:

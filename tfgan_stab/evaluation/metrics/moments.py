@@ -1,4 +1,4 @@
-"""Features -> statistics: mean and covariance that can be gathered in pieces.
+"""Features -> statistics: mean and covariance that can be taken in pieces.
 
 Scores see the features of a batch once and keep only `Moments`, which merge: over batches, over
 halves of a data set, over replicas.
@@ -106,7 +106,7 @@ class Moments:
 
 
 class RunningMoments:
-    """Gathers `Moments` of features that come in pieces of any size, in bounded memory.
+    """Takes `Moments` of features that come in pieces of any size, in bounded memory.
 
     Rows wait until a block of 1,024 is full, whatever the pieces, and each block is added in place.
     At 2,048 features that takes about 85 MB, however many samples come.

@@ -6,9 +6,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from tfgan_stab.evaluation.estimate import Estimate
-from tfgan_stab.evaluation.extractors.base import checked_images
-from tfgan_stab.evaluation.metrics.inputs import blocks, checked_count
+from tfgan_stab._utils import validation
+from tfgan_stab.evaluation.metrics.estimate import Estimate
+from tfgan_stab.evaluation.metrics.inputs import blocks, checked_images
 
 # Of the five scales, finest first, and the filter's size in pixels; both from Wang et al. 2003.
 _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -65,8 +65,9 @@ def ms_ssim(images: ArrayLike, pairs: int | None = None, seed: int = 0) -> PairS
         largest odd filter that fits.
 
     Raises:
-        ValueError: If images are no such floats, are too small, or too few for the pairs.
-        TypeError: If the images are not floats, or a number is no integer.
+        ValueError: If images are no such floats, are too small, or too few for the pairs, or
+            `pairs` is no integer or out of range.
+        TypeError: If the images are not floats.
 
     Example:
         >>> images = np.random.RandomState(0).uniform(-1, 1, [4, 1, 1, 3]) * np.ones([4, 32, 32, 3])
@@ -88,7 +89,7 @@ def ms_ssim(images: ArrayLike, pairs: int | None = None, seed: int = 0) -> PairS
             f"Received: shape {list(array.shape)}."
         )
     scales = similarity_scales(*array.shape[1:3])
-    count = len(array) // 2 if pairs is None else checked_count("pairs", pairs)
+    count = len(array) // 2 if pairs is None else validation.integer("pairs", pairs)
     if 2 * count > len(array):
         raise ValueError(
             f"{count} pairs without an image in two of them need {2 * count} images. "
@@ -100,7 +101,7 @@ def ms_ssim(images: ArrayLike, pairs: int | None = None, seed: int = 0) -> PairS
         _similarities(array[order[0::2][some]], array[order[1::2][some]], scales)
         for some in blocks(count, max(1, _VALUES // array[0].size))
     ]
-    return PairSimilarity(Estimate(np.concatenate(similarities)), scales)
+    return PairSimilarity(Estimate.mean_of(np.concatenate(similarities)), scales)
 
 
 def similarity_scales(height: int, width: int) -> SimilarityScales:

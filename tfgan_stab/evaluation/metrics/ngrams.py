@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfgan_stab.evaluation.metrics.inputs import checked_count
+from tfgan_stab._utils import validation
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class NgramCounts:
             TypeError: If `texts` is one string, or holds what is no sequence of tokens.
             ValueError: If n is below 1.
         """
-        checked_count("n", n)
+        validation.integer("n", n)
         if isinstance(texts, (str, bytes)):
             raise TypeError(
                 "Texts must be a list of strings or of sequences of tokens. "
@@ -87,7 +87,7 @@ class NgramCounts:
             _half(self.counts, other.counts, *totals),
             _half(other.counts, self.counts, *reversed(totals)),
         )
-        # Step-off may leave the range of a divergence in bits.
+        # Rounding may leave the range of a divergence in bits.
         return min(max(sum(halves), 0.0), 1.0)
 
     def _check_length(self, other: "NgramCounts") -> None:

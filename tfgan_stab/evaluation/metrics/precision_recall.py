@@ -9,12 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tfgan_stab.evaluation.metrics.inputs import blocks, checked_count, checked_pair
+from tfgan_stab._utils import validation
+from tfgan_stab.evaluation.metrics.inputs import blocks, checked_pair
 
 _ROWS = 1024  # Samples taken to float64 at a time.
 
 
-class PrecisionRecall(NamedTuple):
+class SampleQuality(NamedTuple):
     """How good and how various generated features are, each beside the real ones.
 
     Attributes:
@@ -33,7 +34,7 @@ class PrecisionRecall(NamedTuple):
 
 def precision_recall(
     real: ArrayLike, fake: ArrayLike, neighbors: int = 3, chunk: int = 1024
-) -> PrecisionRecall:
+) -> SampleQuality:
     """How many fakes look real (precision, density), and how much of the real they show.
 
     The ball of a sample reaches to its k-th nearest neighbor within its own set, itself left out::
@@ -62,7 +63,7 @@ def precision_recall(
     Example:
         >>> features = np.random.RandomState(0).normal(size=(50, 4))
         >>> precision_recall(features, features + 100.0)
-        PrecisionRecall(precision=0.0, recall=0.0, density=0.0, coverage=0.0)
+        SampleQuality(precision=0.0, recall=0.0, density=0.0, coverage=0.0)
 
     Reference:
         Kynkaanniemi et al., "Improved Precision and Recall Metric for Assessing Generative Models",
@@ -71,20 +72,19 @@ def precision_recall(
         Departures: balls are closed in all four, so that a copy of a sample lies in its ball even
         at radius 0; the authors' code leaves the edge out of density and coverage (from memory),
         which counts only where a fake is at the very distance of a neighbor, as a copy is.
-        Distances within rounding of a radius, about 1e-6 of the features' spread for a radius of 0
+        Distances within rounding of a radius, about 1e-6 of the features' range for a radius of 0
         and far less for others, count as equal to it.
     """
     real, fake = checked_pair(real, fake)
     least = min(len(real), len(fake))
-    if least <= checked_count("neighbors", neighbors):
+    if least <= validation.integer("neighbors", neighbors):
         raise ValueError(
             f"With neighbors={neighbors} each side needs at least {neighbors + 1} samples. "
             f"Received: {len(real)} real and {len(fake)} fake samples. Score more images."
         )
-    checked_count("chunk", chunk)
+    validation.integer("chunk", chunk)
     frame = _frame(real, fake)
-    reals, fakes = _Points(real, frame), _Points(fake, frame)
-    return _shares(reals, fakes, neighbors, chunk)
+    return _shares(_Points(real, frame), _Points(fake, frame), neighbors, chunk)
 
 
 class _Points:
@@ -97,7 +97,7 @@ class _Points:
         # Rounding of |x|^2 + |y|^2 - 2 x.y is below this share of |x|^2 + |y|^2.
         self._slack = (features.shape[1] + 8) * np.finfo(np.float64).eps
         self.squares = np.concatenate(
-            [np.einsum("nd,nd->n", part, part) for part in map(self.block, self.blocks(_ROWS))]
+            [np.einsum("nd,nd->n", rows, rows) for rows in map(self.block, self.blocks(_ROWS))]
         )
 
     def blocks(self, size: int) -> list[slice]:
@@ -146,9 +146,9 @@ def _frame(real: np.ndarray, fake: np.ndarray) -> tuple[np.ndarray, int]:
     rounding.
     """
     largest = max(
-        float(np.abs(part[rows].astype(np.float64)).max())
-        for part in (real, fake)
-        for rows in _all(part)
+        float(np.abs(side[rows].astype(np.float64)).max())
+        for side in (real, fake)
+        for rows in _all(side)
     )
     exponent = int(np.frexp(largest)[1])
     total = sum(
@@ -161,7 +161,7 @@ def _all(features: np.ndarray) -> list[slice]:
     return list(blocks(len(features), _ROWS))
 
 
-def _shares(real: _Points, fake: _Points, neighbors: int, chunk: int) -> PrecisionRecall:
+def _shares(real: _Points, fake: _Points, neighbors: int, chunk: int) -> SampleQuality:
     real_radii, fake_radii = real.radii(neighbors, chunk), fake.radii(neighbors, chunk)
     precise = np.zeros(fake.count, bool)
     balls = np.zeros(real.count, bool)  # Of real samples, those whose ball holds a fake one.
@@ -174,7 +174,7 @@ def _shares(real: _Points, fake: _Points, neighbors: int, chunk: int) -> Precisi
         balls[columns] |= within.any(axis=0)
         reached[columns] |= (squared <= fake_radii[rows, None]).any(axis=0)
         inside += int(within.sum())
-    return PrecisionRecall(
+    return SampleQuality(
         precision=float(precise.mean()),
         recall=float(reached.mean()),
         density=inside / (neighbors * fake.count),

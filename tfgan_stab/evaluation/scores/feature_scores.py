@@ -4,32 +4,30 @@ from typing import Any
 
 import numpy as np
 
-from tfgan_stab.evaluation.accumulators import Batch, KeptArrays
-from tfgan_stab.evaluation.extractors.base import Extractor
-from tfgan_stab.evaluation.measures import Number
+from tfgan_stab._utils import validation
+from tfgan_stab.evaluation.accumulators import Batch
+from tfgan_stab.evaluation.metrics.estimate import Estimate
 from tfgan_stab.evaluation.metrics.inception_score import inception_score
-from tfgan_stab.evaluation.metrics.inputs import checked_count
 from tfgan_stab.evaluation.metrics.kernel import kernel_distance
 from tfgan_stab.evaluation.metrics.precision_recall import precision_recall
 from tfgan_stab.evaluation.score import Score
 
 
-class _OfFeatures(Score):
-    """A score that keeps all features of both sides."""
-
-    extractor: Extractor
-
-    def gatherer(self) -> KeptArrays:
-        """Returns a keeper of all features."""
-        return kept_features(self.extractor)
+class FeatureScore(Score):
+    """A score that compares features of both sides; keeps all of them."""
 
     @property
     def layer(self) -> str:
         """The extractor's layer, or how many features it gives."""
-        return super().layer or f"features-{self._known_reals.reference.shape[1]}"
+        return super().layer or f"features-{self.num_features}"
+
+    @property
+    def num_features(self) -> int:
+        """How many features the extractor gives."""
+        return int(self.statistics.shape[1])
 
 
-class KID(_OfFeatures):
+class KID(FeatureScore):
     """Kernel inception distance, which has no bias at any sample size; 0 is best.
 
     Its standard error tells which differences mean something. All features are kept: 8 kB an image
@@ -46,8 +44,8 @@ class KID(_OfFeatures):
         max_block_size: Images in a block at most, an integer >= 2.
 
     Raises:
-        TypeError: If a number is not an integer, or `extractor` cannot be called.
-        ValueError: If a number is out of range, or the data set is endless.
+        TypeError: If `extractor` cannot be called.
+        ValueError: If a number is no integer or out of range, or the data set is endless.
 
     Example:
         >>> real = np.random.RandomState(0).uniform(-1, 1, [500, 8, 8, 1]).astype("float32")
@@ -73,18 +71,14 @@ class KID(_OfFeatures):
         quantize: bool = False,
         max_block_size: int = 1024,
     ) -> None:
-        checked_count("max_block_size", max_block_size, 2)
-        self._max_block_size = max_block_size
+        self._max_block_size = validation.integer("max_block_size", max_block_size, least=2)
         limit = _limit(real_samples, samples)
         super().__init__(real, samples, seed, extractor, limit, quantize)
 
-    def numbers(self, real: np.ndarray, fake: np.ndarray) -> list[Number]:
+    def compute(self, real: np.ndarray, fake: np.ndarray) -> Estimate:
         """Returns the distance with its standard error."""
-        distance = kernel_distance(
-            shuffled(real, self.seed), shuffled(fake, self.seed + 1), self._max_block_size
-        )
-        error = distance.standard_error
-        return [Number(self.name, distance, standard_error=None if np.isnan(error) else error)]
+        real, fake = shuffled(real, self.seed), shuffled(fake, self.seed + 1)
+        return kernel_distance(real, fake, self._max_block_size)
 
     @property
     def settings(self) -> list[str]:
@@ -92,7 +86,7 @@ class KID(_OfFeatures):
         return [f"block={self._max_block_size}"]
 
 
-class PrecisionRecall(_OfFeatures):
+class PrecisionRecall(FeatureScore):
     """Precision, recall, density and coverage: whether images look real, and show all of the real.
 
     A generator that shows one mode perfectly has a precision of 1 and a recall near 0, where FID
@@ -109,8 +103,8 @@ class PrecisionRecall(_OfFeatures):
         quantize: As in `tgs.FID`.
 
     Raises:
-        TypeError: If a number is not an integer, or `extractor` cannot be called.
-        ValueError: If a number is out of range, or the data set is endless.
+        TypeError: If `extractor` cannot be called.
+        ValueError: If a number is no integer or out of range, or the data set is endless.
 
     Example:
         >>> real = np.random.RandomState(0).uniform(-1, 1, [500, 8, 8, 1]).astype("float32")
@@ -134,16 +128,14 @@ class PrecisionRecall(_OfFeatures):
         real_samples: int | str | None = "samples",
         quantize: bool = False,
     ) -> None:
-        checked_count("neighbors", neighbors, 1)
-        self.neighbors = neighbors
-        self.least = neighbors + 1
+        self.neighbors = validation.integer("neighbors", neighbors)
+        self.min_samples = neighbors + 1
         limit = _limit(real_samples, samples)
         super().__init__(real, samples, seed, extractor, limit, quantize)
 
-    def numbers(self, real: np.ndarray, fake: np.ndarray) -> list[Number]:
+    def compute(self, real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
         """Returns all four."""
-        shares = precision_recall(real, fake, self.neighbors)
-        return [Number(name, value, True) for name, value in shares._asdict().items()]
+        return precision_recall(real, fake, self.neighbors)._asdict()
 
     @property
     def number_names(self) -> list[str]:
@@ -159,20 +151,20 @@ class PrecisionRecall(_OfFeatures):
 class InceptionScore(Score):
     """Inception score: whether a classifier is sure of each image, and finds all classes.
 
-    Real images are not looked at, so that their own score, the floor, is worth knowing. It says
+    Real images are not looked at, so that their own score, the baseline, is worth knowing. It says
     little of data other than what the classifier has learnt.
 
     Args:
         extractor: "digits", "inception", or an `Extractor` whose `outputs` have logits.
         samples: How many generated images a score takes, an integer >= `splits`.
-        splits: How many parts the score is the mean of, an integer >= 1.
-        seed: Draws the latents, and which images share a part.
-        real: The real images, for `floor()`; as in `tgs.FID`.
+        splits: How many splits the score is the mean of, an integer >= 1.
+        seed: Draws the latents, and which images share a split.
+        real: The real images, for `baseline()`; as in `tgs.FID`.
         quantize: As in `tgs.FID`.
 
     Raises:
-        TypeError: If a number is not an integer, or `extractor` gives no logits.
-        ValueError: If a number is out of range, or the data set is endless.
+        TypeError: If `extractor` gives no logits.
+        ValueError: If a number is no integer or out of range, or the data set is endless.
 
     Example:
         >>> images = np.random.RandomState(0).uniform(-1, 1, [500, 8, 8, 1]).astype("float32")
@@ -182,13 +174,12 @@ class InceptionScore(Score):
     Reference:
         Salimans et al., "Improved Techniques for Training GANs", 2016, section 4; see
         `tgs.evaluation.inception_score`. Departures: images are shuffled before they are split, so
-        that images in the order of their classes give no parts of few classes.
+        that images in the order of their classes give no splits of few classes.
     """
 
     name = "inception_score"
     larger_is_better = True
     compares = False
-    extractor: Extractor
 
     def __init__(
         self,
@@ -199,20 +190,24 @@ class InceptionScore(Score):
         seed: int = 0,
         quantize: bool = False,
     ) -> None:
-        checked_count("splits", splits, 1)
-        self.splits = splits
-        self.least = max(splits, 2)
+        self.splits = validation.integer("splits", splits)
+        self.min_samples = max(splits, 2)
         super().__init__(real, samples, seed, extractor, None, quantize)
 
-    def gatherer(self) -> KeptArrays:
-        """Returns a keeper of all logits."""
-        return KeptArrays(self._logits)
+    def keep(self, batch: Batch) -> np.ndarray:
+        """Returns the logits."""
+        logits = batch.outputs(self.extractor).logits
+        if logits is None:
+            raise TypeError(
+                "The Inception score needs a classifier's logits. Received: the extractor "
+                f"{self.extractor.name!r}, which gives none. Use 'digits', 'inception', or an "
+                "extractor whose outputs(images) returns tgs.evaluation.Outputs(features, logits)."
+            )
+        return logits
 
-    def numbers(self, real: Any, fake: np.ndarray) -> list[Number]:
+    def compute(self, real: Any, fake: np.ndarray) -> Estimate:
         """Returns the score with its standard error over splits."""
-        score = inception_score(shuffled(fake, self.seed), self.splits)
-        error = score.standard_error
-        return [Number(self.name, score, True, None if np.isnan(error) else error)]
+        return inception_score(shuffled(fake, self.seed), self.splits)
 
     @property
     def settings(self) -> list[str]:
@@ -223,21 +218,6 @@ class InceptionScore(Score):
     def layer(self) -> str:
         """The classifier's output."""
         return "logits"
-
-    def _logits(self, batch: Batch) -> np.ndarray:
-        logits = batch.outputs(self.extractor).logits
-        if logits is None:
-            raise TypeError(
-                "The Inception score needs a classifier's logits. Received: the extractor "
-                f"{self.extractor.name!r}, which gives none. Use 'digits', 'inception', or an "
-                "object whose outputs(images) returns tgs.evaluation.Outputs(features, logits)."
-            )
-        return logits
-
-
-def kept_features(extractor: Extractor) -> KeptArrays:
-    """Returns a keeper of all features of an extractor, in the precision they come in."""
-    return KeptArrays(lambda batch: batch.outputs(extractor).features)
 
 
 def shuffled(array: np.ndarray, seed: int) -> np.ndarray:

@@ -4,16 +4,29 @@ from typing import Any
 
 import numpy as np
 
-from tfgan_stab.evaluation.accumulators import Batch, KeptArrays
-from tfgan_stab.evaluation.extractors.base import checked_images
-from tfgan_stab.evaluation.measures import Number
-from tfgan_stab.evaluation.metrics.image_sliced_wasserstein import sliced_wasserstein_of_images
-from tfgan_stab.evaluation.metrics.inputs import checked_count
+from tfgan_stab._utils import validation
+from tfgan_stab.evaluation.accumulators import Batch
+from tfgan_stab.evaluation.metrics.estimate import Estimate
 from tfgan_stab.evaluation.metrics.ms_ssim import ms_ssim
+from tfgan_stab.evaluation.metrics.sliced_wasserstein import sliced_wasserstein_of_images
 from tfgan_stab.evaluation.score import Score
 
 
-class SlicedWasserstein(Score):
+class _PictureScore(Score):
+    """A score that looks at the pixels of pictures; keeps all of them."""
+
+    def keep(self, batch: Batch) -> np.ndarray:
+        """Returns the pictures, checked."""
+        images = super().keep(batch)
+        if images.ndim != 4:
+            raise ValueError(
+                "This score looks at pictures [batch, height, width, channels]. Received: shape "
+                f"{list(images.shape)}. Use tgs.ModeCoverage for points."
+            )
+        return images
+
+
+class SlicedWasserstein(_PictureScore):
     """Sliced Wasserstein distance of patches, for each scale of details; needs no classifier.
 
     Its numbers are "swd_32", say, for the level of 32 pixels, and "swd" for the mean of all levels.
@@ -31,8 +44,7 @@ class SlicedWasserstein(Score):
         projections: Number of random directions, an integer >= 1.
 
     Raises:
-        TypeError: If a number is not an integer.
-        ValueError: If a number is out of range, or the data set is endless.
+        ValueError: If a number is no integer or out of range, or the data set is endless.
 
     Example:
         >>> real = np.random.RandomState(0).uniform(-1, 1, [60, 32, 32, 1]).astype("float32")
@@ -59,10 +71,10 @@ class SlicedWasserstein(Score):
         projections: int = 147,
     ) -> None:
         self._options = {
-            "resolution_min": checked_count("resolution_min", resolution_min),
-            "patches_per_image": checked_count("patches_per_image", patches_per_image),
-            "patch_size": checked_count("patch_size", patch_size, 3),
-            "projections": checked_count("projections", projections),
+            "resolution_min": validation.integer("resolution_min", resolution_min),
+            "patches_per_image": validation.integer("patches_per_image", patches_per_image),
+            "patch_size": validation.integer("patch_size", patch_size, least=3),
+            "projections": validation.integer("projections", projections),
         }
         if patch_size % 2 == 0:
             raise ValueError(
@@ -71,16 +83,12 @@ class SlicedWasserstein(Score):
             )
         super().__init__(real, samples, seed, None, samples, quantize)
 
-    def gatherer(self) -> KeptArrays:
-        """Returns a keeper of all images."""
-        return kept_images()
-
-    def numbers(self, real: np.ndarray, fake: np.ndarray) -> list[Number]:
+    def compute(self, real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
         """Returns the mean, followed by the distance at each level."""
         levels = sliced_wasserstein_of_images(real, fake, seed=self.seed % 2**32, **self._options)
         pairs = zip(levels.resolutions, levels.distances, strict=True)
-        at_levels = [Number(f"{self.name}_{side}", distance) for side, distance in pairs]
-        return [Number(self.name, levels.mean), *at_levels]
+        at_levels = {f"{self.name}_{side}": distance for side, distance in pairs}
+        return {self.name: levels.mean, **at_levels}
 
     @property
     def settings(self) -> list[str]:
@@ -89,22 +97,21 @@ class SlicedWasserstein(Score):
         return [f"pyramid-to-{resolution}", f"{patches}x{size}px", f"projections={projections}"]
 
 
-class MSSSIM(Score):
+class MSSSIM(_PictureScore):
     """How alike generated images are to each other; lower is more various, 1 is all the same.
 
     Meant for the images of one class: `tgs.PerClass` makes it so. What the real images have is its
-    floor; more is a sign of collapse, and less can come from mere noise.
+    baseline; more is a sign of collapse, and less can come from mere noise.
 
     Args:
-        real: The real images, for `floor()`; as in `tgs.FID`.
+        real: The real images, for `baseline()`; as in `tgs.FID`.
         samples: How many generated images a score takes, an integer >= 2. They make half as many
             pairs; of an odd number one is left over.
         seed: Draws the latents, and which images are pairs.
         quantize: As in `tgs.FID`.
 
     Raises:
-        TypeError: If a number is not an integer.
-        ValueError: If a number is out of range, or the data set is endless.
+        ValueError: If a number is no integer or out of range, or the data set is endless.
 
     Example:
         >>> images = np.random.RandomState(0).uniform(-1, 1, [20, 16, 16, 1]).astype("float32")
@@ -124,35 +131,15 @@ class MSSSIM(Score):
         self, real: Any = None, samples: int = 1000, seed: int = 0, quantize: bool = False
     ) -> None:
         super().__init__(real, samples, seed, None, None, quantize)
-        self._scales = ""
+        self._scales: list[str] = []
 
-    def gatherer(self) -> KeptArrays:
-        """Returns a keeper of all images."""
-        return kept_images()
-
-    def numbers(self, real: Any, fake: np.ndarray) -> list[Number]:
+    def compute(self, real: Any, fake: np.ndarray) -> Estimate:
         """Returns the mean likeness of pairs, with its standard error."""
-        value, scales = ms_ssim(fake, seed=self.seed % 2**32)
-        self._scales = f"{scales.levels}-levels/{scales.filter_size}px"
-        error = value.standard_error
-        return [Number(self.name, value, standard_error=None if np.isnan(error) else error)]
+        likeness, scales = ms_ssim(fake, seed=self.seed % 2**32)
+        self._scales = [f"{scales.levels}-levels", f"{scales.filter_size}px"]
+        return likeness
 
     @property
     def settings(self) -> list[str]:
         """The scales, once images were seen."""
-        return self._scales.split("/") if self._scales else []
-
-
-def kept_images() -> KeptArrays:
-    """Returns a keeper of all images, checked."""
-    return KeptArrays(_pictures)
-
-
-def _pictures(batch: Batch) -> np.ndarray:
-    images = checked_images(batch.images)
-    if images.ndim != 4:
-        raise ValueError(
-            "This score looks at pictures [batch, height, width, channels]. Received: shape "
-            f"{list(images.shape)}. Use tgs.ModeCoverage for points."
-        )
-    return images
+        return self._scales

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tfgan_stab.evaluation.accumulators import Batch
-from tfgan_stab.evaluation.extractors import weights_cache
-from tfgan_stab.evaluation.measures import Number
+from tfgan_stab.evaluation.extractors.model_hash import content_hash
 from tfgan_stab.evaluation.metrics.mixtures import MixtureCounts
 from tfgan_stab.evaluation.score import Score
 
@@ -20,7 +19,7 @@ class ModeCoverage(Score):
 
     Args:
         real: The points, `tgs.data.mixture(...)`: they know their modes. `None` where `centers` and
-            `std` are given; there is no floor then.
+            `std` are given; there is no baseline then.
         samples: How many generated points a score takes, an integer >= 2.
         seed: Draws the latents.
         centers: Means of the modes, float `[modes, size]`, if `real` does not know.
@@ -30,13 +29,12 @@ class ModeCoverage(Score):
         least_share: Share of all points that must be near a mode to find it, in [0, 1].
 
     Raises:
-        TypeError: If a number is not an integer.
-        ValueError: If a number is out of range, or nothing says where the modes are.
+        ValueError: If a number is no integer or out of range, or nothing says where the modes are.
 
     Example:
         >>> import tfgan_stab as tgs
         >>> data = tgs.data.mixture(modes=16)
-        >>> found, quality, unevenness = ModeCoverage(data, samples=500).floor()
+        >>> found, quality, unevenness = ModeCoverage(data, samples=500).baseline()
         >>> found.name, found.value, quality.value > 0.99
         ('modes', 16.0, True)
 
@@ -47,6 +45,7 @@ class ModeCoverage(Score):
 
     name = "mode_coverage"
     compares = False
+    larger_is_better = ("modes", "high_quality")
 
     def __init__(
         self,
@@ -60,29 +59,24 @@ class ModeCoverage(Score):
     ) -> None:
         super().__init__(real, samples, seed)
         centers = getattr(real, "modes", None) if centers is None else centers
-        self._std = getattr(real, "std", None) if std is None else std
-        if centers is None or self._std is None:
+        std = getattr(real, "std", None) if std is None else std
+        if centers is None or std is None:
             raise ValueError(
                 "ModeCoverage needs to know where the modes are. Received: neither data of "
                 "tgs.data.mixture(...) nor `centers` and `std`. Give one of them."
             )
-        self._centers = np.asarray(centers)
+        self._centers, self._std = np.asarray(centers), std
         self._reach, self._least_share = reach, least_share
         # Whatever is wrong with the settings is said now.
         MixtureCounts.of(self._centers, self._centers, self._std, reach).quality(least_share)
 
-    def gatherer(self) -> "_KeptCounts":
-        """Returns a counter of points near modes."""
-        return _KeptCounts(self._centers, self._std, self._reach)
+    def keep(self, batch: Batch) -> MixtureCounts:
+        """Returns how many points are near which mode."""
+        return MixtureCounts.of(batch.images, self._centers, self._std, self._reach)
 
-    def numbers(self, real: Any, fake: MixtureCounts) -> list[Number]:
+    def compute(self, real: Any, fake: MixtureCounts) -> dict[str, float]:
         """Returns all three."""
-        modes, high_quality, reverse_kl = fake.quality(self._least_share)
-        return [
-            Number("modes", modes, True),
-            Number("high_quality", high_quality, True),
-            Number("reverse_kl", reverse_kl),
-        ]
+        return fake.quality(self._least_share)._asdict()
 
     @property
     def number_names(self) -> list[str]:
@@ -93,28 +87,10 @@ class ModeCoverage(Score):
     def settings(self) -> list[str]:
         """The mixture with a hash of its modes, and what counts as near and as found."""
         share = [f"least-share={self._least_share:g}"] if self._least_share else []
-        where = weights_cache.content_hash([self._centers.astype(np.float64)])[:8]
+        where = content_hash([self._centers.astype(np.float64)])[:8]
         return [
             f"{len(self._centers)}-modes@{where}",
             f"std={self._std:g}",
             f"reach={self._reach:g}",
             *share,
         ]
-
-
-class _KeptCounts:
-    """Counts points by the mode that is nearest."""
-
-    def __init__(self, centers: np.ndarray, std: Any, reach: float) -> None:
-        self._mixture = centers, std, reach
-        self._counts: MixtureCounts | None = None
-
-    def add(self, batch: Batch) -> None:
-        """Takes more points in."""
-        counts = MixtureCounts.of(batch.images, *self._mixture)
-        self._counts = counts if self._counts is None else self._counts + counts
-
-    @property
-    def gathered(self) -> MixtureCounts | None:
-        """The counts of all points."""
-        return self._counts

@@ -1,13 +1,13 @@
 """How far generated texts are from real ones, by the frequencies of their n-grams."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from tfgan_stab._utils import validation
 from tfgan_stab.evaluation.accumulators import Batch
-from tfgan_stab.evaluation.measures import Number
-from tfgan_stab.evaluation.metrics.inputs import checked_count
 from tfgan_stab.evaluation.metrics.ngrams import NgramCounts
 from tfgan_stab.evaluation.score import Score
 
@@ -16,7 +16,7 @@ class NgramJSD(Score):
     """Jensen-Shannon divergence of character n-grams of real and generated texts, in bits.
 
     Its numbers are "jsd_4", say, for n = 4: 0 for equal frequencies, 1 for texts that have nothing
-    in common. Of few texts it is far from 0 for long n-grams: hold it against the floor.
+    in common. Of few texts it is far from 0 for long n-grams: compare it with the baseline.
 
     Args:
         real: The real texts: strings, or integers `[texts, length]`; or a data set that gives
@@ -25,11 +25,11 @@ class NgramJSD(Score):
             character of each.
         lengths: The n's, integers >= 1.
         samples: How many generated texts a score takes, an integer >= 2; 640 in the source.
-        seed: Draws the latents, and the real texts that are held out for the floor.
+        seed: Draws the latents, and the real texts that are held out for the baseline.
 
     Raises:
-        TypeError: If a number is not an integer.
-        ValueError: If a number is out of range, or texts are strings and `characters` are missing.
+        ValueError: If a number is no integer or out of range, or texts are strings and `characters`
+            are missing.
 
     Example:
         >>> score = NgramJSD(["abab", "abba"] * 10, characters="ab", lengths=[1, 2], samples=2)
@@ -54,7 +54,7 @@ class NgramJSD(Score):
         seed: int = 0,
     ) -> None:
         for length in lengths:
-            checked_count("lengths", length, 1)
+            validation.integer("lengths", length)
         if not lengths:
             raise ValueError("`lengths` must hold a number >= 1. Received: none. Use [4].")
         # A pair is otherwise taken for images and labels.
@@ -68,18 +68,15 @@ class NgramJSD(Score):
         self.lengths = tuple(lengths)
         super().__init__(real, samples, seed)
 
-    def gatherer(self) -> "_KeptCounts":
-        """Returns a counter of n-grams."""
-        return _KeptCounts(self.lengths, self._decoded)
+    def keep(self, batch: Batch) -> "_CountsByLength":
+        """Returns how often each n-gram occurs, for each n."""
+        texts = self._decoded(batch.images)
+        return _CountsByLength([NgramCounts.of(texts, length) for length in self.lengths])
 
-    def combined(self, rest: list[NgramCounts], held: list[NgramCounts]) -> list[NgramCounts]:
-        """Returns the counts of all real texts."""
-        return [first + second for first, second in zip(rest, held, strict=True)]
-
-    def numbers(self, real: list[NgramCounts], fake: list[NgramCounts]) -> list[Number]:
+    def compute(self, real: "_CountsByLength", fake: "_CountsByLength") -> dict[str, float]:
         """Returns the divergence for each n."""
-        sides = zip(self.number_names, real, fake, strict=True)
-        return [Number(name, first.divergence(second)) for name, first, second in sides]
+        sides = zip(self.number_names, real.counts, fake.counts, strict=True)
+        return {name: first.divergence(second) for name, first, second in sides}
 
     @property
     def number_names(self) -> list[str]:
@@ -128,21 +125,12 @@ def _check_numbers(texts: np.ndarray) -> None:
         )
 
 
-class _KeptCounts:
-    """Counts n-grams of several lengths."""
+@dataclasses.dataclass(frozen=True)
+class _CountsByLength:
+    """Counts of n-grams for several n; merge by adding."""
 
-    def __init__(self, lengths: Sequence[int], decode: Any) -> None:
-        self._lengths, self._decode = lengths, decode
-        self._counts: list[NgramCounts] = []
+    counts: list[NgramCounts]
 
-    def add(self, batch: Batch) -> None:
-        """Takes more texts in."""
-        texts = self._decode(batch.images)
-        counts = [NgramCounts.of(texts, length) for length in self._lengths]
-        pairs = zip(self._counts or counts, counts, strict=True)
-        self._counts = [a + b for a, b in pairs] if self._counts else counts
-
-    @property
-    def gathered(self) -> list[NgramCounts]:
-        """The counts of all texts, for each length."""
-        return self._counts
+    def __add__(self, other: "_CountsByLength") -> "_CountsByLength":
+        pairs = zip(self.counts, other.counts, strict=True)
+        return _CountsByLength([first + second for first, second in pairs])

@@ -1,16 +1,15 @@
 """A score for each class of a class-conditional generator, and their mean."""
 
-import copy
+import dataclasses
+import itertools
 from typing import Any
 
 import numpy as np
 
 from tfgan_stab.evaluation.image_source import ImageSource
-from tfgan_stab.evaluation.measures import INFERENCE
-from tfgan_stab.evaluation.real_images import gather
-from tfgan_stab.evaluation.results import ScoreResult, all_of
+from tfgan_stab.evaluation.real_images import read_real_images
+from tfgan_stab.evaluation.results import INFERENCE, Protocol, ScoreResult, all_of
 from tfgan_stab.evaluation.score import Score
-from tfgan_stab.evaluation.scores.fid import SINGULAR
 
 _MEAN = "{}_class_mean"
 
@@ -50,20 +49,19 @@ class PerClass:
     def __init__(self, score: Any, real: Any = None, classes: Any = None) -> None:
         if real is not None and callable(score) and not isinstance(score, Score):
             score = score(real=real)
-        if not isinstance(score, Score) or score.reals is None:
+        if not isinstance(score, Score) or score.real_images is None:
             raise TypeError(
                 "`score` must be a score with real images, such as tgs.FID('digits', data). "
                 f"Received: {score!r}."
             )
         self.name = f"{score.name}_per_class"
         self.samples, self.seed = score.samples, score.seed
-        self.larger_is_better = score.larger_is_better
-        source = ImageSource(score.reals.source.images, labelled=True)
+        source = ImageSource(score.real_images.source.images, labelled=True)
         labels = np.unique(source.labels) if classes is None else np.atleast_1d(classes)
         if len(set(labels)) < len(labels):
             raise ValueError(f"`classes` must name each class once. Received: {classes!r}.")
-        self.parts = [_of_class(score, source, int(label)) for label in labels]
-        if not self.parts:
+        self.components = [score.of_class(source, int(label)) for label in labels]
+        if not self.components:
             raise ValueError(f"`classes` must name a class. Received: {classes!r}. Leave it out.")
         self._score = score
 
@@ -71,61 +69,46 @@ class PerClass:
     def names(self) -> list[str]:
         """The names of all numbers."""
         means = [_MEAN.format(name) for name in self._score.names]
-        return [*(name for part in self.parts for name in part.names), *means]
+        return [*(name for each in self.components for name in each.names), *means]
 
-    def collected(self, results: list[list[ScoreResult]]) -> list[ScoreResult]:
+    def collect(self, results: list[list[ScoreResult]]) -> list[ScoreResult]:
         """Returns the numbers of all classes, followed by their means."""
-        means = [self._mean(column) for column in zip(*results, strict=True)]
-        return [*(result for several in results for result in several), *means]
+        by_name = [
+            {result.name.removesuffix(f"_class_{each.label}"): result for result in own}
+            for each, own in zip(self.components, results, strict=True)
+        ]
+        # The baseline of a class with few images may lack the numbers of large samples.
+        names = [name for name in by_name[0] if all(name in own for own in by_name)]
+        means = [self._mean(name, [own[name] for own in by_name]) for name in names]
+        return [*itertools.chain(*results), *means]
 
-    def floor(self) -> list[ScoreResult]:
+    def baseline(self) -> list[ScoreResult]:
         """Returns each class's score of real images against other real images, and the means."""
-        gather([part.reals for part in self.parts if part.reals is not None])
-        return self.collected([all_of(part.floor()) for part in self.parts])
+        sides = [each.real_images for each in self.components]
+        read_real_images([side for side in sides if side is not None])
+        return self.collect([all_of(each.baseline()) for each in self.components])
 
-    def protocol(self, note: str = INFERENCE) -> list[str]:
+    def protocol(self, note: str = INFERENCE) -> list[Protocol]:
         """Returns how the numbers of each class are measured."""
-        return [line for part in self.parts for line in all_of(part.protocol(note))]
+        return [line for each in self.components for line in all_of(each.protocol(note))]
 
-    def _mean(self, column: tuple[ScoreResult, ...]) -> ScoreResult:
+    def _mean(self, name: str, column: list[ScoreResult]) -> ScoreResult:
         """Returns the mean of a number over classes."""
-        name = _MEAN.format(column[0].name.removesuffix(f"_class_{self.parts[0].label}"))
-        labels = ",".join(str(part.label) for part in self.parts)
-        columns = zip(*(_pieces(result) for result in column), strict=True)
-        pieces = [_of_all(of_classes, labels) for of_classes in columns]
-        # What is wrong with the number of a class is wrong with the mean.
-        flaws = dict.fromkeys(flaw for result in column for flaw in _flaws(result))
+        first, protocols = column[0], [result.protocol for result in column]
+        samples = first.protocol.samples
+        if first.protocol.held_out:  # As many as each class has; generated ones are asked for.
+            sizes = itertools.zip_longest(*(each.samples for each in protocols), fillvalue=0)
+            samples = tuple(map(sum, sizes))
+        real = [each.real_samples for each in protocols if each.real_samples is not None]
+        protocol = dataclasses.replace(
+            first.protocol,
+            name=_MEAN.format(name),
+            label=None,
+            classes=tuple(each.label for each in protocols if each.label is not None),
+            real_samples=sum(real) if real else None,
+            samples=samples,
+            # What is wrong with the number of a class is wrong with the mean.
+            flaws=tuple(dict.fromkeys(itertools.chain(*(each.flaws for each in protocols)))),
+        )
         mean = float(np.mean([result.value for result in column]))
-        protocol = "/".join([name, *pieces, *flaws])
-        return ScoreResult(name, mean, protocol, column[0].larger_is_better)
-
-
-def _flaws(result: ScoreResult) -> list[str]:
-    return [piece for piece in result.protocol.split("/") if piece == SINGULAR]
-
-
-def _pieces(result: ScoreResult) -> list[str]:
-    """Returns a protocol without the name of its number and what is wrong with it."""
-    return [piece for piece in result.protocol.split("/")[1:] if piece != SINGULAR]
-
-
-def _of_all(pieces: tuple[str, ...], labels: str) -> str:
-    """Returns what the protocols of all classes say at one place: of real images how many in all.
-
-    As many generated ones are asked for of each class.
-    """
-    key, _, rest = pieces[0].partition("=")
-    if key == "class":
-        return f"classes={labels}"
-    if key == "real" or (key == "fake" and " real" in rest):
-        counts = [int(piece.partition("=")[2].split()[0]) for piece in pieces]
-        return " ".join([f"{key}={sum(counts)}", *rest.split(" ", 1)[1:]])
-    return pieces[0]
-
-
-def _of_class(score: Score, source: ImageSource, label: int) -> Score:
-    """Returns a score for one class; all of them go through the real images together."""
-    part = copy.copy(score)
-    part.label = label
-    part.reals = part._reals_of(source, label)
-    return part
+        return ScoreResult(protocol.name, mean, protocol, first.larger_is_better)

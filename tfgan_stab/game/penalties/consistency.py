@@ -105,8 +105,8 @@ class ConsistencyRegularization(LossPenalty):
         weight: For reals, a number >= 0. The paper's lambda, their lambda_real; 10 in both.
         fakes_weight: For fakes, a number >= 0. Their lambda_fake; 10 for bCR (from memory).
         latents_weight: For noise, a number >= 0. Their lambda_dis; 5 (from memory).
-        generator_weight: How much the generator is paid for fakes that do move with the noise, a
-            number >= 0. Their lambda_gen; 0.5 (from memory).
+        generator_weight: How much the generator is rewarded for fakes that change with the noise,
+            a number >= 0. Their lambda_gen; 0.5 (from memory).
         spread: Standard deviation of e, a number > 0. Their sigma; 0.03 (from memory).
         augment: T, a function `(images [batch, ...], noise [batch, 8]) -> images`, with random
             numbers in [0, 1) to be random with; mirrors and shifts images unless given.
@@ -164,7 +164,7 @@ class ConsistencyRegularization(LossPenalty):
             self.augment.check_images(image_shape)
 
     def noise(self, count: Any, image_shape: Any, latent_shape: Any, key: tf.Tensor) -> tuple:
-        """Draws what both augmentations and the moved noise are made from."""
+        """Draws what both augmentations and the shifted noise are made from."""
         seeds = tf.unstack(tf.random.experimental.stateless_split(key, 3, alg="philox"))
         first, second = (uniform([count, NOISE_SIZE], seed) for seed in seeds[:2])
         return first, second, normal(count, math.prod(latent_shape), seeds[2])

@@ -89,8 +89,10 @@ class Average(Serializable, abc.ABC):
     def from_config(cls, config: dict[str, Any]) -> Any:
         """Returns the average that a configuration describes."""
         # Version 0.1 called a step a round.
-        at = config.get("at", "step")
-        return super().from_config({**config, "at": "step" if at == "round" else at})
+        renamed = {"round": "step", "rounds": "steps"}
+        for name in config.keys() & {"at", "unit"}:
+            config = {**config, name: renamed.get(config[name], config[name])}
+        return super().from_config(config)
 
     @abc.abstractmethod
     def weight_of_point(self, point: Point) -> tf.Tensor:

@@ -1,0 +1,92 @@
+"""The commands' entry points: scripts, the module, and what `setup.py` installs."""
+
+import importlib
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tfgan_stab.cli import common, main
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+COMMANDS = ("train", "evaluate", "sample", "play_game")
+INSTALLED = dict(re.findall(r'"tfgan-stab-(\w+)=([\w.]+:\w+)"', (ROOT / "setup.py").read_text()))
+
+
+def output(*arguments, cwd):
+    done = subprocess.run(
+        [sys.executable, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, check=False
+    )
+    return done.returncode, done.stderr.splitlines()[0]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_script_and_module_are_the_same_program(tmp_path, command):
+    wrong = "error: Unknown command line flag 'hepl'. Did you mean: help ?"
+    for program in ([ROOT / "scripts" / f"{command}.py"], ["-m", "tfgan_stab.cli", command]):
+        assert output(*program, "--hepl", cwd=tmp_path) == (2, wrong)
+
+
+def test_installed_commands(monkeypatch):
+    assert set(INSTALLED) == {"train", "evaluate", "sample"}
+    asked = []
+    monkeypatch.setattr(main, "run", lambda name, arguments: asked.append((name, arguments)) or 7)
+    monkeypatch.setattr(sys, "argv", ["program", "--flag"])
+    for name, target in INSTALLED.items():
+        module, _, function = target.partition(":")
+        with pytest.raises(SystemExit, match="7"):
+            getattr(importlib.import_module(module), function)()
+        assert asked.pop() == (name, ["program", "--flag"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "error: Usage: python -m tfgan_stab.cli train|evaluate|sample|play_game --help"),
+        (["--help"], "error: Usage: python -m tfgan_stab.cli train|"),
+        (["trian"], "error: There is no command 'trian'. Did you mean `train`?\nUsage: python -m"),
+    ],
+)
+def test_wrong_command(monkeypatch, capsys, arguments, message):
+    monkeypatch.setattr(sys, "argv", ["__main__.py", *arguments])
+    with pytest.raises(SystemExit, match="2"):
+        main.main()
+    assert capsys.readouterr().err.startswith(message)
+
+
+def test_module_names_itself_in_help(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["__main__.py", "train", "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        main.main()
+    assert "\n  python -m tfgan_stab.cli train --gin_file=" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (OSError("disk full"), 1, "error: disk full\n--traceback shows where.\n"),
+        (KeyboardInterrupt(), 130, "error: Interrupted. Try again.\n"),
+    ],
+)
+def test_exit_codes(capsys, error, code, message):
+    def work(settings):
+        raise error
+
+    flags = main._COMMANDS["play_game"].flags
+    command = common.Command(flags, work, (OSError,), "Try again.")
+    assert common.run(command, ["program"]) == code
+    assert capsys.readouterr().err == message
+    if code == 1:
+        with pytest.raises(OSError, match="disk full"):
+            common.run(command, ["program", "--traceback"])
+
+
+def test_unexpected_errors_are_raised():
+    def work(settings):
+        raise LookupError("a bug")
+
+    command = common.Command(main._COMMANDS["play_game"].flags, work, (OSError,), "")
+    with pytest.raises(LookupError, match="a bug"):
+        common.run(command, ["program"])

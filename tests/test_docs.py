@@ -1,0 +1,125 @@
+"""What the pages in docs/ say holds: the walk of a step, and the code that users copy."""
+
+import pathlib
+import re
+import sys
+
+import keras
+import pytest
+import tensorflow as tf
+
+import tfgan_stab as tgs
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+WALK = ROOT / "docs" / "how_one_step_works.md"
+PENALTY = ROOT / "docs" / "write_your_own_penalty.md"
+PACKAGE = pathlib.Path(tgs.__file__).resolve().parent
+
+
+def point_gan(**settings):
+    """A GAN on points, compiled to run without graphs."""
+    gan = tgs.GAN(
+        tgs.networks.mlp_generator(latents=2, width=4),
+        tgs.networks.mlp_discriminator(width=4),
+        latents=2,
+    )
+    optimizers = [keras.optimizers.Adam(1e-3), keras.optimizers.Adam(1e-3)]
+    gan.compile(*optimizers, run_eagerly=True, **settings)
+    return gan
+
+
+def entered(gan):
+    """The package's files that one step enters, in the order in which they are first entered."""
+    gan.start_over()
+    order = []
+
+    def profile(frame, event, argument):
+        path = pathlib.Path(frame.f_code.co_filename)
+        if event == "call" and path.is_relative_to(PACKAGE):
+            name = path.relative_to(PACKAGE).as_posix()
+            if name not in order:
+                order.append(name)
+
+    previous = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        gan.train_step(tf.zeros([4 * gan.scheme.minibatches, 2]))
+    finally:
+        sys.setprofile(previous)
+    return order
+
+
+def documented_walk():
+    table = WALK.read_text(encoding="utf-8").split("## The walk")[1].split("Penalties, top-k")[0]
+    return re.findall(r"^\| `([\w/.]+)` \|", table, re.MULTILINE)
+
+
+def test_a_step_enters_the_files_that_the_page_lists():
+    found = entered(point_gan(averages={"ema": tgs.ExponentialAverage(0.9)}))
+    assert set(found) == set(documented_walk()) and len(found) == 12
+
+
+def test_what_is_not_used_is_not_entered():
+    plain = set(entered(point_gan()))
+    full = set(
+        entered(
+            point_gan(
+                scheme=tgs.RungeKutta("rk4"),
+                penalties=[tgs.R1(1.0), tgs.GeneratorGradientNorm(0.1)],
+                top_k=tgs.TopK(),
+            )
+        )
+    )
+    assert full - plain == {
+        "updates/runge_kutta.py",
+        "updates/tableaus.py",
+        "updates/arithmetic.py",
+        "game/penalties/base.py",
+        "game/penalties/input_gradient.py",
+        "game/penalties/weight_gradient.py",
+        "game/top_k.py",
+    }
+
+
+def test_the_page_names_files_that_exist():
+    text = WALK.read_text(encoding="utf-8")
+    names = set(re.findall(r"`([\w/]+\.py)`", text)) - {"input_gradient.py", "tableaus.py"}
+    assert names and [name for name in sorted(names) if not (PACKAGE / name).is_file()] == []
+
+
+def test_the_drawing_shows_all_rooms_in_order():
+    drawing = WALK.read_text(encoding="utf-8").split("```")[1]
+    rooms = re.findall(r"^(\w+) +\w", drawing, re.MULTILINE)
+    assert sorted(rooms) == sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
+
+
+@pytest.fixture(scope="module")
+def penalties():
+    """The names that the page on penalties defines, run as it stands."""
+    names = {"__name__": "documented"}
+    text = PENALTY.read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == 3
+    for block in blocks:
+        exec(compile(block, str(PENALTY), "exec"), names)
+    return names
+
+
+def test_documented_penalties_are_logged(penalties):
+    history = penalties["history"].history
+    assert {"output_drift", "discriminator_gradient_norm"} <= history.keys()
+    assert history["discriminator_gradient_norm"][0] > 0
+
+
+def test_documented_penalties_import_public_names_only(penalties):
+    text = PENALTY.read_text(encoding="utf-8")
+    assert re.findall(r"^\s*(?:from|import) tfgan_stab\S*(.*)$", text, re.MULTILINE) == [" as tgs"]
+
+
+def test_documented_output_drift_is_the_mean_of_squares(penalties):
+    gan = point_gan(penalties=[penalties["OutputDrift"](weight=2.0)])
+    images = tf.random.stateless_normal([8, 2], [0, 0])
+    logits = gan.discriminator(images)
+    logs = gan.train_on_batch(images, return_dict=True)
+    expected = 2.0 * float(tf.reduce_mean(logits**2))
+    assert float(logs["output_drift"]) == pytest.approx(expected, rel=1e-5)

@@ -1,0 +1,152 @@
+"""The four commands: `scripts/*.py`, `python -m tfgan_stab.cli COMMAND`, `tfgan-stab-COMMAND`.
+
+Everything that can be wrong with flags, files and folders is found before TensorFlow, which takes
+seconds to import: hence the imports inside functions.
+"""
+
+import os
+import pathlib
+import sys
+import threading
+from collections.abc import Sequence
+
+from tfgan_stab._utils.errors import DivergenceError
+from tfgan_stab.cli import common
+from tfgan_stab.cli.common import Command, OutputError, check_output, check_report, print_error
+from tfgan_stab.cli.config import gin as configuring
+from tfgan_stab.cli.config.names import nearest
+from tfgan_stab.cli.flags.evaluate import EvaluateSettings
+from tfgan_stab.cli.flags.play_game import GameSettings
+from tfgan_stab.cli.flags.sample import SampleSettings
+from tfgan_stab.cli.flags.train import TrainSettings
+from tfgan_stab.cli.sources.kinds import kind_of
+from tfgan_stab.cli.workdir import Workdir, WorkdirError
+
+__all__ = ["evaluate", "main", "play_game", "run", "sample", "train"]
+
+
+def train() -> None:
+    """Trains as the command line says, and ends the process."""
+    sys.exit(run("train", sys.argv))
+
+
+def evaluate() -> None:
+    """Scores as the command line says, and ends the process."""
+    sys.exit(run("evaluate", sys.argv))
+
+
+def sample() -> None:
+    """Writes samples as the command line says, and ends the process."""
+    sys.exit(run("sample", sys.argv))
+
+
+def play_game() -> None:
+    """Plays a small game as the command line says, and ends the process."""
+    sys.exit(run("play_game", sys.argv))
+
+
+def main() -> None:
+    """Runs the command that the first argument names, and ends the process."""
+    name, *arguments = sys.argv[1:] or [""]
+    if name not in _COMMANDS:
+        unknown = name and not name.startswith("-")
+        message = f"There is no command {name!r}. {nearest(name, _COMMANDS)}\n" if unknown else ""
+        usage = f"Usage: python -m tfgan_stab.cli {'|'.join(_COMMANDS)} --help"
+        sys.exit(print_error(f"{message}{usage}", code=2))
+    sys.exit(run(name, [f"python -m tfgan_stab.cli {name}", *arguments]))
+
+
+def run(name: str, arguments: Sequence[str]) -> int:
+    """Runs a command in this process.
+
+    Args:
+        name: "train", "evaluate", "sample" or "play_game".
+        arguments: The program's name and its flags, as in `sys.argv`.
+
+    Returns:
+        The exit code: 0; 2 for wrong flags; 1 for anything else that the user can correct, printed
+        as one message; 130 if interrupted. Other errors are raised: when training, those are all
+        but errors of files and the guard's stop once the first step is done.
+    """
+    return common.run(_COMMANDS[name], arguments)
+
+
+def _evaluate(settings: EvaluateSettings) -> None:
+    kinds = [kind_of(settings.source)]
+    if settings.real and pathlib.Path(settings.real).expanduser().exists():
+        kinds.append(kind_of(settings.real))
+    settings.check_have_effect(kinds)
+    if settings.output is not None:
+        check_report(settings.output)
+    _share_gpu()
+    from tfgan_stab.cli.jobs import evaluate as job
+
+    job.evaluate(settings)
+
+
+def _sample(settings: SampleSettings) -> None:
+    settings.check_have_effect([kind_of(settings.source)])
+    check_output(settings.output, settings.source, settings.overwrite)
+    _share_gpu()
+    from tfgan_stab.cli.jobs import sample as job
+
+    job.sample(settings)
+
+
+def _share_gpu() -> None:
+    """Leaves memory to a run that is training on the same GPU; TensorFlow would take it all."""
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+
+
+def _play_game(settings: GameSettings) -> None:
+    try:
+        settings.picture.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"Cannot write to --output: {error}. Choose another folder.") from error
+    from tfgan_stab.cli.jobs import play_game as job
+
+    for line in job.play_all(settings):
+        print(line)
+
+
+def _train(settings: TrainSettings) -> None:
+    configuring.read(settings.gin_file, settings.gin_param)
+    started = threading.Event()
+    with Workdir(settings.workdir, settings.resume) as workdir:
+        try:
+            _train_in(workdir, settings, started)
+        except (ValueError, TypeError) as error:
+            if started.is_set() or isinstance(error, (configuring.ConfigError, WorkdirError)):
+                raise
+            # No step has been done: whatever raised this, a setting is the likely cause.
+            raise configuring.ConfigError(configuring.plain_message(error)) from error
+
+
+def _train_in(workdir: Workdir, settings: TrainSettings, started: threading.Event) -> None:
+    configuring.parse(settings.gin_file, settings.gin_param)
+    from tfgan_stab.cli.jobs import train as job
+
+    def ready() -> None:
+        """Checks the settings once everything is built, before anything is written."""
+        configuring.check_used(settings.gin_param)
+        workdir.settle(configuring.operative_text(), configuring.defaults())
+
+    configured = configuring.configured(job.train, given=("workdir", "ready", "started"))
+    configured(workdir=workdir, ready=ready, started=started.set)
+
+
+_COMMANDS = {
+    "train": Command(
+        TrainSettings,
+        _train,
+        (configuring.ConfigError, WorkdirError, DivergenceError, OSError),
+        "The same command continues from the last checkpoint.",
+    ),
+    "evaluate": Command(
+        EvaluateSettings, _evaluate, (ValueError, TypeError, OSError), "No scores were written."
+    ),
+    "sample": Command(
+        SampleSettings, _sample, (ValueError, TypeError, OSError), "Nothing was written."
+    ),
+    "play_game": Command(GameSettings, _play_game, (OutputError, OSError), "Nothing was drawn."),
+}

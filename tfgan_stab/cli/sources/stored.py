@@ -1,0 +1,175 @@
+"""Images that lie in a file of arrays or in a folder of pictures: other programs' samples, say.
+
+They are example sets, like those that a GAN trains on: `Batches` of them are the real images of a
+score, and `StoredImages` are what is saved or scored.
+"""
+
+import itertools
+import pathlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from tfgan_stab._utils import validation
+from tfgan_stab.cli.sources.kinds import Kind, SourceError, kind_of
+from tfgan_stab.cli.sources.source import Source
+from tfgan_stab.data import folders, images
+from tfgan_stab.data.array_files import ArrayFile, keys_in
+
+# What arrays are called: by `numpy.savez` without a name, and by the evaluators of other projects.
+IMAGES = ("arr_0", "images", "samples")
+LABELS = ("labels", "arr_1")
+
+Stored = ArrayFile | folders.ImageFiles
+
+
+class StoredImages(Source):
+    """Stored images, of which any can be picked.
+
+    Args:
+        examples: The images.
+        description: What they are called in messages and reports.
+    """
+
+    def __init__(self, examples: Stored, description: str) -> None:
+        super().__init__(
+            description,
+            conditional=examples.labels is not None,
+            num_classes=examples.num_classes,
+            count=examples.num_examples,
+        )
+        self._examples = examples
+
+    def picked(
+        self, count: int, seed: int, label: int | None = None, sizes: Sequence[int] = ()
+    ) -> Iterator[np.ndarray]:
+        """Returns images from all over, so that their order, by class perhaps, is of no account.
+
+        Args:
+            count: How many in all, an integer >= 1.
+            seed: Decides which, an integer.
+            label: Images of this class only; by default of all.
+            sizes: The first so many are from all over too, for each of these integers.
+
+        Returns:
+            Yields float32 `[batch, height, width, channels]`, as `draw` does.
+
+        Raises:
+            ValueError: If there are fewer, or no such class.
+        """
+        self._check_label(label)
+        indices = self._indices(validation.integer("count", count), label)
+        # RandomState's stream is frozen, Generator's may change with NumPy's version.
+        mixed = indices[np.random.RandomState(seed % 2**32).permutation(len(indices))][:count]
+        stretches = np.split(mixed, sorted(size for size in sizes if size < count))
+        return itertools.chain.from_iterable(
+            self._examples.pick(np.sort(stretch)) for stretch in stretches
+        )
+
+    def labels(self, count: int, label: int | None = None) -> np.ndarray | None:
+        """Returns the images' classes; see `Source.labels`."""
+        classes = self._examples.labels
+        return None if classes is None else classes[self._indices(count, label)[:count]]
+
+    def _draw(
+        self, count: int, weights: str | None, seed: int, label: int | None
+    ) -> Iterator[np.ndarray]:
+        return self._examples.pick(self._indices(count, label)[:count])
+
+    def _indices(self, count: int, label: int | None) -> np.ndarray:
+        """Returns where the images of a class are, `count` at least, in their order."""
+        if label is None:
+            indices = np.arange(self._examples.num_examples)
+        else:
+            indices = np.flatnonzero(self._examples.labels == label)
+        if count > len(indices):
+            of_class = "" if label is None else f" of class {label}"
+            raise ValueError(
+                f"Expected {count} images{of_class}. Received: {len(indices)}, all there are in "
+                f"{self.description}. Ask for {len(indices)} or fewer, or choose a larger source."
+            )
+        return indices
+
+
+def open_stored(path: pathlib.Path, size: int | None = None, channels: int | None = None) -> Stored:
+    """Returns the images in a file of arrays, or in a folder and the folders in it.
+
+    Images or points in a `.npz` file are called `arr_0`, `images` or `samples`, or are the only
+    array; their classes are called `labels` or `arr_1`. If all pictures of a folder lie in
+    sub-folders, of which there are several, those are their classes, as
+    `tgs.data.image_folder(..., labels=True)` counts them.
+
+    Args:
+        path: The file or the folder.
+        size: Cuts out the largest square of a folder's pictures and resizes it to this height and
+            width, an integer >= 1; by default pictures stay as they are, and must be of one size.
+        channels: 1 for gray, 3 for color; by default 3 if any picture of the folder has color.
+
+    Raises:
+        TypeError: If arrays have another dtype.
+        ValueError: If something cannot be read, holds no images, or sizes differ.
+    """
+    name = path.resolve().name
+    if kind_of(path) is Kind.FOLDER:
+        return _folder(path, name, size, channels)
+    keys = keys_in(str(path))
+    if keys is None:
+        return ArrayFile(str(path), name)
+    classes = next((key for key in LABELS if key in keys), None)
+    return ArrayFile(str(path), name, _images_key(path, keys), classes)
+
+
+def _images_key(path: pathlib.Path, keys: list[str]) -> str:
+    known = [key for key in IMAGES if key in keys]
+    others = [key for key in keys if key not in LABELS]
+    if known:
+        return known[0]
+    if len(others) == 1:
+        return others[0]
+    raise SourceError(
+        f"{path} must hold images as {', '.join(f'`{key}`' for key in IMAGES)}, or in its only "
+        f"array. Received: {sorted(keys) or 'no arrays'}. Write them with "
+        "`numpy.savez(path, arr_0=images, arr_1=labels)`."
+    )
+
+
+def _folder(
+    directory: pathlib.Path, name: str, size: int | None, channels: int | None
+) -> folders.ImageFiles:
+    images.check_size_and_channels(size, channels)
+    paths = folders.find_pictures(str(directory))
+    shapes = folders.shapes_of(paths, show=True)
+    damaged = [path for path in paths if path not in shapes]
+    if damaged:
+        raise SourceError(
+            f"{len(damaged)} of {len(paths)} pictures cannot be read, such as {damaged[0]}: "
+            f"{folders.damage_of(damaged[0])}. Mend or remove them."
+        )
+    if size is None:
+        _check_one_size(directory, shapes)
+    height, width = (size, size) if size else shapes[paths[0]][:2]
+    channels = channels or (3 if any(shape[-1] >= 3 for shape in shapes.values()) else 1)
+    classes, names = _classes(directory, paths)
+    shape = (height, width, channels)
+    return folders.ImageFiles(name, paths, shape, size is not None, classes, names)
+
+
+def _check_one_size(directory: pathlib.Path, shapes: dict[str, tuple[int, ...]]) -> None:
+    (first, (*wanted, _)), *others = shapes.items()
+    for path, (*size, _) in others:
+        if size != wanted:
+            raise SourceError(
+                f"The pictures of {directory} must be of one size. Received: {first} of {wanted} "
+                f"and {path} of {size}. Bring them to one size, or give --size=64: the largest "
+                "square of each, resized."
+            )
+
+
+def _classes(
+    directory: pathlib.Path, paths: list[str]
+) -> tuple[list[int] | None, list[str] | None]:
+    parents = {pathlib.Path(path).relative_to(directory).parts[0] for path in paths}
+    loose = any(pathlib.Path(path).parent == directory for path in paths)
+    if loose or len(parents) == 1:
+        return None, None
+    return folders.classes_of(str(directory), paths)
