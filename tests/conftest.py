@@ -49,8 +49,6 @@ def known_state():
 
 @pytest.fixture
 def float64():
-    """Lets networks and losses compute in float64."""
-
     """Lets Keras make networks and noise in double precision."""
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")

@@ -1,0 +1,128 @@
+"""Consistency regularisation: closed form, finite differences, and how images are changed."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from penalized_games import added_gradient, assert_derivatives, deep_pair, game_of, linear_pair
+
+import tfgan_stab as tgs
+from tfgan_stab.game.penalties.consistency import FlipAndShift
+
+pytestmark = pytest.mark.usefixtures("float64")
+
+layers = keras.layers
+
+
+def test_closed_form_on_linear_networks():
+    def halved(images, noise):
+        return images / 2 + 0 * noise[:, :1]
+
+    penalty = tgs.ConsistencyRegularization(2.0, 3.0, 5.0, 7.0, spread=0.5, augment=halved)
+    networks = linear_pair()
+    game, params, state, minibatch = game_of(networks, [penalty])
+    (g, shift), (a, _) = ([w.numpy() for w in own] for own in params)
+    x, z = minibatch.real_images.numpy(), minibatch.latents.numpy()
+    e = 0.5 * minibatch.noise[0][2].numpy()
+    fakes = z @ g + shift
+    expected = (
+        2.0 * np.mean((x @ a / 2) ** 2)
+        + 3.0 * np.mean((fakes @ a / 2) ** 2)
+        + 5.0 * np.mean((e @ g @ a) ** 2)
+    )
+    found = float(game(params, state, minibatch).penalty_values[0])
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    reward, _, _ = added_gradient(networks, penalty, "generator")
+    # The derivative of -7 mean (e g)^2 along g; the mean is over rows and entries.
+    np.testing.assert_allclose(reward[0], -14.0 * e.T @ (e @ g) / (e @ g).size, rtol=1e-7)
+    np.testing.assert_allclose(reward[1], 0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["average_pooling", "max_pooling"])
+def test_gradient_by_finite_differences_of_the_value(kind):
+    assert_derivatives(deep_pair(kind), tgs.ConsistencyRegularization(2.0, 3.0, 5.0, 7.0))
+
+
+def test_images_are_flipped_and_shifted_with_mirrored_borders():
+    image = tf.reshape(tf.range(16.0), [1, 4, 4, 1])
+    augment = FlipAndShift(reach=0.25)
+    still = tf.constant([[0.9, 0.5, 0.5] + [0.0] * 5])
+    assert np.array_equal(augment(image, still), image)
+    mirrored = augment(image, tf.constant([[0.1, 0.5, 0.5] + [0.0] * 5]))
+    assert np.array_equal(mirrored, image[:, :, ::-1])
+    down = augment(image, tf.constant([[0.9, 0.99, 0.5] + [0.0] * 5]))
+    assert np.array_equal(down[0, :, :, 0], image.numpy()[0, [1, 2, 3, 2], :, 0])
+    right = augment(image, tf.constant([[0.9, 0.5, 0.0] + [0.0] * 5]))
+    assert np.array_equal(right[0, :, :, 0], image.numpy()[0][:, [1, 0, 1, 2], 0])
+    assert np.array_equal(FlipAndShift(0.0, flip=False)(image, tf.zeros([1, 8])), image)
+
+
+Consistency = tgs.ConsistencyRegularization
+BAD = [
+    (lambda: Consistency(0.0), "needs a weight > 0. Received: 0 for all four"),
+    (lambda: Consistency(spread=0), "`spread` must be a number > 0. Received: 0"),
+    (lambda: Consistency(spread=True), "`spread` must be a number > 0. Received: True"),
+    (lambda: Consistency(latents_weight=True), "`latents_weight` must be a number >= 0.*True"),
+    (lambda: Consistency(generator_weight=np.inf), "`generator_weight` must be a number.*inf"),
+    (lambda: Consistency(fakes_weight=-1), "`fakes_weight` must be a number >= 0. Received: -1"),
+    (lambda: FlipAndShift(reach=0.6), r"`reach` must be .*in \[0, 0.5\].*Received: 0.6"),
+    (lambda: FlipAndShift()(tf.zeros([2, 3]), tf.zeros([2, 8])), "Flips and shifts need images"),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), BAD)
+def test_settings_out_of_range(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("augment", ["flip", FlipAndShift])
+def test_augment_must_be_a_function(augment):
+    with pytest.raises(TypeError, match="`augment` must be a function"):
+        tgs.ConsistencyRegularization(augment=augment)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True, "auto"])
+def test_shifts_need_images_when_compiled(jit_compile):
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+    gan = tgs.GAN(*linear_pair(), latents=2)
+    penalty = tgs.ConsistencyRegularization()
+    with pytest.raises(
+        ValueError, match=r"^Flips and shifts need images.*Received: examples of shape \[3\]\. Give"
+    ):
+        gan.compile("sgd", "sgd", penalties=[penalty], jit_compile=jit_compile)
+
+
+@pytest.mark.parametrize(
+    "penalty",
+    [
+        tgs.ConsistencyRegularization(0.0, latents_weight=5.0),
+        tgs.ConsistencyRegularization(augment=lambda images, noise: -images),
+    ],
+    ids=["latents", "own"],
+)
+def test_points_with_other_kinds_of_consistency(penalty):
+    gan = tgs.GAN(*linear_pair(), latents=2)
+    gan.compile("sgd", "sgd", penalties=[penalty], jit_compile=False, check_derivatives=False)
+    gan.fit(np.ones([4, 3]), batch_size=4, verbose=0)
+    assert gan.steps == 1
+
+
+def test_shifts_of_data_of_unknown_size():
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+    generator = keras.Sequential(
+        [keras.Input((2,)), layers.Dense(64), layers.Reshape((8, 8, 1))],
+    )
+    discriminator = keras.Sequential(
+        [keras.Input((8, 8, 1)), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(1)]
+    )
+    gan = tgs.GAN(generator, discriminator, latents=2)
+    gan.compile("sgd", "sgd", penalties=[tgs.ConsistencyRegularization()], jit_compile=False)
+    data = tf.data.Dataset.from_tensors(np.ones([4, 8, 8, 1], "float32"))
+    unknown = data.map(
+        lambda x: tf.ensure_shape(tf.py_function(lambda y: y, [x], x.dtype), [None] * 4)
+    )
+    gan.fit(unknown, verbose=0)
+    assert gan.steps == 1
