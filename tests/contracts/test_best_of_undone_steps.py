@@ -12,7 +12,7 @@ BestCheckpoint, Checkpoint = tgs.callbacks.BestCheckpoint, tgs.callbacks.Checkpo
 
 
 class Scripted:
-    """A score that says what it is told to: one value per step played, 5 in all others."""
+    """A score with given values: one value per step taken, 5 in all others."""
 
     name, samples, seed = "fid", 2, 0
 
@@ -20,9 +20,9 @@ class Scripted:
         self.gan, self.values, self.seen = gan, values, {}
 
     def __call__(self, images):
-        played = self.gan.steps_taken
-        self.seen[played] = self.gan.generator.get_weights()
-        return ScoreResult(self.name, self.values.get(played, 5.0), "fid/a@1")
+        taken = self.gan.steps_taken
+        self.seen[taken] = self.gan.generator.get_weights()
+        return ScoreResult(self.name, self.values.get(taken, 5.0), "fid/a@1")
 
 
 def guarded(directory, gan, values, *callbacks, **settings):
@@ -44,7 +44,7 @@ def guarded(directory, gan, values, *callbacks, **settings):
 )
 def test_it_stays_until_there_is_a_better_one(tmp_path, again, best):
     gan = renewed("simultaneous", 6)
-    # Played are steps 1 to 6, then 4 to 7 again. The seventh played is as good as the fifth.
+    # Taken are steps 1 to 6, then 4 to 7 again. The seventh taken is as good as the fifth.
     values = {5: 1.0, 7: 1.0, 8: again}
     score = guarded(tmp_path, gan, values, epochs=1, steps=10)
     assert (gan.steps, gan.steps_taken, gan.rollback_state.rollbacks) == (7, 10, 1)
@@ -74,7 +74,7 @@ def test_a_run_killed_after_the_rollback_still_has_it(tiny, tmp_path):
     assert (kept.result.value, kept.step, kept.steps_taken) == (1.0, 4, 4)
 
 
-def test_what_is_saved_without_the_steps_played_had_no_rollbacks(tmp_path):
+def test_best_saved_without_the_steps_taken_had_no_rollbacks(tmp_path):
     gan = renewed("simultaneous")
     guarded(tmp_path, gan, {2: 1.0}, epochs=1, steps=2)
     (kept,) = best_of(tmp_path)

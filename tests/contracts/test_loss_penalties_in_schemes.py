@@ -6,50 +6,53 @@ import pytest
 import tensorflow as tf
 from naive_gan import NaiveGan, Sgd, forward
 from schemes import FEW, SCHEMES, chosen
-from test_scheme_contracts import (
+from small_gans import (
     BATCH,
     RATES,
     SEED,
     assert_close,
     make,
-    reals,
+    minibatches_of,
+    points,
     train,
     weights,
 )
-from test_scheme_contracts import float64 as float64
 
 import tfgan_stab as tgs
 from tfgan_stab._utils import random as noise
+from tfgan_stab.game.penalties.base import LossPenalty
+
+pytestmark = pytest.mark.usefixtures("float64")
 
 INTERVAL = 2
 PENALTIES = [tgs.R1(0.8), tgs.GradientPenalty(0.6, interval=INTERVAL)]
 
 
-def slopes_at(discriminator, points):
+def input_gradients(discriminator, images):
     """d D(x) / d x of `x -> tanh(x A + a) B + b`."""
     a, _, b, _ = discriminator
-    _, hidden = forward(discriminator, points)
+    _, hidden = forward(discriminator, images)
     return ((1 - hidden**2) * b[:, 0]) @ a.T
 
 
-def owed(discriminator, generator, minibatch, draws, due):
+def penalty(discriminator, generator, minibatch, random, active):
     """What R1 and the lazy gradient penalty come to."""
-    examples, latents = minibatch
-    squares = np.sum(slopes_at(discriminator, examples) ** 2, axis=1)
+    real_images, latents = minibatch
+    squares = np.sum(input_gradients(discriminator, real_images) ** 2, axis=1)
     value = 0.8 / 2 * np.mean(squares)
-    if due:
+    if active:
         fakes, _ = forward(generator, latents)
-        way = examples + draws[:, None] * (fakes - examples)
-        lengths = np.sqrt(np.sum(slopes_at(discriminator, way) ** 2, axis=1))
+        way = real_images + random[:, None] * (fakes - real_images)
+        lengths = np.sqrt(np.sum(input_gradients(discriminator, way) ** 2, axis=1))
         value += INTERVAL * 0.6 * np.mean((lengths - 1) ** 2)
     return value
 
 
-class PaidGan(NaiveGan):
-    """The naive game, in which the discriminator pays; derivatives by central differences."""
+class PenalizedGan(NaiveGan):
+    """The naive game with a penalty on the discriminator; slopes by central differences."""
 
     def slope(self, player, params, minibatch):
-        reals, latents, draws, due = minibatch
+        reals, latents, random, active = minibatch
         slope = super().slope(player, params, (reals, latents))
         if player == 0:
             return slope
@@ -60,7 +63,7 @@ class PaidGan(NaiveGan):
                 for sign in (1, -1):
                     moved = [w.copy() for w in discriminator]
                     moved[number][index] += sign * 1e-6
-                    ends.append(owed(moved, generator, (reals, latents), draws, due))
+                    ends.append(penalty(moved, generator, (reals, latents), random, active))
                 slope[number][index] -= (ends[0] - ends[1]) / 2e-6
         return slope
 
@@ -70,17 +73,15 @@ def test_three_steps_with_penalties_are_those_of_a_naive_program(name):
     scheme = SCHEMES[name][0]
     gan = make(name, penalties=PENALTIES)
     params = weights(gan)
-    data = reals(name, 3)
-    looks = [Sgd(rate) for rate in RATES] if scheme.separate_extrapolation else None
-    game, play = PaidGan([Sgd(rate) for rate in RATES], looks), SCHEMES[name][1]()
+    data = points(name, 3)
+    others = [Sgd(rate) for rate in RATES] if scheme.separate_extrapolation else None
+    game, play = PenalizedGan([Sgd(rate) for rate in RATES], others), SCHEMES[name][1]()
     for number, rows in enumerate(data):
         minibatches = []
-        for minibatch, own in enumerate(np.split(rows, scheme.minibatches)):
-            latents = gan.latents(BATCH, noise.key(SEED, noise.TRAINING, number, minibatch))
+        for minibatch, own in enumerate(minibatches_of(gan, number, rows)):
             key = noise.key(SEED, noise.PENALTIES, number, minibatch, 1)
-            draws = PENALTIES[1].draw(BATCH, [2], [3], key).numpy().astype("float64")
-            due = number % INTERVAL == 0
-            minibatches.append((own, latents.numpy().astype("float64"), draws, due))
+            random = PENALTIES[1].noise(BATCH, [2], [3], key).numpy().astype("float64")
+            minibatches.append((*own, random, number % INTERVAL == 0))
         params = play(game, params, minibatches)
     assert_close(train(gan, data), params, rtol=1e-5, atol=1e-7)
 
@@ -88,7 +89,7 @@ def test_three_steps_with_penalties_are_those_of_a_naive_program(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [pytest.param("alternating", marks=pytest.mark.exhaustive), "rk4"])
 def test_eager_graph_and_xla_agree_on_lazy_penalties(name):
-    data = reals(name, 3)
+    data = points(name, 3)
     graph = train(make(name, penalties=PENALTIES), data)
     for settings in ({"run_eagerly": True}, {"jit_compile": True}):
         other = train(make(name, penalties=PENALTIES, **settings), data)
@@ -100,11 +101,11 @@ def test_logs_show_what_each_comes_to_and_lazy_ones_the_same_on_average():
     logged = {}
     for interval in (1, 4):
         gan = make("simultaneous", rates=(0.0, 0.0), penalties=[tgs.R1(2.0, interval=interval)])
-        rows = np.tile(reals("simultaneous", 1), [8, 1, 1])
+        rows = np.tile(points("simultaneous", 1), [8, 1, 1])
         history = gan.fit(tf.data.Dataset.from_tensor_slices(rows), verbose=0).history
         logged[interval] = history["r1"][0]
     discriminator = weights(gan)[1]
-    expected = np.mean(np.sum(slopes_at(discriminator, rows[0]) ** 2, axis=1))
+    expected = np.mean(np.sum(input_gradients(discriminator, rows[0]) ** 2, axis=1))
     np.testing.assert_allclose([logged[1], logged[4]], expected, rtol=1e-6)
 
 
@@ -130,12 +131,12 @@ class Counting(keras.layers.Layer):
         ([tgs.ConsistencyRegularization(10.0, 10.0, 5.0)], 5),
     ],
 )
-def test_slopes_at_the_examples_are_taken_from_the_passes_that_the_losses_make(penalties, passes):
+def test_input_gradients_are_taken_from_the_passes_that_the_losses_make(penalties, passes):
     counting = Counting()
     discriminator = keras.Sequential([keras.Input((2,)), counting, keras.layers.Dense(1)])
     generator = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     gan = tgs.GAN(generator, discriminator, latents=3)
-    augment = {"augment": lambda examples, draws: -examples}
+    augment = {"augment": lambda images, noise: -images}
     penalties = [
         tgs.ConsistencyRegularization(10.0, 10.0, 5.0, **augment)
         if isinstance(p, tgs.ConsistencyRegularization)
@@ -149,23 +150,18 @@ def test_slopes_at_the_examples_are_taken_from_the_passes_that_the_losses_make(p
     assert counting.calls == passes
 
 
-class OwnPenalty:
+class OwnPenalty(LossPenalty):
     """A user's own: the square of the discriminator's output on reals."""
 
-    payers, interval, input_gradients_of = ("discriminator",), 1, ()
-
-    def draw(self, count, example_shape, latent_shape, key):
-        return ()
-
-    def terms(self, scene, draws):
-        return tgs.Players(None, tf.reduce_mean(scene.real_logits**2))
+    def terms(self, context, noise):
+        return tgs.Players(None, tf.reduce_mean(context.real_logits**2))
 
 
 @pytest.mark.slow
-def test_a_penalty_of_the_users_own_works():
+def test_own_penalty_changes_the_update_as_by_hand():
     gan = make("simultaneous", penalties=[OwnPenalty()])
     before = weights(gan)
-    data = reals("simultaneous", 1)
+    data = points("simultaneous", 1)
     after = train(gan, data)
     plain = make("simultaneous")
     without = train(plain, data)
@@ -176,13 +172,13 @@ def test_a_penalty_of_the_users_own_works():
 
 
 @pytest.mark.slow
-def test_half_precision_pays_about_the_same():
+def test_penalties_in_half_precision_are_about_the_same():
     found = {}
     for policy in ("float32", "mixed_float16", "mixed_bfloat16"):
         keras.config.set_dtype_policy(policy)
         keras.config.set_floatx("float32")
         gan = make("simultaneous", penalties=[tgs.R1(2.0), tgs.GradientPenalty(1.0)])
-        data = reals("simultaneous", 1).astype("float32")
+        data = points("simultaneous", 1).astype("float32")
         dataset = tf.data.Dataset.from_tensor_slices(data)
         history = gan.fit(dataset, verbose=0).history
         found[policy] = [history["r1"][0], history["gradient_penalty"][0]]
@@ -192,7 +188,7 @@ def test_half_precision_pays_about_the_same():
 
 
 @pytest.mark.slow
-def test_conditional_networks_pay_for_the_slope_along_the_picture(tiny):
+def test_conditional_networks_have_penalties_on_their_input_gradients(tiny):
     keras.config.set_floatx("float32")
     keras.config.set_dtype_policy("float32")
     gan = tiny.image_gan(num_classes=10, penalties=[tgs.R1(), tgs.GradientPenalty(interval=2)])
@@ -201,6 +197,6 @@ def test_conditional_networks_pay_for_the_slope_along_the_picture(tiny):
     assert history["r1"][0] > 0 and np.isfinite(history["gradient_penalty"][0])
 
 
-def test_something_that_is_no_penalty_is_refused():
+def test_penalties_must_be_instances():
     with pytest.raises(TypeError, match=r"`penalties` must be a list such as \[tgs.R1\(10.0\)\]"):
         make("simultaneous", penalties=[tgs.R1])

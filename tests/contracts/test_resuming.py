@@ -23,8 +23,8 @@ def make(tiny, name, averages=None):
 
 
 def variables(tiny, gan, name):
-    looks = gan.optimizers_for_extrapolation if name.endswith("separate") else []
-    found = [*tiny.variables(gan), *(v for optimizer in looks for v in optimizer.variables)]
+    others = gan.optimizers_for_extrapolation if name.endswith("separate") else []
+    found = [*tiny.variables(gan), *(v for optimizer in others for v in optimizer.variables)]
     return found + [v for memory in gan._scheme_memory.values() for v in memory.weights]
 
 

@@ -1,4 +1,4 @@
-"""Spoils one of two replicas and looks what a guard does; run by `test_replicas.py`."""
+"""Spoils one of two replicas and checks what a guard does; run by `test_replicas.py`."""
 
 import sys
 
@@ -55,7 +55,7 @@ def data(name, spoiled=None):
 
 
 def check_copies(gan):
-    for variable in [*gan.variables, *gan.monitor._record.weights, *gan.monitor._former.weights]:
+    for variable in [*gan.variables, *gan.monitor._record.weights, *gan.monitor._previous.weights]:
         copies = [v.numpy() for v in STRATEGY.experimental_local_results(variable.value)]
         synced = variable.value.synchronization != tf.VariableSynchronization.ON_READ
         if synced and any(np.any(copy != copies[0]) for copy in copies):
@@ -67,7 +67,8 @@ def check(name, jit_compile):
     news = []
     gan.listeners = [news.append]
     guard = tgs.callbacks.DivergenceGuard("rollback", every=2)
-    history = gan.fit(data(name, 4), verbose=0, callbacks=[guard]).history
+    callbacks = [guard, tgs.callbacks.Diagnostics()]
+    history = gan.fit(data(name, 4), verbose=0, callbacks=callbacks).history
     (event,) = news
     fault = event.details["fault"]
     # Only the second replica's loss is spoiled, and it is what is named.
@@ -86,7 +87,8 @@ def check(name, jit_compile):
 def check_equality(name):
     """A guard that never acts changes nothing; one that stops leaves what it found."""
     found = []
-    for guards in ([], [tgs.callbacks.DivergenceGuard(every=2)]):
+    watching = [tgs.callbacks.DivergenceGuard(every=2), tgs.callbacks.Diagnostics()]
+    for guards in ([], watching):
         gan = make(name)
         history = gan.fit(data(name), verbose=0, callbacks=guards).history
         metrics = {id(v) for m in gan.metrics for v in m.variables}
