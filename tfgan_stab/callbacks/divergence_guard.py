@@ -199,7 +199,7 @@ class DivergenceGuard(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Acts if something was not finite; takes a copy if it is time."""
-        fault = self._monitor.fault
+        fault: Fault | str | None = self._monitor.fault
         if fault is None and self.gan.steps // self.every > self._good.step // self.every:
             fault = self._copy()
         if fault is None:
