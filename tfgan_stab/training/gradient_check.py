@@ -71,9 +71,13 @@ def check_gradients(
     watched = Players(*map(_Watched, networks))
     game = GameGradients(watched, loss, maker.penalties)
     for penalty in penalties:
-        number = next((n for n, each in enumerate(maker.penalties) if each is penalty), None)
+        active = tuple(each is penalty for each in maker.penalties)
+        alone, number = (
+            minibatch._replace(active=active),
+            active.index(True) if any(active) else None,
+        )
         for player in penalty.players:
-            check(PenaltyFunction(game, watched, state, minibatch, penalty, number, player))
+            check(PenaltyFunction(game, watched, state, alone, penalty, number, player))
 
 
 class _Watched:
