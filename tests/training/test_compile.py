@@ -138,7 +138,9 @@ def test_eager_runs_are_not_compiled():
 
 
 def test_other_values_are_refused():
-    with pytest.raises(ValueError, match='`jit_compile` must be True, False or "auto"'):
+    with pytest.raises(
+        ValueError, match="`jit_compile` must be one of True, False, 'auto'. Received: 'yes'"
+    ):
         compiled(jit_compile="yes")
 
 

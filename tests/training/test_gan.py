@@ -352,7 +352,7 @@ def test_a_used_optimizer_is_refused():
 def test_optimizers_that_gather_gradients_over_calls_are_refused(tiny):
     gan = tgs.GAN(*tiny.image_networks(), latents=3)
     gathering = keras.optimizers.SGD(0.1, gradient_accumulation_steps=2)
-    with pytest.raises(ValueError, match="must move at each call.*gradient_accumulation_steps=2"):
+    with pytest.raises(ValueError, match="must update at each call.*gradient_accumulation_steps=2"):
         gan.compile("sgd", gathering)
 
 

@@ -45,7 +45,7 @@ SCALES = (1.0, 4.0, 16.0, 1.0)
 EPSILON = {"bfloat16": 2.0**-7, "float16": 2.0**-10}  # float32's for all others.
 # Changes of the value that steps aim at, in units of sqrt(epsilon) of it, where rounding and
 # curvature weigh about the same; and the largest change of a weight, as a part of it.
-CHANGES, FARTHEST = (0.3, 1.0, 3.0, 10.0), 0.1
+CHANGES, FARTHEST = (0.3, 1.0, 3.0, 10.0), 0.2
 # Relative errors, beside sqrt(epsilon): one step up to the first confirms (right gradients err by
 # 0.5 % in float32, 14 % in bfloat16); two from the second on that agree contradict.
 TOLERANCE, GROSS = 0.05, 0.1
@@ -103,7 +103,7 @@ class PenaltyFunction(NamedTuple):
     game: GameGradients
     networks: Players  # Each a `_Watched`, as the game knows them.
     state: Players  # Of lists of tensors, what is not trained.
-    minibatch: Minibatch  # A few examples with all noise.
+    minibatch: Minibatch  # A few examples with noise; of the loss penalties this one is active.
     penalty: Any
     number: int | None  # Among the loss penalties; `None` for one on weights' gradients.
     player: str
@@ -117,7 +117,7 @@ class PenaltyFunction(NamedTuple):
                 tape.watch(weights)
                 value = game.penalty_value(*at, minibatch, self.number, player)
             return value, lambda: tape.gradient(value, weights, **ZERO)
-        minibatch, measures = minibatch.without_penalties(), self.penalty.measures
+        measures = self.penalty.measures
         measured = only(game(*at, minibatch, measures).gradients, measures)
         cotangents = self.penalty.cotangents(measured)
         value = self.penalty.value(measured, cotangents)

@@ -2,14 +2,14 @@
 
 import pytest
 
-from tfgan_stab.training import clock
+from tfgan_stab._utils import progress
 
 
 @pytest.fixture
 def now(monkeypatch):
     """A time that passes only when told."""
     moment = [50.0]
-    monkeypatch.setattr(clock.time, "perf_counter", lambda: moment[0])
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: moment[0])
 
     def passes(seconds):
         moment[0] += seconds
@@ -18,7 +18,7 @@ def now(monkeypatch):
 
 
 def test_only_time_inside_counts(now):
-    watch = clock.Clock()
+    watch = progress.Clock()
     now(5)
     assert watch.seconds == 0
     with watch.running():
@@ -33,7 +33,7 @@ def test_only_time_inside_counts(now):
 
 
 def test_a_run_that_is_resumed_counts_on(now):
-    watch = clock.Clock()
+    watch = progress.Clock()
     with watch.running():
         now(3)
         watch.set(100.0)
@@ -47,7 +47,7 @@ def test_a_run_that_is_resumed_counts_on(now):
 
 
 def test_an_exception_stops_it(now):
-    watch = clock.Clock()
+    watch = progress.Clock()
     with pytest.raises(KeyboardInterrupt), watch.running():
         now(2)
         raise KeyboardInterrupt
