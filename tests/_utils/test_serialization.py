@@ -88,5 +88,5 @@ def test_classes_are_known_to_keras_by_this_packages_name():
 def test_values_are_checked_when_they_are_read_back():
     written = keras.saving.serialize_keras_object(tgs.ExponentialAverage(0.9))
     written["config"]["decay"] = 1.5
-    with pytest.raises(ValueError, match="`decay` must be a number in \[0, 1\)"):
+    with pytest.raises(ValueError, match=r"`decay` must be a number in \[0, 1\)"):
         keras.saving.deserialize_keras_object(written)
