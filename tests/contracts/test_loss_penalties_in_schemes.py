@@ -1,4 +1,4 @@
-"""Penalties on losses in every scheme, against a plain NumPy program; lazy ones; what they cost."""
+"""Penalties on losses in every scheme, against a plain NumPy program; lazy ones; their cost."""
 
 import keras
 import numpy as np
@@ -6,63 +6,61 @@ import pytest
 import tensorflow as tf
 from naive_gan import NaiveGan, Sgd, forward
 from schemes import FEW, SCHEMES, chosen
-from test_scheme_contracts import (
+from small_gans import (
     BATCH,
     RATES,
     SEED,
     assert_close,
+    finite_differences,
     make,
-    reals,
+    minibatches_of,
+    points,
     train,
     weights,
 )
-from test_scheme_contracts import float64 as float64
 
 import tfgan_stab as tgs
 from tfgan_stab._utils import random as noise
+
+pytestmark = pytest.mark.usefixtures("float64")
 
 INTERVAL = 2
 PENALTIES = [tgs.R1(0.8), tgs.GradientPenalty(0.6, interval=INTERVAL)]
 
 
-def slopes_at(discriminator, points):
+def input_gradients(discriminator, images):
     """d D(x) / d x of `x -> tanh(x A + a) B + b`."""
     a, _, b, _ = discriminator
-    _, hidden = forward(discriminator, points)
+    _, hidden = forward(discriminator, images)
     return ((1 - hidden**2) * b[:, 0]) @ a.T
 
 
-def owed(discriminator, generator, minibatch, draws, due):
-    """What R1 and the lazy gradient penalty come to."""
-    examples, latents = minibatch
-    squares = np.sum(slopes_at(discriminator, examples) ** 2, axis=1)
+def penalty_value(params, minibatch, shares, active):
+    """The values of R1 and of the lazy gradient penalty, added up."""
+    generator, discriminator = params
+    images, latents = minibatch
+    squares = np.sum(input_gradients(discriminator, images) ** 2, axis=1)
     value = 0.8 / 2 * np.mean(squares)
-    if due:
+    if active:
         fakes, _ = forward(generator, latents)
-        way = examples + draws[:, None] * (fakes - examples)
-        lengths = np.sqrt(np.sum(slopes_at(discriminator, way) ** 2, axis=1))
-        value += INTERVAL * 0.6 * np.mean((lengths - 1) ** 2)
+        between = images + shares[:, None] * (fakes - images)
+        norms = np.sqrt(np.sum(input_gradients(discriminator, between) ** 2, axis=1))
+        value += INTERVAL * 0.6 * np.mean((norms - 1) ** 2)
     return value
 
 
-class PaidGan(NaiveGan):
-    """The naive game, in which the discriminator pays; derivatives by central differences."""
+class PenalizedGan(NaiveGan):
+    """The naive game with penalties on the discriminator; derivatives by central differences."""
 
     def slope(self, player, params, minibatch):
-        reals, latents, draws, due = minibatch
-        slope = super().slope(player, params, (reals, latents))
+        images, latents, shares, active = minibatch
+        slope = super().slope(player, params, (images, latents))
         if player == 0:
             return slope
-        generator, discriminator = params
-        for number, values in enumerate(discriminator):
-            for index in np.ndindex(*values.shape):
-                ends = []
-                for sign in (1, -1):
-                    moved = [w.copy() for w in discriminator]
-                    moved[number][index] += sign * 1e-6
-                    ends.append(owed(moved, generator, (reals, latents), draws, due))
-                slope[number][index] -= (ends[0] - ends[1]) / 2e-6
-        return slope
+        gradient = finite_differences(
+            lambda moved: penalty_value(moved, (images, latents), shares, active), params, 1
+        )
+        return [s - g for s, g in zip(slope, gradient, strict=True)]
 
 
 @chosen(quick={"heun"}, usual=FEW)
@@ -70,17 +68,15 @@ def test_three_steps_with_penalties_are_those_of_a_naive_program(name):
     scheme = SCHEMES[name][0]
     gan = make(name, penalties=PENALTIES)
     params = weights(gan)
-    data = reals(name, 3)
-    looks = [Sgd(rate) for rate in RATES] if scheme.separate_extrapolation else None
-    game, play = PaidGan([Sgd(rate) for rate in RATES], looks), SCHEMES[name][1]()
-    for number, rows in enumerate(data):
+    data = points(name, 3)
+    others = [Sgd(rate) for rate in RATES] if scheme.separate_extrapolation else None
+    game, play = PenalizedGan([Sgd(rate) for rate in RATES], others), SCHEMES[name][1]()
+    for step, rows in enumerate(data):
         minibatches = []
-        for minibatch, own in enumerate(np.split(rows, scheme.minibatches)):
-            latents = gan.latents(BATCH, noise.key(SEED, noise.TRAINING, number, minibatch))
-            key = noise.key(SEED, noise.PENALTIES, number, minibatch, 1)
-            draws = PENALTIES[1].draw(BATCH, [2], [3], key).numpy().astype("float64")
-            due = number % INTERVAL == 0
-            minibatches.append((own, latents.numpy().astype("float64"), draws, due))
+        for number, minibatch in enumerate(minibatches_of(gan, step, rows)):
+            key = noise.key(SEED, noise.PENALTIES, step, number, 1)
+            shares = PENALTIES[1].noise(BATCH, [2], [3], key).numpy().astype("float64")
+            minibatches.append((*minibatch, shares, step % INTERVAL == 0))
         params = play(game, params, minibatches)
     assert_close(train(gan, data), params, rtol=1e-5, atol=1e-7)
 
@@ -88,7 +84,7 @@ def test_three_steps_with_penalties_are_those_of_a_naive_program(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [pytest.param("alternating", marks=pytest.mark.exhaustive), "rk4"])
 def test_eager_graph_and_xla_agree_on_lazy_penalties(name):
-    data = reals(name, 3)
+    data = points(name, 3)
     graph = train(make(name, penalties=PENALTIES), data)
     for settings in ({"run_eagerly": True}, {"jit_compile": True}):
         other = train(make(name, penalties=PENALTIES, **settings), data)
@@ -96,20 +92,20 @@ def test_eager_graph_and_xla_agree_on_lazy_penalties(name):
 
 
 @pytest.mark.slow
-def test_logs_show_what_each_comes_to_and_lazy_ones_the_same_on_average():
+def test_logs_show_values_and_lazy_ones_the_same_on_average():
     logged = {}
     for interval in (1, 4):
         gan = make("simultaneous", rates=(0.0, 0.0), penalties=[tgs.R1(2.0, interval=interval)])
-        rows = np.tile(reals("simultaneous", 1), [8, 1, 1])
+        rows = np.tile(points("simultaneous", 1), [8, 1, 1])
         history = gan.fit(tf.data.Dataset.from_tensor_slices(rows), verbose=0).history
         logged[interval] = history["r1"][0]
     discriminator = weights(gan)[1]
-    expected = np.mean(np.sum(slopes_at(discriminator, rows[0]) ** 2, axis=1))
+    expected = np.mean(np.sum(input_gradients(discriminator, rows[0]) ** 2, axis=1))
     np.testing.assert_allclose([logged[1], logged[4]], expected, rtol=1e-6)
 
 
 class Counting(keras.layers.Layer):
-    """Counts how often the discriminator is passed."""
+    """Counts the passes through the discriminator."""
 
     def __init__(self):
         super().__init__()
@@ -130,12 +126,12 @@ class Counting(keras.layers.Layer):
         ([tgs.ConsistencyRegularization(10.0, 10.0, 5.0)], 5),
     ],
 )
-def test_slopes_at_the_examples_are_taken_from_the_passes_that_the_losses_make(penalties, passes):
+def test_input_gradients_are_taken_from_the_passes_that_the_losses_make(penalties, passes):
     counting = Counting()
     discriminator = keras.Sequential([keras.Input((2,)), counting, keras.layers.Dense(1)])
     generator = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     gan = tgs.GAN(generator, discriminator, latents=3)
-    augment = {"augment": lambda examples, draws: -examples}
+    augment = {"augment": lambda images, noise: -images}
     penalties = [
         tgs.ConsistencyRegularization(10.0, 10.0, 5.0, **augment)
         if isinstance(p, tgs.ConsistencyRegularization)
@@ -149,40 +145,14 @@ def test_slopes_at_the_examples_are_taken_from_the_passes_that_the_losses_make(p
     assert counting.calls == passes
 
 
-class OwnPenalty:
-    """A user's own: the square of the discriminator's output on reals."""
-
-    payers, interval, input_gradients_of = ("discriminator",), 1, ()
-
-    def draw(self, count, example_shape, latent_shape, key):
-        return ()
-
-    def terms(self, scene, draws):
-        return tgs.Players(None, tf.reduce_mean(scene.real_logits**2))
-
-
 @pytest.mark.slow
-def test_a_penalty_of_the_users_own_works():
-    gan = make("simultaneous", penalties=[OwnPenalty()])
-    before = weights(gan)
-    data = reals("simultaneous", 1)
-    after = train(gan, data)
-    plain = make("simultaneous")
-    without = train(plain, data)
-    logits, hidden = forward(before[1], data[0])
-    # The last layer's weights: d mean(D^2) / d B = 2 mean(D h).
-    expected = -RATES[1] * 2 * hidden.T @ logits / BATCH
-    np.testing.assert_allclose(after[1][2] - without[1][2], expected, rtol=1e-5, atol=1e-9)
-
-
-@pytest.mark.slow
-def test_half_precision_pays_about_the_same():
+def test_half_precision_gives_about_the_same_values():
     found = {}
     for policy in ("float32", "mixed_float16", "mixed_bfloat16"):
         keras.config.set_dtype_policy(policy)
         keras.config.set_floatx("float32")
         gan = make("simultaneous", penalties=[tgs.R1(2.0), tgs.GradientPenalty(1.0)])
-        data = reals("simultaneous", 1).astype("float32")
+        data = points("simultaneous", 1).astype("float32")
         dataset = tf.data.Dataset.from_tensor_slices(data)
         history = gan.fit(dataset, verbose=0).history
         found[policy] = [history["r1"][0], history["gradient_penalty"][0]]
@@ -192,7 +162,7 @@ def test_half_precision_pays_about_the_same():
 
 
 @pytest.mark.slow
-def test_conditional_networks_pay_for_the_slope_along_the_picture(tiny):
+def test_conditional_networks_have_input_gradients_along_images(tiny):
     keras.config.set_floatx("float32")
     keras.config.set_dtype_policy("float32")
     gan = tiny.image_gan(num_classes=10, penalties=[tgs.R1(), tgs.GradientPenalty(interval=2)])
@@ -201,6 +171,6 @@ def test_conditional_networks_pay_for_the_slope_along_the_picture(tiny):
     assert history["r1"][0] > 0 and np.isfinite(history["gradient_penalty"][0])
 
 
-def test_something_that_is_no_penalty_is_refused():
+def test_penalties_must_be_instances():
     with pytest.raises(TypeError, match=r"`penalties` must be a list such as \[tgs.R1\(10.0\)\]"):
         make("simultaneous", penalties=[tgs.R1])

@@ -1,26 +1,25 @@
-"""Top-k with every scheme, against plain NumPy programs that choose by their own logits."""
+"""Top-k with every scheme, against plain NumPy programs that rank by their own logits."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from naive_gan import Adam, NaiveTopK, Sgd
-from schemes import FEW, SCHEMES, chosen
-from test_penalties import finite_differences as naive_differences
-from test_scheme_contracts import (
-    BATCH,
-    QUICK,
+from schemes import FEW, QUICK, SCHEMES, chosen
+from small_gans import (
     RATES,
-    SEED,
     assert_close,
+    difference,
+    finite_differences,
     make,
-    reals,
+    minibatches_of,
+    points,
     train,
     weights,
 )
-from test_scheme_contracts import float64 as float64
 
 import tfgan_stab as tgs
-from tfgan_stab._utils import random as noise
+
+pytestmark = pytest.mark.usefixtures("float64")
 
 STEPS = 4
 # 8, 4.8, 2.88, 2.4: kept are 8, 4, 2, 2.
@@ -28,27 +27,22 @@ RULE = {"decay": 0.6, "every": 1, "floor": 0.3}
 KEPT = [8, 4, 2, 2]
 
 
-def played(name, params, data, sampler, kind=Sgd, rates=RATES, once=False):
+def played(name, gan, data, kind=Sgd, rates=RATES):
     """Both players' weights after the steps of the naive program, and what it chose."""
     scheme, make_play = SCHEMES[name]
-    looks = [kind(rate) for rate in rates] if scheme.separate_extrapolation else None
-    game = NaiveTopK([kind(rate) for rate in rates], looks, once=once)
-    play = make_play()
-    for number, (rows, kept) in enumerate(zip(data, KEPT, strict=True)):
-        game.kept = kept
-        minibatches = []
-        for minibatch, own in enumerate(np.split(rows, scheme.minibatches)):
-            key = noise.key(SEED, noise.TRAINING, number, minibatch)
-            minibatches.append((own, sampler(BATCH, key).numpy().astype("float64")))
-        params = play(game, params, minibatches)
+    others = [kind(rate) for rate in rates] if scheme.separate_extrapolation else None
+    game = NaiveTopK([kind(rate) for rate in rates], others)
+    play, params = make_play(), weights(gan)
+    for step, (rows, game.kept) in enumerate(zip(data, KEPT, strict=True)):
+        params = play(game, params, minibatches_of(gan, step, rows))
     return params, game.chosen
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("optimizer", "compute"), [("sgd", "full"), ("adam", "selected")])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @chosen(quick=QUICK, usual=FEW)
-def test_steps_are_those_of_a_naive_program_and_traced_once(name, optimizer, compute):
-    gan = make(name, optimizer, top_k=tgs.TopK(**RULE, compute=compute))
+def test_steps_are_those_of_a_naive_program_and_traced_once(name, optimizer):
+    gan = make(name, optimizer, top_k=tgs.TopK(**RULE))
     traces = []
     step = gan.train_step
 
@@ -57,25 +51,22 @@ def test_steps_are_those_of_a_naive_program_and_traced_once(name, optimizer, com
         return step(data)
 
     gan.train_step = counted
-    data = reals(name, STEPS)
-    kind = {"sgd": Sgd, "adam": Adam}[optimizer]
-    once = compute == "selected"
-    expected, _ = played(name, weights(gan), data, gan.latents, kind, once=once)
+    data = points(name, STEPS)
+    expected, _ = played(name, gan, data, {"sgd": Sgd, "adam": Adam}[optimizer])
     history = gan.fit(tf.data.Dataset.from_tensor_slices(data), verbose=0).history
     tolerance = {"sgd": {"rtol": 1e-6, "atol": 1e-8}, "adam": {"rtol": 1e-4, "atol": 1e-5}}
     assert_close(weights(gan), expected, **tolerance[optimizer])
     np.testing.assert_allclose(history["top_k"], [np.mean([8, 4.8, 2.88, 2.4])], rtol=1e-6)
-    one_at_a_time = once or "alternating" in repr(SCHEMES[name][0]).lower()
-    field = gan._functions.field
-    assert field.experimental_get_tracing_count() == (2 if one_at_a_time else 1)
+    choices = 2 if "alternating" in repr(SCHEMES[name][0]).lower() else 1
+    assert gan._functions.gradients.experimental_get_tracing_count() == choices
     assert len(traces) == 1
 
 
 def test_trial_points_choose_for_themselves():
     rates = (2.0, 4.0)  # Large, so that the choice at a trial point is not that at the start.
     gan = make("rk4", rates=rates, top_k=tgs.TopK(**RULE))
-    data = reals("rk4", STEPS)
-    expected, chosen = played("rk4", weights(gan), data, gan.latents, rates=rates)
+    data = points("rk4", STEPS)
+    expected, chosen = played("rk4", gan, data, rates=rates)
     steps = [chosen[first : first + 4] for first in range(4, 16, 4)]
     assert any(own[0] != other for own in steps for other in own[1:])
     assert_close(train(gan, data), expected, rtol=1e-6, atol=1e-8)
@@ -95,7 +86,7 @@ def test_trial_points_choose_for_themselves():
     ],
 )
 def test_keeping_all_is_the_plain_run_bit_for_bit(name, settings):
-    data = reals(name, 3)
+    data = points(name, 3)
     plain, kept = (
         train(make(name, "adam", top_k=rule, **settings), data)
         for rule in (None, tgs.TopK(floor=1.0, every=1))
@@ -106,7 +97,7 @@ def test_keeping_all_is_the_plain_run_bit_for_bit(name, settings):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["alternating_3", "rk4"])
 def test_eager_graph_and_xla_agree(name):
-    data = reals(name, STEPS)
+    data = points(name, STEPS)
     rule = tgs.TopK(**RULE)
     graph = train(make(name, "adam", top_k=rule), data)
     eager = train(make(name, "adam", top_k=rule, run_eagerly=True), data)
@@ -121,86 +112,63 @@ def test_eager_graph_and_xla_agree(name):
 NAIVE = NaiveTopK((None, None))
 
 
-def one_round(**settings):
-    """The weights before and after a step that keeps 3 of 8, and its batch."""
-    rule = tgs.TopK(decay=0.1, every=1, floor=3, compute=settings.pop("compute", "full"))
-    gan = make("simultaneous", top_k=rule, **settings)
+def one_step(**settings):
+    """The weights before and after a step that keeps 3 of 8, its minibatch, and the GAN."""
+    gan = make("simultaneous", top_k=tgs.TopK(decay=0.1, every=1, floor=3), **settings)
     gan._counters.steps.assign(1)  # Step 0 would keep all.
-    before, data = weights(gan), reals("simultaneous", 1)
-    latents = gan.latents(BATCH, noise.key(SEED, noise.TRAINING, 1, 0)).numpy().astype("float64")
-    return before, train(gan, data), (data[0], latents), gan
+    before, data = weights(gan), points("simultaneous", 1)
+    (minibatch,) = minibatches_of(gan, 1, data[0])
+    return before, train(gan, data), minibatch, gan
 
 
-def slope_of_kept(params, minibatch, kept):
-    NAIVE.kept = kept
-    return NAIVE.slope(0, params, minibatch)
-
-
-def squared_norm(params, minibatch):
-    return sum(np.sum(g**2) for g in slope_of_kept(params, minibatch, 3))
-
-
-def product_of_halves(params, minibatch):
-    halves = [[values[first::2] for values in minibatch] for first in (0, 1)]
-    even, odd = (slope_of_kept(params, half, 2) for half in halves)  # Half of 3, rounded up.
-    return sum(np.sum(a * b) for a, b in zip(even, odd, strict=True))
-
-
-def finite_differences(function, params, player, minibatch):
-    return naive_differences(lambda moved: function(moved, minibatch), params, player)
+def squared_gradient(params, minibatch):
+    NAIVE.kept = 3
+    return sum(np.sum(g**2) for g in NAIVE.slope(0, params, minibatch))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("compute", ["full", "selected"])
-@pytest.mark.parametrize(
-    ("unbiased", "value"),
-    [(False, squared_norm), (True, product_of_halves)],
-    ids=["norm", "halves"],
-)
-def test_the_generators_gradient_norm_is_that_of_the_kept_fakes(unbiased, value, compute):
+def test_generator_gradient_norm_is_of_the_kept_fakes():
     weight = 0.3
-    penalties = [tgs.GeneratorGradientNorm(weight, unbiased=unbiased)]
-    before, without, minibatch, _ = one_round(compute=compute)
-    _, after, _, _ = one_round(compute=compute, penalties=penalties)
-    gradients = finite_differences(value, before, 1, minibatch)
+    before, without, minibatch, _ = one_step()
+    _, after, _, _ = one_step(penalties=[tgs.GeneratorGradientNorm(weight)])
+    gradients = finite_differences(lambda moved: squared_gradient(moved, minibatch), before, 1)
     assert max(np.abs(g).max() for g in gradients) > 1e-3
-    for new, old, gradient in zip(after[1], without[1], gradients, strict=True):
-        np.testing.assert_allclose(new - old, -RATES[1] * weight * gradient, rtol=1e-5, atol=1e-9)
+    for change, gradient in zip(difference(after, without, 1), gradients, strict=True):
+        np.testing.assert_allclose(change, -RATES[1] * weight * gradient, rtol=1e-5, atol=1e-9)
     assert_close(after[:1], without[:1], rtol=0, atol=0)
 
 
 @pytest.mark.slow
 def test_consensus_is_of_the_kept_fakes():
     weight = 0.2
-    before, without, minibatch, _ = one_round()
-    _, after, _, _ = one_round(penalties=[tgs.Consensus(weight)])
+    before, without, minibatch, _ = one_step()
+    _, after, _, _ = one_step(penalties=[tgs.Consensus(weight)])
 
-    def half_squared_field(params, minibatch):
+    def half_squared_gradients(params):
         discriminator = NAIVE.slope(1, params, minibatch)
-        return (squared_norm(params, minibatch) + sum(np.sum(g**2) for g in discriminator)) / 2
+        return (squared_gradient(params, minibatch) + sum(np.sum(g**2) for g in discriminator)) / 2
 
     for player, rate in enumerate(RATES):
-        gradients = finite_differences(half_squared_field, before, player, minibatch)
-        for new, old, gradient in zip(after[player], without[player], gradients, strict=True):
-            np.testing.assert_allclose(new - old, -rate * weight * gradient, rtol=1e-5, atol=1e-9)
+        gradients = finite_differences(half_squared_gradients, before, player)
+        for change, gradient in zip(difference(after, without, player), gradients, strict=True):
+            np.testing.assert_allclose(change, -rate * weight * gradient, rtol=1e-5, atol=1e-9)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("compute", ["full", "selected"])
-def test_penalties_on_the_discriminator_and_averages_are_those_of_a_run_without_top_k(compute):
+def test_discriminators_penalties_and_averages_are_those_without_top_k():
     settings = {
         "penalties": [tgs.R1(2.0), tgs.R2(1.0), tgs.GradientPenalty(1.0)],
         "averages": {"ema": tgs.ExponentialAverage(0.75)},
     }
-    before, kept, _, gan = one_round(compute=compute, **settings)
+    before, kept, _, gan = one_step(**settings)
     plain = make("simultaneous", **settings)
     plain._counters.steps.assign(1)
-    everything = train(plain, reals("simultaneous", 1))
-    # The discriminator learns from all fakes, and pays for all.
+    everything = train(plain, points("simultaneous", 1))
+    # The discriminator learns from all fakes, and is penalized for all.
     assert_close(kept[1:], everything[1:], rtol=0, atol=0)
-    _, unpaid, _, _ = one_round(compute=compute)
-    assert_close(kept[:1], unpaid[:1], rtol=0, atol=0)
-    assert any(np.any(a != b) for a, b in zip(kept[1], unpaid[1], strict=True))
+    _, bare, _, _ = one_step()
+    assert_close(kept[:1], bare[:1], rtol=0, atol=0)
+    assert any(np.any(a != b) for a, b in zip(kept[1], bare[1], strict=True))
     averages = [v.numpy() for v in gan._averages["ema"].averages]
     expected = [0.75 * a + 0.25 * b for a, b in zip(before[0], kept[0], strict=True)]
     assert_close([averages], [expected], rtol=1e-5)
