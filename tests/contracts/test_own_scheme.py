@@ -4,9 +4,9 @@ import pathlib
 import re
 
 import numpy as np
+import promises
 import pytest
 import tensorflow as tf
-import test_scheme_contracts as contracts
 from schemes import SCHEMES
 
 from tfgan_stab.game.players import BOTH, Players
@@ -39,10 +39,10 @@ def test_documented_factor(documented):
 @pytest.mark.parametrize(
     "promise",
     [
-        contracts.test_learning_rates_of_zero_change_nothing,
-        contracts.test_a_scheme_survives_keras_serialization,
-        contracts.test_the_step_is_traced_once_and_the_field_once_for_each_choice_of_players,
-        contracts.test_a_batch_that_does_not_divide_is_refused_with_what_would,
+        promises.learning_rates_of_zero_change_nothing,
+        promises.it_survives_keras_serialization,
+        promises.one_trace_of_the_step_and_of_the_gradients_for_each_choice_of_players,
+        promises.a_batch_must_divide_into_minibatches,
     ],
 )
 def test_documented_scheme_keeps_the_promises(documented, monkeypatch, promise):
@@ -57,7 +57,7 @@ def test_three_steps_equal_the_documented_numpy_program(
 ):
     (name, entry), *_ = documented["LINE"].items()
     monkeypatch.setitem(SCHEMES, name, entry)
-    contracts.test_three_steps_are_those_of_a_naive_program(name, optimizer)
+    promises.three_steps_are_those_of_the_naive_program(name, optimizer)
 
 
 class Rotation:
@@ -87,8 +87,3 @@ def error(scheme, steps):
 def test_documented_scheme_is_of_second_order(documented):
     scheme = documented["AdamsBashforth"]()
     assert abs(np.log2(error(scheme, 100) / error(scheme, 200)) - 2) < 0.1
-
-
-@pytest.fixture
-def float64():
-    yield from contracts.in_float64()
