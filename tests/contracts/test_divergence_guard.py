@@ -1,15 +1,18 @@
 """A number that is not finite is named in the step it appears, and undone, in every scheme."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from poisons import PoisonedSGD, finite, make, numbers, renewed, same, train
 from schemes import FEW, SCHEMES, chosen
-from tfgan_stab.training.watching import Point
 
 import tfgan_stab as tgs
 from tfgan_stab._utils.errors import DivergenceError
+from tfgan_stab.game.penalties import LossPenalty
+from tfgan_stab.training.monitor import Fault
 
 Guard = tgs.callbacks.DivergenceGuard
 
@@ -17,29 +20,30 @@ QUICK = {"simultaneous"}
 STEP = 4
 
 
-def expected_point(name, kind, evaluation):
-    """What a spoiled call of the generator's first layer is to be called."""
+def expected_fault(name, kind, evaluation):
+    """How the event describes a spoiled call of the generator's first layer."""
     scheme = SCHEMES[name][0]
     turns = "alternating" in repr(scheme).lower()
     last = scheme.evaluations
     own = "discriminator" if turns and evaluation < last else "generator"
     minibatch = min(evaluation, scheme.minibatches) if scheme.minibatches > 1 else 1
-    variable = {"loss": None, "slope": "maker/poisoned/kernel"}[kind]
-    return Point(own, kind, variable, evaluation, minibatch)
+    variable = {"loss": None, "gradient": "maker/poisoned/kernel"}[kind]
+    fault = Fault(own, kind, variable, evaluation, minibatch, STEP, (last, scheme.minibatches))
+    known = {"text": str(fault), **fault._asdict()}
+    del known["of"]
+    return known
 
 
 @chosen(quick=QUICK, usual={*FEW, "optimistic"})
-def test_a_spoiled_evaluation_is_named_rolled_back_and_the_run_ends_well(name):
+def test_spoiled_evaluation_is_named_and_rolled_back(name):
     evaluations = SCHEMES[name][0].evaluations
-    cases = {("loss", 1), ("loss", evaluations), ("slope", evaluations)}
+    cases = {("loss", 1), ("loss", evaluations), ("gradient", evaluations)}
     for kind, evaluation in sorted(cases):
         call = (STEP - 1) * evaluations + evaluation
-        gan = renewed(name, call, {"loss": "output", "slope": "kernel"}[kind])
+        gan = renewed(name, call, {"loss": "output", "gradient": "kernel"}[kind])
         (event,), history = train(gan, Guard("rollback", every=2))
-        point = expected_point(name, kind, evaluation)
         assert event.kind == "rollback"
-        assert {key: event.details["fault"][key] for key in Point._fields} == point._asdict()
-        assert event.details["fault"]["step"] == STEP
+        assert event.details["fault"] == expected_fault(name, kind, evaluation)
         assert (event.step, event.details["steps_lost"]) == (2, 2)
         assert f"evaluation {evaluation} of {evaluations}" in event.text
         assert (gan.steps, gan.steps_taken) == (8, 10)
@@ -51,6 +55,7 @@ def test_a_spoiled_evaluation_is_named_rolled_back_and_the_run_ends_well(name):
         assert all(np.isfinite(values).all() for values in history.values())
 
 
+MEASURED = {"accuracy_on_fakes", "accuracy_on_reals", "gradient_angle", "spread_ratio"}
 ALL = [(name, {}) for name in SCHEMES if name in {"alternating_3", "rk4_fresh", *QUICK}]
 ALL += [("alternating_3", {"run_eagerly": True}), ("simultaneous", {"jit_compile": True})]
 
@@ -63,42 +68,40 @@ ALL += [("alternating_3", {"run_eagerly": True}), ("simultaneous", {"jit_compile
         for each in ALL
     ],
 )
-def test_a_guard_that_never_acts_changes_nothing(name, settings):
+def test_watching_changes_nothing(name, settings):
     gan = renewed(name, **settings)
-    news, plain = train(gan)
+    _, plain = train(gan)
     expected = numbers(gan)
-    renewed(name, **settings)
-    watched_news, watched = train(gan, Guard("rollback", every=2))
-    assert not news and not watched_news
-    assert same(gan, expected)
-    assert {name: watched[name] for name in plain} == plain
-    assert set(watched) - set(plain) == {
-        "accuracy_on_fakes",
-        "accuracy_on_reals",
-        "discriminator_slope_norm",
-        "field_angle",
-        "generator_slope_norm",
-        "spread_ratio",
-    }
+    norms = {"generator_gradient_l2", "discriminator_gradient_l2"}
+    guard, diagnostics = Guard("rollback", every=2), tgs.callbacks.Diagnostics()
+    for callbacks, more in (
+        ([guard], norms),
+        ([diagnostics], norms | MEASURED),
+        ([diagnostics, guard], norms | MEASURED),
+    ):
+        renewed(name, **settings)
+        events, watched = train(gan, *callbacks)
+        assert not events
+        assert same(gan, expected)
+        assert {name: watched[name] for name in plain} == plain
+        assert set(watched) - set(plain) == more
 
 
 @pytest.mark.parametrize(
     ("name", "kind", "settings"),
     [
         ("alternating", "loss", {"jit_compile": True}),
-        ("rk4", "slope", {"jit_compile": True}),
-        ("simultaneous", "slope", {"run_eagerly": True}),
+        ("rk4", "gradient", {"jit_compile": True}),
+        ("simultaneous", "gradient", {"run_eagerly": True}),
     ],
 )
 @pytest.mark.slow
-def test_it_is_seen_under_xla_and_without_graphs(name, kind, settings):
+def test_faults_are_detected_under_xla_and_without_graphs(name, kind, settings):
     gan, poison = make(name, **settings)
     evaluations = SCHEMES[name][0].evaluations
-    poison.spoil(STEP * evaluations, {"loss": "output", "slope": "kernel"}[kind])
+    poison.spoil(STEP * evaluations, {"loss": "output", "gradient": "kernel"}[kind])
     (event,), _ = train(gan, Guard("rollback", every=2))
-    point = expected_point(name, kind, evaluations)
-    assert {key: event.details["fault"][key] for key in Point._fields} == point._asdict()
-    assert event.details["fault"]["step"] == STEP
+    assert event.details["fault"] == expected_fault(name, kind, evaluations)
     assert (gan.steps, finite(gan)) == (8, True)
 
 
@@ -106,16 +109,16 @@ def test_it_is_seen_under_xla_and_without_graphs(name, kind, settings):
 @pytest.mark.parametrize(
     ("what", "kind", "variable"),
     [
-        ("kernel", "slope", "maker/poisoned/kernel"),
-        ("bias", "slope", "maker/poisoned/bias"),
+        ("kernel", "gradient", "maker/poisoned/kernel"),
+        ("bias", "gradient", "maker/poisoned/bias"),
         ("seen", "state", "maker/poisoned/seen"),
     ],
 )
-def test_infinite_is_not_finite_either(what, kind, variable, value):
+def test_nan_and_infinity_in_gradients_and_states(what, kind, variable, value):
     gan = renewed("simultaneous", 3, what, value)
     with pytest.raises(DivergenceError, match="Received: the generator's") as caught:
         train(gan, Guard(every=1))
-    assert caught.value.fault.point[:3] == ("generator", kind, variable)
+    assert caught.value.fault[:3] == ("generator", kind, variable)
     assert caught.value.fault.step == 3
     assert (caught.value.step, gan.steps, finite(gan)) == (2, 2, True)
 
@@ -123,7 +126,7 @@ def test_infinite_is_not_finite_either(what, kind, variable, value):
 @pytest.mark.slow
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("player", [0, 1])
-def test_a_loss_is_named_though_its_slopes_are_finite(player, value):
+def test_loss_is_named_though_its_gradients_are_finite(player, value):
     calls = tf.Variable(0)
 
     def spoiled(real_logits, fake_logits):
@@ -138,28 +141,27 @@ def test_a_loss_is_named_though_its_slopes_are_finite(player, value):
     calls.assign(0)
     with pytest.raises(DivergenceError, match="loss in step 3") as caught:
         train(gan, Guard())
-    assert caught.value.fault.point[:3] == (("generator", "discriminator")[player], "loss", None)
+    assert caught.value.fault[:3] == (("generator", "discriminator")[player], "loss", None)
     assert caught.value.step == 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("player", [0, 1])
 @pytest.mark.parametrize("place", [0, 2])
-def test_weights_that_an_optimizer_spoils_are_named(player, place):
+def test_weights_spoiled_by_an_optimizer(player, place):
     optimizers = [PoisonedSGD(0.01), PoisonedSGD(0.01)]
     optimizers[player].at, optimizers[player].place = 3, place
     gan, _ = make("simultaneous", optimizers)
     network = (gan.generator, gan.discriminator)[player]
     with pytest.raises(DivergenceError, match="weight of .*step 3, evaluation 1 of 1") as caught:
         train(gan, Guard(every=1))
-    point = caught.value.fault.point
-    assert point[:2] == (("generator", "discriminator")[player], "weight")
-    assert point.variable == network.trainable_variables[place].path
+    variable = network.trainable_variables[place].path
+    assert caught.value.fault[:3] == (("generator", "discriminator")[player], "weight", variable)
     assert finite(gan)
 
 
 @pytest.mark.slow
-def test_weights_that_a_scheme_spoils_are_named():
+def test_weights_spoiled_by_a_scheme():
     class Overshoot(tgs.Simultaneous):
         def step(self, game, params, state):
             params, state = super().step(game, params, state)
@@ -174,18 +176,18 @@ def test_weights_that_a_scheme_spoils_are_named():
 
 
 @pytest.mark.slow
-def test_a_trial_point_that_is_not_finite_is_named_before_the_slopes_there():
+def test_trial_point_is_named_before_the_gradients_there():
     optimizers = [PoisonedSGD(0.01), PoisonedSGD(0.01)]
     optimizers[1].at = 5  # Two updates a step: the first of step 3.
     gan, _ = make("extragradient", optimizers)
     with pytest.raises(DivergenceError, match="step 3, evaluation 1 of 2") as caught:
         train(gan, Guard(every=1))
-    assert caught.value.fault.point[:3] == ("discriminator", "weight", "judge/first/kernel")
+    assert caught.value.fault[:3] == ("discriminator", "weight", "judge/first/kernel")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("steps", [3, 5])
-def test_later_steps_of_the_same_call_do_not_hide_the_first(steps):
+def test_first_fault_of_several_steps_per_execution(steps):
     gan, poison = make("simultaneous", steps_per_execution=steps)
     poison.spoil(8, "kernel")
     (event,), _ = train(gan, Guard("rollback", every=1), epochs=1, steps=15)
@@ -198,7 +200,7 @@ def test_later_steps_of_the_same_call_do_not_hide_the_first(steps):
 
 @pytest.mark.parametrize("name", ["alternating", "lookahead"])
 @pytest.mark.slow
-def test_a_rollback_restores_all_that_a_checkpoint_holds_except_the_rates(name):
+def test_rollback_restores_all_but_the_learning_rates(name):
     averages = {"ema": tgs.ExponentialAverage(0.5)}
     gan, poison = make(name, averages=averages)
     evaluations = SCHEMES[name][0].evaluations
@@ -226,7 +228,7 @@ def test_a_rollback_restores_all_that_a_checkpoint_holds_except_the_rates(name):
 
 
 @pytest.mark.parametrize("policy", ["stop", "rollback"])
-def test_the_number_of_rollbacks_is_limited(policy):
+def test_number_of_rollbacks_is_limited(policy):
     gan = renewed("simultaneous", 3)
     poison = gan.generator.layers[0]
     fires = []
@@ -246,7 +248,7 @@ def test_the_number_of_rollbacks_is_limited(policy):
     assert (gan.steps, gan.steps_taken) == (2, 2 + 2 * rollbacks)
 
 
-def test_where_the_first_step_after_a_copy_fails_twice_the_copy_before_is_taken():
+def test_earlier_copy_is_restored_if_the_first_step_fails_twice():
     # Weights that are finite, and lost: their first evaluation fails at any learning rate.
     gan = renewed("simultaneous", 3)
     poison, rates = gan.generator.layers[0], []
@@ -257,9 +259,9 @@ def test_where_the_first_step_after_a_copy_fails_twice_the_copy_before_is_taken(
             poison.spoil(1 if lost else 0, "output")
             rates.append(float(gan.discriminator_optimizer.learning_rate))
 
-    news, _ = train(gan, Lost(), Guard("rollback", every=1, max_rollbacks=4))
-    assert [event.details["restored"] for event in news] == [3, 2, 3, 2]
-    assert [event.details["steps_lost"] for event in news] == [1, 2, 1, 2]
+    events, _ = train(gan, Lost(), Guard("rollback", every=1, max_rollbacks=4))
+    assert [event.details["restored"] for event in events] == [3, 2, 3, 2]
+    assert [event.details["steps_lost"] for event in events] == [1, 2, 1, 2]
     # Whichever copy it was, each rollback halves the rates.
     in_steps = np.unique(np.float32(rates))[::-1]
     np.testing.assert_allclose(in_steps, 0.02 * 0.5 ** np.arange(5), rtol=1e-6)
@@ -268,69 +270,67 @@ def test_where_the_first_step_after_a_copy_fails_twice_the_copy_before_is_taken(
 
 @pytest.mark.parametrize("penalty", ["consensus", "outside", "first_stage"])
 @pytest.mark.slow
-def test_slopes_that_a_penalty_spoils_are_called_penalized(penalty):
+def test_gradients_spoiled_by_a_penalty_are_called_penalized(penalty):
     def spoiled(cotangents):
         return tf.nest.map_structure(lambda c: None if c is None else c * np.inf, cotangents)
 
     class Spoiled(tgs.GeneratorGradientNorm):
-        def cotangents(self, slopes):
-            return spoiled(super().cotangents(slopes))
+        def cotangents(self, gradients):
+            return spoiled(super().cotangents(gradients))
 
     class SpoiledConsensus(tgs.Consensus):
-        def cotangents(self, slopes):
-            return spoiled(super().cotangents(slopes))
+        def cotangents(self, gradients):
+            return spoiled(super().cotangents(gradients))
 
     kind = {"consensus": lambda: SpoiledConsensus(0.1)}.get(
         penalty, lambda: Spoiled(0.1, placement=penalty)
     )
     gan, _ = make("simultaneous", penalties=[kind()], check_derivatives=False)
-    with pytest.raises(DivergenceError, match="'s penalized slope of") as caught:
+    with pytest.raises(DivergenceError, match="'s penalized gradient of") as caught:
         train(gan, Guard())
-    point = caught.value.fault.point
-    assert point.player == ("generator" if penalty == "consensus" else "discriminator")
-    assert caught.value.fault.step == 1
+    fault = caught.value.fault
+    assert fault.player == ("generator" if penalty == "consensus" else "discriminator")
+    assert (fault.kind, fault.step) == ("penalized gradient", 1)
 
 
-class SpoiledPenalty:
-    """A penalty on the discriminator's outputs that is no number when the data are far away."""
+@dataclasses.dataclass(frozen=True)
+class SpoiledPenalty(LossPenalty):
+    """A penalty on the discriminator's outputs that is NaN when the data are far away."""
 
-    payers, interval, input_gradients_of = ("discriminator",), 1, ()
-
-    def draw(self, count, example_shape, latent_shape, key):
-        return ()
-
-    def terms(self, scene, draws):
-        far = tf.reduce_max(scene.reals) > 50.0
-        value = tf.reduce_mean(scene.real_logits**2)
+    def terms(self, context, noise):
+        far = tf.reduce_max(context.real_images) > 50.0
+        value = tf.reduce_mean(context.real_logits**2)
         return tgs.Players(None, tf.where(far, np.nan, value))
 
 
-class SpoiledForOne(SpoiledPenalty):
-    """A penalty that both players pay, and that is no number for one of them."""
+@dataclasses.dataclass(frozen=True)
+class SpoiledForOne(LossPenalty):
+    """A penalty of both players that is NaN for one of them."""
 
-    payers = ("generator", "discriminator")
+    spoiled: str
 
-    def __init__(self, spoiled):
-        self.spoiled = spoiled
+    @property
+    def players(self):
+        return tgs.Players._fields
 
-    def terms(self, scene, draws):
-        sound = tf.reduce_mean(scene.fake_logits**2)
+    def terms(self, context, noise):
+        sound = tf.reduce_mean(context.fake_logits**2)
         return tgs.Players(sound, sound)._replace(**{self.spoiled: np.nan * sound})
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("player", "evaluation"), [("discriminator", 1), ("generator", 2)])
-def test_a_penalty_that_both_players_pay_is_named_with_the_one_it_spoils(player, evaluation):
+def test_penalty_of_both_players_is_named_with_the_one_it_spoils(player, evaluation):
     penalties = [SpoiledForOne(player)]
     gan, _ = make("alternating", penalties=penalties, check_derivatives=False)
     with pytest.raises(DivergenceError, match="penalty of 'spoiled_for_one'") as caught:
         train(gan, Guard(), epochs=1, steps=1)
-    point = caught.value.fault.point
-    assert (point.player, point.evaluation) == (player, evaluation)
+    fault = caught.value.fault
+    assert (fault.player, fault.evaluation) == (player, evaluation)
 
 
 @pytest.mark.slow
-def test_a_penalty_on_a_loss_is_named():
+def test_penalty_on_a_loss_is_named():
     gan, _ = make("simultaneous", penalties=[SpoiledPenalty()])
     rows = np.random.RandomState(0).normal(size=[6, 8, 2]).astype("float32")
     rows[3] += 100.0
