@@ -1,7 +1,6 @@
-"""Lets the tests here import what they share, and the small GANs of the contracts."""
+"""Lets the tests here import what they share."""
 
 import pathlib
 import sys
 
-HERE = pathlib.Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "contracts")]
+sys.path.insert(0, str(pathlib.Path(__file__).parent))

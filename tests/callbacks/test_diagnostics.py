@@ -1,4 +1,4 @@
-"""What the logs say of a game's health is what a plain NumPy program finds."""
+"""What diagnostics log is what a plain NumPy program finds; collapses are warned of."""
 
 import dataclasses
 
@@ -8,15 +8,14 @@ import pytest
 import tensorflow as tf
 from naive_gan import NaiveGan, Sgd, forward, sigmoid
 from schemes import SCHEMES
-from test_scheme_contracts import BATCH, RATES, SEED, make, reals, weights
-from test_scheme_contracts import float64 as float64
+from small_gans import RATES, make, minibatches_of, points, weights
 
 import tfgan_stab as tgs
-from tfgan_stab._utils import random as noise
 from tfgan_stab.game import losses
-from tfgan_stab.training import health
 
-Guard = tgs.callbacks.DivergenceGuard
+pytestmark = pytest.mark.usefixtures("float64")
+
+Diagnostics = tgs.callbacks.Diagnostics
 
 
 class Logs(keras.callbacks.Callback):
@@ -35,61 +34,66 @@ def flat(arrays):
     return np.concatenate([np.ravel(array) for array in arrays])
 
 
-def pairwise(examples):
-    """Mean squared distance over all pairs of two different examples."""
-    rows = np.reshape(examples, [len(examples), -1])
+def pairwise(images):
+    """Mean squared distance over all pairs of two different images."""
+    rows = np.reshape(images, [len(images), -1])
     distances = [
         np.sum((a - b) ** 2) for i, a in enumerate(rows) for j, b in enumerate(rows) if i != j
     ]
     return np.mean(distances)
 
 
-def naive_health(params, slopes_at, minibatches, former):
-    """Returns a step's numbers, and its field, written out."""
-    generator, _ = params
-    minibatch, at = minibatches[0], slopes_at
+def naive_diagnostics(params, params_of_generator, minibatch, previous):
+    """Returns a step's numbers, and both players' gradients, written out.
+
+    Args:
+        params: Both players' weights when the discriminator's gradient is computed.
+        params_of_generator: Those when the generator's is.
+        minibatch: Real points and latents.
+        previous: Both players' gradients in the step before.
+    """
     game = NaiveGan([None, None])
-    slopes = [flat(game.slope(player, *at[player])) for player in (0, 1)]
-    field = flat(slopes)
+    gradients = [
+        -flat(game.slope(0, params_of_generator, minibatch)),
+        -flat(game.slope(1, params, minibatch)),
+    ]
+    joint = flat(gradients)
     data, latents = minibatch
-    fakes, _ = forward(generator, latents)
-    discriminator = params[1]
-    real_logits, fake_logits = (forward(discriminator, x)[0] for x in (data, fakes))
+    fakes, _ = forward(params[0], latents)
+    real_logits, fake_logits = (forward(params[1], x)[0] for x in (data, fakes))
     found = {
-        "generator_gradient_norm": np.linalg.norm(slopes[0]),
-        "discriminator_gradient_norm": np.linalg.norm(slopes[1]),
+        "generator_gradient_l2": np.linalg.norm(gradients[0]),
+        "discriminator_gradient_l2": np.linalg.norm(gradients[1]),
         "accuracy_on_reals": np.mean(sigmoid(real_logits) > 0.5),
         "accuracy_on_fakes": np.mean(sigmoid(fake_logits) < 0.5),
         "spread_ratio": pairwise(fakes) / pairwise(data),
         "gradient_angle": 0.0,
     }
-    if former is not None:
-        cosine = field @ former / np.linalg.norm(field) / np.linalg.norm(former)
+    if previous is not None:
+        cosine = joint @ previous / np.linalg.norm(joint) / np.linalg.norm(previous)
         found["gradient_angle"] = np.degrees(np.arccos(cosine))
-    return found, field
+    return found, joint
 
 
 @pytest.mark.parametrize("name", ["simultaneous", "alternating", "rk4"])
-def test_every_number_is_that_of_a_naive_program(name):
+def test_logs_are_those_of_a_naive_program(name):
     gan = make(name)
     params = weights(gan)
-    data = reals(name, 4)
+    data = points(name, 4)
     play = SCHEMES[name][1]()
     naive = NaiveGan([Sgd(rate) for rate in RATES])
-    expected, former = [], None
-    for number, rows in enumerate(data):
-        key = noise.key(SEED, noise.TRAINING, number, 0)
-        minibatch = (rows, gan.latents(BATCH, key).numpy().astype("float64"))
+    expected, gradients = [], None
+    for step, rows in enumerate(data):
+        (minibatch,) = minibatches_of(gan, step, rows)
         moved = play(naive, params, [minibatch])
-        # In turns, the generator looks first when the discriminator has moved.
+        # In turns, the generator's gradient is computed when the discriminator is updated.
         seen = [params[0], moved[1]] if name == "alternating" else params
-        at = [(seen, minibatch), (params, minibatch)]
-        found, former = naive_health(params, at, [minibatch], former)
+        found, gradients = naive_diagnostics(params, seen, minibatch, gradients)
         expected.append(found)
         params = moved
     logs = Logs()
     dataset = tf.data.Dataset.from_tensor_slices(data)
-    gan.fit(dataset, verbose=0, callbacks=[Guard(), logs])
+    gan.fit(dataset, verbose=0, callbacks=[Diagnostics(), logs])
     assert len(logs.steps) == 4
     for found, wanted in zip(logs.steps, expected, strict=True):
         for key, value in wanted.items():
@@ -97,17 +101,32 @@ def test_every_number_is_that_of_a_naive_program(name):
     assert expected[1]["gradient_angle"] > 1
 
 
+def test_a_penalty_keeps_its_place_in_the_logs():
+    penalties = [tgs.GeneratorGradientNorm(0.3), tgs.Consensus(0.1)]
+    gan = make("simultaneous", rates=(0.0, 0.0), penalties=penalties)
+    data = tf.data.Dataset.from_tensor_slices(points("simultaneous", 1))
+    plain = gan.fit(data, verbose=0).history
+    gan.start_over()
+    watchers = [Diagnostics(), tgs.callbacks.DivergenceGuard()]
+    watched = gan.fit(data, verbose=0, callbacks=watchers).history
+    assert {name: watched[name] for name in plain} == plain
+    (own,) = plain["generator_gradient_norm"]
+    unpenalized = make("simultaneous", rates=(0.0, 0.0))
+    logs = unpenalized.fit(data, verbose=0, callbacks=[Diagnostics()]).history
+    assert own == pytest.approx(0.3 * logs["generator_gradient_l2"][0] ** 2, rel=1e-5)
+
+
 LOWER_IS_REAL = dataclasses.replace(losses.get("least_squares"), larger_is_real=False)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("loss", "line"),
+    ("loss", "boundary"),
     [("hinge", 0.0), ("minimax", 0.0), ("least_squares", 0.5), ("wasserstein", None)]
     + [("relativistic_average", None), (LOWER_IS_REAL, 0.5)],
 )
-def test_accuracy_counts_from_the_line_that_the_loss_draws(loss, line):
-    assert losses.get(loss).boundary == line
+def test_accuracy_counts_from_the_losss_boundary(loss, boundary):
+    assert losses.get(loss).boundary == boundary
     gan = tgs.GAN(
         keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]),
         keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]),
@@ -119,13 +138,13 @@ def test_accuracy_counts_from_the_line_that_the_loss_draws(loss, line):
     gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0), loss=loss, jit_compile=False)
     # The discriminator returns what it gets: 0.2 for fakes.
     data = np.array([[-0.1], [0.3], [0.4], [0.7]])
-    logs = gan.fit(data, batch_size=4, verbose=0, callbacks=[Guard()]).history
-    if line is None:
+    logs = gan.fit(data, batch_size=4, verbose=0, callbacks=[Diagnostics()]).history
+    if boundary is None:
         assert not any("accuracy" in name for name in logs)
         return
     lower = loss is LOWER_IS_REAL
-    assert logs["accuracy_on_reals"] == [np.mean(data < line if lower else data > line)]
-    assert logs["accuracy_on_fakes"] == [float(0.2 > line if lower else 0.2 < line)]
+    assert logs["accuracy_on_reals"] == [np.mean(data < boundary if lower else data > boundary)]
+    assert logs["accuracy_on_fakes"] == [float(0.2 > boundary if lower else 0.2 < boundary)]
 
 
 class NoNoise:
@@ -138,7 +157,7 @@ class NoNoise:
 
 
 def standing_gan(kernel, **settings):
-    """A GAN that stands still, and whose generator returns 0.2 always."""
+    """A GAN whose weights do not change, and whose generator always returns 0.2."""
     gan = tgs.GAN(
         keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]),
         keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, "tanh")]),
@@ -151,52 +170,36 @@ def standing_gan(kernel, **settings):
     return gan
 
 
-def test_what_lies_on_the_line_is_right_for_nobody():
+def test_logits_on_the_boundary_are_wrong_for_both():
     gan = standing_gan(0.0)
-    logs = gan.fit(np.ones([4, 1]), batch_size=4, verbose=0, callbacks=[Guard()]).history
+    logs = gan.fit(np.ones([4, 1]), batch_size=4, verbose=0, callbacks=[Diagnostics()]).history
     assert logs["accuracy_on_reals"] == logs["accuracy_on_fakes"] == [0.0]
 
 
 @pytest.mark.slow
-def test_the_field_that_a_penalty_changes_has_no_angle_to_itself():
+def test_penalized_gradients_have_no_angle_to_themselves():
     gan = standing_gan(1.0, penalties=[tgs.Consensus(5.0)])
-    logs = gan.fit(np.ones([8, 1]), batch_size=4, verbose=0, callbacks=[Guard()]).history
+    logs = gan.fit(np.ones([8, 1]), batch_size=4, verbose=0, callbacks=[Diagnostics()]).history
     assert logs["gradient_angle"][0] == pytest.approx(0.0, abs=0.1)
 
 
 @pytest.mark.slow
-def test_another_guard_watches_by_its_own_settings():
+def test_other_settings_in_a_later_training():
     gan, _ = scaled_gan()
     for settings in ((0.1, 5), (0.2, 5), (0.2, 7)):
-        ratio, steps = settings
-        guard = Guard(collapse_ratio=ratio, collapse_steps=steps)
-        gan.fit(np.ones([8, 2]), batch_size=8, verbose=0, callbacks=[guard])
-        assert (gan.monitor.collapse_ratio, gan.monitor.collapse_steps) == settings
+        gan.fit(np.ones([8, 2]), batch_size=8, verbose=0, callbacks=[Diagnostics(*settings)])
+        assert gan.monitor.diagnostics == settings
+    gan.fit(np.ones([8, 2]), batch_size=8, verbose=0)
+    assert gan.monitor is None
 
 
 @pytest.mark.slow
-def test_the_first_step_of_a_training_has_no_angle_to_the_one_before():
+def test_first_step_of_a_training_has_no_angle():
     gan, _ = scaled_gan()
     data = np.random.RandomState(0).normal(size=[8, 2])
     for _ in range(2):
-        logs = gan.fit(data, batch_size=8, verbose=0, callbacks=[Guard()]).history
+        logs = gan.fit(data, batch_size=8, verbose=0, callbacks=[Diagnostics()]).history
         assert logs["gradient_angle"] == [0.0]
-
-
-@pytest.mark.parametrize("shape", [(7, 3), (5, 4, 2, 1), (2, 6)])
-def test_the_spread_is_the_mean_over_all_pairs(shape):
-    examples = np.random.RandomState(0).normal(size=shape, loc=3.0)
-    assert float(health.spread(tf.constant(examples))) == pytest.approx(pairwise(examples))
-
-
-def test_a_single_example_has_no_spread():
-    assert float(health.spread(tf.ones([1, 3]))) == 0.0
-
-
-def test_half_precision_is_added_up_in_float32():
-    large = tf.fill([100_000], tf.constant(100.0, tf.float16))
-    assert float(health.squared_norms([large])[0]) == pytest.approx(1e9, rel=1e-3)
-    assert float(health.spread(tf.stack([large, -large]))) == pytest.approx(4e9, rel=1e-3)
 
 
 def scaled_gan():
@@ -217,7 +220,7 @@ def scaled_gan():
 
 
 @pytest.mark.parametrize("steps_per_call", [1, 4])
-def test_each_fall_of_the_fakes_spread_is_told_once(steps_per_call, capsys):
+def test_each_collapse_is_warned_of_once(steps_per_call, capsys):
     gan, scale = scaled_gan()
     if steps_per_call > 1:
         gan.compile(
@@ -232,14 +235,32 @@ def test_each_fall_of_the_fakes_spread_is_told_once(steps_per_call, capsys):
         def on_train_batch_begin(self, batch, logs=None):
             scale.assign(0.01 if gan.steps in collapsed else 1.0)
 
-    news = []
-    gan.listeners = [news.append]
+    events = []
+    gan.listeners = [events.append]
     data = np.random.RandomState(0).normal(size=[40 * 8, 2])
-    guard = Guard(collapse_ratio=0.1, collapse_steps=6)
-    history = gan.fit(data, batch_size=8, verbose=0, callbacks=[Collapse(), guard]).history
-    # Four steps are too few. Each fall is told when its sixth step is over.
+    diagnostics = Diagnostics(collapse_ratio=0.1, collapse_steps=6)
+    history = gan.fit(data, batch_size=8, verbose=0, callbacks=[Collapse(), diagnostics]).history
+    # Four steps are too few. Each collapse is warned of after its sixth step.
     expected = [-(-(first + 6) // steps_per_call) * steps_per_call for first in (12, 28)]
-    assert [(event.kind, event.step) for event in news] == [("collapse", n) for n in expected]
-    assert "for 6 steps their spread has been less than 0.1" in news[0].text
+    assert [(event.kind, event.step) for event in events] == [("collapse", n) for n in expected]
+    assert "for 6 steps their spread has been less than 0.1" in events[0].text
     assert capsys.readouterr().out.count("fakes have collapsed") == 2
     assert 0 < history["spread_ratio"][0] < 10
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        *(
+            ("collapse_ratio", v, r"`collapse_ratio` must be a number in \(0, 1\). Received: ")
+            for v in (0.0, 1.0, -1, None, True)
+        ),
+        *(
+            ("collapse_steps", v, "`collapse_steps` must be a number of steps.*>= 1.*Use 200")
+            for v in (0, 2.0)
+        ),
+    ],
+)
+def test_settings_out_of_range(setting, value, message):
+    with pytest.raises(ValueError, match=message):
+        Diagnostics(**{setting: value})
