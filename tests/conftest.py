@@ -4,15 +4,11 @@ import gc
 import importlib.util
 import pathlib
 import random
-import sys
 
 import gin
 import keras
 import numpy as np
 import pytest
-
-# The small GANs there, and their plain NumPy programs, serve other tests too.
-sys.path.insert(0, str(pathlib.Path(__file__).with_name("contracts")))
 
 
 def pytest_ignore_collect(collection_path):

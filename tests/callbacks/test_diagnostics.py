@@ -1,4 +1,4 @@
-"""What diagnostics log is what a plain NumPy program finds; collapses are warned of."""
+"""Accuracies, angles, spreads and collapses."""
 
 import dataclasses
 
@@ -6,9 +6,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from naive_gan import NaiveGan, Sgd, forward, sigmoid
-from schemes import SCHEMES
-from small_gans import RATES, make, minibatches_of, points, weights
 
 import tfgan_stab as tgs
 from tfgan_stab.game import losses
@@ -17,116 +14,17 @@ pytestmark = pytest.mark.usefixtures("float64")
 
 Diagnostics = tgs.callbacks.Diagnostics
 
-
-class Logs(keras.callbacks.Callback):
-    """Keeps each step's own values; resets the means after it."""
-
-    def __init__(self):
-        super().__init__()
-        self.steps = []
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.steps.append(dict(logs))
-        self.model.reset_metrics()
-
-
-def flat(arrays):
-    return np.concatenate([np.ravel(array) for array in arrays])
-
-
-def pairwise(images):
-    """Mean squared distance over all pairs of two different images."""
-    rows = np.reshape(images, [len(images), -1])
-    distances = [
-        np.sum((a - b) ** 2) for i, a in enumerate(rows) for j, b in enumerate(rows) if i != j
-    ]
-    return np.mean(distances)
-
-
-def naive_diagnostics(params, params_of_generator, minibatch, previous):
-    """Returns a step's numbers, and both players' gradients, written out.
-
-    Args:
-        params: Both players' weights when the discriminator's gradient is computed.
-        params_of_generator: Those when the generator's is.
-        minibatch: Real points and latents.
-        previous: Both players' gradients in the step before.
-    """
-    game = NaiveGan([None, None])
-    gradients = [
-        -flat(game.slope(0, params_of_generator, minibatch)),
-        -flat(game.slope(1, params, minibatch)),
-    ]
-    joint = flat(gradients)
-    data, latents = minibatch
-    fakes, _ = forward(params[0], latents)
-    real_logits, fake_logits = (forward(params[1], x)[0] for x in (data, fakes))
-    found = {
-        "generator_gradient_l2": np.linalg.norm(gradients[0]),
-        "discriminator_gradient_l2": np.linalg.norm(gradients[1]),
-        "accuracy_on_reals": np.mean(sigmoid(real_logits) > 0.5),
-        "accuracy_on_fakes": np.mean(sigmoid(fake_logits) < 0.5),
-        "spread_ratio": pairwise(fakes) / pairwise(data),
-        "gradient_angle": 0.0,
-    }
-    if previous is not None:
-        cosine = joint @ previous / np.linalg.norm(joint) / np.linalg.norm(previous)
-        found["gradient_angle"] = np.degrees(np.arccos(cosine))
-    return found, joint
-
-
-@pytest.mark.parametrize("name", ["simultaneous", "alternating", "rk4"])
-def test_logs_are_those_of_a_naive_program(name):
-    gan = make(name)
-    params = weights(gan)
-    data = points(name, 4)
-    play = SCHEMES[name][1]()
-    naive = NaiveGan([Sgd(rate) for rate in RATES])
-    expected, gradients = [], None
-    for step, rows in enumerate(data):
-        (minibatch,) = minibatches_of(gan, step, rows)
-        moved = play(naive, params, [minibatch])
-        # In turns, the generator's gradient is computed when the discriminator is updated.
-        seen = [params[0], moved[1]] if name == "alternating" else params
-        found, gradients = naive_diagnostics(params, seen, minibatch, gradients)
-        expected.append(found)
-        params = moved
-    logs = Logs()
-    dataset = tf.data.Dataset.from_tensor_slices(data)
-    gan.fit(dataset, verbose=0, callbacks=[Diagnostics(), logs])
-    assert len(logs.steps) == 4
-    for found, wanted in zip(logs.steps, expected, strict=True):
-        for key, value in wanted.items():
-            assert found[key] == pytest.approx(value, rel=1e-5), key
-    assert expected[1]["gradient_angle"] > 1
-
-
-def test_a_penalty_keeps_its_place_in_the_logs():
-    penalties = [tgs.GeneratorGradientNorm(0.3), tgs.Consensus(0.1)]
-    gan = make("simultaneous", rates=(0.0, 0.0), penalties=penalties)
-    data = tf.data.Dataset.from_tensor_slices(points("simultaneous", 1))
-    plain = gan.fit(data, verbose=0).history
-    gan.start_over()
-    watchers = [Diagnostics(), tgs.callbacks.DivergenceGuard()]
-    watched = gan.fit(data, verbose=0, callbacks=watchers).history
-    assert {name: watched[name] for name in plain} == plain
-    (own,) = plain["generator_gradient_norm"]
-    unpenalized = make("simultaneous", rates=(0.0, 0.0))
-    logs = unpenalized.fit(data, verbose=0, callbacks=[Diagnostics()]).history
-    assert own == pytest.approx(0.3 * logs["generator_gradient_l2"][0] ** 2, rel=1e-5)
-
-
 LOWER_IS_REAL = dataclasses.replace(losses.get("least_squares"), larger_is_real=False)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("loss", "boundary"),
+    ("loss", "line"),
     [("hinge", 0.0), ("minimax", 0.0), ("least_squares", 0.5), ("wasserstein", None)]
     + [("relativistic_average", None), (LOWER_IS_REAL, 0.5)],
 )
-def test_accuracy_counts_from_the_losss_boundary(loss, boundary):
-    assert losses.get(loss).boundary == boundary
+def test_accuracy_counts_from_the_losss_boundary(loss, line):
+    assert losses.get(loss).boundary == line
     gan = tgs.GAN(
         keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]),
         keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]),
@@ -139,15 +37,15 @@ def test_accuracy_counts_from_the_losss_boundary(loss, boundary):
     # The discriminator returns what it gets: 0.2 for fakes.
     data = np.array([[-0.1], [0.3], [0.4], [0.7]])
     logs = gan.fit(data, batch_size=4, verbose=0, callbacks=[Diagnostics()]).history
-    if boundary is None:
+    if line is None:
         assert not any("accuracy" in name for name in logs)
         return
     lower = loss is LOWER_IS_REAL
-    assert logs["accuracy_on_reals"] == [np.mean(data < boundary if lower else data > boundary)]
-    assert logs["accuracy_on_fakes"] == [float(0.2 > boundary if lower else 0.2 < boundary)]
+    assert logs["accuracy_on_reals"] == [np.mean(data < line if lower else data > line)]
+    assert logs["accuracy_on_fakes"] == [float(0.2 > line if lower else 0.2 < line)]
 
 
-class NoNoise:
+class ZeroLatents:
     """Latents that are zero."""
 
     shape = (1,)
@@ -156,12 +54,12 @@ class NoNoise:
         return tf.zeros([count, 1])
 
 
-def standing_gan(kernel, **settings):
-    """A GAN whose weights do not change, and whose generator always returns 0.2."""
+def fixed_gan(kernel, **settings):
+    """A GAN that does not learn, and whose generator returns 0.2 always."""
     gan = tgs.GAN(
         keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]),
         keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, "tanh")]),
-        latents=NoNoise(),
+        latents=ZeroLatents(),
     )
     for network, weight, bias in ((gan.generator, 0.0, 0.2), (gan.discriminator, kernel, 0.0)):
         network.variables[0].assign([[weight]])
@@ -171,30 +69,30 @@ def standing_gan(kernel, **settings):
 
 
 def test_logits_on_the_boundary_are_wrong_for_both():
-    gan = standing_gan(0.0)
+    gan = fixed_gan(0.0)
     logs = gan.fit(np.ones([4, 1]), batch_size=4, verbose=0, callbacks=[Diagnostics()]).history
     assert logs["accuracy_on_reals"] == logs["accuracy_on_fakes"] == [0.0]
 
 
 @pytest.mark.slow
-def test_penalized_gradients_have_no_angle_to_themselves():
-    gan = standing_gan(1.0, penalties=[tgs.Consensus(5.0)])
+def test_same_gradients_with_a_penalty_have_no_angle():
+    gan = fixed_gan(1.0, penalties=[tgs.Consensus(5.0)])
     logs = gan.fit(np.ones([8, 1]), batch_size=4, verbose=0, callbacks=[Diagnostics()]).history
     assert logs["gradient_angle"][0] == pytest.approx(0.0, abs=0.1)
 
 
 @pytest.mark.slow
-def test_other_settings_in_a_later_training():
+def test_each_fit_measures_by_its_own_settings():
     gan, _ = scaled_gan()
     for settings in ((0.1, 5), (0.2, 5), (0.2, 7)):
-        gan.fit(np.ones([8, 2]), batch_size=8, verbose=0, callbacks=[Diagnostics(*settings)])
+        ratio, steps = settings
+        diagnostics = Diagnostics(collapse_ratio=ratio, collapse_steps=steps)
+        gan.fit(np.ones([8, 2]), batch_size=8, verbose=0, callbacks=[diagnostics])
         assert gan.monitor.diagnostics == settings
-    gan.fit(np.ones([8, 2]), batch_size=8, verbose=0)
-    assert gan.monitor is None
 
 
 @pytest.mark.slow
-def test_first_step_of_a_training_has_no_angle():
+def test_first_step_of_a_fit_has_no_angle():
     gan, _ = scaled_gan()
     data = np.random.RandomState(0).normal(size=[8, 2])
     for _ in range(2):
@@ -203,7 +101,7 @@ def test_first_step_of_a_training_has_no_angle():
 
 
 def scaled_gan():
-    """A GAN whose fakes are spread as far as a variable says."""
+    """A GAN whose fakes are as far apart as a variable says."""
     scale = tf.Variable(1.0, dtype="float64")
 
     class Scaled(keras.layers.Layer):
@@ -240,7 +138,7 @@ def test_each_collapse_is_warned_of_once(steps_per_call, capsys):
     data = np.random.RandomState(0).normal(size=[40 * 8, 2])
     diagnostics = Diagnostics(collapse_ratio=0.1, collapse_steps=6)
     history = gan.fit(data, batch_size=8, verbose=0, callbacks=[Collapse(), diagnostics]).history
-    # Four steps are too few. Each collapse is warned of after its sixth step.
+    # Four steps are too few. Each collapse is warned of when its sixth step is over.
     expected = [-(-(first + 6) // steps_per_call) * steps_per_call for first in (12, 28)]
     assert [(event.kind, event.step) for event in events] == [("collapse", n) for n in expected]
     assert "for 6 steps their spread has been less than 0.1" in events[0].text
@@ -252,15 +150,29 @@ def test_each_collapse_is_warned_of_once(steps_per_call, capsys):
     ("setting", "value", "message"),
     [
         *(
-            ("collapse_ratio", v, r"`collapse_ratio` must be a number in \(0, 1\). Received: ")
-            for v in (0.0, 1.0, -1, None, True)
-        ),
-        *(
             ("collapse_steps", v, "`collapse_steps` must be a number of steps.*>= 1.*Use 200")
             for v in (0, 2.0)
+        ),
+        *(
+            ("collapse_ratio", v, r"`collapse_ratio` must be a number in \(0, 1\)\. Received")
+            for v in (0.0, 1.0, -1, None, True)
         ),
     ],
 )
 def test_settings_out_of_range(setting, value, message):
     with pytest.raises(ValueError, match=message):
         Diagnostics(**{setting: value})
+
+
+def test_several_diagnostics():
+    gan, _ = scaled_gan()
+    with pytest.raises(ValueError, match="one set of diagnostics watch a run. Received: 2"):
+        gan.fit(np.ones([8, 2]), verbose=0, callbacks=[Diagnostics(), Diagnostics()])
+
+
+def test_guard_and_diagnostics_log_together():
+    gan, _ = scaled_gan()
+    callbacks = [tgs.callbacks.DivergenceGuard(), Diagnostics()]
+    logs = gan.fit(np.ones([8, 2]), verbose=0, callbacks=callbacks).history
+    names = {"gradient_angle", "spread_ratio", "accuracy_on_reals", "accuracy_on_fakes"}
+    assert names | {f"{p}_gradient_l2" for p in ("generator", "discriminator")} <= set(logs)

@@ -1,4 +1,4 @@
-"""What every scheme promises in a GAN with real losses, for a scheme of `SCHEMES` by its name."""
+"""Promises that every scheme keeps in a GAN with real losses, each checked for one of `SCHEMES`."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ from schemes import SCHEMES
 from small_gans import RATES, assert_close, make, minibatches_of, points, train, weights
 
 
-def three_steps_are_those_of_the_naive_program(name, optimizer):
+def three_steps_are_those_of_a_naive_program(name, optimizer):
     gan = make(name, optimizer)
     params = weights(gan)
     data = points(name, 3)
@@ -24,7 +24,7 @@ def three_steps_are_those_of_the_naive_program(name, optimizer):
     assert_close(train(gan, data), params, **tolerance[optimizer])
 
 
-def one_trace_of_the_step_and_of_the_gradients_for_each_choice_of_players(name):
+def step_and_gradients_are_traced_once(name):
     gan = make(name)
     traces = []
     step = gan.train_step
@@ -47,7 +47,7 @@ def learning_rates_of_zero_change_nothing(name):
     assert_close(before, after, rtol=0, atol=0)
 
 
-def a_batch_must_divide_into_minibatches(name):
+def batch_must_divide_into_minibatches(name):
     minibatches = SCHEMES[name][0].minibatches
     if minibatches == 1:
         gan = make(name)
@@ -60,7 +60,7 @@ def a_batch_must_divide_into_minibatches(name):
         train(make(name), np.ones([1, minibatches * 4 + 1, 2]))
 
 
-def it_survives_keras_serialization(name):
+def scheme_survives_keras_serialization(name):
     scheme = SCHEMES[name][0]
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(scheme))
     assert copy == scheme

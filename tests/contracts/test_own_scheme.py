@@ -40,9 +40,9 @@ def test_documented_factor(documented):
     "promise",
     [
         promises.learning_rates_of_zero_change_nothing,
-        promises.it_survives_keras_serialization,
-        promises.one_trace_of_the_step_and_of_the_gradients_for_each_choice_of_players,
-        promises.a_batch_must_divide_into_minibatches,
+        promises.scheme_survives_keras_serialization,
+        promises.step_and_gradients_are_traced_once,
+        promises.batch_must_divide_into_minibatches,
     ],
 )
 def test_documented_scheme_keeps_the_promises(documented, monkeypatch, promise):
@@ -57,7 +57,7 @@ def test_three_steps_equal_the_documented_numpy_program(
 ):
     (name, entry), *_ = documented["LINE"].items()
     monkeypatch.setitem(SCHEMES, name, entry)
-    promises.three_steps_are_those_of_the_naive_program(name, optimizer)
+    promises.three_steps_are_those_of_a_naive_program(name, optimizer)
 
 
 class Rotation:

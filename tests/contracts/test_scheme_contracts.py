@@ -19,7 +19,7 @@ scheme_names = pytest.mark.parametrize(
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @scheme_names
 def test_three_steps_are_those_of_a_naive_program(name, optimizer):
-    promises.three_steps_are_those_of_the_naive_program(name, optimizer)
+    promises.three_steps_are_those_of_a_naive_program(name, optimizer)
 
 
 @chosen(quick=(), usual=FEW)
@@ -37,7 +37,7 @@ def test_eager_graph_and_xla_agree(name):
 
 @scheme_names
 def test_one_trace_of_the_step_and_of_the_gradients_for_each_choice_of_players(name):
-    promises.one_trace_of_the_step_and_of_the_gradients_for_each_choice_of_players(name)
+    promises.step_and_gradients_are_traced_once(name)
 
 
 @chosen(quick={"simultaneous"}, usual=FEW)
@@ -56,12 +56,12 @@ def test_learning_rate_of_zero_holds_one_player_only(name):
 
 @scheme_names
 def test_batch_must_divide_into_minibatches(name):
-    promises.a_batch_must_divide_into_minibatches(name)
+    promises.batch_must_divide_into_minibatches(name)
 
 
 @scheme_names
 def test_scheme_survives_keras_serialization(name):
-    promises.it_survives_keras_serialization(name)
+    promises.scheme_survives_keras_serialization(name)
 
 
 @pytest.mark.slow

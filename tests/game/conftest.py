@@ -1,6 +1,7 @@
-"""Lets the tests here import what they share."""
+"""Lets the tests here import what they share, and the small GANs of the contracts."""
 
 import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
+HERE = pathlib.Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "contracts")]

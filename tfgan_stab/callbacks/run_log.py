@@ -16,11 +16,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgan_stab import __version__
 from tfgan_stab._utils.files import write_atomically
 from tfgan_stab.callbacks.base import ImageEvent, ScoreEvent, TextEvent, usable_directory
 from tfgan_stab.training.gan import GAN
 
-PACKAGES = ("tfgan_stab", "tensorflow", "keras", "numpy", "tensorflow-gan", "tensorflow-datasets")
+PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-gan", "tensorflow-datasets")
 
 
 class RunLog(keras.callbacks.Callback):
@@ -206,6 +207,8 @@ def metadata(gan: GAN) -> dict[str, Any]:
     return {
         "versions": {
             "python": platform.python_version(),
+            # Of the code that runs: what an editable install says is as old as the install.
+            "tfgan_stab": __version__,
             **{name: _version(name) for name in PACKAGES},
         },
         "platform": platform.platform(),
@@ -243,5 +246,5 @@ def _rename(path: pathlib.Path, what: str) -> None:
 def _version(name: str) -> str | None:
     try:
         return version(name)
-    except PackageNotFoundError:  # Imported from a folder, never installed.
+    except PackageNotFoundError:  # Not needed, and not there.
         return None

@@ -25,7 +25,7 @@ from tfgan_stab.training.fit_checks import (
     one_pass,
     warning_of_young_average,
 )
-from tfgan_stab.training.gradient_check import check_once
+from tfgan_stab.training.gradient_check import check_gradients
 from tfgan_stab.training.monitor import Diagnostics, Monitor, Watcher, watchers_among
 from tfgan_stab.training.resume import (
     Progress,
@@ -51,6 +51,8 @@ class KerasWorkflows(keras.Model):
     penalties: tuple
     top_k: TopK | None
     compilation: Compilation
+    check_derivatives: bool
+    derivatives_checked: bool
     weights_in_use: WeightsInUse
     loss_means: Players
     clock: Clock
@@ -154,7 +156,7 @@ class KerasWorkflows(keras.Model):
                 f"{progress.step_in_epoch} steps. Received: steps_per_epoch={steps}. Resume with "
                 "the earlier value."
             )
-        check_once(self)
+        self._check_gradients_once()
         self._attach_monitor(callbacks, progress, ordered)
         self.data_metadata = x.description() if isinstance(x, Batches) else None
         if isinstance(x, Batches):
@@ -266,6 +268,11 @@ class KerasWorkflows(keras.Model):
             for score in scores
         }
 
+    def _check_gradients_once(self) -> None:
+        if self.check_derivatives and not self.derivatives_checked:
+            check_gradients(self.networks, self.loss_pair, self.penalties, self.maker)
+            self.derivatives_checked = True
+
     def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
         """Takes one step on a batch, as `keras.Model.train_on_batch`."""
         if self.weights_in_use.current != LIVE:
@@ -275,7 +282,7 @@ class KerasWorkflows(keras.Model):
             )
         if self.compiled and not self.steps:
             self.start_over()  # From weights that may have been set since `compile`.
-            check_once(self)
+            self._check_gradients_once()
         return super().train_on_batch(*args, **kwargs)
 
     def predict(self, x: Any, **kwargs: Any) -> np.ndarray:

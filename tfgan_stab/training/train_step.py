@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from tfgan_stab.game.functional import Minibatch
 from tfgan_stab.game.gradients import Evaluation, GameFunctions, Outputs
-from tfgan_stab.game.penalties.base import WeightGradientPenalty, loss_penalties
+from tfgan_stab.game.penalties.base import LossPenalty, WeightGradientPenalty
 from tfgan_stab.game.penalties.weight_gradient import Regularized
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.training import distribution
@@ -120,7 +120,7 @@ class TrainStep(Game):
                 self._mean, penalties, first_weight, self.start, minibatches[0]
             )
         self._written = self.start
-        self._loss_penalties = loss_penalties(penalties)
+        self._loss_penalties = [p for p in penalties if isinstance(p, LossPenalty)]
         self._evaluation, self._minibatch = 0, 0
         self._observations: list[Observation] = []
         self._losses: dict[str, tf.Tensor] = {}

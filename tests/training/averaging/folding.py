@@ -1,9 +1,12 @@
 """What a rule makes of a sequence of points: the package's own arithmetic in one compiled loop."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import tensorflow as tf
 
+import tfgan_stab as tgs
 from tfgan_stab.training.averaging.averaged_weights import AveragedWeights
 
 
@@ -34,8 +37,9 @@ def folded(rule, points, start, images=1, period=1):
     return fold(average.started([tf.constant(start, points.dtype)]))[0].numpy()
 
 
-class MeanInFloat32:
+@dataclasses.dataclass(frozen=True)
+class MeanInFloat32(tgs.Average):
     """The mean since step 1 as a user might write it, in the precision of the weights."""
 
-    def weight_of_new(self, step_number):
-        return 1 / tf.cast(step_number, tf.float64)
+    def weight_of_point(self, point):
+        return 1 / tf.cast(point.step, tf.float64)

@@ -74,8 +74,3 @@ def test_until_its_start_it_is_a_copy_after_each_step(tiny):
 def test_it_is_refused_with_a_scheme_that_never_synchronizes(tiny):
     with pytest.raises(ValueError, match="updated when a Lookahead synchronizes.*Wrap it"):
         tiny.point_gan({"slow": tgs.ExponentialAverage(0.9, at="sync")})
-
-
-def test_an_unknown_moment_is_refused():
-    with pytest.raises(ValueError, match='`at` must be "step".*"sync".*\'epoch\''):
-        tgs.ExponentialAverage(0.9, at="epoch")

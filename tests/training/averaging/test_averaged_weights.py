@@ -1,7 +1,5 @@
 """Averages follow their formula in float32 or better, and training never sees them."""
 
-import re
-
 import keras
 import numpy as np
 import pytest
@@ -10,7 +8,6 @@ import tensorflow as tf
 import tfgan_stab as tgs
 from tfgan_stab.training import distribution
 from tfgan_stab.training.averaging.averaged_weights import AveragedWeights
-from tfgan_stab.training.averaging.rules import check_averages
 
 
 def followed(average, weights, steps):
@@ -190,39 +187,3 @@ def test_mixed_precision_trains_and_swaps_averages_in_float32(tiny):
         assert tiny.same(tiny.network(gan), live)
     finally:
         keras.config.set_dtype_policy(before)
-
-
-@pytest.mark.parametrize("decay", [-0.1, 1.0, 1.5, float("nan"), "0.9", False])
-def test_a_decay_outside_its_range_is_refused(decay):
-    with pytest.raises(ValueError, match=r"`decay` must be in \[0, 1\).*Received: .*Use 0.999"):
-        tgs.ExponentialAverage(decay)
-
-
-@pytest.mark.parametrize("start", [-1, 2.5, None, True, "3"])
-def test_a_start_that_is_no_count_is_refused(start):
-    with pytest.raises(ValueError, match="`start` must be a number of steps, an integer >= 0"):
-        tgs.ExponentialAverage(0.9, start=start)
-
-
-@pytest.mark.parametrize(
-    "averages", [tgs.ExponentialAverage(), [tgs.ExponentialAverage()], {"ema": 0.999}]
-)
-def test_averages_that_are_no_dictionary_of_averages_are_refused(averages):
-    with pytest.raises(TypeError, match="`averages` must be a dictionary such as"):
-        check_averages(averages)
-
-
-def test_a_class_in_place_of_an_average_is_refused():
-    with pytest.raises(TypeError, match="`averages` must be a dictionary.*class"):
-        check_averages({"ema": tgs.ExponentialAverage})
-
-
-@pytest.mark.parametrize("name", ["live", "", "two words", 3])
-def test_a_name_that_cannot_be_one_is_refused(name):
-    message = "identifier other than 'live'.*Received: " + re.escape(repr(name))
-    with pytest.raises(ValueError, match=message):
-        check_averages({name: tgs.ExponentialAverage()})
-
-
-def test_no_averages_are_none():
-    assert check_averages(None) == {}

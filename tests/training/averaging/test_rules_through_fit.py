@@ -1,5 +1,7 @@
 """Every rule, through `fit`, against sums written out in NumPy."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -13,26 +15,27 @@ PERIOD, SIZES = 2, [8, 8, 4]  # Lookahead's period; the images of each step of a
 Exponential, Uniform = tgs.ExponentialAverage, tgs.UniformAverage
 
 
-class ThreeQuarters:
+@dataclasses.dataclass(frozen=True)
+class ThreeQuarters(tgs.Average):
     """The simplest rule a user may write."""
 
-    def weight_of_new(self, step_number):
+    def weight_of_point(self, point):
         return 0.25
 
 
-class SlowerEachStep:
-    """A user's rule that starts late and asks for the step."""
+@dataclasses.dataclass(frozen=True)
+class SlowerEachStep(tgs.Average):
+    """A user's rule that asks for the step."""
 
-    start = 3
-
-    def weight_of_new(self, step_number):
-        return 1 / step_number
+    def weight_of_point(self, point):
+        return 1 / point.step
 
 
-class SinceTheFourth:
-    """A user's rule that asks for its points."""
+@dataclasses.dataclass(frozen=True)
+class SinceTheFourth(tgs.Average):
+    """A user's rule that starts late by itself and asks for its points."""
 
-    start = 3
+    start: int = 3
 
     def weight_of_point(self, point):
         return 2 / (1 + point.number)
@@ -62,7 +65,7 @@ RULES = {
     "both": Exponential(0.75, discriminator=True),
     "mean_both": Uniform(discriminator=True, batch_statistics="copy"),
     "users": ThreeQuarters(),
-    "users_late": SlowerEachStep(),
+    "users_late": SlowerEachStep(start=3),
     "users_points": SinceTheFourth(),
 }
 
@@ -116,7 +119,7 @@ def numbers(gan):
 def shares(rule, steps):
     """How much the weights after each step count, those before the first included."""
     images = (SIZES * steps)[:steps]
-    start, waits = getattr(rule, "start", 0), getattr(rule, "at", "step") == "sync"
+    start, waits = rule.start, rule.at == "sync"
     taken = [r for r in range(start + 1, steps + 1) if not waits or r % PERIOD == 0]
     found = np.zeros(steps + 1)
     if not taken:
@@ -150,12 +153,12 @@ def test_an_average_is_the_sum_that_its_rule_stands_for(run, name):
     gan, recorded = run
     rule, own = RULES[name], gan._averages[name].averages
     variables = [*gan.generator.variables, *gan.discriminator.variables]
-    both = getattr(rule, "discriminator", False)
+    both = rule.discriminator
     assert len(own) == (len(variables) if both else len(gan.generator.variables))
     share = shares(rule, len(recorded) - 1)
     assert share.sum() == pytest.approx(1)
-    copies = getattr(rule, "batch_statistics", "average") == "copy"
-    waits = getattr(rule, "at", "step") == "sync"
+    copies = rule.batch_statistics == "copy"
+    waits = rule.at == "sync"
     latest = (len(recorded) - 1) // PERIOD * PERIOD if waits and share[-1] != 1 else -1
     for i, (variable, mine) in enumerate(zip(variables, own, strict=False)):
         history = [weights[i] for weights in recorded]
@@ -204,7 +207,6 @@ def test_swapping_puts_in_the_discriminator_too_where_it_is_averaged(run):
 
 def test_a_saved_model_remembers_its_averages_and_how_they_go_on(run, tmp_path):
     gan, _ = run
-    own = {name: rule for name, rule in RULES.items() if not name.startswith("users")}
     gan.save_weights(tmp_path / "all.weights.h5")
     again = tgs.GAN(*networks(), latents=3)
     again.compile("adam", "adam", scheme=gan.scheme, averages=RULES, jit_compile=False)
@@ -214,7 +216,7 @@ def test_a_saved_model_remembers_its_averages_and_how_they_go_on(run, tmp_path):
             gan._averages[name].weights, again._averages[name].weights, strict=True
         ):
             np.testing.assert_array_equal(one.numpy(), other.numpy())
-    for rule in own.values():
+    for rule in RULES.values():
         written = keras.saving.serialize_keras_object(rule)
         assert keras.saving.deserialize_keras_object(written) == rule
 
