@@ -85,8 +85,78 @@ def test_classes_are_known_to_keras_by_this_packages_name():
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class Lookahead(tgs.updates.Scheme):
+    """A user's scheme with the name of one of this package."""
+
+    period: int = 3
+
+    def step(self, game, params, state):
+        return game.update(params, game.field(params)), state
+
+
+def test_users_class_does_not_take_the_registered_name_of_ours():
+    own, ours = Lookahead(7), tgs.Lookahead(tgs.Simultaneous(), 5)
+    names = [keras.saving.get_registered_name(type(each)) for each in (own, ours)]
+    assert names[1] == "tfgan_stab>Lookahead" != names[0]
+    assert names[0].endswith(">Lookahead")
+    for each in (own, ours):
+        found = through_json(each)
+        assert type(found) is type(each) and found == each
+
+
 def test_values_are_checked_when_they_are_read_back():
     written = keras.saving.serialize_keras_object(tgs.ExponentialAverage(0.9))
     written["config"]["decay"] = 1.5
-    with pytest.raises(ValueError, match=r"`decay` must be a number in \[0, 1\)"):
+    with pytest.raises(ValueError, match=r"`decay` must be a number in \[0, 1\). Received: 1.5"):
         keras.saving.deserialize_keras_object(written)
+
+
+# -- Files of earlier versions ---------------------------------------------------------------------
+
+RETIRED = {
+    "TopK": (tgs.TopK(0.9), {"compute": "full", "with_batch_norm": False}),
+    "GeneratorGradientNorm": (tgs.GeneratorGradientNorm(0.3), {"unbiased": False}),
+}
+
+
+@pytest.mark.parametrize("name", RETIRED)
+def test_retired_settings_load_at_their_defaults(name):
+    expected, retired = RETIRED[name]
+    written = keras.saving.serialize_keras_object(expected)
+    assert not set(retired) & set(written["config"])
+    written["config"].update(retired)
+    assert keras.saving.deserialize_keras_object(written) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "value"),
+    [
+        ("TopK", "compute", "selected"),
+        ("TopK", "with_batch_norm", True),
+        ("GeneratorGradientNorm", "unbiased", True),
+    ],
+)
+def test_retired_settings_are_refused_at_other_values(name, setting, value):
+    expected, retired = RETIRED[name]
+    written = keras.saving.serialize_keras_object(expected)
+    written["config"].update({**retired, setting: value})
+    message = f"{name} has no setting `{setting}` any more.*{setting}={value!r}. Load it with that"
+    with pytest.raises(ValueError, match=message):
+        keras.saving.deserialize_keras_object(written)
+
+
+@pytest.mark.parametrize(
+    ("saved", "loaded"), [("round", "step"), ("step", "step"), ("sync", "sync")]
+)
+@pytest.mark.parametrize("average", [tgs.ExponentialAverage(0.9), tgs.UniformAverage()], ids=repr)
+def test_averages_that_were_saved_when_steps_were_rounds(average, saved, loaded):
+    written = keras.saving.serialize_keras_object(average)
+    written["config"]["at"] = saved
+    found = keras.saving.deserialize_keras_object(written)
+    assert found == dataclasses.replace(average, at=loaded)
+
+
+def test_rounds_are_no_setting_of_new_averages():
+    with pytest.raises(ValueError, match="`at` must be one of 'step', 'sync'. Received: 'round'"):
+        tgs.ExponentialAverage(0.9, at="round")

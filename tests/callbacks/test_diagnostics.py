@@ -1,7 +1,6 @@
 """Accuracies, angles, spreads and collapses."""
 
 import dataclasses
-import itertools
 
 import keras
 import numpy as np
@@ -10,7 +9,6 @@ import tensorflow as tf
 
 import tfgan_stab as tgs
 from tfgan_stab.game import losses
-from tfgan_stab.training import monitor
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -25,7 +23,7 @@ LOWER_IS_REAL = dataclasses.replace(losses.get("least_squares"), larger_is_real=
     [("hinge", 0.0), ("minimax", 0.0), ("least_squares", 0.5), ("wasserstein", None)]
     + [("relativistic_average", None), (LOWER_IS_REAL, 0.5)],
 )
-def test_accuracy_counts_from_the_line_that_the_loss_draws(loss, line):
+def test_accuracy_counts_from_the_losss_boundary(loss, line):
     assert losses.get(loss).boundary == line
     gan = tgs.GAN(
         keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]),
@@ -70,7 +68,7 @@ def fixed_gan(kernel, **settings):
     return gan
 
 
-def test_logits_on_the_line_are_right_for_nobody():
+def test_logits_on_the_boundary_are_wrong_for_both():
     gan = fixed_gan(0.0)
     logs = gan.fit(np.ones([4, 1]), batch_size=4, verbose=0, callbacks=[Diagnostics()]).history
     assert logs["accuracy_on_reals"] == logs["accuracy_on_fakes"] == [0.0]
@@ -100,24 +98,6 @@ def test_first_step_of_a_fit_has_no_angle():
     for _ in range(2):
         logs = gan.fit(data, batch_size=8, verbose=0, callbacks=[Diagnostics()]).history
         assert logs["gradient_angle"] == [0.0]
-
-
-@pytest.mark.parametrize("shape", [(7, 3), (5, 4, 2, 1), (2, 6)])
-def test_spread_is_the_mean_over_all_pairs(shape):
-    images = np.random.RandomState(0).normal(size=shape, loc=3.0)
-    pairs = itertools.permutations(images, 2)
-    expected = np.mean([np.sum((a - b) ** 2) for a, b in pairs])
-    assert float(monitor.spread(tf.constant(images))) == pytest.approx(expected)
-
-
-def test_single_image_has_no_spread():
-    assert float(monitor.spread(tf.ones([1, 3]))) == 0.0
-
-
-def test_half_precision_is_summed_in_float32():
-    large = tf.fill([100_000], tf.constant(100.0, tf.float16))
-    assert float(monitor.squared_norms([large])[0]) == pytest.approx(1e9, rel=1e-3)
-    assert float(monitor.spread(tf.stack([large, -large]))) == pytest.approx(4e9, rel=1e-3)
 
 
 def scaled_gan():
@@ -195,4 +175,4 @@ def test_guard_and_diagnostics_log_together():
     callbacks = [tgs.callbacks.DivergenceGuard(), Diagnostics()]
     logs = gan.fit(np.ones([8, 2]), verbose=0, callbacks=callbacks).history
     names = {"gradient_angle", "spread_ratio", "accuracy_on_reals", "accuracy_on_fakes"}
-    assert names | {f"{p}_gradient_norm" for p in ("generator", "discriminator")} <= set(logs)
+    assert names | {f"{p}_gradient_l2" for p in ("generator", "discriminator")} <= set(logs)

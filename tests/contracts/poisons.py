@@ -97,14 +97,14 @@ def make(name="alternating", optimizers=None, latents=3, **settings):
 
 def train(gan, *callbacks, epochs=2, steps=5, **settings):
     """Trains on points, ten steps unless told otherwise; returns the events and the history."""
-    news = []
-    gan.listeners = [news.append]
+    events = []
+    gan.listeners = [events.append]
     data = tgs.data.mixture(batch_size=8)
     settings = {"verbose": 0, **settings}
     history = gan.fit(
         data, epochs=epochs, steps_per_epoch=steps, callbacks=list(callbacks), **settings
     )
-    return [each for each in news if isinstance(each, TextEvent)], history.history
+    return [each for each in events if isinstance(each, TextEvent)], history.history
 
 
 def variables(gan):

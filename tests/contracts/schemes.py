@@ -166,7 +166,7 @@ USUAL = {
 # In every run, where a test takes a second for each scheme.
 QUICK = {"simultaneous", "alternating_3", "rk4", "lookahead", "extragradient_separate"}
 
-# Of the usual ones, one for each way to go through a step: for tests that take seconds per scheme.
+# Of these, one for each way to go through a step, for tests that take seconds for each scheme.
 FEW = {"alternating_3", "rk4_fresh", "extragradient_separate", "lookahead_of_extragradient"}
 
 

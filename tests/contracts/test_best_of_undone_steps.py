@@ -1,4 +1,4 @@
-"""The best of a step that a guard undoes later is as good as any other, resumed runs included."""
+"""The best checkpoint may be of a step that a guard undoes later, in resumed runs too."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ BestCheckpoint, Checkpoint = tgs.callbacks.BestCheckpoint, tgs.callbacks.Checkpo
 
 
 class Scripted:
-    """A score with given values: one value per step taken, 5 in all others."""
+    """A score with given values by the steps taken; 5 elsewhere."""
 
     name, samples, seed = "fid", 2, 0
 
@@ -42,9 +42,9 @@ def guarded(directory, gan, values, *callbacks, **settings):
 @pytest.mark.parametrize(
     ("again", "best"), [(5.0, (1.0, 5, 5)), (0.5, (0.5, 5, 8))], ids=["worse", "better"]
 )
-def test_it_stays_until_there_is_a_better_one(tmp_path, again, best):
+def test_best_of_an_undone_step_stays_until_there_is_a_better_one(tmp_path, again, best):
     gan = renewed("simultaneous", 6)
-    # Taken are steps 1 to 6, then 4 to 7 again. The seventh taken is as good as the fifth.
+    # Taken are steps 1 to 6, then 4 to 7 again. The seventh scores as well as the fifth.
     values = {5: 1.0, 7: 1.0, 8: again}
     score = guarded(tmp_path, gan, values, epochs=1, steps=10)
     assert (gan.steps, gan.steps_taken, gan.rollback_state.rollbacks) == (7, 10, 1)
@@ -60,7 +60,7 @@ def test_it_stays_until_there_is_a_better_one(tmp_path, again, best):
     assert (gan.steps, gan.rollback_state.rollbacks) == (5, int(kept.steps_taken > 5))
 
 
-def test_a_run_killed_after_the_rollback_still_has_it(tiny, tmp_path):
+def test_run_killed_after_the_rollback_still_has_it(tiny, tmp_path):
     gan = renewed("simultaneous", 5)
     best, checkpoints = tmp_path / "best", tmp_path / "checkpoints"
     # The first epoch ends with step 3 once more: step 4, the best, has been undone.
@@ -74,7 +74,7 @@ def test_a_run_killed_after_the_rollback_still_has_it(tiny, tmp_path):
     assert (kept.result.value, kept.step, kept.steps_taken) == (1.0, 4, 4)
 
 
-def test_best_saved_without_the_steps_taken_had_no_rollbacks(tmp_path):
+def test_files_without_the_steps_taken_had_no_rollbacks(tmp_path):
     gan = renewed("simultaneous")
     guarded(tmp_path, gan, {2: 1.0}, epochs=1, steps=2)
     (kept,) = best_of(tmp_path)

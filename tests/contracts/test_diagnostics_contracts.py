@@ -46,8 +46,8 @@ def naive_diagnostics(params, points_of_players, minibatch, previous):
     fakes, _ = forward(generator, latents)
     real_logits, fake_logits = (forward(discriminator, x)[0] for x in (data, fakes))
     found = {
-        "generator_gradient_norm": np.linalg.norm(slopes[0]),
-        "discriminator_gradient_norm": np.linalg.norm(slopes[1]),
+        "generator_gradient_l2": np.linalg.norm(slopes[0]),
+        "discriminator_gradient_l2": np.linalg.norm(slopes[1]),
         "accuracy_on_reals": np.mean(sigmoid(real_logits) > 0.5),
         "accuracy_on_fakes": np.mean(sigmoid(fake_logits) < 0.5),
         "spread_ratio": pairwise(fakes) / pairwise(data),
@@ -83,3 +83,18 @@ def test_every_number_is_that_of_a_naive_program(name):
         for key, value in wanted.items():
             assert found[key] == pytest.approx(value, rel=1e-5), key
     assert expected[1]["gradient_angle"] > 1
+
+
+def test_a_penalty_keeps_its_place_in_the_logs():
+    penalties = [tgs.GeneratorGradientNorm(0.3), tgs.Consensus(0.1)]
+    gan = make("simultaneous", rates=(0.0, 0.0), penalties=penalties)
+    data = tf.data.Dataset.from_tensor_slices(points("simultaneous", 1))
+    plain = gan.fit(data, verbose=0).history
+    gan.start_over()
+    watchers = [tgs.callbacks.Diagnostics(), tgs.callbacks.DivergenceGuard()]
+    watched = gan.fit(data, verbose=0, callbacks=watchers).history
+    assert {name: watched[name] for name in plain} == plain
+    (value,) = plain["generator_gradient_norm"]
+    unpenalized = make("simultaneous", rates=(0.0, 0.0))
+    logs = unpenalized.fit(data, verbose=0, callbacks=[tgs.callbacks.Diagnostics()]).history
+    assert value == pytest.approx(0.3 * logs["generator_gradient_l2"][0] ** 2, rel=1e-5)

@@ -1,4 +1,4 @@
-"""What every scheme promises that players with a few numbers show: cheap, so for each of them."""
+"""What every scheme promises, on a game of three numbers: cheap, so for each of them."""
 
 import numpy as np
 import pytest
@@ -6,12 +6,18 @@ import tensorflow as tf
 from schemes import SCHEMES
 
 from tfgan_stab.game.players import BOTH, Players
+from tfgan_stab.updates.scheme import Game
 
 each_scheme = pytest.mark.parametrize("name", SCHEMES)
 
 
-class Counted:
-    """A curved game, one strength per part, that notes what it is asked."""
+class Counted(Game):
+    """A curved game, one strength per minibatch, that notes what it is asked.
+
+    It has no `extrapolate` of its own, so that trial points are updates.
+    """
+
+    step_sizes = None  # In the place of the abstract property.
 
     def __init__(self, step_size=0.1, dtype="float64"):
         self.step_sizes = Players(tf.constant(step_size, dtype), tf.constant(step_size, dtype))
@@ -37,8 +43,6 @@ class Counted:
             )
         )
 
-    extrapolate = update
-
 
 def start(dtype="float64"):
     numbers = ([0.6], [-0.8], [0.3])
@@ -47,7 +51,7 @@ def start(dtype="float64"):
 
 
 @each_scheme
-def test_it_makes_as_many_evaluations_as_it_states_and_uses_every_part(name):
+def test_evaluations_and_minibatches_are_as_stated(name):
     scheme, _ = SCHEMES[name]
     game, params = Counted(), start()
     state = scheme.init(params)
@@ -59,7 +63,7 @@ def test_it_makes_as_many_evaluations_as_it_states_and_uses_every_part(name):
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @each_scheme
-def test_it_keeps_structures_shapes_and_types(name, dtype):
+def test_structures_shapes_and_types_are_kept(name, dtype):
     scheme, _ = SCHEMES[name]
     params = start(dtype)
     state = scheme.init(params)
@@ -71,7 +75,7 @@ def test_it_keeps_structures_shapes_and_types(name, dtype):
 
 
 @each_scheme
-def test_it_leaves_what_it_is_given_unchanged(name):
+def test_arguments_are_not_changed(name):
     scheme, _ = SCHEMES[name]
     params = start()
     state = scheme.init(params)
@@ -83,7 +87,7 @@ def test_it_leaves_what_it_is_given_unchanged(name):
 
 
 @each_scheme
-def test_step_sizes_of_zero_are_the_identity_bit_for_bit(name):
+def test_step_sizes_of_zero_change_no_bit(name):
     scheme, _ = SCHEMES[name]
     params = start()
     state = scheme.init(params)
@@ -94,7 +98,7 @@ def test_step_sizes_of_zero_are_the_identity_bit_for_bit(name):
 
 
 @each_scheme
-def test_the_step_holds_as_much_of_the_first_slope_as_it_says(name):
+def test_first_weight_is_the_first_slopes_part_of_the_step(name):
     scheme, _ = SCHEMES[name]
     if hasattr(scheme, "inner"):
         assert scheme.first_weight == scheme.inner.first_weight
@@ -108,5 +112,5 @@ def test_the_step_holds_as_much_of_the_first_slope_as_it_says(name):
 
 
 @each_scheme
-def test_only_schemes_with_trial_points_ask_for_optimizers_for_them(name):
+def test_separate_extrapolation_is_a_setting(name):
     assert SCHEMES[name][0].separate_extrapolation == ("separate" in name)

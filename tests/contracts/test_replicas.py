@@ -48,7 +48,7 @@ def test_two_replicas_with_half_batches_train_as_one(cases):
 
 @pytest.mark.slow
 @pytest.mark.multi_device
-def test_what_spoils_one_replica_is_named_and_undone_on_both():
+def test_fault_of_one_replica_is_named_and_undone_on_both():
     cases = ["simultaneous:off", "alternating_3:off", "rk4:auto"]
     said = run("two_guarded_replicas.py", *cases)
     for case in cases:
@@ -58,6 +58,6 @@ def test_what_spoils_one_replica_is_named_and_undone_on_both():
 @pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.multi_device
-def test_replicas_choose_their_most_real_fakes_each_for_itself_or_all_together():
+def test_top_k_on_each_replica_or_on_all_together():
     said = ["replica agrees", "global agrees", "all is plain", "uneven rows are fine"]
     assert run("two_replicas_top_k.py").splitlines() == said

@@ -1,4 +1,4 @@
-"""Every scheme's memory survives a checkpoint, in the middle of a period too."""
+"""Every scheme's state survives a checkpoint, in the middle of a period too."""
 
 import keras
 import pytest
@@ -39,7 +39,7 @@ def fit(gan, directory, *callbacks):
 
 
 @chosen(quick=(), usual={*FEW, "optimistic"})
-def test_a_run_killed_in_mid_period_ends_as_if_it_had_not_been(tiny, name, tmp_path):
+def test_run_killed_in_mid_period_ends_as_the_uninterrupted_one(tiny, name, tmp_path):
     synced = name.startswith("lookahead")
     averages = {"slow": tgs.ExponentialAverage(0.5, at="sync")} if synced else None
     gan = make(tiny, name, averages)

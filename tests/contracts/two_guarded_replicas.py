@@ -1,4 +1,4 @@
-"""Spoils one of two replicas and checks what a guard does; run by `test_replicas.py`."""
+"""Spoils the data of one of two replicas, under a guard; run by `test_replicas.py`."""
 
 import sys
 
@@ -64,12 +64,11 @@ def check_copies(gan):
 
 def check(name, jit_compile):
     gan = make(name, jit_compile)
-    news = []
-    gan.listeners = [news.append]
-    guard = tgs.callbacks.DivergenceGuard("rollback", every=2)
-    callbacks = [guard, tgs.callbacks.Diagnostics()]
-    history = gan.fit(data(name, 4), verbose=0, callbacks=callbacks).history
-    (event,) = news
+    events = []
+    gan.listeners = [events.append]
+    watchers = [tgs.callbacks.DivergenceGuard("rollback", every=2), tgs.callbacks.Diagnostics()]
+    history = gan.fit(data(name, 4), verbose=0, callbacks=watchers).history
+    (event,) = events
     fault = event.details["fault"]
     # Only the second replica's loss is spoiled, and it is what is named.
     assert (fault["player"], fault["kind"], fault["step"]) == ("discriminator", "loss", 4), fault
@@ -85,12 +84,12 @@ def check(name, jit_compile):
 
 
 def check_equality(name):
-    """A guard that never acts changes nothing; one that stops leaves what it found."""
+    """Watchers that never act change nothing; a guard that stops leaves what it found."""
     found = []
-    watching = [tgs.callbacks.DivergenceGuard(every=2), tgs.callbacks.Diagnostics()]
-    for guards in ([], watching):
+    watchers = [tgs.callbacks.DivergenceGuard(every=2), tgs.callbacks.Diagnostics()]
+    for callbacks in ([], watchers):
         gan = make(name)
-        history = gan.fit(data(name), verbose=0, callbacks=guards).history
+        history = gan.fit(data(name), verbose=0, callbacks=callbacks).history
         metrics = {id(v) for m in gan.metrics for v in m.variables}
         found.append([v.numpy() for v in gan.variables if id(v) not in metrics])
     assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))

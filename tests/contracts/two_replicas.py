@@ -46,8 +46,8 @@ def train(scheme, penalties, replicas, jit_compile, normalized=False):
             seed=2,
         )
     data = np.random.RandomState(0).normal(size=[STEPS, ROWS * scheme.minibatches, 2])
-    # Replicas take the first and the second half of a batch, minibatches are cut from each
-    # half: order the rows so that minibatch m of both together is minibatch m of the single one.
+    # Replicas take the first and the second half of a batch and cut their minibatches from it:
+    # order the rows so that both replicas' minibatch m together is minibatch m of the single one.
     if replicas == 2:
         data = data.reshape([STEPS, scheme.minibatches, 2, ROWS // 2, 2]).swapaxes(1, 2)
         data = data.reshape([STEPS, ROWS * scheme.minibatches, 2])
@@ -131,7 +131,7 @@ def check_reductions(name):
     if name in ("simultaneous", "rk4"):
         unknown = reductions(scheme, [], None)
         assert unknown == scheme.evaluations + 1, (name, unknown)
-        # The penalty takes the gradients of the first evaluation, and communicates its vjp.
+        # The penalty takes the gradients of the first evaluation, and communicates its own.
         penalized = reductions(
             scheme, PENALTIES["generator_gradient_norm"], ROWS * scheme.minibatches
         )

@@ -121,7 +121,7 @@ print("all is plain")
 
 for rows, settings in (
     (16 + 1, {"scope": "global"}),  # One replica without a row.
-    (16 + 1, {}),
+    (16 + 1, {"scope": "replica"}),
     (16 + 5, {"floor": 7}),  # 3 and 2 rows.
 ):
     gan = made(2, tgs.TopK(**{**RULE, **settings}), loss="relativistic_average")

@@ -16,7 +16,7 @@ class Diagnostics(keras.callbacks.Callback):
 
     Means over the epoch of
 
-    - `generator_gradient_norm`, `discriminator_gradient_norm`: the L2 norm of a player's gradient
+    - `generator_gradient_l2`, `discriminator_gradient_l2`: the L2 norm of a player's gradient
       where it was first computed in a step, in units of the loss per unit of weight;
     - `gradient_angle`: the angle in degrees, 0 to 180, between both players' gradients (jointly) in
       a step and in the step before; 90 and more means going in circles or to and fro. The first

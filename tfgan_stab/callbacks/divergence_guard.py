@@ -91,8 +91,8 @@ class DivergenceGuard(keras.callbacks.Callback):
     finds numbers that are not finite, and no checkpoint holds them. Steps that a rollback undoes
     still count as taken: epochs do not grow.
 
-    While it watches, the logs have the means over the epoch of `generator_gradient_norm` and
-    `discriminator_gradient_norm`; see `tgs.callbacks.Diagnostics` for them and for more.
+    While it watches, the logs have the means over the epoch of `generator_gradient_l2` and
+    `discriminator_gradient_l2`; see `tgs.callbacks.Diagnostics` for them and for more.
 
     Args:
         policy: "stop" or "rollback".

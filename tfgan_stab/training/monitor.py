@@ -131,7 +131,7 @@ class Monitor:
         self._of = (scheme.evaluations, scheme.minibatches)
         self._steps = steps
         self._places: list[Fault] = []
-        names = [f"{player}_gradient_norm" for player in BOTH]
+        names = [f"{player}_gradient_l2" for player in BOTH]
         if diagnostics is not None:
             names += ["gradient_angle", "spread_ratio"]
             if self._boundary is not None:
@@ -176,7 +176,7 @@ class Monitor:
         norms = [None if g is None else squares[id(g)] for g in result.gradients]
         for name, norm in zip(BOTH, norms, strict=True):
             if norm is not None:
-                self.means[f"{name}_gradient_norm"].update_state(tf.sqrt(tf.reduce_sum(norm)))
+                self.means[f"{name}_gradient_l2"].update_state(tf.sqrt(tf.reduce_sum(norm)))
         if self.diagnostics is not None:
             self._update("spread_ratio", ratio, tf.math.is_finite(ratio))
             if all(norm is not None for norm in norms):
