@@ -1,10 +1,8 @@
 """Checks, before training, that the gradient of each penalty is the derivative of its value.
 
-Some layers have a wrong second derivative in TensorFlow, or none, without a warning. So layers of
-Keras that are known to be wrong are looked up (some err by less than a difference can show), and
-the gradient of training must agree with finite differences in the networks' own precision. Input
-gradients jump at a ReLU's kinks: steps are as small as the precision allows, along the gradient's
-signs, where rounding matters least, and along the weights, where few kinks are crossed.
+Some layers have a wrong second derivative in TensorFlow, or none: those known are looked up, and
+the gradient of training must agree with finite differences. Input gradients jump at ReLU's kinks:
+steps are small, by the gradient's signs (rounding matters least) and the weights (few kinks).
 """
 
 import dataclasses
@@ -25,8 +23,7 @@ from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.training import distribution
 from tfgan_stab.training.minibatches import MinibatchMaker
 
-# Layers of Keras, in whose network and with what settings they are wrong; `tgs.networks` has right
-# ones of the same names. Weight-gradient penalties document what a generator's mean loses.
+# Layers of Keras, in whose network and when they are wrong. `tgs.networks` has right ones.
 KNOWN = (
     (keras.layers.UpSampling2D, BOTH, lambda layer: layer.interpolation != "nearest"),
     (keras.layers.Resizing, BOTH, lambda layer: True),
@@ -39,17 +36,13 @@ CONFIRMED = "it is right"
 FLAT, INFINITE = "it contributes nothing near the start", "it is not finite near the start"
 UNCLEAR = "finite differences do not tell it from rounding and kinks"
 ROWS, SIDE = 4, 32  # Examples, and the pixels of their side for networks that take any.
-# Factors of the weights at each random point, as one-sided penalties are 0 for short gradients. In
-# a direction one point can confirm a gradient, two must contradict it.
-SCALES = (1.0, 4.0, 16.0, 1.0)
+SCALES = (1.0, 4.0, 16.0, 1.0)  # Of the weights, as one-sided penalties are 0 for short gradients.
 EPSILON = {"bfloat16": 2.0**-7, "float16": 2.0**-10}  # float32's for all others.
-# Changes of the value that steps aim at, in units of sqrt(epsilon) of it, where rounding and
-# curvature weigh about the same; and the largest change of a weight, as a part of it.
+# Changes of the value that steps aim at, in units of sqrt(epsilon) of it; the largest of a weight.
 CHANGES, FARTHEST = (0.3, 1.0, 3.0, 10.0), 0.2
-# Relative errors, beside sqrt(epsilon): one step up to the first confirms (right gradients err by
-# 0.5 % in float32, 14 % in bfloat16); two from the second on that agree contradict.
+# Relative errors, beside sqrt(epsilon), that confirm in one step, and contradict in two that agree.
 TOLERANCE, GROSS = 0.05, 0.1
-PASSES = 10  # After these, vectors of spectral normalization, held constant, hardly change.
+PASSES = 10  # Until vectors of spectral normalization, held constant, hardly change.
 LEAST = 0.1  # Part of the derivative by the gradient's signs; what is smaller counts as that large.
 
 
@@ -65,19 +58,16 @@ def check_gradients(
     images = 2.0 * random.uniform([ROWS, *shape], random.key(maker.seed, random.TESTING)) - 1.0
     labels = tf.zeros([ROWS], tf.int32) if maker.pair.conditional else None
     minibatch = Minibatch(images, labels, maker.latents(images, random.TESTING))
-    zero = tf.constant(0, tf.int64)
-    minibatch = dataclasses.replace(maker, top_k=None).prepare(minibatch, 0, zero, zero)
+    minibatch = dataclasses.replace(maker, top_k=None).prepare(
+        minibatch, 0, *tf.zeros([2], tf.int64)
+    )
     state = Players(*(distribution.read(n.non_trainable_variables) for n in networks))
     watched = Players(*map(_Watched, networks))
     game = GameGradients(watched, loss, maker.penalties)
     for penalty in penalties:
-        active = tuple(each is penalty for each in maker.penalties)
-        alone, number = (
-            minibatch._replace(active=active),
-            active.index(True) if any(active) else None,
-        )
+        alone = minibatch._replace(active=tuple(each is penalty for each in maker.penalties))
         for player in penalty.players:
-            check(PenaltyFunction(game, watched, state, alone, penalty, number, player))
+            check(PenaltyFunction(game, watched, state, alone, penalty, player))
 
 
 class _Watched:
@@ -105,17 +95,16 @@ class PenaltyFunction(NamedTuple):
     state: Players  # Of lists of tensors, what is not trained.
     minibatch: Minibatch  # A few examples with noise; of the loss penalties this one is active.
     penalty: Any
-    number: int | None  # Among the loss penalties; `None` for one on weights' gradients.
     player: str
 
     def __call__(self, params: Players) -> tuple[tf.Tensor, Callable[[], list]]:
         """Returns the value at `params`, and a function that gives the gradient of training."""
         game, at, minibatch, player = self.game, (params, self.state), self.minibatch, self.player
-        if self.number is not None:
+        if any(minibatch.active):
             weights = getattr(params, player)
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(weights)
-                value = game.penalty_value(*at, minibatch, self.number, player)
+                value = game.penalty_value(*at, minibatch, minibatch.active.index(True), player)
             return value, lambda: tape.gradient(value, weights, **ZERO)
         measures = self.penalty.measures
         measured = only(game(*at, minibatch, measures).gradients, measures)
@@ -157,7 +146,7 @@ def check(function: PenaltyFunction) -> None:
         for name in list(unconfirmed):
             found = _along(function, start, directions[name])
             outcomes.add(found)
-            if found == CONFIRMED:
+            if found == CONFIRMED:  # One point can confirm a gradient, two must contradict it.
                 unconfirmed.remove(name)
             elif found not in (FLAT, UNCLEAR):
                 if name in contradicted:
@@ -167,12 +156,9 @@ def check(function: PenaltyFunction) -> None:
             return
     if outcomes == {FLAT} and blocked:
         raise _wrong(function, "0, since no gradient passes through the discriminator at all")
+    what = f"The gradient of {function.penalty!r} along the {function.player}'s weights"
     reason = outcomes.pop() if len(outcomes) == 1 else UNCLEAR
-    warnings.warn(
-        f"The gradient of {function.penalty!r} along the {function.player}'s weights could not be "
-        f"checked: {reason}. {OTHERWISE}",
-        stacklevel=2,
-    )
+    warnings.warn(f"{what} could not be checked: {reason}. {OTHERWISE}", stacklevel=2)
 
 
 def _along(function: PenaltyFunction, start: tuple, direction: np.ndarray) -> str:
@@ -220,19 +206,16 @@ def _check_layers(function: PenaltyFunction) -> None:
         for kind, players, is_wrong in KNOWN
         if type(layer).call is kind.call and player in players and is_wrong(layer)
     ]
+    needs = f"{function.penalty!r} needs layers with right second derivatives. Received: "
     if wrong:
-        raise WrongDerivativeError(
-            f"{function.penalty!r} needs layers with right second derivatives. Received: "
-            f"{'; '.join(wrong[:3])}. {OTHERWISE}"
-        )
+        raise WrongDerivativeError(f"{needs}{'; '.join(wrong[:3])}. {OTHERWISE}")
 
 
 def _wrong(function: PenaltyFunction, received: str) -> WrongDerivativeError:
     return WrongDerivativeError(
         f"The gradient of {function.penalty!r} along the {function.player}'s weights must agree "
         f"with finite differences. Received: {received}. Look for an operation that has no second "
-        "derivative, or a wrong one, in losses and layers of your own: tf.image.resize, "
-        f"tf.stop_gradient, tf.custom_gradient. {OTHERWISE}"
+        f"derivative in losses and layers of your own, such as tf.image.resize. {OTHERWISE}"
     )
 
 
@@ -264,5 +247,4 @@ def _warmed_up(function: PenaltyFunction, point: Players) -> tuple[PenaltyFuncti
             tape.watch(images)
             seen = passes.discriminate(images)
         state = Players(passes.generate(latents).state, seen.state)
-    blocked = not np.any(tape.gradient(seen.values, images, **ZERO))
-    return function._replace(state=state), blocked
+    return function._replace(state=state), not np.any(tape.gradient(seen.values, images, **ZERO))
