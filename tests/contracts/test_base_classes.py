@@ -47,7 +47,7 @@ class OnlyCotangents(tgs.game.penalties.WeightGradientPenalty):
 
 
 @dataclasses.dataclass(frozen=True)
-class OnlyStep(Scheme):
+class SmallStep(Scheme):
     """Half a simultaneous step."""
 
     share: float = 0.5
@@ -68,8 +68,8 @@ class OnlyWeight(tgs.Average):
 OWN = {
     "loss_penalty": {"penalties": [OnlyTerms(0.7)]},
     "weight_gradient_penalty": {"penalties": [OnlyCotangents(0.3)]},
-    "scheme": {"scheme": OnlyStep(0.25)},
-    "scheme_in_lookahead": {"scheme": tgs.Lookahead(OnlyStep(0.25), 2)},
+    "scheme": {"scheme": SmallStep(0.25)},
+    "scheme_in_lookahead": {"scheme": tgs.Lookahead(SmallStep(0.25), 2)},
     "average": {"averages": {"own": OnlyWeight(start=1)}},
 }
 
@@ -135,7 +135,7 @@ def test_own_weight_gradient_penalty_is_added_to_the_discriminators_update():
 
 
 def test_own_scheme_is_its_closed_form():
-    before, after, minibatch, _ = one_step(scheme=OnlyStep(0.25))
+    before, after, minibatch, _ = one_step(scheme=SmallStep(0.25))
     game = NaiveGan((None, None))
     expected = [
         [

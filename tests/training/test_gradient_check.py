@@ -360,8 +360,19 @@ PAIRS = {
     "mlp spectral": spectral_mlp,
 }
 FAST = {("dcgan 8 batch", "r1"), ("mlp relu", "r1"), ("dcgan 32 spectral", "r1")}
+USUAL = ("r1", "gradient_penalty", "generator_gradient_norm")
+
+
+def marks_of(pair, penalty):
+    """Relatives of the usual penalties take the same way through large networks."""
+    if (pair, penalty) in FAST:
+        return ()
+    usual = "32" not in pair or penalty in USUAL
+    return pytest.mark.slow if usual else pytest.mark.exhaustive
+
+
 COMBINATIONS = [
-    pytest.param(pair, penalty, marks=() if (pair, penalty) in FAST else pytest.mark.slow)
+    pytest.param(pair, penalty, marks=marks_of(pair, penalty))
     for pair in PAIRS
     for penalty in PENALTIES
     if not silent(pair, penalty) and not ("mlp" in pair and penalty == "consistency")
@@ -386,7 +397,7 @@ def test_networks_of_this_package_pass_in_half_precision(pair, penalty, policy):
     assert gan.precision == [policy]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("penalty", ["r1", "consensus"])
 def test_kinks_stop_nobody(penalty, seed):
