@@ -59,6 +59,7 @@ def test_a_step_enters_the_files_that_the_page_lists():
     assert set(found) == set(documented_walk()) and len(found) == 12
 
 
+@pytest.mark.slow
 def test_what_is_not_used_is_not_entered():
     plain = set(entered(point_gan()))
     full = set(
@@ -105,17 +106,20 @@ def penalties():
     return names
 
 
+@pytest.mark.slow
 def test_documented_penalties_are_logged(penalties):
     history = penalties["history"].history
     assert {"output_drift", "discriminator_gradient_norm"} <= history.keys()
     assert history["discriminator_gradient_norm"][0] > 0
 
 
+@pytest.mark.slow
 def test_documented_penalties_import_public_names_only(penalties):
     text = PENALTY.read_text(encoding="utf-8")
     assert re.findall(r"^\s*(?:from|import) tfgan_stab\S*(.*)$", text, re.MULTILINE) == [" as tgs"]
 
 
+@pytest.mark.slow
 def test_documented_output_drift_is_the_mean_of_squares(penalties):
     gan = point_gan(penalties=[penalties["OutputDrift"](weight=2.0)])
     images = tf.random.stateless_normal([8, 2], [0, 0])

@@ -182,6 +182,7 @@ def test_blur_mirrors_images_at_their_edges(reproduced):
     )
 
 
+@pytest.mark.slow
 def test_a_rectangle_is_one_black_square_anywhere(reproduced):
     images = some_images(count=2000)
     drawn = reproduced("disturbances").black_rectangles(
@@ -265,6 +266,7 @@ def test_swirl_keeps_rotation_symmetry(reproduced, level):
     np.testing.assert_allclose(swirled, images, rtol=0, atol=0.01)
 
 
+@pytest.mark.slow
 def test_faces_are_aligned_different_and_reproducible(reproduced):
     module = reproduced("aligned_faces")
     faces = module.faces(300, seed=1)

@@ -61,6 +61,7 @@ def found(directory):
     }
 
 
+@pytest.mark.slow
 def test_each_weights_have_their_own_best(tiny, image_gan, tmp_path):
     averages = {}
     note = tiny.Trace(
@@ -81,6 +82,7 @@ def test_each_weights_have_their_own_best(tiny, image_gan, tmp_path):
     assert {path.name for path in ema.path.parent.iterdir()} == {ema.path.name}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("larger_is_better", "best"), [(None, 1.0), (False, 1.0), (True, 9.0)], ids=str
 )

@@ -90,6 +90,7 @@ def test_run_killed_after_any_step_resumes_from_there(tiny, image_gan, tmp_path,
     assert tiny.same(tiny.everything(image_gan), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("every", "hook"),
     [
@@ -196,6 +197,7 @@ def test_zero_epochs_save_nothing(tiny, image_gan, whole, tmp_path):
     assert tiny.same(tiny.everything(image_gan), whole[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", ["epoch", 1, 4, 5])
 def test_run_stopped_by_another_callback_resumes_there(tiny, image_gan, whole, tmp_path, every):
     def stop(hook):
@@ -279,6 +281,7 @@ def test_resumed_run_prints_its_checkpoint(tiny, image_gan, tmp_path, capsys):
     assert f"Resuming from {tmp_path}/step-0000000004: 4 steps" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_unordered_data_are_saved_at_epoch_ends_only(tiny, image_gan, tmp_path):
     pixels = np.zeros([8, 8, 8, 1], "float32")
     message = "inside epochs need data in a fixed order.*every=3 with other data.*every='epoch'"

@@ -210,6 +210,7 @@ FULL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", FULL)
 def test_full_disk_keeps_previous_checkpoints(tiny, image_gan, tmp_path, monkeypatch, when):
     start = tiny.everything(image_gan)

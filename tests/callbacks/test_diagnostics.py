@@ -117,6 +117,7 @@ def scaled_gan():
     return gan, scale
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps_per_call", [1, 4])
 def test_each_collapse_is_warned_of_once(steps_per_call, capsys):
     gan, scale = scaled_gan()
@@ -170,6 +171,7 @@ def test_several_diagnostics():
         gan.fit(np.ones([8, 2]), verbose=0, callbacks=[Diagnostics(), Diagnostics()])
 
 
+@pytest.mark.slow
 def test_guard_and_diagnostics_log_together():
     gan, _ = scaled_gan()
     callbacks = [tgs.callbacks.DivergenceGuard(), Diagnostics()]

@@ -110,6 +110,7 @@ def test_interval_is_stretched_and_one_event_says_so(tiny, image_gan, monkeypatc
     assert "waits, to stay below max_share=0.1" in events[0].text
 
 
+@pytest.mark.slow
 def test_no_bound_scores_every_step(tiny, image_gan, monkeypatch):
     steps, events, shares = run_with(tiny, image_gan, monkeypatch, 0.5)
     assert steps == list(range(1, 41)) and not events

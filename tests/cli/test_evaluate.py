@@ -101,6 +101,7 @@ def test_real_images_in_files(stored, tmp_path):
     assert baseline["value"] > 0 and "/real=150 pictures@" in baseline["protocol"]
 
 
+@pytest.mark.slow
 def test_sizes_give_an_extrapolation(stored, tmp_path):
     arguments = [f"--source={stored}/samples.npz", "--real=digits", "--extractor=random"]
     scores = report(tmp_path, *arguments, "--sizes=100,200,300")

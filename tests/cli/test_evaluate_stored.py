@@ -53,6 +53,7 @@ def test_extractor_must_be_a_network(samples, tmp_path, capsys):
     assert "network.keras to be a network that Keras can load. Received: a file that is no" in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "code"), [(ValueError("too few"), 1), (KeyboardInterrupt(), 130)]
 )
@@ -69,6 +70,7 @@ def test_finished_scores_are_printed_if_the_rest_fails(
     assert not (tmp_path / "scores.json").exists()
 
 
+@pytest.mark.slow
 def test_named_data_set_gives_its_classes(tmp_path, capsys):
     digits = tgs.data.digits()
     images = np.concatenate([*digits.examples(limit=200).as_numpy_iterator()])

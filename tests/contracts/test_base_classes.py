@@ -74,6 +74,7 @@ OWN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", OWN)
 def test_own_class_trains_and_survives_a_file(kind, tmp_path):
     gan = make("simultaneous", **OWN[kind])
@@ -117,6 +118,7 @@ def test_own_loss_penalty_is_its_closed_form():
     assert logs["only_terms"] == pytest.approx(0.7 * np.mean(logits**2), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_own_weight_gradient_penalty_is_added_to_the_discriminators_update():
     before, after, minibatch, logs = one_step(penalties=[OnlyCotangents(0.3)])
     _, without, _, _ = one_step()

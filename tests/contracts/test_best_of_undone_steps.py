@@ -39,6 +39,7 @@ def guarded(directory, gan, values, *callbacks, **settings):
     return score
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("again", "best"), [(5.0, (1.0, 5, 5)), (0.5, (0.5, 5, 8))], ids=["worse", "better"]
 )
@@ -60,6 +61,7 @@ def test_best_of_an_undone_step_stays_until_there_is_a_better_one(tmp_path, agai
     assert (gan.steps, gan.rollback_state.rollbacks) == (5, int(kept.steps_taken > 5))
 
 
+@pytest.mark.slow
 def test_run_killed_after_the_rollback_still_has_it(tiny, tmp_path):
     gan = renewed("simultaneous", 5)
     best, checkpoints = tmp_path / "best", tmp_path / "checkpoints"

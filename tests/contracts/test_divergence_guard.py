@@ -248,6 +248,7 @@ def test_number_of_rollbacks_is_limited(policy):
     assert (gan.steps, gan.steps_taken) == (2, 2 + 2 * rollbacks)
 
 
+@pytest.mark.slow
 def test_earlier_copy_is_restored_if_the_first_step_fails_twice():
     # Weights that are finite, and lost: their first evaluation fails at any learning rate.
     gan = renewed("simultaneous", 3)

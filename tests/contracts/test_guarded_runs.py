@@ -42,6 +42,7 @@ def steps_of(directory):
     return {each["step"]: (each["epoch"], each["step_in_epoch"]) for each in found}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [1, 4, "epoch"])
 def test_checkpoints_are_finite(new, tmp_path, every):
     gan = new(5)
@@ -56,6 +57,7 @@ def test_checkpoints_are_finite(new, tmp_path, every):
         assert finite(gan)
 
 
+@pytest.mark.slow
 def test_rollback_undoes_no_checkpoint(new, tmp_path):
     gan = new(5)
     (event,), _ = train(gan, Checkpoint(tmp_path, 3, keep=9), Guard("rollback", every=100))

@@ -63,6 +63,7 @@ class PenalizedGan(NaiveGan):
         return [s - g for s, g in zip(slope, gradient, strict=True)]
 
 
+@pytest.mark.slow
 @chosen(quick={"heun"}, usual=FEW)
 def test_three_steps_with_penalties_are_those_of_a_naive_program(name):
     scheme = SCHEMES[name][0]

@@ -23,6 +23,7 @@ def documented():
     return names
 
 
+@pytest.mark.slow
 def test_documented_code_trains(documented):
     assert documented["gan"].steps == 10
 

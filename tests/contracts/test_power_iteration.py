@@ -33,6 +33,7 @@ def iterated(matrix, u):
     return u / np.linalg.norm(u)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEMES)
 def test_one_iteration_at_the_weights_that_start_the_step(name):
     scheme, _ = SCHEMES[name]

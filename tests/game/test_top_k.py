@@ -413,6 +413,7 @@ def test_own_loss_must_take_fake_weights():
     assert_close(*found, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", [tgs.Simultaneous(), tgs.Alternating(2)], ids=repr)
 @pytest.mark.parametrize("kind", ["array", "known", "unknown", "ours", "generator", "one batch"])
 def test_floor_above_the_batch(kind, scheme):
@@ -436,6 +437,7 @@ def test_floor_above_the_batch(kind, scheme):
     assert gan.steps == (kind in ("unknown", "generator"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calls", [1, 3])
 @pytest.mark.parametrize("kind", ["array", "unknown"])
 def test_floor_above_the_last_smaller_batch_only(kind, calls):
@@ -448,6 +450,7 @@ def test_floor_above_the_last_smaller_batch_only(kind, calls):
     assert gan.steps == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit_compile", ["auto", True])
 def test_floor_in_numbers_does_not_exclude_xla(jit_compile):
     gan = compiled(tgs.TopK(floor=192), jit_compile=jit_compile)

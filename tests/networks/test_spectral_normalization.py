@@ -63,6 +63,7 @@ def derivative_along(function, at, direction, step=1e-5):
     return (function(at + step * direction) - function(at - step * direction)) / (2 * step)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_sigma_becomes_the_largest_singular_value(name):
     wrapper, inputs, axis = made(name, power_iterations=10)
@@ -171,6 +172,7 @@ def test_gradient_penalty_in_training_holds_u_and_v_constant():
     assert abs(moving - measured) > 1e-3 * abs(measured)  # The two are not the same thing.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in KINDS if name != "Embedding"])
 def test_gradient_penalty_against_finite_differences(name):
     wrapper, inputs, _ = made(name)

@@ -18,6 +18,7 @@ def full_batch(scheme, steps=400):
     return tgs.games.play(game, scheme, step_sizes=0.3, steps=steps)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scheme", "per_cycle"),
     [

@@ -14,6 +14,7 @@ def steps_to_the_saddle(step_sizes):
     return np.where(near.any(axis=0), near.argmax(axis=0), np.nan)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step_sizes", "median"), [((1e-4, 1e-2), 91), ((1e-3, 1e-3), 675)], ids=["two", "one"]
 )
@@ -23,6 +24,7 @@ def test_median_time_to_the_saddle(step_sizes, median):
     np.testing.assert_allclose(np.median(steps), median, rtol=0.15)
 
 
+@pytest.mark.slow
 def test_swapped_rates_never_arrive():
     assert np.isnan(steps_to_the_saddle((1e-2, 1e-4))).mean() > 0.9
 

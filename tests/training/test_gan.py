@@ -321,6 +321,7 @@ def test_a_second_fit_reads_new_data_from_their_beginning():
     assert seen[:5] == [0.0, 1.0, 2.0, 3.0, 4.0]
 
 
+@pytest.mark.slow
 def test_training_on_a_batch_while_an_average_is_in_use_is_refused():
     gan = make()
     with gan.using("ema"), pytest.raises(RuntimeError, match="'ema' in use"):
@@ -356,6 +357,7 @@ def test_optimizers_that_gather_gradients_over_calls_are_refused(tiny):
         gan.compile("sgd", gathering)
 
 
+@pytest.mark.slow
 def test_single_batches_too_start_from_the_weights_that_were_set_after_compile(tiny):
     gan = tgs.GAN(*tiny.image_networks(), latents=3)
     gan.compile(
@@ -450,6 +452,7 @@ def conditional():
     return gan
 
 
+@pytest.mark.slow
 def test_a_conditional_pair_learns_its_classes_from_images_and_labels(conditional):
     labels = np.repeat(np.arange(4), 100)
     samples = conditional.sample(400, weights="ema", labels=labels)

@@ -110,6 +110,7 @@ def test_wrong_layer_of_the_discriminator_stops(kind, penalty):
         check(penalty, other=discriminator(WRONG_LAYERS[kind]()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("penalty", TWICE)
 @pytest.mark.parametrize("kind", RIGHT_LAYERS)
 def test_right_layer_of_the_discriminator_passes(kind, penalty):
@@ -131,11 +132,13 @@ def test_normalizations_of_the_generator_pass(penalty):
     check(penalty, own=generator(layers.BatchNormalization()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", WRONG_LAYERS)
 def test_penalty_without_input_gradients_needs_no_second_derivatives(kind):
     check("consistency", other=discriminator(WRONG_LAYERS[kind]()))
 
 
+@pytest.mark.slow
 def test_each_penalty_is_checked_for_itself():
     other = discriminator(layers.GroupNormalization(2, name="mine"))
     gan = tgs.GAN(generator(), other, latents=3)
@@ -148,6 +151,7 @@ def test_each_penalty_is_checked_for_itself():
         check_compiled(gan)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interval", [1, 16])
 def test_lazy_penalty_is_checked(interval):
     check(tgs.R1(10.0, interval=interval))
@@ -242,6 +246,7 @@ GROSS_ERRORS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("penalty", ["r1", "gradient_penalty", "generator_gradient_norm"])
 @pytest.mark.parametrize("error", GROSS_ERRORS)
 def test_gross_error_of_a_custom_layer_stops(error, penalty):
@@ -259,6 +264,7 @@ def test_gross_error_behind_a_last_layer_of_zeros_stops():
         check("r1", other=other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 @pytest.mark.parametrize("penalty", ["r1", "generator_gradient_norm"])
 def test_gradient_that_is_missing_stops_in_half_precision(penalty, policy):
@@ -379,6 +385,7 @@ COMBINATIONS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pair, penalty", COMBINATIONS)
 def test_networks_of_this_package_pass(pair, penalty):
     check(penalty, *PAIRS[pair]())
@@ -397,6 +404,7 @@ def test_networks_of_this_package_pass_in_half_precision(pair, penalty, policy):
     assert gan.precision == [policy]
 
 
+@pytest.mark.slow
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("penalty", ["r1", "consensus"])
@@ -412,6 +420,7 @@ def test_conditional_pair_is_checked(tiny):
     check_compiled(gan)
 
 
+@pytest.mark.slow
 def test_float64_networks_are_checked():
     keras.config.set_floatx("float64")
     try:
@@ -422,6 +431,7 @@ def test_float64_networks_are_checked():
         keras.config.set_floatx("float32")
 
 
+@pytest.mark.slow
 def test_loss_of_ones_own_is_differentiated():
     def cross_entropy(label, logits):
         labels = label * tf.ones(tf.shape(logits))
@@ -469,6 +479,7 @@ INCONCLUSIVE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", INCONCLUSIVE)
 def test_inconclusive_check_warns(case):
     penalty, middle, reason = INCONCLUSIVE[case]
@@ -486,6 +497,7 @@ def test_weight_of_zero_warns_though_the_last_layer_is_zero():
         check(tgs.R1(0.0), other=keras.Sequential([keras.Input((8, 8, 1)), *last]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pair", ["dcgan 8 spectral", "mlp spectral"])
 def test_one_sided_penalty_that_never_acts_warns(pair):
     with pytest.raises(UserWarning, match="it contributes nothing near the start"):
@@ -510,12 +522,14 @@ def test_fit_and_train_on_batch_check_first():
         gan_with([bilinear()]).train_on_batch(IMAGES)
 
 
+@pytest.mark.slow
 def test_check_can_be_switched_off():
     gan = gan_with([bilinear()], check_derivatives=False)
     gan.fit(IMAGES, batch_size=4, verbose=0)
     assert gan.steps == 1 and not gan.derivatives_checked
 
 
+@pytest.mark.slow
 def test_check_runs_once(monkeypatch):
     gan = gan_with()
     gan.fit(IMAGES, batch_size=4, verbose=0)

@@ -44,6 +44,7 @@ def test_a_schedule_is_asked_about_the_step_and_saved_as_it_was(tiny, tmp_path):
     assert isinstance(gan.generator_optimizer._learning_rate, ByStep)
 
 
+@pytest.mark.slow
 def test_optimizers_for_trial_steps_share_a_schedule_that_keras_does_not_know(tiny):
     gan = train(compiled(tiny, Mine(), tgs.Extragradient(state="separate")))
     for optimizers in (gan.optimizers, gan.optimizers_for_extrapolation):

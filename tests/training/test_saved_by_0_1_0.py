@@ -29,6 +29,7 @@ def test_weights_averages_and_counters_are_loaded(gan, expected):
     np.testing.assert_allclose(gan.sample(8, weights="ema"), expected["averaged"], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_it_trains_on_as_the_earlier_version_would(gan, expected):
     images = np.random.RandomState(0).normal(size=[64, 2]).astype("float32")
     gan.fit(images, batch_size=16, verbose=0, epochs=2, initial_epoch=1, shuffle=False)

@@ -99,6 +99,7 @@ def test_real_images_of_a_file(tmp_path):
     assert sum(len(batch) for batch in found.examples(limit=999)) == 300
 
 
+@pytest.mark.slow
 def test_real_images_of_a_folder_and_of_a_data_set(tmp_path):
     for number, picture in enumerate(pixels(3)):
         tf.io.write_file(f"{tmp_path}/{number}.png", tf.io.encode_png(picture))

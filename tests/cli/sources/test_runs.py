@@ -51,6 +51,7 @@ def copy(run, tmp_path):
     return pathlib.Path(shutil.copytree(run[0], tmp_path / "run"))
 
 
+@pytest.mark.slow
 def test_a_workdir_gives_its_gans_images_and_is_not_changed(run):
     workdir, expected = run
     before = contents(workdir)
@@ -81,6 +82,7 @@ def test_the_data_of_a_run_are_those_of_its_settings(run):
     assert (data.name, data.batch_size) == ("digits", 8)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_gives_the_gan_of_its_step(run):
     workdir, expected = run
     first, last = (workdir / "checkpoints" / f"step-000000000{n}" for n in (3, 6))
@@ -135,6 +137,7 @@ def test_a_damaged_checkpoint_is_skipped_with_a_warning(copy):
     assert source.description.endswith("step-0000000003")
 
 
+@pytest.mark.slow
 def test_without_a_whole_checkpoint_there_is_an_error(copy):
     found = checkpoints(copy / "checkpoints")
     for path in found:

@@ -37,6 +37,7 @@ def test_logits_beside_features():
     assert np.array_equal(second, 2 * images.reshape(10, 4)[:, 1:])
 
 
+@pytest.mark.slow
 def test_outputs_of_a_classifier(classifier, images):
     outputs = outputs_of(classifier, images[:5])
     assert isinstance(outputs, Outputs)

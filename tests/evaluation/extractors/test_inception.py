@@ -68,6 +68,7 @@ def extractor(folder):
     return Inception(folder, batch_size=8)
 
 
+@pytest.mark.slow
 def test_features_and_logits_are_those_tfgan_takes(folder, extractor, layers_of_tf1):
     images = noise(20, 32, 32, 3)
     outputs = extractor.outputs(images)
@@ -80,6 +81,7 @@ def test_features_and_logits_are_those_tfgan_takes(folder, extractor, layers_of_
     assert np.array_equal(outputs_of(extractor, images).logits, outputs.logits)
 
 
+@pytest.mark.slow
 def test_the_frechet_distance_is_tfgans_all_the_way(folder, extractor, layers_of_tf1):
     real, fake = noise(100, 24, 24, 3), 0.8 * noise(100, 24, 24, 3, seed=1)
     distance = tfgan.evaluation().frechet_classifier_distance_from_activations

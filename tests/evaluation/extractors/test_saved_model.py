@@ -205,6 +205,7 @@ def served(folder, tmp_path, monkeypatch):
         server.shutdown()
 
 
+@pytest.mark.slow
 def test_a_handle_is_downloaded_once_and_has_the_hash_of_its_folder(served, folder):
     address, requests = served
     first, second = (downloaded(f"{address}/network/1") for _ in range(2))
@@ -213,6 +214,7 @@ def test_a_handle_is_downloaded_once_and_has_the_hash_of_its_folder(served, fold
     assert loaded(first, SHAPE).content_hash == loaded(folder, SHAPE).content_hash
 
 
+@pytest.mark.slow
 def test_a_handle_of_nothing_is_said(served):
     address, _ = served
     with pytest.raises(OSError, match="TensorFlow Hub has no http.*network/2 here.*404"):

@@ -24,6 +24,7 @@ def test_real_images_score_zero(classifier, images):
     assert 0.0 <= score.value < 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("disturbance", ["noise", "blur", "shift", "black patches", "few modes"])
 def test_fid_grows_with_each_disturbance(classifier, images, disturbance):
     random = np.random.default_rng(0)
@@ -46,6 +47,7 @@ def test_fid_grows_with_each_disturbance(classifier, images, disturbance):
     assert values == sorted(values) and values[1] > 0.1 and values[-1] > 10.0
 
 
+@pytest.mark.slow
 def test_baseline_is_far_below_noise(classifier, images):
     half = FID(classifier, images, seed=0).baseline()
     assert half.value == FID(classifier, images, seed=0, samples=898).baseline().value

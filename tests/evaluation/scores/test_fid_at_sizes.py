@@ -69,6 +69,7 @@ def test_two_sizes_have_no_error():
     assert_allclose((line, line.standard_error), (1.0, 0.0), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_extrapolation_is_nearer_to_the_truth():
     """Two Gaussians at squared distance 8 * 0.5**2 = 2, with the real side all but exact."""
     real = gaussian(100_000, 0)

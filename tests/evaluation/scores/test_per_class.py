@@ -41,6 +41,7 @@ def test_labelled_sources_are_alike(noise, flat):
     np.testing.assert_allclose(values, [values[0]] * 3, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_labelled_digits(classifier):
     data = tgs.data.digits(batch_size=64, labels=True)
     score = PerClass(FID(classifier, data, samples=50), classes=[3, 8])

@@ -94,6 +94,7 @@ def test_shifts_need_images_when_compiled(jit_compile):
         gan.compile("sgd", "sgd", penalties=[penalty], jit_compile=jit_compile)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "penalty",
     [
@@ -109,6 +110,7 @@ def test_points_with_other_kinds_of_consistency(penalty):
     assert gan.steps == 1
 
 
+@pytest.mark.slow
 def test_shifts_of_data_of_unknown_size():
     keras.config.set_floatx("float32")
     keras.config.set_dtype_policy("float32")

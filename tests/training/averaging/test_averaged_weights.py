@@ -70,6 +70,7 @@ def test_the_tiny_generator_has_batch_statistics_and_a_seed(image_gan):
     assert "seed" in paths
 
 
+@pytest.mark.slow
 def test_an_average_is_a_copy_bit_for_bit_until_its_start(tiny, image_gan):
     gaps = []
 
@@ -101,6 +102,7 @@ def test_a_second_fit_goes_on_with_the_averages_it_finds(tiny, image_gan):
         np.testing.assert_allclose(own, reference, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_training_is_the_same_to_the_last_bit_with_and_without_averages(tiny):
     gans = [
         tiny.point_gan({"ema": tgs.ExponentialAverage(0.5)}, eager=True),

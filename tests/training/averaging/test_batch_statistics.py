@@ -162,6 +162,7 @@ def test_a_resumed_run_samples_the_same_bit_for_bit(gan, tmp_path):
     np.testing.assert_array_equal(run(other), expected)
 
 
+@pytest.mark.slow
 def test_seeds_inside_the_generator_advance_from_batch_to_batch():
     generator = keras.Sequential(
         [

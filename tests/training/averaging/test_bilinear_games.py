@@ -41,6 +41,7 @@ def test_an_exponential_average_of_an_orbit_is_smaller_by_the_known_ratio(orbit,
     np.testing.assert_allclose(np.sqrt(length(average) / length(points[-1])), expected, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_ratios_are_those_worked_out_for_the_paper():
     for decay, eta, expected in [(0.9, 0.1, 0.72548), (0.99, 0.1, 0.10000), (0.99, 0.01, 0.70888)]:
         steps = round(20 / (1 - decay))

@@ -171,6 +171,7 @@ def test_an_own_rule_is_abstract_until_it_weighs_points():
         Polynomial(start=-1)
 
 
+@pytest.mark.slow
 def test_an_own_rule_trains_and_goes_on_from_a_keras_file(tiny, tmp_path):
     keras.utils.set_random_seed(1)
     rule = Polynomial(power=1.0, start=1)
