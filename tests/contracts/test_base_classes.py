@@ -1,6 +1,7 @@
 """Classes of a user's own need only what their base class requires; the rest has defaults."""
 
 import dataclasses
+import re
 
 import keras
 import numpy as np
@@ -197,3 +198,17 @@ def test_what_is_required_cannot_be_left_out(base, missing):
     nothing = type("Nothing", (base,), {"__module__": __name__})
     with pytest.raises(TypeError, match=f"abstract .*Nothing.*{missing}"):
         nothing()
+
+
+@pytest.mark.parametrize(
+    "name", ["GeneratorLoss", "DiscriminatorLoss", "TopK", "GeneratorGradientL2", "SpreadRatio"]
+)
+def test_own_penalty_is_not_called_like_something_else_in_logs(name):
+    penalty = type(name, (OnlyTerms,), {})(1.0)
+    message = f"under its class's name, .* Received: .*{_snake(name)}.* another name"
+    with pytest.raises(ValueError, match=message):
+        make("simultaneous", penalties=[penalty])
+
+
+def _snake(name):
+    return re.sub(r"\B([A-Z])", r"_\1", name).lower()

@@ -15,6 +15,7 @@ from tfgan_stab.game.gradients import GameGradients
 from tfgan_stab.game.penalties.base import (
     LossPenalty,
     WeightGradientPenalty,
+    check_names,
     check_penalties,
     loss_penalties,
     names_of,
@@ -31,7 +32,7 @@ from tfgan_stab.training.averaging.rules import Average, check_averages
 from tfgan_stab.training.averaging.swap import LIVE, WeightsInUse
 from tfgan_stab.training.distribution import StoredTensors
 from tfgan_stab.training.fit import KerasWorkflows
-from tfgan_stab.training.monitor import Diagnostics, Monitor
+from tfgan_stab.training.monitor import ACCURACIES, MEASURED, NORMS, Diagnostics, Monitor
 from tfgan_stab.training.optimizers import check_optimizers, copy_optimizer, count_steps
 from tfgan_stab.training.sampling import Sampling
 from tfgan_stab.training.train_step import (
@@ -239,7 +240,11 @@ class GAN(KerasWorkflows, Sampling):
         self.loss_means = Players(*(keras.metrics.Mean(f"{player}_loss") for player in BOTH))
         terms = loss_penalties(self.penalties)
         others = [each for each in self.penalties if each not in terms]
-        self.penalty_means = [keras.metrics.Mean(name) for name in names_of([*terms, *others])]
+        names = names_of([*terms, *others])
+        check_names(
+            names, [*(m.name for m in self.loss_means), "top_k", *NORMS, *MEASURED, *ACCURACIES]
+        )
+        self.penalty_means = [keras.metrics.Mean(name) for name in names]
         self.top_k_means = [keras.metrics.Mean("top_k")] if self.top_k else []
         self.monitor: Monitor | None = None
 

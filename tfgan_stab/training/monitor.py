@@ -20,6 +20,11 @@ from tfgan_stab.training.resume import Progress
 from tfgan_stab.training.train_step import LOSS, PENALTY, STATE, Observation, StepResult
 from tfgan_stab.updates.scheme import Scheme
 
+# What logs call the numbers that a monitor takes down.
+NORMS = tuple(f"{player}_gradient_l2" for player in BOTH)
+MEASURED = ("gradient_angle", "spread_ratio")
+ACCURACIES = ("accuracy_on_reals", "accuracy_on_fakes")
+
 
 class Fault(NamedTuple):
     """The first number that was not finite.
@@ -131,11 +136,9 @@ class Monitor:
         self._of = (scheme.evaluations, scheme.minibatches)
         self._steps = steps
         self._places: list[Fault] = []
-        names = [f"{player}_gradient_l2" for player in BOTH]
+        names = [*NORMS]
         if diagnostics is not None:
-            names += ["gradient_angle", "spread_ratio"]
-            if self._boundary is not None:
-                names += ["accuracy_on_reals", "accuracy_on_fakes"]
+            names += [*MEASURED] if self._boundary is None else [*MEASURED, *ACCURACIES]
         with strategy.scope():
             self._previous = None if diagnostics is None else _stored_gradients(networks)
             # The place in the table (0: none), its step, successive steps collapsed, collapses.

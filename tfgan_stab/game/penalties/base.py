@@ -245,3 +245,21 @@ def names_of(penalties: Sequence[Any]) -> list[str]:
         known[name] += 1
         names.append(name if known[name] == 1 else f"{name}_{known[name]}")
     return names
+
+
+def check_names(names: Sequence[str], taken: Sequence[str]) -> None:
+    """Raises if a penalty would be called like something else that logs show.
+
+    Args:
+        names: What the penalties are called.
+        taken: What else logs show.
+
+    Raises:
+        ValueError: If one is taken.
+    """
+    for name in names:
+        if name in taken:
+            raise ValueError(
+                f"Logs show each penalty under its class's name, which must be free. Received: "
+                f"{name!r}, which logs show already. Give the penalty's class another name."
+            )
