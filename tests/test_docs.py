@@ -73,7 +73,6 @@ def test_what_is_not_used_is_not_entered():
     )
     assert full - plain == {
         "updates/runge_kutta.py",
-        "updates/tableaus.py",
         "updates/arithmetic.py",
         "game/penalties/base.py",
         "game/penalties/input_gradient.py",
@@ -84,7 +83,7 @@ def test_what_is_not_used_is_not_entered():
 
 def test_the_page_names_files_that_exist():
     text = WALK.read_text(encoding="utf-8")
-    names = set(re.findall(r"`([\w/]+\.py)`", text)) - {"input_gradient.py", "tableaus.py"}
+    names = set(re.findall(r"`([\w/]+\.py)`", text)) - {"input_gradient.py"}
     assert names and [name for name in sorted(names) if not (PACKAGE / name).is_file()] == []
 
 

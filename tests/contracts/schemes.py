@@ -10,9 +10,8 @@ from tfgan_stab.updates.alternating import Alternating
 from tfgan_stab.updates.extragradient import Extragradient
 from tfgan_stab.updates.lookahead import Lookahead
 from tfgan_stab.updates.optimistic import OptimisticGradient
-from tfgan_stab.updates.runge_kutta import RungeKutta
+from tfgan_stab.updates.runge_kutta import EULER, HEUN, MIDPOINT, RALSTON, RK4, RungeKutta
 from tfgan_stab.updates.simultaneous import Simultaneous
-from tfgan_stab.updates.tableaus import EULER, HEUN, MIDPOINT, RALSTON, RK4
 
 
 def simultaneous(game, params, minibatches):

@@ -454,4 +454,4 @@ def test_floor_above_the_last_smaller_batch_only(kind, calls):
 @pytest.mark.parametrize("jit_compile", ["auto", True])
 def test_floor_in_numbers_does_not_exclude_xla(jit_compile):
     gan = compiled(tgs.TopK(floor=192), jit_compile=jit_compile)
-    assert gan.compilation.scope == "step"
+    assert "step" in (gan.compilation.scope, gan.compilation.candidate)

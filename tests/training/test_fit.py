@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
+from tfgan_stab.training.compile import Compilation
 from tfgan_stab.training.fit import Clock, KerasWorkflows
 from tfgan_stab.training.fit_checks import images_per_step
 from tfgan_stab.training.resume import Progress
@@ -33,7 +34,7 @@ class Recorder(KerasWorkflows):
         self.data_metadata = None
         self.starts = 0
         self.scheme = types.SimpleNamespace(minibatches=minibatches, evaluations=2)
-        self.compilation = types.SimpleNamespace(scope="off", reason="of no use here.")
+        self.compilation = Compilation("off", "of no use here.")
         self.precision = ["float32"]
         self.averages = {}
         self.penalties = ()

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tfgan_stab.game.players import Players
 from tfgan_stab.updates.arithmetic import combined
-from tfgan_stab.updates.tableaus import RK4
+from tfgan_stab.updates.runge_kutta import RK4
 
 
 def test_sum_over_stages_does_not_depend_on_rest_of_graph():

@@ -8,10 +8,9 @@ from tfgan_stab.game.players import Players
 from tfgan_stab.updates.alternating import Alternating
 from tfgan_stab.updates.extragradient import Extragradient
 from tfgan_stab.updates.optimistic import OptimisticGradient
-from tfgan_stab.updates.runge_kutta import RungeKutta
+from tfgan_stab.updates.runge_kutta import RK4, RungeKutta
 from tfgan_stab.updates.scheme import Scheme, check_scheme
 from tfgan_stab.updates.simultaneous import Simultaneous
-from tfgan_stab.updates.tableaus import RK4
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,11 +13,18 @@ import shutil
 import time
 from collections.abc import Iterator
 
-__all__ = ["flush", "replacing", "replacing_folder", "write_atomically"]
+__all__ = ["cache_directory", "flush", "replacing", "replacing_folder", "write_atomically"]
 
 # Temporary files of a killed process are removed by the next write of the same target, once nobody
 # has written to them for this many seconds: until then they may be another process's.
 ABANDONED = 3600.0
+
+
+def cache_directory() -> pathlib.Path:
+    """Returns the folder `TFGAN_STAB_CACHE` names, else `~/.cache/tfgan_stab`."""
+    return pathlib.Path(
+        os.environ.get("TFGAN_STAB_CACHE") or pathlib.Path.home() / ".cache" / "tfgan_stab"
+    )
 
 
 @contextlib.contextmanager

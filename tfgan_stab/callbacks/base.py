@@ -127,6 +127,10 @@ class Periodic(keras.callbacks.Callback):
         """Does what the callback is for."""
         raise TypeError(f"{type(self).__name__} must define `act(logs)`.")
 
+    def steps_until_needed(self) -> int | None:
+        """Returns after how many steps it acts next; `None` if not inside this epoch."""
+        return self.every - self.gan.steps % self.every if isinstance(self.every, int) else None
+
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Counts from the step that training begins with."""
         self._steps_before = self.gan.steps

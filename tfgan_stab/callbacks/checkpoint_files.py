@@ -80,6 +80,7 @@ def _write(gan: GAN, folder: pathlib.Path, progress: Progress) -> None:
         "step_in_epoch": progress.step_in_epoch,
         "seconds": gan.clock.seconds,
         "rollback_state": _rollback_metadata(gan),
+        "xla": {**gan.compilation._asdict(), "too_short": gan.too_short},
         "variables": _inventory(owned),
         "files": {path.name: _hash(path) for path in files},
     }
@@ -157,6 +158,7 @@ def restore(gan: GAN, path: pathlib.Path) -> dict[str, Any]:
         raise DamagedCheckpointError(f"Checkpoint {path} is damaged: {error.message}.") from error
     gan.clock.set(metadata["seconds"])
     _restore_rollbacks(gan, metadata.get("rollback_state", {}))
+    gan.continue_compilation(**metadata.get("xla", {}))
     return metadata
 
 

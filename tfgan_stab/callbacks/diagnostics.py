@@ -57,6 +57,10 @@ class Diagnostics(keras.callbacks.Callback):
         del steps_taken, progress, ordered
         self._monitor, self._collapses = monitor, 0
 
+    def steps_until_needed(self) -> int | None:
+        """Returns `None`: a collapse ends a block of steps by itself."""
+        return None
+
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Warns of a collapse."""
         collapses = self._monitor.collapses

@@ -192,6 +192,10 @@ class DivergenceGuard(keras.callbacks.Callback):
         if epoch != self._epoch:  # Not the one that a resumed run begins inside.
             self._epoch, self._epoch_began = epoch, self.gan.steps_taken
 
+    def steps_until_needed(self) -> int | None:
+        """Returns after how many steps it takes the next copy; a fault ends a block by itself."""
+        return self.every - self.gan.steps % self.every
+
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Takes a copy of what has just been saved: no rollback undoes a checkpoint."""
         if self._good.step < self.gan.rollback_state.saved_step == self.gan.steps:

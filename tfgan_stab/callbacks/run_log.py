@@ -19,6 +19,7 @@ import tensorflow as tf
 from tfgan_stab import __version__
 from tfgan_stab._utils.files import write_atomically
 from tfgan_stab.callbacks.base import ImageEvent, ScoreEvent, TextEvent, usable_directory
+from tfgan_stab.training.compile import Compilation
 from tfgan_stab.training.gan import GAN
 
 PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-gan", "tensorflow-datasets")
@@ -59,8 +60,7 @@ class RunLog(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         """Writes `run.json`, and listens to what the model publishes."""
         usable_directory(self.workdir)
-        text = json.dumps(metadata(self.model), indent=2, sort_keys=True) + "\n"
-        write_atomically(self.workdir / "run.json", text)
+        self._write_metadata()
         if self.model.steps:
             self._drop_lines_after(self.model.steps)
         else:
@@ -102,6 +102,12 @@ class RunLog(keras.callbacks.Callback):
                 tf.summary.image(event.name, event.pixels[None], step=event.step)
         elif isinstance(event, TextEvent):
             self._log_text(event)
+        elif isinstance(event, Compilation):
+            self._write_metadata()
+
+    def _write_metadata(self) -> None:
+        text = json.dumps(metadata(self.model), indent=2, sort_keys=True) + "\n"
+        write_atomically(self.workdir / "run.json", text)
 
     def _log_score(self, event: ScoreEvent) -> None:
         result = event.result
@@ -223,7 +229,7 @@ def metadata(gan: GAN) -> dict[str, Any]:
         "minibatches_per_step": gan.scheme.minibatches,
         "loss": gan.loss_pair.name,
         "averages": {name: repr(rule) for name, rule in gan.averages.items()},
-        "xla": gan.compilation._asdict(),
+        "xla": {"scope": gan.compilation.scope, "reason": gan.compilation.reason},
         "precision": gan.precision,
         "replicas": gan.distribute_strategy.num_replicas_in_sync,
         "noise_seed": gan.seed,

@@ -1,17 +1,28 @@
-"""What XLA compiles, decided before training, with the reason kept.
+"""What XLA compiles, with the reason kept: decided by what is possible, and on CPUs by the clock.
 
 Keras' own "auto" is off on CPUs and under any distribution strategy, and falls back without a word
 elsewhere. Here the gradients are lowered to XLA's language once, which takes a fraction of a second
 and shows whether every operation has a compiled form, those in penalties' derivatives included.
+Whether the compiled form is the faster one, on a CPU only a trial can tell: for small images and
+strided convolutions the plain graph has been 2 to 16 times as fast.
 """
 
-from collections.abc import Callable, Sequence
+import hashlib
+import json
+import os
+import pathlib
+import platform
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
+from tfgan_stab import __version__
 from tfgan_stab._utils import random, validation
+from tfgan_stab._utils.files import cache_directory, write_atomically
 from tfgan_stab.game.functional import Minibatch, only
 from tfgan_stab.game.gradients import GameFunctions, GameGradients
 from tfgan_stab.game.penalties.base import WeightGradientPenalty
@@ -25,6 +36,16 @@ MOST_COPIES = 2
 # Of images, in pixels, for networks that take any.
 SIDE = 8
 
+# A run that takes less without XLA, in seconds, is over before a trial of XLA could pay.
+SHORT_RUN = 10.0
+
+# By how much XLA must be faster: less is noise, and compilation takes its time.
+CLEARLY = 0.96
+
+# A trial's timing ends after so many turns, or so many seconds, compilation not included.
+TURNS = 7
+SECONDS_OF_TRIAL = 5.0
+
 
 class Compilation(NamedTuple):
     """What XLA compiles, and why.
@@ -33,10 +54,12 @@ class Compilation(NamedTuple):
         scope: "step" (everything a step does), "field" (the gradients only, as under a distribution
             strategy with several replicas) or "off".
         reason: One sentence.
+        candidate: The scope that is still to be compared with "off"; "" if nothing is.
     """
 
     scope: str
     reason: str
+    candidate: str = ""
 
 
 def compile_functions(
@@ -126,12 +149,25 @@ def choose_compilation(
             f"`jit_compile=True` expects networks that XLA can compile. Received: {obstacle} "
             'Use jit_compile="auto", which falls back to the plain graph, or replace the layer.'
         )
+    possible = _possible(replicas, evaluations, lazy)
+    if requested == "auto" and replicas == 1 and not has_accelerator():
+        return Compilation("off", "`fit` compares both on its first batch.", possible.scope)
+    return possible
+
+
+def has_accelerator() -> bool:
+    """Returns whether TensorFlow sees a GPU or a TPU."""
+    return any(tf.config.list_logical_devices(kind) for kind in ("GPU", "TPU"))
+
+
+def _possible(replicas: int, evaluations: int, lazy: bool) -> Compilation:
+    """Returns how much XLA can compile of a step that it can lower."""
     if replicas > 1:
         return Compilation(
             "field",
             f"{replicas} replicas: XLA compiles the gradients on each, not the communication.",
         )
-    if evaluations > MOST_COPIES:
+    if evaluations > MOST_COPIES and not has_accelerator():
         return Compilation(
             "field",
             f"{evaluations} evaluations a step: XLA compiles the gradients once, not a copy for "
@@ -202,3 +238,129 @@ def example_arguments(
     params = Players(*(distribution.read(n.trainable_variables) for n in networks))
     state = Players(*(distribution.read(n.non_trainable_variables) for n in networks))
     return params, state, Minibatch(images, labels, maker.latents(images, random.SAMPLING))
+
+
+# -- Trials ---------------------------------------------------------------------------------------
+
+
+def compare(
+    plain: Callable[[], Any], compiled: Callable[[], Callable[[], Any]], planned: int | None
+) -> dict[str, float]:
+    """Returns the seconds of a step without and with XLA, the least of several turns.
+
+    The other one's are missing if the run is too short for a trial to pay.
+
+    Args:
+        plain: Takes a step without XLA, and waits for its end.
+        compiled: Returns the same with XLA.
+        planned: The run's steps; `None` if that is not known.
+    """
+    plain()  # Traced.
+    times = {"plain": min(_seconds(plain) for _ in range(2))}
+    if planned is not None and planned * times["plain"] < SHORT_RUN:
+        return times
+    candidate = compiled()
+    candidate()  # Traced and compiled.
+    end = time.perf_counter() + SECONDS_OF_TRIAL
+    times["compiled"] = _seconds(candidate)
+    for _ in range(TURNS):
+        times["plain"] = min(times["plain"], _seconds(plain))
+        times["compiled"] = min(times["compiled"], _seconds(candidate))
+        if time.perf_counter() > end:
+            break
+    return times
+
+
+def _seconds(step: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    step()
+    return time.perf_counter() - start
+
+
+def chosen(times: Mapping[str, float], candidate: str, earlier: bool = False) -> Compilation:
+    """Returns what to compile.
+
+    Args:
+        times: Seconds of a step, "plain" and, where there was a trial, "compiled".
+        candidate: What XLA would compile.
+        earlier: Whether an earlier run has measured them.
+    """
+    milliseconds = f"{times['plain'] * 1e3:.3g} ms a step without XLA"
+    if "compiled" not in times:
+        reason = f"{milliseconds}: so short a run would not pay a trial with it."
+        return Compilation("off", reason, candidate)
+    scope = candidate if times["compiled"] < CLEARLY * times["plain"] else "off"
+    by = "an earlier run measured" if earlier else "measured"
+    return Compilation(scope, f"{by} {milliseconds}, {times['compiled'] * 1e3:.3g} ms with.")
+
+
+def trial_key(networks: Sequence[keras.Model], settings: Sequence[Any], spec: Any) -> str:
+    """Returns what the outcome of a trial depends on, as a hash.
+
+    Args:
+        networks: Both networks.
+        settings: What else decides a step's work; their `repr` counts.
+        spec: Shapes and types of a batch.
+    """
+    layers = [
+        (type(layer).__name__, _anonymous(layer), [str(v.shape) for v in layer.variables])
+        for network in networks
+        for layer in network._flatten_layers()
+    ]
+    parts = [layers, settings, spec, __version__, tf.__version__, keras.__version__, _machine()]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+def _anonymous(layer: keras.layers.Layer) -> str:
+    """Returns a layer's settings without names, which carry counters; "" where it has none."""
+    if isinstance(layer, keras.Model):
+        return ""
+    try:
+        config = layer.get_config()
+    except NotImplementedError:  # A layer of a user's own that is never saved.
+        return ""
+    plain = (str, int, float, bool, tuple, list)
+    return repr({k: v for k, v in config.items() if k != "name" and isinstance(v, plain)})
+
+
+def _machine() -> list[Any]:
+    cpuinfo = pathlib.Path("/proc/cpuinfo")
+    text = cpuinfo.read_text(encoding="utf-8", errors="replace") if cpuinfo.is_file() else ""
+    models = sorted({line for line in text.splitlines() if line.startswith("model name")})
+    threads = tf.config.threading
+    numbers = (
+        threads.get_intra_op_parallelism_threads(),
+        threads.get_inter_op_parallelism_threads(),
+    )
+    return [platform.machine(), models, os.cpu_count(), numbers]
+
+
+def remembered(key: str) -> dict[str, float] | None:
+    """Returns what a trial of this key measured earlier on this machine; `None` without one."""
+    path = _memory(key)
+    try:
+        times = json.loads(path.read_text(encoding="utf-8"))
+        return {name: float(times[name]) for name in ("plain", "compiled")}
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        warnings.warn(f"{path} is damaged, XLA is measured again: {error!r}", stacklevel=2)
+        return None
+
+
+def remember(key: str, times: Mapping[str, float]) -> None:
+    """Keeps what a trial measured for later runs; warns if it cannot."""
+    path = _memory(key)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, json.dumps(dict(times)) + "\n")
+    except OSError as error:
+        warnings.warn(
+            f"The next run will have to measure XLA again: {error} Set TFGAN_STAB_CACHE to a "
+            "folder that can be written.",
+            stacklevel=2,
+        )
+
+
+def _memory(key: str) -> pathlib.Path:
+    return cache_directory() / "xla" / f"{key}.json"

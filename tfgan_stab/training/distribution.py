@@ -5,7 +5,8 @@ silently different. So every write goes through here, and whatever is written wa
 here or computed from such averages alike on every replica.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -115,6 +116,16 @@ def gather(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | int]:
 def read(variables: Sequence[keras.Variable]) -> list[tf.Tensor]:
     """Returns the variables' values now, as tensors that later writes do not change."""
     return [tf.identity(tf.convert_to_tensor(variable.value)) for variable in variables]
+
+
+@contextlib.contextmanager
+def unchanged(variables: Sequence[keras.Variable]) -> Iterator[None]:
+    """Puts back the variables' values at the end."""
+    values = read(variables)
+    try:
+        yield
+    finally:
+        write(variables, values)
 
 
 def number(variable: keras.Variable) -> int:

@@ -11,25 +11,27 @@ import tensorflow as tf
 from tfgan_stab._utils.progress import Clock
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.game.players import Players
-from tfgan_stab.game.top_k import TopK
 from tfgan_stab.training import distribution
 from tfgan_stab.training.averaging.averaged_weights import AveragedWeights
 from tfgan_stab.training.averaging.rules import Average
 from tfgan_stab.training.averaging.swap import LIVE, WeightsInUse
-from tfgan_stab.training.compile import Compilation
+from tfgan_stab.training.execution import ExecutedSteps
 from tfgan_stab.training.fit_checks import (
     CheckFloor,
+    CountEpochs,
     check_data,
     cost_of_step,
     images_per_step,
+    in_order,
+    listed,
     one_pass,
+    planned_steps,
     warning_of_young_average,
 )
 from tfgan_stab.training.gradient_check import check_gradients
-from tfgan_stab.training.monitor import Diagnostics, Monitor, Watcher, watchers_among
+from tfgan_stab.training.monitor import Diagnostics, Monitor, watchers_among
 from tfgan_stab.training.resume import (
     Progress,
-    Resumer,
     callbacks_of_one_training,
     data_from,
     finish_epoch,
@@ -37,20 +39,15 @@ from tfgan_stab.training.resume import (
     resume_from,
 )
 from tfgan_stab.training.train_step import Counters, RollbackState
-from tfgan_stab.updates.scheme import Scheme
 
 
-class KerasWorkflows(keras.Model):
+class KerasWorkflows(ExecutedSteps):
     """Keras' own workflows on a pair of networks whose weights can be swapped."""
 
     generator: keras.Model
     discriminator: keras.Model
     latents: Any
     num_classes: int | None
-    scheme: Scheme
-    penalties: tuple
-    top_k: TopK | None
-    compilation: Compilation
     check_derivatives: bool
     derivatives_checked: bool
     weights_in_use: WeightsInUse
@@ -63,7 +60,6 @@ class KerasWorkflows(keras.Model):
     _counters: Counters
     _averages: dict[str, AveragedWeights]
     _compile_settings: dict[str, Any]
-    monitor: Monitor | None
     build_monitor: Callable[[Diagnostics | None], Monitor]
     sample_batches: Callable[..., Iterator[np.ndarray]]
 
@@ -109,14 +105,16 @@ class KerasWorkflows(keras.Model):
         verbose: Any = "auto",
         **kwargs: Any,
     ) -> keras.callbacks.History:
-        callbacks = [_CountEpochs(), CheckFloor(), *_in_order(callbacks)]
+        callbacks = [CountEpochs(), CheckFloor(), *in_order(callbacks)]
         rows = kwargs.get("batch_size")
         check_data(x, y, rows, self.scheme, self.top_k, self.num_classes)
         steps = self._epoch_length(x, steps_per_epoch)
         resumed = self._prepare(x, callbacks, steps, Progress(initial_epoch, 0))
         progress = resumed or Progress(initial_epoch, 0)
+        planned = planned_steps(x, steps, rows, epochs)
+        self.begin_execution(callbacks, planned, bool(verbose))
         if verbose:
-            self._print_headline(None if steps is None else epochs * steps, x, rows)
+            self._print_headline(planned, x, rows)
         arguments = {"y": y, "callbacks": callbacks, "verbose": verbose, **kwargs}
         if isinstance(x, tf.data.Dataset):
             arguments["shuffle"] = False  # Keras would only warn that it cannot.
@@ -124,6 +122,7 @@ class KerasWorkflows(keras.Model):
             arguments.update(one_pass(kwargs.get("validation_data"), "validation_steps"))
         if progress.step_in_epoch and progress.epoch < epochs:
             calls = callbacks_of_one_training(callbacks, self, epochs, steps, verbose)
+            callbacks[0].first_step = progress.step_in_epoch
             arguments["callbacks"] = calls
             rest = self._data_from_now(x, steps_per_epoch, progress.step_in_epoch)
             finish_epoch(super().fit, rest, steps, progress, arguments)
@@ -251,7 +250,7 @@ class KerasWorkflows(keras.Model):
             scoring = keras.callbacks.LambdaCallback(
                 on_test_end=lambda logs: measured.update(self._scored(scores))
             )
-            kwargs["callbacks"] = [scoring, *_listed(kwargs.get("callbacks"))]
+            kwargs["callbacks"] = [scoring, *listed(kwargs.get("callbacks"))]
         with self._weights_restored():
             found = super().evaluate(x, y, return_dict=True, **kwargs)
         results = {name: found.pop(name) for name in (m.name for m in self.loss_means)}
@@ -336,36 +335,3 @@ class KerasWorkflows(keras.Model):
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles with the arguments that a configuration describes."""
         self.compile(**keras.saving.deserialize_keras_object(config))
-
-
-class _CountEpochs(keras.callbacks.Callback):
-    """Counts whole epochs: first of all callbacks, so that checkpoints hold the new count."""
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        if not self.model.stop_training:
-            self.model.epochs += 1
-
-
-def _in_order(callbacks: Any) -> list[keras.callbacks.Callback]:
-    """Puts the guard first, so that all others find weights that are finite, and checkpoints last.
-
-    What checkpoints save must include what the others did.
-
-    Raises:
-        ValueError: If a callback sets the learning rate of a model's one optimizer.
-    """
-    listed = _listed(callbacks)
-    kinds = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
-    for callback in listed:
-        if isinstance(callback, kinds):
-            raise ValueError(
-                "A GAN has two optimizers, each with its own learning rate. Received: "
-                f"{type(callback).__name__}, which sets that of a model's only optimizer. Give the "
-                "optimizers a schedule: Adam(keras.optimizers.schedules.CosineDecay(2e-4, 10_000))."
-            )
-    return sorted(listed, key=lambda c: isinstance(c, Resumer) - isinstance(c, Watcher))
-
-
-def _listed(callbacks: Any) -> list[keras.callbacks.Callback]:
-    """Returns callbacks as a list; Keras takes a single one, or none, too."""
-    return [] if callbacks is None else tf.nest.flatten(callbacks)

@@ -11,7 +11,10 @@ from tfgan_stab.data.batches import Batches
 from tfgan_stab.data.images import check_range
 from tfgan_stab.game.top_k import TopK
 from tfgan_stab.training.averaging.rules import Average
+from tfgan_stab.training.execution import Execution
 from tfgan_stab.training.minibatches import check_divides
+from tfgan_stab.training.monitor import Watcher
+from tfgan_stab.training.resume import Resumer
 from tfgan_stab.updates.scheme import Scheme
 
 
@@ -79,6 +82,10 @@ class CheckFloor(keras.callbacks.Callback):
         # Inside an epoch that is resumed, the first step is long over.
         self._unchecked = self.model.top_k is not None and not self.model.steps
 
+    def steps_until_needed(self) -> int | None:
+        """Returns 1 before the first step, then `None`."""
+        return 1 if self._unchecked else None
+
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Checks once how large batches were."""
         if self._unchecked:
@@ -130,6 +137,20 @@ def _rows(x: Any, batch_size: int | None) -> int | None:
     return min(batch_size or 32, shape[0]) if shape else None
 
 
+def planned_steps(x: Any, steps: int | None, batch_size: int | None, epochs: int) -> int | None:
+    """Returns how many steps a training has from its beginning; `None` if that is not known.
+
+    Args:
+        x: What `fit` is given.
+        steps: Steps of an epoch, if known already.
+        batch_size: The argument of `fit`, for arrays.
+        epochs: The argument of `fit`.
+    """
+    if steps is None and isinstance(x, np.ndarray):
+        steps = -(-len(x) // (batch_size or 32))
+    return None if steps is None else epochs * steps
+
+
 def images_per_step(x: Any, minibatches: int, batch_size: int | None) -> int | None:
     """Returns how many real examples a step sees, `None` where the data do not say.
 
@@ -172,3 +193,52 @@ def warning_of_young_average(
         f"Average {name!r} will still be {kept:.0%} {origin} after {points} updates ({steps} "
         f"steps): use {average.faster}, or train longer."
     )
+
+
+class CountEpochs(keras.callbacks.Callback):
+    """Counts whole epochs: first of all callbacks, so that checkpoints hold the new count.
+
+    Attributes:
+        first_step: The step that the next epoch begins with; not 0 for one that is resumed inside.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first_step = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Says how many steps there will be."""
+        execution, steps = self.model.train_function, (self.params or {}).get("steps")
+        if isinstance(execution, Execution):
+            execution.begin_epoch(None if steps is None else steps - self.first_step)
+        self.first_step = 0
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Counts the epoch, if it has not been stopped."""
+        if not self.model.stop_training:
+            self.model.epochs += 1
+
+
+def in_order(callbacks: Any) -> list[keras.callbacks.Callback]:
+    """Puts the guard first, so that all others find weights that are finite, and checkpoints last.
+
+    What checkpoints save must include what the others did.
+
+    Raises:
+        ValueError: If a callback sets the learning rate of a model's one optimizer.
+    """
+    found = listed(callbacks)
+    kinds = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
+    for callback in found:
+        if isinstance(callback, kinds):
+            raise ValueError(
+                "A GAN has two optimizers, each with its own learning rate. Received: "
+                f"{type(callback).__name__}, which sets that of a model's only optimizer. Give the "
+                "optimizers a schedule: Adam(keras.optimizers.schedules.CosineDecay(2e-4, 10_000))."
+            )
+    return sorted(found, key=lambda c: isinstance(c, Resumer) - isinstance(c, Watcher))
+
+
+def listed(callbacks: Any) -> list[keras.callbacks.Callback]:
+    """Returns callbacks as a list; Keras takes a single one, or none, too."""
+    return [] if callbacks is None else tf.nest.flatten(callbacks)

@@ -31,6 +31,7 @@ from tfgan_stab.training.averaging.batch_statistics import Recalibration
 from tfgan_stab.training.averaging.rules import Average, check_averages
 from tfgan_stab.training.averaging.swap import LIVE, WeightsInUse
 from tfgan_stab.training.distribution import StoredTensors
+from tfgan_stab.training.execution import checked_steps
 from tfgan_stab.training.fit import KerasWorkflows
 from tfgan_stab.training.monitor import ACCURACIES, MEASURED, NORMS, Diagnostics, Monitor
 from tfgan_stab.training.optimizers import check_optimizers, copy_optimizer, count_steps
@@ -130,7 +131,7 @@ class GAN(KerasWorkflows, Sampling):
         seed: int = 0,
         check_derivatives: bool = True,
         run_eagerly: bool = False,
-        steps_per_execution: int = 1,
+        steps_per_execution: int | str = "auto",
     ) -> None:
         """Chooses how to train; builds both optimizers and sets the steps to 0.
 
@@ -146,13 +147,15 @@ class GAN(KerasWorkflows, Sampling):
                 `tgs.TopK(decay=0.99, every=2000, floor=0.75)`. Logs show k.
             averages: Averages of the weights by name, such as
                 `{"ema": tgs.ExponentialAverage(0.999), "mean": tgs.UniformAverage(start=1000)}`.
-            jit_compile: `True`, `False`, or "auto" to use XLA where the networks allow it.
-                `gan.compilation` says what was chosen and why.
+            jit_compile: `True`, `False`, or "auto" to use XLA where it is possible and faster; on
+                a CPU `fit` compares both on its first batch, unless the run is so short that this
+                would not pay. `gan.compilation` says what was chosen and why.
             seed: Decides all noise, an integer. The data have a seed of their own.
             check_derivatives: Whether `fit` compares each penalty's derivative with a finite
                 difference before it trains: some layers' second derivatives are silently wrong.
             run_eagerly: Whether to run without graphs, for debugging.
-            steps_per_execution: Steps per call from Python, an integer >= 1.
+            steps_per_execution: Steps per call from Python, an integer >= 1, or "auto" for as many
+                as take about 50 ms; one, where a callback needs every step.
 
         Raises:
             TypeError: If an argument is of a wrong kind.
@@ -171,11 +174,12 @@ class GAN(KerasWorkflows, Sampling):
         self._build_optimizers(check_optimizers(generator_optimizer, discriminator_optimizer))
         self._build_state(rules)
         self._build_metrics()
+        self.steps_at_once = checked_steps(steps_per_execution)
         self._build_functions(jit_compile, run_eagerly)
         super().compile(
             optimizer=None,
             run_eagerly=run_eagerly,
-            steps_per_execution=steps_per_execution,
+            steps_per_execution=self.steps_at_once or 1,
             jit_compile=self.compilation.scope == "step",
         )
         self._compile_settings = {
@@ -267,7 +271,8 @@ class GAN(KerasWorkflows, Sampling):
         )
         self.game = GameGradients(self.networks, self.loss_pair, terms)
         lazy = any(penalty.interval > 1 for penalty in terms)
-        self.compilation = compilation.choose_compilation(
+        self.too_short = 0
+        chosen = compilation.choose_compilation(
             jit_compile,
             compilation.step_without_scheme(self.game, self.maker, self.penalties),
             compilation.example_arguments(self.networks, self.maker),
@@ -277,9 +282,11 @@ class GAN(KerasWorkflows, Sampling):
             run_eagerly,
             lazy,
         )
-        self._functions = compilation.compile_functions(
-            self.game, self.compilation.scope, run_eagerly, lazy
-        )
+        self._graphs = {
+            scope: compilation.compile_functions(self.game, scope, run_eagerly, lazy)
+            for scope in ("off", "field")
+        }
+        self.use_compilation(chosen)
 
     def start_over(self) -> None:
         """Sets the steps to 0; averages and scheme start from the weights as they are."""

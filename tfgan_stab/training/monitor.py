@@ -152,6 +152,20 @@ class Monitor:
         return self._places[place - 1]._replace(step=step, of=self._of) if place else None
 
     @property
+    def variables(self) -> list[keras.Variable]:
+        """What it keeps from step to step; the means are not among them."""
+        return [*self._record.weights, *([] if self._previous is None else self._previous.weights)]
+
+    @property
+    def must_interrupt(self) -> tf.Tensor:
+        """Whether the last step had a fault or completed a collapse, a boolean scalar."""
+        (record,) = distribution.read(self._record.weights)
+        found = record[0] > 0
+        if self.diagnostics is not None:
+            found |= tf.equal(record[2], self.diagnostics.collapse_steps)
+        return found
+
+    @property
     def collapses(self) -> int:
         """How often the fakes have collapsed since `reset`."""
         return self._numbers()[3]

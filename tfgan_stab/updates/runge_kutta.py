@@ -1,12 +1,155 @@
 """The one integrator: any explicit Runge-Kutta method, both players jointly."""
 
 import dataclasses
+import math
 from typing import Any
 
+from tfgan_stab._utils.serialization import Serializable
 from tfgan_stab.game.players import Players
 from tfgan_stab.updates.arithmetic import check_batches, combined, displaced
 from tfgan_stab.updates.scheme import Game, Scheme
-from tfgan_stab.updates.tableaus import Tableau, as_tableau
+
+TOLERANCE = 1e-12
+HIGHEST = 4  # The order up to which claims are checked.
+
+
+@dataclasses.dataclass(frozen=True)
+class Tableau(Serializable):
+    """An explicit Runge-Kutta method.
+
+    Stage i looks from `w + h sum_j a[i][j] k_j` and finds the slope k_i there; the step is
+    `w + h sum_i b[i] k_i`.
+
+    Args:
+        name: What the method is called.
+        a: Row i holds i numbers: where stage i looks from. The first row is empty.
+        b: One weight per stage; they sum to 1.
+        order: The power of h by which the error of many steps falls, an integer from 1 to 4. A
+            method of higher order claims 4.
+
+    Raises:
+        ValueError: If the rows do not have these lengths, a coefficient is not finite, the weights
+            do not sum to 1, or the coefficients cannot have the order they claim.
+
+    Example:
+        >>> Tableau("heun", a=((), (1.0,)), b=(0.5, 0.5), order=2).stages
+        2
+
+    Source: Hairer, Norsett and Wanner 1993, "Solving Ordinary Differential Equations I",
+        section II.1: definition 1.1, and theorem 2.1's conditions up to order 4.
+    """
+
+    name: str
+    a: tuple[tuple[float, ...], ...]
+    b: tuple[float, ...]
+    order: int
+
+    def __post_init__(self) -> None:
+        # Lists, as a configuration file has them, become tuples.
+        try:
+            object.__setattr__(self, "a", tuple(tuple(map(float, row)) for row in self.a))
+            object.__setattr__(self, "b", tuple(map(float, self.b)))
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"Tableau {self.name!r}: `a` must be rows of numbers and `b` numbers. Received: "
+                f"a={self.a!r}, b={self.b!r}. Heun's are a=((), (1.0,)), b=(0.5, 0.5)."
+            ) from error
+        lengths = [len(row) for row in self.a]
+        if not self.b or lengths != list(range(len(self.b))):
+            raise ValueError(
+                f"Tableau {self.name!r}: `a` must have one row per weight in `b`, row i with i "
+                f"numbers (an explicit method). Received: rows of {lengths} numbers, "
+                f"{len(self.b)} weights. The first row is empty: a=((), (0.5,))."
+            )
+        if not all(map(math.isfinite, [*self.b, *(x for row in self.a for x in row)])):
+            raise ValueError(
+                f"Tableau {self.name!r}: coefficients must be finite numbers. Received: "
+                f"a={self.a}, b={self.b}."
+            )
+        if abs(sum(self.b) - 1.0) > TOLERANCE:
+            raise ValueError(
+                f"Tableau {self.name!r}: the weights `b` must sum to 1, or a step would not go "
+                f"along the field. Received: {self.b}, which sum to {sum(self.b)}."
+            )
+        self._check_order()
+
+    def _check_order(self) -> None:
+        number = isinstance(self.order, int) and not isinstance(self.order, bool)
+        if not number or not 1 <= self.order <= HIGHEST:
+            raise ValueError(
+                f"Tableau {self.name!r}: `order` must be an integer from 1 to {HIGHEST}, up to "
+                f"which it is checked. Received: {self.order!r}. Claim order={HIGHEST} for more."
+            )
+        for order, sums in self._conditions().items():
+            if order <= self.order and any(abs(got - want) > TOLERANCE for got, want in sums):
+                raise ValueError(
+                    f"Tableau {self.name!r}: the coefficients must satisfy the conditions of "
+                    f"order {order}. Received: {[got for got, _ in sums]} instead of "
+                    f"{[want for _, want in sums]}. Correct them, or claim order={order - 1}."
+                )
+
+    def _conditions(self) -> dict[int, list[tuple[float, float]]]:
+        """Returns, for each order up to 4, the sums over rooted trees and what they must be."""
+        b, c = self.b, [sum(row) for row in self.a]
+
+        def through(values: list[float]) -> list[float]:
+            return [sum(x * v for x, v in zip(row, values, strict=False)) for row in self.a]
+
+        def weighted(values: list[float]) -> float:
+            return sum(x * v for x, v in zip(b, values, strict=True))
+
+        squares = [x * x for x in c]
+        inner = through(c)
+        return {
+            2: [(weighted(c), 1 / 2)],
+            3: [(weighted(squares), 1 / 3), (weighted(inner), 1 / 6)],
+            4: [
+                (weighted([x**3 for x in c]), 1 / 4),
+                (weighted([x * y for x, y in zip(c, inner, strict=True)]), 1 / 8),
+                (weighted(through(squares)), 1 / 12),
+                (weighted(through(inner)), 1 / 24),
+            ],
+        }
+
+    @property
+    def stages(self) -> int:
+        """Evaluations of the field in one step."""
+        return len(self.b)
+
+
+EULER = Tableau("euler", a=((),), b=(1.0,), order=1)
+MIDPOINT = Tableau("midpoint", a=((), (1 / 2,)), b=(0.0, 1.0), order=2)
+HEUN = Tableau("heun", a=((), (1.0,)), b=(1 / 2, 1 / 2), order=2)
+RALSTON = Tableau("ralston", a=((), (2 / 3,)), b=(1 / 4, 3 / 4), order=2)
+RK4 = Tableau(
+    "rk4",
+    a=((), (1 / 2,), (0.0, 1 / 2), (0.0, 0.0, 1.0)),
+    b=(1 / 6, 1 / 3, 1 / 3, 1 / 6),
+    order=4,
+)
+TABLEAUS = {tableau.name: tableau for tableau in (EULER, MIDPOINT, HEUN, RALSTON, RK4)}
+
+
+def as_tableau(tableau: Tableau | str) -> Tableau:
+    """Returns a tableau by its name, or as it is.
+
+    Raises:
+        TypeError: If it is neither a tableau nor a name.
+        ValueError: If no tableau has this name.
+    """
+    if isinstance(tableau, Tableau):
+        return tableau
+    if not isinstance(tableau, str):
+        raise TypeError(
+            "`tableau` must be a Tableau such as tgs.HEUN or tgs.RK4, or its name. Received: "
+            f"{tableau!r}."
+        )
+    if tableau not in TABLEAUS:
+        raise ValueError(
+            f"`tableau` must be one of {sorted(TABLEAUS)}, or a Tableau of your own. Received: "
+            f"{tableau!r}."
+        )
+    return TABLEAUS[tableau]
 
 
 @dataclasses.dataclass(frozen=True)

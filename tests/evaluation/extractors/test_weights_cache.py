@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 import pytest
 
+from tfgan_stab._utils.files import cache_directory
 from tfgan_stab.evaluation.extractors import digits as weights_cache
 from tfgan_stab.evaluation.extractors.digits import DamagedCacheError
 from tfgan_stab.evaluation.extractors.model_hash import content_hash
@@ -114,7 +115,7 @@ def test_readers_find_a_whole_file_while_processes_write(path):
 
 def test_the_environment_names_the_folder(monkeypatch):
     monkeypatch.setenv("TFGAN_STAB_CACHE", "/some/where")
-    assert weights_cache.cache_directory() == pathlib.Path("/some/where")
+    assert cache_directory() == pathlib.Path("/some/where")
     monkeypatch.delenv("TFGAN_STAB_CACHE")
     monkeypatch.setenv("HOME", "/home/someone")
-    assert weights_cache.cache_directory() == pathlib.Path("/home/someone/.cache/tfgan_stab")
+    assert cache_directory() == pathlib.Path("/home/someone/.cache/tfgan_stab")

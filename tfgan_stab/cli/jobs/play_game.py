@@ -14,10 +14,9 @@ from tfgan_stab.updates.alternating import Alternating
 from tfgan_stab.updates.extragradient import Extragradient
 from tfgan_stab.updates.lookahead import Lookahead
 from tfgan_stab.updates.optimistic import OptimisticGradient
-from tfgan_stab.updates.runge_kutta import RungeKutta
+from tfgan_stab.updates.runge_kutta import EULER, HEUN, MIDPOINT, RALSTON, RK4, RungeKutta
 from tfgan_stab.updates.scheme import Scheme
 from tfgan_stab.updates.simultaneous import Simultaneous
-from tfgan_stab.updates.tableaus import EULER, HEUN, MIDPOINT, RALSTON, RK4
 
 _GAMES: dict[str, Callable[[int], KnownGame]] = {
     "bilinear": lambda seed: Bilinear(),

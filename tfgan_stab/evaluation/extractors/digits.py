@@ -7,7 +7,6 @@ every score's protocol.
 
 import concurrent.futures
 import functools
-import os
 import pathlib
 import warnings
 import zipfile
@@ -21,7 +20,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from tfgan_stab._utils import validation
-from tfgan_stab._utils.files import replacing
+from tfgan_stab._utils.files import cache_directory, replacing
 from tfgan_stab.data.digits import loaded_digits
 from tfgan_stab.evaluation.extractors.base import Extractor, Outputs
 from tfgan_stab.evaluation.extractors.model_hash import content_hash
@@ -223,13 +222,6 @@ _DAMAGE = (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.err
 
 class DamagedCacheError(Exception):
     """A file of the cache cannot be read, or holds other weights than it says."""
-
-
-def cache_directory() -> pathlib.Path:
-    """Returns the folder `TFGAN_STAB_CACHE` names, else `~/.cache/tfgan_stab`."""
-    return pathlib.Path(
-        os.environ.get("TFGAN_STAB_CACHE") or pathlib.Path.home() / ".cache" / "tfgan_stab"
-    )
 
 
 def save_weights(path: pathlib.Path, weights: Sequence[np.ndarray]) -> None:
