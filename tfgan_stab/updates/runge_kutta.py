@@ -27,7 +27,7 @@ class RungeKutta(Scheme):
     Args:
         tableau: The coefficients: `tgs.EULER`, `MIDPOINT`, `HEUN`, `RALSTON`, `RK4`, your own, or a
             name such as "rk4".
-        batches: "shared" to look at one minibatch in all stages, as their notebook does; "fresh"
+        batches: "shared" to use the same minibatch in all stages, as their notebook does; "fresh"
             for a minibatch and noise of its own per stage, as their CIFAR-10 code does.
 
     Raises:
