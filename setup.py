@@ -54,11 +54,12 @@ setuptools.setup(
     extras_require={
         "tests": TESTS,
         "benchmarks": BENCHMARKS,
-        "dev": [*TESTS, "pre-commit>=3.7"],
+        "dev": [*TESTS, "build>=1.2", "pre-commit>=3.7", "twine>=6.1"],
     },
     entry_points={
         "console_scripts": [
             "tfgan-stab-evaluate=tfgan_stab.cli.main:evaluate",
+            "tfgan-stab-play-game=tfgan_stab.cli.main:play_game",
             "tfgan-stab-sample=tfgan_stab.cli.main:sample",
             "tfgan-stab-train=tfgan_stab.cli.main:train",
         ]

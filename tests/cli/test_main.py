@@ -12,7 +12,7 @@ from tfgan_stab.cli import common, main
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMMANDS = ("train", "evaluate", "sample", "play_game")
-INSTALLED = dict(re.findall(r'"tfgan-stab-(\w+)=([\w.]+:\w+)"', (ROOT / "setup.py").read_text()))
+INSTALLED = dict(re.findall(r'"tfgan-stab-([\w-]+)=([\w.]+:\w+)"', (ROOT / "setup.py").read_text()))
 
 
 def output(*arguments, cwd):
@@ -30,7 +30,7 @@ def test_script_and_module_are_the_same_program(tmp_path, command):
 
 
 def test_installed_commands(monkeypatch):
-    assert set(INSTALLED) == {"train", "evaluate", "sample"}
+    assert set(INSTALLED) == {name.replace("_", "-") for name in COMMANDS}
     asked = []
     monkeypatch.setattr(main, "run", lambda name, arguments: asked.append((name, arguments)) or 7)
     monkeypatch.setattr(sys, "argv", ["program", "--flag"])
@@ -38,7 +38,7 @@ def test_installed_commands(monkeypatch):
         module, _, function = target.partition(":")
         with pytest.raises(SystemExit, match="7"):
             getattr(importlib.import_module(module), function)()
-        assert asked.pop() == (name, ["program", "--flag"])
+        assert asked.pop() == (name.replace("-", "_"), ["program", "--flag"])
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import tensorflow as tf
 from tfgan_stab.callbacks.best_checkpoint import best_of
 from tfgan_stab.callbacks.checkpoint_files import checkpoints
 from tfgan_stab.cli import main
+from tfgan_stab.cli.config import gin as configuring
 
 CHANGELOG = pathlib.Path(__file__).resolve().parents[2] / "CHANGELOG.md"
 # What the changelog tells users to run.
@@ -26,6 +27,47 @@ SETTINGS = [
     "tgs.FID.samples = 100",
     "tgs.train.sample_rows = 1",
 ]
+
+
+# What version 0.1 wrote for its files of a guard, of top-k, of ODE-GAN's penalty and extragradient.
+OLD_CONFIG = """\
+from __gin__ import dynamic_registration
+import tfgan_stab as tgs
+from tfgan_stab.cli import training
+
+# Macros:
+look_state = 'separate'
+penalty_unbiased = False
+top_k_compute = 'full'
+top_k_decay = 0.99
+
+# Parameters for tgs.callbacks.DivergenceGuard:
+tgs.callbacks.DivergenceGuard.collapse_ratio = 0.05
+tgs.callbacks.DivergenceGuard.collapse_rounds = 200
+tgs.callbacks.DivergenceGuard.policy = 'rollback'
+
+# Parameters for tgs.Extragradient:
+tgs.Extragradient.state = %look_state
+
+# Parameters for tgs.GeneratorGradientNorm:
+tgs.GeneratorGradientNorm.unbiased = %penalty_unbiased
+tgs.GeneratorGradientNorm.weight = 0.02
+
+# Parameters for tgs.TopK:
+tgs.TopK.compute = %top_k_compute
+tgs.TopK.decay = %top_k_decay
+tgs.TopK.with_batch_norm = False
+
+# Parameters for training.train:
+training.train.guard = @tgs.callbacks.DivergenceGuard()
+training.train.penalties = [@tgs.GeneratorGradientNorm()]
+training.train.scheme = @tgs.Extragradient()
+training.train.top_k = @tgs.TopK()
+"""
+
+
+def convert(run):
+    subprocess.run(["sh", "-c", CONVERSION], check=True, env={"run": str(run)})
 
 
 def rewrite(path, *patterns):
@@ -96,6 +138,25 @@ def scores(run):
     return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
 
 
+def test_converted_settings_are_those_that_are_left(tmp_path):
+    config = tmp_path / "config.gin"
+    config.write_text(OLD_CONFIG, encoding="utf-8")
+    convert(tmp_path)
+    configuring.parse([str(config)])  # Refuses settings and macros that are not there or not used.
+    assert configuring.settings_of(config.read_text(encoding="utf-8")) == {
+        "extrapolation_state": "'separate'",
+        "top_k_decay": "0.99",
+        "tgs.callbacks.DivergenceGuard.policy": "'rollback'",
+        "tgs.Extragradient.state": "%extrapolation_state",
+        "tgs.GeneratorGradientNorm.weight": "0.02",
+        "tgs.TopK.decay": "%top_k_decay",
+        "tgs.train.guard": "@tgs.callbacks.DivergenceGuard()",
+        "tgs.train.penalties": "[@tgs.GeneratorGradientNorm()]",
+        "tgs.train.scheme": "@tgs.Extragradient()",
+        "tgs.train.top_k": "@tgs.TopK()",
+    }
+
+
 @pytest.mark.slow
 def test_converted_run_continues_bit_for_bit(command, tmp_path):
     whole, old = tmp_path / "whole", tmp_path / "old"
@@ -106,7 +167,7 @@ def test_converted_run_continues_bit_for_bit(command, tmp_path):
     make_old(old)
     assert not list(old.rglob("step-*")) and "tgs.train" not in (old / "config.gin").read_text()
 
-    subprocess.run(["sh", "-c", CONVERSION], check=True, env={"run": str(old)})
+    convert(old)
     assert [path.name for path in checkpoints(old / "checkpoints")] == ["step-0000000003"]
     assert main.run("train", command(old, *SETTINGS)) == 0
 

@@ -1,1 +1,1 @@
-"""What every room uses, and what imports none of them: checks, files, randomness, progress."""
+"""What every package uses, and what imports none of them: checks, files, randomness, progress."""

@@ -76,7 +76,7 @@ def key(seed: int, *counters: Any) -> tf.Tensor:
 
     Args:
         seed: Integer that tells runs apart.
-        *counters: Integers or integer scalar tensors, such as the step and the part.
+        *counters: Integers or integer scalar tensors, such as the step and the minibatch.
 
     Returns:
         int32 `[2]`, for `tf.random.stateless_*`. Different paths give independent keys.

@@ -72,9 +72,9 @@ class BestCheckpoint(EpochPosition):
 
     Lower is better, unless the score has a true attribute `larger_is_better`. Of equal values the
     first is kept. NaN and infinity never win. After a resume, what was kept of steps that will be
-    trained again is removed; the best before them is still there. A new run moves what another one
-    has left aside, to `fid_ema.previous-1` and so on; so does a score that is measured in another
-    way than before.
+    trained again is removed; the best before them is still there. A new run renames an earlier
+    run's folder to `fid_ema.previous-1`, and so on; so does a score that is now measured
+    differently.
 
     A step that a `DivergenceGuard` undoes later may have been the best. It is kept: its weights
     were finite, and their score is what was measured, though `RunLog` no longer has a line of it.

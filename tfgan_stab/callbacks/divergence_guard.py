@@ -76,9 +76,9 @@ class DivergenceGuard(keras.callbacks.Callback):
     The first such number is named: whose it is, what it is, of which variable, in which evaluation
     of which step. Gradients and weights with a norm above 1e19 (in float32) count as not finite.
     Then the model gets back the last good state: all that a checkpoint holds, averages and
-    optimizers included, as it was at the latest copy (at the one before, if the first step after
-    the latest fails twice). Copies are taken every so often, and whenever a `Checkpoint` saves, and
-    only of states that are finite. With the policy
+    optimizers included, as it was at the latest copy (the copy before that, if training fails again
+    in the first step after a rollback). Copies are taken every so often, and whenever a
+    `Checkpoint` saves, and only of states that are finite. With the policy
 
     - "stop", that state is saved, and `fit` ends with a `DivergenceError`;
     - "rollback", training goes on from there with both learning rates multiplied by `rate_factor`
@@ -99,7 +99,7 @@ class DivergenceGuard(keras.callbacks.Callback):
         every: Steps from one copy to the next, an integer >= 1. Two are kept, each as large as the
             checkpoint.
         max_rollbacks: Rollbacks of a run, an integer >= 1.
-        rate_factor: What is left of the learning rates at each rollback, in (0, 1].
+        rate_factor: Both learning rates are multiplied by it at each rollback, in (0, 1].
         directory: Where to save the last good state before stopping, as a checkpoint that
             `tgs.callbacks.Checkpoint` resumes from; may be that callback's own. Not saved unless
             given.

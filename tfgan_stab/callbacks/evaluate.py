@@ -41,8 +41,8 @@ class Evaluate(Periodic):
             that would exceed it is postponed to the next time, so that the interval is stretched.
             `None` scores whenever it is time. The first score is always taken, and one after the
             last epoch.
-        baseline: Whether to tell, before the first score, what real images score against other real
-            images: as an event, which `RunLog` writes to `events.jsonl`, and as `baselines`.
+        baseline: Whether to report, before the first score, what real images score against other
+            real images: as an event, which `RunLog` writes to `events.jsonl`, and as `baselines`.
 
     Raises:
         TypeError: If something is no score.

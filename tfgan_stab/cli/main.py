@@ -1,5 +1,7 @@
 """The four commands: `scripts/*.py`, `python -m tfgan_stab.cli COMMAND`, `tfgan-stab-COMMAND`.
 
+The last form has hyphens where the others have underscores: `tfgan-stab-play-game`.
+
 Everything that can be wrong with flags, files and folders is found before TensorFlow, which takes
 seconds to import: hence the imports inside functions.
 """

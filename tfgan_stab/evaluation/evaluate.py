@@ -107,7 +107,7 @@ def _show(score: Score, accumulator: Accumulator, batches: Iterator[np.ndarray])
 def baselines(
     scores: Sequence[Any], devices: Sequence[str] = (), show: bool = False
 ) -> list[list[ScoreResult]]:
-    """Returns what real images score against other real images: what is perfect, for each score.
+    """Returns what real images score against other real images: the best score to expect, of each.
 
     Args:
         scores: Scores; those that know no real images have no baseline, an empty list.

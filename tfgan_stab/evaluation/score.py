@@ -247,7 +247,7 @@ class Score:
         return self._results(self.compute(self.statistics, fake), self._images(note))
 
     def baseline(self) -> Any:
-        """Returns the score of real images against other real images: what is perfect.
+        """Returns the score of real images against other real images: the best score to expect.
 
         As many as the score takes are held out, half of all there are at most, and scored as if
         they were generated, against the others.

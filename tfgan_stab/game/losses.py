@@ -259,16 +259,16 @@ def get(loss: Any) -> AdversarialLoss:
         near = difflib.get_close_matches(loss, LOSSES, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(
-            f"`loss` must be one of {sorted(LOSSES)}, an `AdversarialLoss` or a pair of functions. "
-            f"Received: {loss!r}.{hint}"
+            f"`loss` must be one of {sorted(LOSSES)}, a `tgs.game.losses.AdversarialLoss` or a "
+            f"pair of functions. Received: {loss!r}.{hint}"
         )
     if isinstance(loss, (tuple, list)) and len(loss) == 2 and all(map(callable, loss)):
         generator, discriminator = loss
         return AdversarialLoss("custom", generator, discriminator, generator_sees_reals=True)
     raise TypeError(
-        f"`loss` must be one of the names {sorted(LOSSES)}, an `AdversarialLoss`, or a pair "
-        "(generator_loss, discriminator_loss) of functions (real_logits, fake_logits) -> scalar. "
-        f"Received: {loss!r}."
+        f"`loss` must be one of the names {sorted(LOSSES)}, a `tgs.game.losses.AdversarialLoss`, "
+        "or a pair (generator_loss, discriminator_loss) of functions (real_logits, fake_logits) -> "
+        f"scalar. Received: {loss!r}."
     )
 
 

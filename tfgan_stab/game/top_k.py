@@ -49,8 +49,8 @@ class TopK(Serializable):
         [256.0, 253.44, 193.21, 192.0]
 
     Source: Sinha et al. 2020, arXiv 2002.06224 version 1, section 3.
-    Departures: none on one replica. A last, smaller batch keeps the same
-        part; a floor that is a number keeps all of a batch that is smaller.
+    Departures: none on one replica. A last, smaller batch keeps the same share; a floor given as a
+        number keeps all fakes of a smaller batch.
     """
 
     decay: float = 0.99
@@ -58,7 +58,7 @@ class TopK(Serializable):
     floor: float | int = 0.5
     scope: str = "replica"
 
-    # Settings that version 0.1 had beside these: nothing else than these values is left of them.
+    # Settings of version 0.1 that are gone; files with these values still load.
     RETIRED: ClassVar[dict[str, Any]] = {"compute": "full", "with_batch_norm": False}
 
     def __post_init__(self) -> None:

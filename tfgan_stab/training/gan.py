@@ -136,9 +136,10 @@ class GAN(KerasWorkflows, Sampling):
         """Chooses how to train; builds both optimizers and sets the steps to 0.
 
         Args:
-            generator_optimizer: A Keras optimizer or its name. Its learning rate is the paper's a;
-                a schedule counts steps.
-            discriminator_optimizer: Another one; the paper's b. Two rates make TTUR.
+            generator_optimizer: A Keras optimizer for the generator, or its name. A learning-rate
+                schedule counts steps.
+            discriminator_optimizer: One for the discriminator, a separate instance. Two learning
+                rates make TTUR.
             loss: A name of `tgs.game.losses`, an `AdversarialLoss`, or your own pair of functions.
             scheme: How the players are updated; `tgs.Alternating()` unless given.
             penalties: Regularisers to add, such as `[tgs.R1(10.0)]`. Logs show the value of each,

@@ -24,7 +24,7 @@ class Extragradient(Scheme):
         state: "shared" if trial steps and updates share one optimizer state, which both advance
             (the ExtraAdam of Gidel et al.); "separate" if trial steps have optimizers of their own
             (as the authors of lookahead-minmax train).
-        batches: "shared" to look at one minibatch twice; "fresh" for one per evaluation.
+        batches: "shared" to use the same minibatch in both evaluations; "fresh" for one each.
 
     Raises:
         ValueError: If an argument is neither of its two values.

@@ -17,12 +17,12 @@ HIGHEST = 4  # The order up to which claims are checked.
 class Tableau(Serializable):
     """An explicit Runge-Kutta method.
 
-    Stage i looks from `w + h sum_j a[i][j] k_j` and finds the slope k_i there; the step is
+    Stage i is evaluated at `w + h sum_j a[i][j] k_j`, which gives the slope k_i; the step is
     `w + h sum_i b[i] k_i`.
 
     Args:
         name: What the method is called.
-        a: Row i holds i numbers: where stage i looks from. The first row is empty.
+        a: Row i holds i numbers: where stage i is evaluated. The first row is empty.
         b: One weight per stage; they sum to 1.
         order: The power of h by which the error of many steps falls, an integer from 1 to 4. A
             method of higher order claims 4.
@@ -170,7 +170,7 @@ class RungeKutta(Scheme):
     Args:
         tableau: The coefficients: `tgs.EULER`, `MIDPOINT`, `HEUN`, `RALSTON`, `RK4`, your own, or a
             name such as "rk4".
-        batches: "shared" to look at one minibatch in all stages, as their notebook does; "fresh"
+        batches: "shared" to use the same minibatch in all stages, as their notebook does; "fresh"
             for a minibatch and noise of its own per stage, as their CIFAR-10 code does.
 
     Raises:

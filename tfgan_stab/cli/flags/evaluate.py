@@ -21,7 +21,7 @@ def _sizes(texts: Sequence[str]) -> tuple[int, ...]:
     numbers = [int(each) for each in texts if each.isascii() and each.isdigit()]
     if len(numbers) < max(2, len(texts)) or min(numbers) < 2:
         raise flags.Error(
-            f"--sizes={','.join(texts)}: must be two integers >= 2 or more. Try "
+            f"--sizes={','.join(texts)}: must list at least two integers, each >= 2. Try "
             "--sizes=1000,2000,5000."
         )
     return tuple(numbers)
@@ -140,7 +140,7 @@ Scores images: those that a run's generator makes, or those in a folder or an ar
                 )
         for other, place in (("inception", self.inception), ("extractor", name)):
             if place not in (None, *EXTRACTORS) and not pathlib.Path(place).expanduser().exists():
-                raise flags.Error(f"--{other}={place}: there is nothing. Correct the path.")
+                raise flags.Error(f"--{other}={place}: no such file or folder. Correct the path.")
 
     def _check_sizes(self) -> None:
         if not self.sizes:

@@ -49,7 +49,7 @@ class SourceSettings(Settings):
     batch_size: int = flag(
         flags.DEFINE_integer,
         256,
-        "Images generated at once. Another number draws other noise.",
+        "Images generated at once. A different batch size gives different images.",
         lower_bound=1,
     )
     seed: int = flag(

@@ -32,7 +32,8 @@ class GeneratedByGAN(Source):
         gan: The model, restored.
         description: What it is called in messages and reports.
         default_weights: The weights used unless others are asked for.
-        batch_size: Images made at once, an integer >= 1; another number draws other noise.
+        batch_size: Images made at once, an integer >= 1. A different batch size gives different
+            images.
     """
 
     def __init__(
@@ -67,7 +68,8 @@ class GeneratedByKeras(Source):
         description: What it is called in messages and reports.
         latents: "normal", "uniform" or "sphere".
         num_classes: Classes of the labels; by default those of the generator's only embedding.
-        batch_size: Images made at once, an integer >= 1; another number draws other noise.
+        batch_size: Images made at once, an integer >= 1. A different batch size gives different
+            images.
 
     Raises:
         SourceError: If the model's inputs are not those of a generator.

@@ -115,7 +115,8 @@ def open_source(
         num_classes: Classes of a generator in a `.keras` file that does not tell.
         size: Height and width that a folder's pictures are resized to, an integer >= 1.
         channels: 1 or 3, for a folder's pictures.
-        batch_size: Images generated at once, an integer >= 1; another number draws other noise.
+        batch_size: Images generated at once, an integer >= 1. A different batch size gives
+            different images.
 
     Raises:
         FileNotFoundError: If nothing lies there, or a run has no checkpoint.

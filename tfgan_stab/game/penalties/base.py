@@ -218,7 +218,7 @@ def check_penalties(penalties: Any, image_shape: Sequence) -> tuple[Any, ...]:
     ):
         raise TypeError(
             "`penalties` must be a list such as [tgs.R1(10.0)], your own derived from "
-            f"tgs.game.penalties.LossPenalty. Received: {penalties!r}."
+            f"tgs.game.penalties.LossPenalty or WeightGradientPenalty. Received: {penalties!r}."
         )
     for each in penalties:
         each.check_images(image_shape)
