@@ -1,5 +1,6 @@
 import warnings
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -172,14 +173,48 @@ def cut_in_half(path):
 
 def test_damaged_pictures_are_named_before_training(folder):
     noise = np.random.default_rng(0).integers(0, 256, [20, 20, 3], dtype=np.uint8)
-    cut_in_half(write(folder / "class1" / "cut.png", noise))
-    cut_in_half(write(folder / "class1" / "cut.jpg", noise))
     (folder / "class2" / "empty.jpg").write_bytes(b"")
     (folder / "class2" / "text.gif").write_bytes(b"not a picture at all")
-    with pytest.raises(ValueError, match="4 of 16 pictures in .* cannot be read") as caught:
+    (folder / "class2" / "header.png").write_bytes(tf.io.encode_png(noise).numpy()[:20])
+    with pytest.raises(ValueError, match="3 of 15 pictures in .* cannot be read") as caught:
         tgs.data.image_folder(folder, 4, size=8)
-    for name in ("cut.png: ", "cut.jpg: ", "empty.jpg: ", "text.gif: ", 'on_error="skip"'):
+    for name in ("header.png: ", "empty.jpg: ", "text.gif: ", 'on_error="skip"'):
         assert name in str(caught.value)
+
+
+def flat_gan(size):
+    layers = keras.layers
+    generator = keras.Sequential(
+        [keras.Input((2,)), layers.Dense(size * size * 3), layers.Reshape((size, size, 3))]
+    )
+    discriminator = keras.Sequential(
+        [keras.Input((size, size, 3)), layers.Flatten(), layers.Dense(1)]
+    )
+    gan = tgs.GAN(generator, discriminator, latents=2)
+    gan.compile("sgd", "sgd", jit_compile=False)
+    return gan
+
+
+@pytest.mark.parametrize("kind", ["cut", "gone"])
+def test_damage_behind_a_sound_header_is_named_when_it_is_met(folder, kind):
+    noise = np.random.default_rng(0).integers(0, 256, [20, 20, 3], dtype=np.uint8)
+    paths = [write(folder / "class1" / name, noise) for name in ("bad.png", "bad.jpg")]
+    if kind == "cut":
+        for path in paths:
+            cut_in_half(path)
+    batches = tgs.data.image_folder(folder, 4, size=8)  # Reads headers only.
+    if kind == "gone":
+        for path in paths:
+            path.unlink()
+    with pytest.raises(ValueError, match=r"Received: 2 that cannot") as caught:
+        flat_gan(8).fit(batches, steps_per_epoch=8, verbose=0)
+    for name in ("bad.png: ", "bad.jpg: ", 'on_error="skip"', "class1"):
+        assert name in str(caught.value)
+
+
+def test_opening_a_folder_decodes_nothing(folder, monkeypatch):
+    monkeypatch.setattr("tfgan_stab.data.folders.shapes_of", None)
+    assert tgs.data.image_folder(folder, 4, size=8).num_examples == 12
 
 
 @pytest.mark.slow

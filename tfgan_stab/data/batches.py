@@ -159,6 +159,11 @@ class Batches(tf.data.Dataset):
             )
         return finish(self.example_set.in_order(self.batch_size, limit, labels))
 
+    def damaged(self) -> dict[str, str]:
+        """Looks for files that cannot be read; returns them, and why."""
+        find = getattr(self.example_set, "damaged", dict)
+        return find()
+
     def description(self) -> dict[str, Any]:
         """Says what this is, in values that JSON can hold, for a run's report."""
         return {

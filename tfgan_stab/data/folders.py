@@ -30,9 +30,10 @@ def image_folder(
 ) -> Batches:
     """Streams the PNG, JPEG, BMP and GIF files of a folder and the folders in it.
 
-    Each file is decoded once, on all cores, before this returns, so that a damaged one is found now
-    and by name, not in the middle of training. Files with other endings, and hidden ones, do not
-    count. Pictures are shown as their pixels are stored: how a camera was held, which the EXIF
+    Only names and headers are read before this returns; pictures are decoded while training, on all
+    cores. A file that is no picture is named now; one whose header is sound and whose pixels are
+    damaged ends `fit` with an error that names it. Files with other endings, and hidden ones, do
+    not count. Pictures are shown as their pixels are stored: how a camera was held, which the EXIF
     orientation of a JPEG says, is ignored.
 
     Args:
@@ -44,8 +45,9 @@ def image_folder(
         channels: 1 for gray, 3 for color, whatever the files are.
         labels: Whether elements are `(images, labels)`; classes count from 0 in the order of the
             folders' names.
-        on_error: What to do about damaged files: "raise" names them in an error, "skip" leaves
-            them out and names them in a warning and in `.description()["skipped"]`.
+        on_error: What to do about damaged files: "raise" names them in an error, "skip" decodes
+            each file once before this returns, leaves damaged ones out, and names them in a warning
+            and in `.description()["skipped"]`.
 
     Returns:
         Endless batches of float32 `[batch_size, size, size, channels]` in [-1, 1], with int32
@@ -67,13 +69,17 @@ def image_folder(
     validation.choice("on_error", on_error, ("raise", "skip"))
     directory = os.path.expanduser(os.fspath(directory)).rstrip("/") or "/"
     paths = find_pictures(directory)
-    sound = shapes_of(paths)
-    damaged = {path: damage_of(path) for path in paths if path not in sound}
+    if on_error == "raise":
+        damaged = damaged_headers(paths)
+    else:
+        decodable = shapes_of(paths, show=True)
+        damaged = {path: damage_of(path) for path in paths if path not in decodable}
     _report(directory, paths, damaged, on_error)
-    classes, class_names = classes_of(directory, list(sound)) if labels else (None, None)
+    sound = [path for path in paths if path not in damaged]
+    classes, class_names = classes_of(directory, sound) if labels else (None, None)
     files = ImageFiles(
         f"image_folder:{directory}",
-        list(sound),
+        sound,
         (size, size, channels),
         labels=classes,
         class_names=class_names,
@@ -107,6 +113,20 @@ def find_pictures(directory: str) -> list[str]:
             f"in {', '.join(SUFFIXES)}. Received: {len(files)} other files."
         )
     return paths
+
+
+def damaged_headers(paths: Sequence[str]) -> dict[str, str]:
+    """Returns the files whose first bytes are not those of a picture, and why.
+
+    Args:
+        paths: Image files.
+    """
+    found = {}
+    for path in with_progress(paths, len(paths), "reading headers", lambda _: 1):
+        damage = images.damage_of_header(path)
+        if damage is not None:
+            found[path] = damage
+    return found
 
 
 def shapes_of(paths: Sequence[str], show: bool = False) -> dict[str, tuple[int, ...]]:
@@ -228,6 +248,12 @@ class ImageFiles:
         numbers = tf.data.Dataset.from_tensor_slices(indices)
         for batch in finish(parallel_map(numbers, self._read_image).batch(_BATCH)):
             yield batch.numpy()
+
+    def damaged(self) -> dict[str, str]:
+        """Decodes all pictures; returns those that cannot be, and why."""
+        paths = [os.fsdecode(path) for path in self._paths.numpy()]
+        sound = shapes_of(paths, show=True)
+        return {path: damage_of(path) for path in paths if path not in sound}
 
     def metadata(self) -> dict[str, Any]:
         """The classes' names, and what was left out."""

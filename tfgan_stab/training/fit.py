@@ -17,9 +17,11 @@ from tfgan_stab.training.averaging.rules import Average
 from tfgan_stab.training.averaging.swap import LIVE, WeightsInUse
 from tfgan_stab.training.execution import ExecutedSteps
 from tfgan_stab.training.fit_checks import (
+    UNREADABLE,
     CheckFloor,
     CountEpochs,
     check_data,
+    check_files,
     cost_of_step,
     images_per_step,
     in_order,
@@ -89,6 +91,9 @@ class KerasWorkflows(ExecutedSteps):
             self.weights_in_use.switch(LIVE)  # Training an average would be undone by a switch.
             try:
                 return self._fit(x, y, **kwargs)
+            except UNREADABLE as error:
+                check_files(x, error)
+                raise
             finally:
                 # Who began to listen in this training stops with it, should it end in an exception.
                 self.listeners = listeners

@@ -70,6 +70,34 @@ def _check_arrays(
             )
 
 
+# What TensorFlow raises on files that are damaged or gone.
+UNREADABLE = (
+    tf.errors.DataLossError,
+    tf.errors.InvalidArgumentError,
+    tf.errors.NotFoundError,
+    tf.errors.UnknownError,
+)
+
+
+def check_files(x: Any, error: Exception) -> None:
+    """Names the damaged files of the data, if there are any; TensorFlow's graphs do not.
+
+    Args:
+        x: What `fit` is given.
+        error: What ended the training.
+
+    Raises:
+        ValueError: If files are damaged.
+    """
+    damaged = x.damaged() if isinstance(x, Batches) else {}
+    if damaged:
+        listing = "\n  ".join(f"{path}: {reason}" for path, reason in [*damaged.items()][:10])
+        raise ValueError(
+            f"{x.name!r} must hold files that can be read. Received: {len(damaged)} that cannot:\n"
+            f'  {listing}\nMend or remove them, or leave them out by on_error="skip".'
+        ) from error
+
+
 class CheckFloor(keras.callbacks.Callback):
     """Checks top-k's floor after the first step, for data that do not say how large batches are.
 
