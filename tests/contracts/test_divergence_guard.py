@@ -12,7 +12,7 @@ from schemes import FEW, SCHEMES, chosen
 import tfgan_stab as tgs
 from tfgan_stab._utils.errors import DivergenceError
 from tfgan_stab.game.penalties import LossPenalty
-from tfgan_stab.training.monitor import Fault
+from tfgan_stab.training.nan_monitor import Fault
 
 Guard = tgs.callbacks.DivergenceGuard
 

@@ -6,8 +6,8 @@ import keras
 
 from tfgan_stab._utils import validation
 from tfgan_stab.callbacks.base import TextEvent
-from tfgan_stab.training import monitor
-from tfgan_stab.training.monitor import Monitor
+from tfgan_stab.training import nan_monitor
+from tfgan_stab.training.nan_monitor import Monitor
 from tfgan_stab.training.resume import Progress
 
 
@@ -46,7 +46,7 @@ class Diagnostics(keras.callbacks.Callback):
 
     def __init__(self, collapse_ratio: float = 0.05, collapse_steps: int = 200):
         super().__init__()
-        self.diagnostics = monitor.Diagnostics(
+        self.diagnostics = nan_monitor.Diagnostics(
             validation.number("collapse_ratio", collapse_ratio, above=0, below=1, fix="Use 0.05."),
             validation.integer("collapse_steps", collapse_steps, unit="steps", fix="Use 200."),
         )

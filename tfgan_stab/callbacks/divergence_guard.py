@@ -15,7 +15,7 @@ from tfgan_stab.callbacks.checkpoint_files import owned_variables, save
 from tfgan_stab.training import distribution
 from tfgan_stab.training.averaging.swap import LIVE
 from tfgan_stab.training.gan import GAN
-from tfgan_stab.training.monitor import Fault, Monitor
+from tfgan_stab.training.nan_monitor import Fault, Monitor
 from tfgan_stab.training.optimizers import rate_scales, set_rate_scales, slow_down
 from tfgan_stab.training.resume import Progress
 

@@ -11,7 +11,7 @@ from tfgan_stab._utils import validation
 from tfgan_stab._utils.files import write_atomically
 from tfgan_stab._utils.validation import integer
 from tfgan_stab.callbacks.base import ImageEvent, Periodic, usable_directory
-from tfgan_stab.data.images import to_bytes
+from tfgan_stab.data.image_decoding import to_bytes
 
 SHOWN_SIDE = 32  # Pixels; smaller images are enlarged to about this, so that a person can see them.
 GAP = 2  # Pixels.

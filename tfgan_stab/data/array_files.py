@@ -14,7 +14,7 @@ from typing import IO, Any
 import numpy as np
 import tensorflow as tf
 
-from tfgan_stab.data import images
+from tfgan_stab.data import image_decoding as images
 from tfgan_stab.data.streams import Records
 
 _ENDING = ".npy"

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from tfgan_stab.data.array_files import StoredArray, check_labels, keys_in
 from tfgan_stab.data.batches import Batches
-from tfgan_stab.data.images import check_array, check_range, to_float, warn_of_half_range
+from tfgan_stab.data.image_decoding import check_array, check_range, to_float, warn_of_half_range
 from tfgan_stab.data.streams import example_numbers, parallel_map, shuffled
 
 _PATHS = (str, os.PathLike)

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfgan_stab._utils import validation
 from tfgan_stab._utils.progress import with_progress
-from tfgan_stab.data import images
+from tfgan_stab.data import image_decoding as images
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.data.streams import example_numbers, finish, parallel_map, reason_of, shuffled
 

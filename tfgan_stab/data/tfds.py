@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfgan_stab._utils import validation
-from tfgan_stab.data import images
+from tfgan_stab.data import image_decoding as images
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.data.streams import Records
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfgan_stab.data.images import to_bytes
+from tfgan_stab.data.image_decoding import to_bytes
 from tfgan_stab.evaluation.extractors.base import Extractor, Outputs, outputs_of
 from tfgan_stab.evaluation.metrics.inputs import checked_images
 from tfgan_stab.evaluation.metrics.moments import Moments, RunningMoments

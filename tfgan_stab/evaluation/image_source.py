@@ -11,7 +11,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from tfgan_stab.data.batches import Batches
-from tfgan_stab.data.images import to_bytes, warn_of_half_range
+from tfgan_stab.data.image_decoding import to_bytes, warn_of_half_range
 from tfgan_stab.data.streams import reason_of
 
 # Images per step where nobody asks for another number.

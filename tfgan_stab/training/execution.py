@@ -20,7 +20,7 @@ from tfgan_stab.game.top_k import TopK
 from tfgan_stab.training import compile as compilation
 from tfgan_stab.training import distribution
 from tfgan_stab.training.compile import Compilation
-from tfgan_stab.training.monitor import Monitor
+from tfgan_stab.training.nan_monitor import Monitor
 from tfgan_stab.updates.scheme import Scheme
 
 # A call from Python costs a few milliseconds at most; this hides it, and an interrupt still acts.

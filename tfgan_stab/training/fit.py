@@ -31,7 +31,7 @@ from tfgan_stab.training.fit_checks import (
     warning_of_young_average,
 )
 from tfgan_stab.training.gradient_check import check_gradients
-from tfgan_stab.training.monitor import Diagnostics, Monitor, watchers_among
+from tfgan_stab.training.nan_monitor import Diagnostics, Monitor, watchers_among
 from tfgan_stab.training.resume import (
     Progress,
     callbacks_of_one_training,

@@ -8,12 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_stab.data.batches import Batches
-from tfgan_stab.data.images import check_range
+from tfgan_stab.data.image_decoding import check_range
 from tfgan_stab.game.top_k import TopK
 from tfgan_stab.training.averaging.rules import Average
 from tfgan_stab.training.execution import Execution
 from tfgan_stab.training.minibatches import check_divides
-from tfgan_stab.training.monitor import Watcher
+from tfgan_stab.training.nan_monitor import Watcher
 from tfgan_stab.training.resume import Resumer
 from tfgan_stab.updates.scheme import Scheme
 

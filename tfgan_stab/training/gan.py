@@ -33,7 +33,7 @@ from tfgan_stab.training.averaging.swap import LIVE, WeightsInUse
 from tfgan_stab.training.distribution import StoredTensors
 from tfgan_stab.training.execution import checked_steps
 from tfgan_stab.training.fit import KerasWorkflows
-from tfgan_stab.training.monitor import ACCURACIES, MEASURED, NORMS, Diagnostics, Monitor
+from tfgan_stab.training.nan_monitor import ACCURACIES, MEASURED, NORMS, Diagnostics, Monitor
 from tfgan_stab.training.optimizers import check_optimizers, copy_optimizer, count_steps
 from tfgan_stab.training.sampling import Sampling
 from tfgan_stab.training.train_step import (

@@ -14,7 +14,7 @@ from tfgan_stab._utils.files import replacing, replacing_folder
 from tfgan_stab._utils.progress import with_progress
 from tfgan_stab.cli.flags.sample import SampleSettings
 from tfgan_stab.cli.sources.opening import open_source
-from tfgan_stab.data.images import to_bytes
+from tfgan_stab.data.image_decoding import to_bytes
 
 __all__ = ["sample", "write_array", "write_pictures"]
 

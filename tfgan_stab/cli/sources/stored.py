@@ -13,7 +13,8 @@ import numpy as np
 from tfgan_stab._utils import validation
 from tfgan_stab.cli.sources.kinds import Kind, SourceError, kind_of
 from tfgan_stab.cli.sources.source import Source
-from tfgan_stab.data import folders, images
+from tfgan_stab.data import folders
+from tfgan_stab.data import image_decoding as images
 from tfgan_stab.data.array_files import ArrayFile, keys_in
 
 # What arrays are called: by `numpy.savez` without a name, and by the evaluators of other projects.

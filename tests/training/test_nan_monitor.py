@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
-from tfgan_stab.training.monitor import (
+from tfgan_stab.training.nan_monitor import (
     Fault,
     angle,
     dot,
