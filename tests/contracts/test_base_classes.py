@@ -201,13 +201,20 @@ def test_what_is_required_cannot_be_left_out(base, missing):
 
 
 @pytest.mark.parametrize(
-    "name", ["GeneratorLoss", "DiscriminatorLoss", "TopK", "GeneratorGradientL2", "SpreadRatio"]
+    "name",
+    ["GeneratorLoss", "DiscriminatorLoss", "TopK", "GeneratorGradientL2", "EvaluationShare"],
 )
 def test_own_penalty_is_not_called_like_something_else_in_logs(name):
     penalty = type(name, (OnlyTerms,), {})(1.0)
     message = f"under its class's name, .* Received: .*{_snake(name)}.* another name"
     with pytest.raises(ValueError, match=message):
         make("simultaneous", penalties=[penalty])
+
+
+def test_numbered_names_of_own_penalties_do_not_meet():
+    second = type("OnlyTerms_2", (OnlyTerms,), {})(1.0)
+    with pytest.raises(ValueError, match="Received: 'only_terms_2'"):
+        make("simultaneous", penalties=[OnlyTerms(1.0), OnlyTerms(2.0), second])
 
 
 def _snake(name):

@@ -1,6 +1,8 @@
 """Blocks of steps, and XLA chosen by the clock: what is trained is what would be without."""
 
 import json
+import subprocess
+import sys
 import warnings
 
 import keras
@@ -339,3 +341,28 @@ def test_short_runs_are_not_worth_a_trial(monkeypatch, tmp_path):
 def test_wrong_numbers_of_steps_per_call_are_refused(steps):
     with pytest.raises((TypeError, ValueError), match="`steps_per_execution` must be"):
         make(steps_per_execution=steps)
+
+
+@pytest.mark.slow
+def test_deterministic_operations_are_switched_on_for_the_process():
+    program = """
+import keras, numpy as np, tensorflow as tf, tfgan_stab as tgs
+from tensorflow.python.framework import config
+networks = [keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)]) for _ in range(2)]
+gan = tgs.GAN(*networks, latents=2)
+gan.compile("sgd", "sgd", deterministic=True)
+gan.fit(np.zeros([8, 2], "float32"), verbose=0)
+assert gan.get_compile_config()["deterministic"] is True
+assert config.is_op_determinism_enabled()
+print(tf.random.normal([2]).numpy())  # Operations without a seed of their own repeat too.
+"""
+    runs = [
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+        for _ in range(2)
+    ]
+    assert runs[0].stdout == runs[1].stdout != "", runs[0].stderr
+
+
+def test_deterministic_must_be_true_or_false():
+    with pytest.raises(ValueError, match="`deterministic` must be one of True, False"):
+        make(deterministic="yes")

@@ -112,7 +112,7 @@ def _play_game(settings: GameSettings) -> None:
 
 
 def _train(settings: TrainSettings) -> None:
-    configuring.read(settings.gin_file, settings.gin_param)
+    configuring.read(settings.gin_file, settings.gin_settings)
     started = threading.Event()
     with Workdir(settings.workdir, settings.resume) as workdir:
         try:
@@ -125,12 +125,12 @@ def _train(settings: TrainSettings) -> None:
 
 
 def _train_in(workdir: Workdir, settings: TrainSettings, started: threading.Event) -> None:
-    configuring.parse(settings.gin_file, settings.gin_param)
+    configuring.parse(settings.gin_file, settings.gin_settings)
     from tfgan_stab.cli.jobs import train as job
 
     def ready() -> None:
         """Checks the settings once everything is built, before anything is written."""
-        configuring.check_used(settings.gin_param)
+        configuring.check_used(settings.gin_settings)
         workdir.settle(configuring.operative_text(), configuring.defaults())
 
     configured = configuring.configured(job.train, given=("workdir", "ready", "started"))

@@ -33,7 +33,7 @@ from tfgan_stab.training.averaging.swap import LIVE, WeightsInUse
 from tfgan_stab.training.distribution import StoredTensors
 from tfgan_stab.training.execution import checked_steps
 from tfgan_stab.training.fit import KerasWorkflows
-from tfgan_stab.training.nan_monitor import ACCURACIES, MEASURED, NORMS, Diagnostics, Monitor
+from tfgan_stab.training.nan_monitor import LOGGED, Diagnostics, Monitor
 from tfgan_stab.training.optimizers import check_optimizers, copy_optimizer, count_steps
 from tfgan_stab.training.sampling import Sampling
 from tfgan_stab.training.train_step import (
@@ -132,6 +132,7 @@ class GAN(KerasWorkflows, Sampling):
         check_derivatives: bool = True,
         run_eagerly: bool = False,
         steps_per_execution: int | str = "auto",
+        deterministic: bool = False,
     ) -> None:
         """Chooses how to train; builds both optimizers and sets the steps to 0.
 
@@ -157,11 +158,16 @@ class GAN(KerasWorkflows, Sampling):
             run_eagerly: Whether to run without graphs, for debugging.
             steps_per_execution: Steps per call from Python, an integer >= 1, or "auto" for as many
                 as take about 50 ms; one, where a callback needs every step.
+            deterministic: Whether operations of this process use forms that repeat bit for bit on
+                GPUs, which are slower; for all of a run, give scripts `--deterministic`.
 
         Raises:
             TypeError: If an argument is of a wrong kind.
             ValueError: If an argument is out of range, or an optimizer is used for both players.
         """
+        given = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
+        if validation.choice("deterministic", deterministic, (True, False)):
+            compilation.use_deterministic_operations(validation.seed(seed))
         self.weights_in_use.switch(LIVE)
         self.loss_pair = losses.get(loss)
         self.scheme = check_scheme(Alternating() if scheme is None else scheme)
@@ -183,19 +189,13 @@ class GAN(KerasWorkflows, Sampling):
             steps_per_execution=self.steps_at_once or 1,
             jit_compile=self.compilation.scope == "step",
         )
-        self._compile_settings = {
+        self._compile_settings = given | {
             "generator_optimizer": self.generator_optimizer,
             "discriminator_optimizer": self.discriminator_optimizer,
             "loss": losses.name_or_pair(loss),
             "scheme": self.scheme,
             "penalties": list(self.penalties),
-            "top_k": self.top_k,
             "averages": rules,
-            "jit_compile": jit_compile,
-            "seed": seed,
-            "check_derivatives": check_derivatives,
-            "run_eagerly": run_eagerly,
-            "steps_per_execution": steps_per_execution,
         }
         self.start_over()
 
@@ -247,7 +247,7 @@ class GAN(KerasWorkflows, Sampling):
         others = [each for each in self.penalties if each not in terms]
         names = names_of([*terms, *others])
         check_names(
-            names, [*(m.name for m in self.loss_means), "top_k", *NORMS, *MEASURED, *ACCURACIES]
+            names, ["generator_loss", "discriminator_loss", "top_k", "evaluation_share", *LOGGED]
         )
         self.penalty_means = [keras.metrics.Mean(name) for name in names]
         self.top_k_means = [keras.metrics.Mean("top_k")] if self.top_k else []

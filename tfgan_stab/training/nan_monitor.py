@@ -24,6 +24,7 @@ from tfgan_stab.updates.scheme import Scheme
 NORMS = tuple(f"{player}_gradient_l2" for player in BOTH)
 MEASURED = ("gradient_angle", "spread_ratio")
 ACCURACIES = ("accuracy_on_reals", "accuracy_on_fakes")
+LOGGED = (*NORMS, *MEASURED, *ACCURACIES)
 
 
 class Fault(NamedTuple):

@@ -14,6 +14,8 @@ import pytest
 from tfgan_stab.cli import main
 from tfgan_stab.cli.config import gin as configuring
 from tfgan_stab.cli.jobs import train as job
+from tfgan_stab.training.execution import needs_every_step
+from tfgan_stab.training.gan import GAN
 
 pytestmark = pytest.mark.slow  # Nearly every test trains a run.
 
@@ -45,6 +47,20 @@ def finished(command, tmp_path_factory):
     )
     assert done.returncode == 0, done.stderr
     return workdir, done.stdout
+
+
+def test_no_callback_of_a_run_needs_every_step(monkeypatch, command, tmp_path):
+    found = []
+
+    def fit(self, data, callbacks, **settings):
+        found.extend(callbacks)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(GAN, "fit", fit)
+    guarded = "tgs.train.guard = @tgs.callbacks.DivergenceGuard()"
+    assert main.run("train", command(tmp_path / "run", guarded)) == 130
+    assert len(found) > 5
+    assert [each for each in found if needs_every_step(each)] == []
 
 
 def test_files_in_the_workdir(finished):

@@ -12,6 +12,14 @@ def test_name_that_begins_another_is_not_counted_with_it():
     assert names_of(penalties) == ["foo_bar", "foo", "foo_2"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("MSEPenalty", "mse_penalty"), ("R1", "r1"), ("OutputDrift", "output_drift")],
+)
+def test_names_are_in_snake_case(kind, expected):
+    assert names_of([type(kind, (tgs.R1,), {})(1.0)]) == [expected]
+
+
 class NotDerived:
     """Looks like a penalty on losses, and is none."""
 

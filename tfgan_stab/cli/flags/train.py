@@ -34,6 +34,12 @@ Trains a GAN as gin files describe.
     gin_param: tuple[str, ...] = flag(
         flags.DEFINE_multi_string, (), "A setting, such as 'epochs = 3'. Overrides all files."
     )
+    deterministic: bool = flag(
+        flags.DEFINE_bool,
+        False,
+        "Use operations that give the same bits in each run, on GPUs too: slower. The same as "
+        "--gin_param='tgs.train.deterministic = True'.",
+    )
     workdir: str = flag(
         flags.DEFINE_string,
         "",
@@ -47,3 +53,9 @@ Trains a GAN as gin files describe.
         "must: refuse a workdir without a checkpoint.",
         enum_values=("auto", "never", "must"),
     )
+
+    @property
+    def gin_settings(self) -> tuple[str, ...]:
+        """The settings that flags make, as lines of gin."""
+        switched_on = ("tgs.train.deterministic = True",) if self.deterministic else ()
+        return (*self.gin_param, *switched_on)

@@ -16,6 +16,7 @@ from tfgan_stab.data.batches import Batches
 from tfgan_stab.game.validation import Pair
 from tfgan_stab.networks.export import with_keras_layers
 from tfgan_stab.training.averaging.swap import LIVE
+from tfgan_stab.training.compile import use_deterministic_operations
 from tfgan_stab.training.fit_checks import check_data
 from tfgan_stab.training.gan import GAN
 
@@ -66,6 +67,10 @@ def build(
     Raises:
         ValueError: If an argument is out of range, or the networks do not fit each other.
     """
+    if settings.get("deterministic"):
+        use_deterministic_operations(
+            validation.seed(seed)
+        )  # Before the first operation: later ones may be too late.
     keras.utils.set_random_seed(validation.seed(seed) % 2**32)  # Keras takes no more bits.
     gan = GAN(generator(), discriminator(), latents=latents)
     gan.compile(seed=seed, **settings)
@@ -206,8 +211,14 @@ class _Started(keras.callbacks.Callback):
     def __init__(self, started: Callable[[], None]) -> None:
         super().__init__()
         self._started = started
+        self._called = False
+
+    def steps_until_needed(self) -> int | None:
+        """Returns 1 before the first step, then `None`."""
+        return None if self._called else 1
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._called = True
         self._started()
 
 

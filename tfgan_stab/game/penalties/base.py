@@ -230,6 +230,10 @@ def loss_penalties(penalties: Sequence[Any]) -> tuple[LossPenalty, ...]:
     return tuple(each for each in penalties if isinstance(each, LossPenalty))
 
 
+# Where words begin in a class's name: before the last capital of several, and after a small letter.
+WORDS = r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
+
+
 def names_of(penalties: Sequence[Any]) -> list[str]:
     """Returns what each penalty is called in logs: its class, and a number where one comes again.
 
@@ -241,7 +245,7 @@ def names_of(penalties: Sequence[Any]) -> list[str]:
     names: list[str] = []
     known: collections.Counter[str] = collections.Counter()
     for penalty in penalties:
-        name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(penalty).__name__).lower()
+        name = re.sub(WORDS, "_", type(penalty).__name__).lower()
         known[name] += 1
         names.append(name if known[name] == 1 else f"{name}_{known[name]}")
     return names
@@ -258,7 +262,7 @@ def check_names(names: Sequence[str], taken: Sequence[str]) -> None:
         ValueError: If one is taken.
     """
     for name in names:
-        if name in taken:
+        if name in taken or name.startswith("val_") or names.count(name) > 1:
             raise ValueError(
                 f"Logs show each penalty under its class's name, which must be free. Received: "
                 f"{name!r}, which logs show already. Give the penalty's class another name."
