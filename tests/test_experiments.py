@@ -376,6 +376,15 @@ def test_methods_benchmark():
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
+def test_benchmark_of_default_settings():
+    printed = run("benchmarks/defaults.py", "--turns=1", "--seconds=0.1", "--only=attention")
+    (row,) = [line for line in printed.splitlines() if line.startswith("| attention")]
+    cells = [cell.strip() for cell in row.split("|")[2:-1]]
+    assert cells[0].startswith(("off, ", "step, ")) and all(float(cell) > 0 for cell in cells[1:])
+
+
+@pytest.mark.slow
 def test_evaluation_benchmark():
     small = ["--samples=200", "--features=40", "--streamed=3000", "--turns=1"]
     printed = run("benchmarks/evaluation.py", *small)
