@@ -163,12 +163,14 @@ def test_measurements_tell_which_way_is_better(tiny, image_gan):
     ]
 
 
+def halves(images):
+    """Features: the means of the upper and the lower half."""
+    return np.asarray(images).reshape(len(images), 2, 32).mean(axis=2)
+
+
 @pytest.mark.slow
 def test_fid_in_history(tiny, image_gan):
     real = np.concatenate(list(tiny.images().examples(limit=100).as_numpy_iterator()))
-
-    def halves(images):
-        return np.asarray(images).reshape(len(images), 2, 32).mean(axis=2)
 
     fid = tgs.FID(halves, real, samples=60, seed=1)
     history = run(tiny, image_gan, Evaluate(fid, weights="ema"), epochs=1)
@@ -226,9 +228,6 @@ def test_unknown_classes_raise_before_training(tiny):
 
 def test_baseline_is_published_once(tiny, image_gan, tmp_path):
     real = np.concatenate(list(tiny.images().examples(limit=100).as_numpy_iterator()))
-
-    def halves(images):
-        return np.asarray(images).reshape(len(images), 2, 32).mean(axis=2)
 
     fid = tgs.FID(halves, real, samples=30)
     evaluate = Evaluate([fid, tiny.MeanScore()], weights="live", baseline=True)

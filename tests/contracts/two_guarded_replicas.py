@@ -5,17 +5,13 @@ import sys
 import keras
 import numpy as np
 import tensorflow as tf
+from devices import STRATEGIES
+from schemes import SCHEMES
 
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-)
+import tfgan_stab as tgs
+from tfgan_stab._utils.errors import DivergenceError
 
-from schemes import SCHEMES  # noqa: E402
-
-import tfgan_stab as tgs  # noqa: E402
-from tfgan_stab._utils.errors import DivergenceError  # noqa: E402
-
-STRATEGY = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+STRATEGY = STRATEGIES[2]
 ROWS, STEPS = 8, 6
 layers = keras.layers
 

@@ -5,19 +5,13 @@ import sys
 import keras
 import numpy as np
 import tensorflow as tf
+from devices import STRATEGIES
+from penalties import PENALTIES
+from schemes import SCHEMES
 
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-)
-
-from penalties import PENALTIES  # noqa: E402
-from schemes import SCHEMES  # noqa: E402
-
-import tfgan_stab as tgs  # noqa: E402
+import tfgan_stab as tgs
 
 layers = keras.layers
-# Made once: TensorFlow mixes up the collectives of two strategies over the same devices.
-STRATEGIES = {n: tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(n)]) for n in (1, 2)}
 ROWS, STEPS = 8, 4
 
 

@@ -3,22 +3,16 @@
 import keras
 import numpy as np
 import tensorflow as tf
+from devices import STRATEGIES
+from naive_gan import NaiveTopK, Sgd
+from schemes import SCHEMES
 
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-)
+import tfgan_stab as tgs
+from tfgan_stab._utils import random as noise
+
 keras.config.set_floatx("float64")
 keras.config.set_dtype_policy("float64")
-
-from naive_gan import NaiveTopK, Sgd  # noqa: E402
-from schemes import SCHEMES  # noqa: E402
-
-import tfgan_stab as tgs  # noqa: E402
-from tfgan_stab._utils import random as noise  # noqa: E402
-
 layers = keras.layers
-# Made once: TensorFlow mixes up the collectives of two strategies over the same devices.
-STRATEGIES = {n: tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(n)]) for n in (1, 2)}
 ROWS, SEED, RATES = 8, 2, (0.05, 0.1)
 # 8, 4.8, 2.88, 2.4: kept are 8, 4, 2, 2, and half of them on each of two replicas.
 RULE = {"decay": 0.6, "every": 1, "floor": 0.3}

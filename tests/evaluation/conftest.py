@@ -1,10 +1,13 @@
-import numpy as np
+import pathlib
+import sys
+
 import pytest
-import tensorflow as tf
 
 from tfgan_stab.evaluation.extractors.digits import DigitsClassifier, digits
 from tfgan_stab.evaluation.extractors.function import FunctionExtractor
 from tfgan_stab.evaluation.scores.fid import FID
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")
@@ -28,10 +31,10 @@ def images():
 @pytest.fixture(scope="session")
 def noise():
     """Makes small random images."""
+    import example_images
 
     def make(count, seed=0, shape=(2, 2, 1), width=1.0):
-        images = np.random.default_rng(seed).uniform(-width, width, [count, *shape])
-        return images.astype(np.float32)
+        return example_images.noise(count, *shape, seed=seed, width=width)
 
     return make
 
@@ -39,11 +42,9 @@ def noise():
 @pytest.fixture(scope="session")
 def flat():
     """A function whose features are the pixels."""
+    import example_images
 
-    def flat(images):
-        return tf.reshape(images, [len(images), -1])
-
-    return flat
+    return example_images.flat
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,19 @@
 """Scores on two replicas are those on one; run by `test_replicas.py` in its own process."""
 
+import pathlib
+import sys
+
 import keras
 import numpy as np
 import tensorflow as tf
 
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-)
+sys.path.append(str(pathlib.Path(__file__).parents[1] / "contracts"))
+from devices import STRATEGIES  # noqa: E402
 
 import tfgan_stab as tgs  # noqa: E402
 from tfgan_stab.callbacks.base import ScoreEvent  # noqa: E402
 
 layers = keras.layers
-STRATEGIES = {n: tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(n)]) for n in (1, 2)}
 REAL = np.random.RandomState(0).uniform(-1, 1, [900, 4, 4, 1]).astype("float32")
 PLACES = set()
 

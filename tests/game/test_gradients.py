@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from penalized_games import values
 
 from tfgan_stab.game import losses
 from tfgan_stab.game.functional import Minibatch
@@ -12,10 +13,6 @@ from tfgan_stab.game.players import Players
 from tfgan_stab.networks import SpectralNormalization
 
 layers = keras.layers
-
-
-def values(variables):
-    return [tf.convert_to_tensor(v.value) for v in variables]
 
 
 def game_of(generator, discriminator, loss="non_saturating", rows=6, seed=0):

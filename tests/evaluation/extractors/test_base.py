@@ -5,18 +5,11 @@ import hashlib
 import numpy as np
 import pytest
 import tensorflow as tf
+from example_images import flat, noise
 
 import tfgan_stab as tgs
 from tfgan_stab.evaluation.extractors.base import Extractor, Outputs, in_fixed_batches, outputs_of
 from tfgan_stab.evaluation.extractors.function import FunctionExtractor
-
-
-def noise(*shape, seed=0):
-    return np.random.default_rng(seed).uniform(-1, 1, shape).astype(np.float32)
-
-
-def flat(images):
-    return tf.reshape(images, [len(images), -1])
 
 
 def test_networks_only_see_full_batches():

@@ -4,16 +4,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from example_images import flat, noise
 
 from tfgan_stab.evaluation.extractors.function import FunctionExtractor, as_extractor
-
-
-def noise(*shape, seed=0):
-    return np.random.default_rng(seed).uniform(-1, 1, shape).astype(np.float32)
-
-
-def flat(images):
-    return tf.reshape(images, [len(images), -1])
 
 
 def small_model(seed=0, name="small"):

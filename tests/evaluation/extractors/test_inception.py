@@ -5,6 +5,7 @@ import types
 import numpy as np
 import pytest
 import tensorflow as tf
+from example_images import noise
 
 import tfgan_stab as tgs
 from tfgan_stab.evaluation.extractors import inception, tfgan
@@ -34,10 +35,6 @@ class SmallInception(tf.Module):
         if self.spatial:
             features = features[:, tf.newaxis, tf.newaxis, :]
         return dict(zip(self.names, (features, logits), strict=True))
-
-
-def noise(*shape, seed=0):
-    return np.random.RandomState(seed).uniform(-1, 1, shape).astype(np.float32)
 
 
 def as_tfgan_does(folder, images, output="pool_3"):

@@ -3,16 +3,13 @@
 import keras
 import numpy as np
 import pytest
+from example_images import noise
 from PIL import Image
 
 import tfgan_stab as tgs
 from tfgan_stab.evaluation.extractors.base import outputs_of
 from tfgan_stab.evaluation.extractors.function import as_extractor
 from tfgan_stab.evaluation.extractors.random import RandomFeatures
-
-
-def noise(*shape, seed=0):
-    return np.random.RandomState(seed).uniform(-1, 1, shape).astype(np.float32)
 
 
 def by_hand(images, seed=0, channels=16):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from example_images import noise
 from PIL import Image
 
 from tfgan_stab.evaluation.extractors import base as resizing
@@ -17,10 +18,6 @@ SIZES = [
     (300, 310, 299),
     (32, 32, 32),
 ]
-
-
-def noise(*shape, seed=0):
-    return np.random.RandomState(seed).uniform(-1, 1, shape).astype(np.float32)
 
 
 def tensorflow_1(images, size):

@@ -4,6 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 import tensorflow as tf
+from example_images import noise
 
 from tfgan_stab.evaluation.metrics.inputs import (
     blocks,
@@ -75,10 +76,6 @@ def test_blocks_cover_every_row_once():
 
 
 # -- Images ---------------------------------------------------------------------------------------
-
-
-def noise(*shape, seed=0):
-    return np.random.default_rng(seed).uniform(-1, 1, shape).astype(np.float32)
 
 
 def test_one_channel_is_repeated():

@@ -164,17 +164,22 @@ def test_normalized_patches_are_tfgans_and_constant_ones_zero():
     assert_allclose(module.normalized(faint), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("size, levels", [(32, 2), (64, 3), (16, 1)])
-def test_with_the_same_patches_and_directions_it_is_tfgans(size, levels, monkeypatch):
-    real, fake = images(0, height=size), smooth(images(1, height=size))
-    drawn = []
+def recorded_corners(monkeypatch):
+    """A list that every drawing of patches adds their corners to."""
+    drawn, original = [], module._corners
 
     def recording(*arguments):
         drawn.append(original(*arguments))
         return drawn[-1]
 
-    original = module._corners
     monkeypatch.setattr(module, "_corners", recording)
+    return drawn
+
+
+@pytest.mark.parametrize("size, levels", [(32, 2), (64, 3), (16, 1)])
+def test_with_the_same_patches_and_directions_it_is_tfgans(size, levels, monkeypatch):
+    real, fake = images(0, height=size), smooth(images(1, height=size))
+    drawn = recorded_corners(monkeypatch)
     own = sliced_wasserstein_of_images(real, fake, patches_per_image=8, projections=30, seed=4)
     # TF-GAN draws the middles of patches: all real levels twice, then all fake ones.
     middles = [np.reshape(edges, (-1, 1, 1, 1)) + 3 for pair in drawn for edges in pair]
@@ -227,14 +232,7 @@ def test_seed_of_images():
 
 
 def test_patches_are_drawn_anew_for_each_seed_and_side(monkeypatch):
-    drawn = []
-
-    def recording(*arguments):
-        drawn.append(original(*arguments))
-        return drawn[-1]
-
-    original = module._corners
-    monkeypatch.setattr(module, "_corners", recording)
+    drawn = recorded_corners(monkeypatch)
     for seed in (1, 2):
         sliced_wasserstein_of_images(images(0), images(0), patches_per_image=1, seed=seed)
     # Two seeds, each with two levels of two sides; levels differ in size, so one at a time.

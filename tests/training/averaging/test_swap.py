@@ -67,9 +67,8 @@ def test_infinities_and_nan_in_an_average_do_not_touch_the_trained_weights(tiny,
     assert tiny.same(tiny.network(trained), live)
 
 
-@pytest.mark.parametrize("writes", [0, 1, 3])
-def test_ctrl_c_in_the_middle_of_a_swap_loses_nothing(tiny, trained, monkeypatch, writes):
-    live = tiny.network(trained)
+def interrupt_the_next_write(monkeypatch, writes):
+    """Ctrl-C after so many variables of the next write."""
     write = distribution.write
 
     def interrupted(variables, values):
@@ -78,6 +77,12 @@ def test_ctrl_c_in_the_middle_of_a_swap_loses_nothing(tiny, trained, monkeypatch
         raise KeyboardInterrupt
 
     monkeypatch.setattr(distribution, "write", interrupted)
+
+
+@pytest.mark.parametrize("writes", [0, 1, 3])
+def test_ctrl_c_in_the_middle_of_a_swap_loses_nothing(tiny, trained, monkeypatch, writes):
+    live = tiny.network(trained)
+    interrupt_the_next_write(monkeypatch, writes)
     with pytest.raises(KeyboardInterrupt), trained.using("ema"):
         pytest.fail("the swap was interrupted")
     assert tiny.same(tiny.network(trained), live)
@@ -86,15 +91,8 @@ def test_ctrl_c_in_the_middle_of_a_swap_loses_nothing(tiny, trained, monkeypatch
 @pytest.mark.parametrize("writes", [0, 1, 3])
 def test_ctrl_c_in_the_middle_of_swapping_back_loses_nothing(tiny, trained, monkeypatch, writes):
     live = tiny.network(trained)
-    write = distribution.write
-
-    def interrupted(variables, values):
-        write(variables[:writes], values[:writes])
-        monkeypatch.setattr(distribution, "write", write)
-        raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt), trained.using("ema"):
-        monkeypatch.setattr(distribution, "write", interrupted)
+        interrupt_the_next_write(monkeypatch, writes)
     trained.weights_in_use.switch("live")
     assert tiny.same(tiny.network(trained), live)
 

@@ -1,5 +1,6 @@
 """Averages on two replicas; run by `test_replicas.py` in its own process."""
 
+import pathlib
 import sys
 import tempfile
 
@@ -7,15 +8,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-)
+sys.path.append(str(pathlib.Path(__file__).parents[2] / "contracts"))
+from devices import STRATEGIES  # noqa: E402
 
 import tfgan_stab as tgs  # noqa: E402
 
 layers = keras.layers
-# Made once: TensorFlow mixes up the collectives of two strategies over the same devices.
-STRATEGIES = {n: tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(n)]) for n in (1, 2)}
 STEPS, ROWS = 6, 8
 AVERAGES = {
     "ema": tgs.ExponentialAverage(half_life=20, unit="images", warmup="unbiased", start=1),
