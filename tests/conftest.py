@@ -41,7 +41,7 @@ def short_memory():
 
 @pytest.fixture(autouse=True)
 def known_state():
-    """Fixes the seeds, Keras' initial weights too, and forgets the former test's configuration."""
+    """Fixes the seeds, Keras' initial weights too, and forgets the previous configuration."""
     random.seed(0)  # where Keras takes the seeds of initial weights from
     np.random.seed(0)
     gin.clear_config()

@@ -150,13 +150,13 @@ def test_retired_settings_are_refused_at_other_values(name, setting, value):
     ("saved", "loaded"), [("round", "step"), ("step", "step"), ("sync", "sync")]
 )
 @pytest.mark.parametrize("average", [tgs.ExponentialAverage(0.9), tgs.UniformAverage()], ids=repr)
-def test_averages_that_were_saved_when_steps_were_rounds(average, saved, loaded):
+def test_averages_that_version_0_1_saved_count_steps_or_synchronizations(average, saved, loaded):
     written = keras.saving.serialize_keras_object(average)
     written["config"]["at"] = saved
     found = keras.saving.deserialize_keras_object(written)
     assert found == dataclasses.replace(average, at=loaded)
 
 
-def test_rounds_are_no_setting_of_new_averages():
+def test_new_averages_count_steps_or_synchronizations_only():
     with pytest.raises(ValueError, match="`at` must be one of 'step', 'sync'. Received: 'round'"):
         tgs.ExponentialAverage(0.9, at="round")

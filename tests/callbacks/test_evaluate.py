@@ -46,11 +46,11 @@ def test_period_in_steps(tiny, image_gan):
         measured[image_gan.steps] = by_hand(image_gan, score, "live")
 
     evaluate = Evaluate(score, every=2, weights="live")
-    heard = []
-    image_gan.listeners.append(heard.append)
+    events = []
+    image_gan.listeners.append(events.append)
     history = run(tiny, image_gan, evaluate, tiny.Trace(note, "on_train_batch_end"), epochs=3)
-    assert [m.step for m in heard] == [2, 4, 6, 8]
-    assert [m.result.value for m in heard] == [measured[n] for n in (2, 4, 6, 8)]
+    assert [m.step for m in events] == [2, 4, 6, 8]
+    assert [m.result.value for m in events] == [measured[n] for n in (2, 4, 6, 8)]
     assert history["mean"] == [measured[2], measured[6], measured[8]]
 
 
@@ -66,17 +66,17 @@ def test_later_callbacks_see_the_scores_of_a_batch(tiny, image_gan):
 
 
 def test_measurements_are_published(tiny, image_gan):
-    heard = []
-    image_gan.listeners.append(heard.append)
+    events = []
+    image_gan.listeners.append(events.append)
     score = tiny.MeanScore()
     run(tiny, image_gan, Evaluate([score, tiny.MeanScore("other", 4)], weights=["ema", "live"]))
-    assert [(m.step, m.images, m.label) for m in heard] == [
+    assert [(m.step, m.images, m.label) for m in events] == [
         (steps, steps * 8, label)
         for steps in (3, 6)
         for label in ("mean_ema", "mean", "other_ema", "other")
     ]
-    assert heard[0].result.protocol == "mean/fake=10/seed=3"
-    times = [m.seconds for m in heard]
+    assert events[0].result.protocol == "mean/fake=10/seed=3"
+    times = [m.seconds for m in events]
     assert 0 < times[0] and times == sorted(times)
 
 
@@ -95,7 +95,7 @@ def test_live_weights_while_an_average_is_swapped_in(tiny, image_gan):
     assert history["mean"] != [by_hand(image_gan, score, "ema")]
 
 
-def test_at_start_is_heard_by_later_callbacks(tiny, image_gan, tmp_path):
+def test_scores_at_start_reach_later_callbacks(tiny, image_gan, tmp_path):
     score = tiny.MeanScore()
     expected = by_hand(image_gan, score, "live")
     evaluate = Evaluate(score, weights="live", at_start=True)
@@ -152,12 +152,12 @@ def test_real_images_are_read_once_and_noise_is_shared(tiny, image_gan, tmp_path
 
 
 def test_measurements_tell_which_way_is_better(tiny, image_gan):
-    heard = []
-    image_gan.listeners.append(heard.append)
+    events = []
+    image_gan.listeners.append(events.append)
     larger = tiny.MeanScore("larger")
     larger.larger_is_better = True
     run(tiny, image_gan, Evaluate([larger, tiny.MeanScore()], weights="ema"), epochs=1)
-    assert [(m.result.name, m.larger_is_better) for m in heard] == [
+    assert [(m.result.name, m.larger_is_better) for m in events] == [
         ("larger", True),
         ("mean", False),
     ]

@@ -78,7 +78,7 @@ def test_max_share_must_be_in_range(tiny, wrong):
 
 def run_with(tiny, gan, monkeypatch, seconds_per_score, **settings):
     """Trains 40 steps of a second each; returns steps that were scored, events and shares."""
-    watch, heard, shares = Watch(), [], []
+    watch, events, shares = Watch(), [], []
     evaluate = tgs.callbacks.Evaluate(tiny.MeanScore(), every=1, weights="live", **settings)
     monkeypatch.setattr(evaluate.share, "_now", watch)
     measure = evaluate.measure
@@ -88,15 +88,15 @@ def run_with(tiny, gan, monkeypatch, seconds_per_score, **settings):
         return measure()
 
     monkeypatch.setattr(evaluate, "measure", slow)
-    gan.listeners.append(heard.append)
+    gan.listeners.append(events.append)
     pause = tiny.Trace(lambda hook: watch.work(1.0)(), "on_train_batch_begin")
     history = gan.fit(
         tiny.images(), epochs=2, steps_per_epoch=20, callbacks=[pause, evaluate], verbose=0
     )
     shares = history.history["evaluation_share"]
     return (
-        [m.step for m in heard if isinstance(m, ScoreEvent)],
-        [e for e in heard if isinstance(e, TextEvent)],
+        [m.step for m in events if isinstance(m, ScoreEvent)],
+        [e for e in events if isinstance(e, TextEvent)],
         shares,
     )
 

@@ -58,25 +58,29 @@ class NaiveGan:
 
     def slope(self, player, params, minibatch):
         """Returns minus the gradient of a player's own loss, weight by weight."""
-        reals, latents = minibatch
+        real_images, latents = minibatch
         generator, discriminator = params
-        fakes, hidden = forward(generator, latents)
-        fake_logits, fake_hidden = forward(discriminator, fakes)
+        fake_images, hidden = forward(generator, latents)
+        fake_logits, fake_hidden = forward(discriminator, fake_images)
         rows = len(latents)
         if player == 0:
             # d/df softplus(-f) = -sigmoid(-f)
             upstream = -sigmoid(-fake_logits) / rows
-            to_fakes, _ = backward(discriminator, fakes, fake_hidden, upstream)
-            _, gradients = backward(generator, latents, hidden, to_fakes)
+            to_fake, _ = backward(discriminator, fake_images, fake_hidden, upstream)
+            _, gradients = backward(generator, latents, hidden, to_fake)
             return [-g for g in gradients]
-        real_logits, real_hidden = forward(discriminator, reals)
-        _, from_fakes = backward(discriminator, fakes, fake_hidden, sigmoid(fake_logits) / rows)
-        _, from_reals = backward(discriminator, reals, real_hidden, -sigmoid(-real_logits) / rows)
-        return [-(f + r) for f, r in zip(from_fakes, from_reals, strict=True)]
+        real_logits, real_hidden = forward(discriminator, real_images)
+        _, from_fake = backward(
+            discriminator, fake_images, fake_hidden, sigmoid(fake_logits) / rows
+        )
+        _, from_real = backward(
+            discriminator, real_images, real_hidden, -sigmoid(-real_logits) / rows
+        )
+        return [-(f + r) for f, r in zip(from_fake, from_real, strict=True)]
 
 
 class NaiveTopK(NaiveGan):
-    """The same game, in which the generator learns from `kept` fakes.
+    """The same game, in which the generator learns from `kept` fake images.
 
     Args:
         optimizers: The generator's and the discriminator's.
@@ -91,17 +95,17 @@ class NaiveTopK(NaiveGan):
         self.replicas = replicas
 
     def slope(self, player, params, minibatch):
-        reals, latents = minibatch
-        fakes, _ = forward(params[0], latents)
-        logits, _ = forward(params[1], fakes)
+        real_images, latents = minibatch
+        fake_images, _ = forward(params[0], latents)
+        logits, _ = forward(params[1], fake_images)
         rows = self.best(logits[:, 0])
         if player == 0:
             self.chosen.append(sorted(rows))
-            minibatch = reals, latents[rows]
+            minibatch = real_images, latents[rows]
         return super().slope(player, params, minibatch)
 
     def best(self, logits):
-        """Returns the rows of the most real fakes; each replica chooses among its own."""
+        """Returns the rows of the most real fake images; each replica chooses among its own."""
         replicas = np.split(np.arange(len(logits)), self.replicas)
         own = self.kept // self.replicas
         return np.concatenate([r[np.argsort(-logits[r], kind="stable")[:own]] for r in replicas])

@@ -229,12 +229,12 @@ def test_other_callbacks_see_finite_numbers_only(new):
     gan = new(5)
     seen = []
 
-    class Look(keras.callbacks.Callback):
+    class Record(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             seen.append(finite(gan) and all(map(np.isfinite, logs.values())))
 
     terminate = keras.callbacks.TerminateOnNaN(raise_error=True)
-    _, history = train(gan, Look(), terminate, Guard("rollback", every=2))
+    _, history = train(gan, Record(), terminate, Guard("rollback", every=2))
     assert seen == [True] * 10
     assert all(np.isfinite(values).all() for values in history.values())
 
@@ -246,11 +246,11 @@ def test_rollback_to_the_start_of_a_second_training(new):
     gan.generator.layers[0].spoil(1, "output")
     counts = []
 
-    class Look(keras.callbacks.Callback):
+    class Record(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             counts.append(float(gan.loss_means.generator.count))
 
-    train(gan, Look(), Guard("rollback"), epochs=1, steps=2)
+    train(gan, Record(), Guard("rollback"), epochs=1, steps=2)
     assert counts == [0, 1]
 
 

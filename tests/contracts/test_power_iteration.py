@@ -55,7 +55,7 @@ def test_one_iteration_at_the_weights_that_start_the_step(name):
             assert np.abs(after - iterated(moved, u)).max() > 1e-4
 
 
-def test_reals_and_fakes_see_one_spectral_norm():
+def test_real_and_fake_images_see_one_spectral_norm():
     pair = tgs.Players(*networks())
     params = tgs.Players(*([tf.identity(w) for w in n.trainable_variables] for n in pair))
     state = tgs.Players(*([tf.identity(w) for w in n.non_trainable_variables] for n in pair))
@@ -63,7 +63,7 @@ def test_reals_and_fakes_see_one_spectral_norm():
     game = GameGradients(pair, tgs.game.losses.get("wasserstein"))
     with keras.StatelessScope():
         fakes = pair.generator(noise, training=True)
-    # Fakes in the place of the reals: the critic's mean difference is exactly 0.
+    # Fakes in the place of real images: the critic's mean difference is exactly 0.
     for images, same in ((fakes, True), (fakes + 1, False)):
         losses = game(params, state, Minibatch(images, None, noise)).losses
         assert (float(losses.discriminator) == 0.0) is same

@@ -74,8 +74,8 @@ def test_own_score_of_each_class(page):
 
 @pytest.mark.slow
 def test_own_score_in_training(page, tiny, image_gan):
-    heard = []
-    image_gan.listeners.append(heard.append)
+    events = []
+    image_gan.listeners.append(events.append)
     evaluate = tgs.callbacks.Evaluate(page["MeanBrightness"](page["images"], 50), weights="live")
     history = image_gan.fit(
         tiny.images(), steps_per_epoch=2, epochs=1, callbacks=[evaluate], verbose=0

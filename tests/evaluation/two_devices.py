@@ -43,11 +43,11 @@ def scored(replicas):
         tgs.FID(spatial, REAL, samples=700, seed=1, quantize=True),
     ]
     scores[2].name = "fid_of_bytes"
-    heard = []
-    gan.listeners.append(heard.append)
+    events = []
+    gan.listeners.append(events.append)
     data = tf.data.Dataset.from_tensor_slices(REAL[:32].reshape(2, 16, 4, 4, 1))
     gan.fit(data, callbacks=[tgs.callbacks.Evaluate(scores)], verbose=0)
-    return {m.label: m.result for m in heard if isinstance(m, ScoreEvent)}
+    return {m.label: m.result for m in events if isinstance(m, ScoreEvent)}
 
 
 one = scored(1)

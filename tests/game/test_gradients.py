@@ -109,7 +109,7 @@ def test_evaluation_writes_no_variable():
         np.testing.assert_array_equal(one, other)
 
 
-def test_discriminators_batch_statistics_advance_by_the_mean_of_reals_and_fakes():
+def test_discriminators_batch_statistics_advance_by_the_mean_of_real_and_fake_images():
     generator = keras.Sequential([keras.Input((2,)), layers.Dense(2)])
     discriminator = keras.Sequential(
         [keras.Input((2,)), layers.BatchNormalization(momentum=0.75), layers.Dense(1)]

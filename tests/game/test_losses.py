@@ -62,7 +62,7 @@ def test_losses_agree_with_tfgan(name):
     plain = {"label_smoothing": 0.0} if name in ("non_saturating", "minimax") else {}
     their_discriminator = getattr(module, TFGAN[name][1])(real, fake, **plain)
     if name == "minimax":
-        # TF-GAN's is minus the discriminator's loss with the logits of the reals set to one.
+        # TF-GAN's is minus the discriminator's loss with the logits of real images set to one.
         their_generator += tf.nn.softplus(-1.0)
     np.testing.assert_allclose(generator, their_generator, rtol=1e-6)
     np.testing.assert_allclose(discriminator, their_discriminator, rtol=1e-6)

@@ -122,10 +122,10 @@ def test_relativistic_loss_where_a_replica_keeps_more_or_none():
     real, fake = tf.constant([0.5, -1.0]), tf.constant([2.0, 3.0])
     generator = losses.relativistic_average.generator
     # All four of two replicas' fakes are here: they count twice, and the other replica's nothing.
-    reals_part = losses._mean_softplus(real - 2.5)
+    real_part = losses._mean_softplus(real - 2.5)
     found = generator(real, fake, fake_weights=tf.constant([2.0, 2.0]))
-    fakes_part = 2.0 * losses._mean_softplus(tf.reduce_mean(real) - fake)
-    np.testing.assert_allclose(found, fakes_part + reals_part, rtol=1e-6)
+    fake_part = 2.0 * losses._mean_softplus(tf.reduce_mean(real) - fake)
+    np.testing.assert_allclose(found, fake_part + real_part, rtol=1e-6)
     none = generator(real, fake, fake_weights=tf.zeros([2]))
     np.testing.assert_allclose(none, losses._mean_softplus(real), rtol=1e-6)
 

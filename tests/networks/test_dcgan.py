@@ -81,7 +81,7 @@ def test_a_saved_discriminator_predicts_the_same(tmp_path):
     assert np.abs(plain(images) - network(images)).max() > 1e-3
 
 
-def test_config_round_trip():
+def test_a_network_from_its_config_has_weights_of_the_same_shapes():
     network = dcgan_discriminator(8, 1, base_size=2, normalization="spectral", num_classes=3)
     copy = keras.Model.from_config(network.get_config())
     assert [w.shape for w in copy.weights] == [w.shape for w in network.weights]

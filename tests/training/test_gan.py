@@ -63,8 +63,8 @@ def test_everything_is_built_by_compile_and_nothing_stray():
 def test_evaluate_gives_both_losses_of_the_networks_in_inference_mode(trained):
     values = trained.evaluate(points(), batch_size=32, verbose=0)
     assert values == trained.evaluate(points(), batch_size=32, verbose=0)
-    reals = trained.discriminator(points(), training=False)
-    expected = np.mean(np.log1p(np.exp(-reals)))
+    real_logits = trained.discriminator(points(), training=False)
+    expected = np.mean(np.log1p(np.exp(-real_logits)))
     named = trained.evaluate(points(), batch_size=32, verbose=0, return_dict=True)
     assert list(named) == ["generator_loss", "discriminator_loss"]
     assert list(named.values()) == values
@@ -311,12 +311,12 @@ def test_a_second_fit_reads_new_data_from_their_beginning():
     gan.fit(points(64), batch_size=16, verbose=0)
     seen = []
 
-    def look(batch):
+    def record(batch):
         seen.append(float(batch[0, 0]))
         return batch
 
     numbered = tf.data.Dataset.range(5).map(lambda i: tf.fill([4, 2], tf.cast(i, tf.float32)))
-    spied = numbered.map(lambda b: tf.ensure_shape(tf.py_function(look, [b], tf.float32), [4, 2]))
+    spied = numbered.map(lambda b: tf.ensure_shape(tf.py_function(record, [b], tf.float32), [4, 2]))
     gan.fit(spied, steps_per_epoch=5, verbose=0)
     assert seen[:5] == [0.0, 1.0, 2.0, 3.0, 4.0]
 
@@ -447,8 +447,8 @@ def conditional():
     )
     random = np.random.RandomState(0)
     labels = random.randint(4, size=4096).astype("int32")
-    reals = np.stack([labels, -labels], axis=1) + random.normal(size=[4096, 2], scale=0.1)
-    gan.fit(reals.astype("float32"), labels, batch_size=64, epochs=10, verbose=0)
+    real_points = np.stack([labels, -labels], axis=1) + random.normal(size=[4096, 2], scale=0.1)
+    gan.fit(real_points.astype("float32"), labels, batch_size=64, epochs=10, verbose=0)
     return gan
 
 

@@ -50,7 +50,7 @@ print(evaluation.frechet_classifier_distance_from_activations.__name__)
 
 @pytest.mark.exhaustive
 @pytest.mark.slow
-def test_modules_load_after_a_genuine_import_was_tried_and_the_other_way_round():
+def test_loading_modules_leaves_a_genuine_import_as_it_was():
     in_new_process(
         """
 import sys
@@ -84,7 +84,7 @@ def test_a_genuine_package_in_use_stays_the_one_in_use(fresh_loader, monkeypatch
     assert sys.modules["tensorflow_gan.python"] is part
 
 
-def test_former_modules_come_back_when_loading_fails(fresh_loader, monkeypatch):
+def test_previous_modules_come_back_when_loading_fails(fresh_loader, monkeypatch):
     broken = types.ModuleType("tensorflow_gan")
     broken.__path__ = ["/nowhere"]
     monkeypatch.setitem(sys.modules, "tensorflow_gan", broken)

@@ -158,7 +158,7 @@ def test_step_off_below_zero_is_cut_off_and_known():
     assert 0 < max(clipped) < 1e-2 and min(clipped) == 0.0  # Of variances about 3e7.
 
 
-def test_the_root_of_the_reals_is_taken_once(monkeypatch):
+def test_the_root_of_the_real_covariance_is_taken_once(monkeypatch):
     taken, eigh = [], np.linalg.eigh
     monkeypatch.setattr(np.linalg, "eigh", lambda matrix: taken.append(1) or eigh(matrix))
     real = Moments.of(gaussian(0))

@@ -78,7 +78,7 @@ def test_a_copy_of_the_real_samples_is_perfect():
 
 
 def test_collapse_to_one_mode_is_precise_and_recalls_nothing():
-    # Four reals at each corner of a large square; the fakes crowd at one of them.
+    # Four real points at each corner of a large square; the fakes crowd at one of them.
     corner = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], float)
     real = np.concatenate([corner + shift for shift in ([0, 0], [100, 0], [0, 100], [100, 100])])
     fake = 0.5 + 0.1 * corner

@@ -57,11 +57,11 @@ def test_line_is_that_of_least_squares():
     random = np.random.default_rng(0)
     sizes = [100, 150, 400, 1000, 3000]
     values = [7.0 + 90.0 / n + random.normal() * 0.05 for n in sizes]
-    (slope, value), covariance = np.polyfit(1 / np.array(sizes), values, 1, cov=True)
+    (increase, value), covariance = np.polyfit(1 / np.array(sizes), values, 1, cov=True)
     line = extrapolated(sizes, values)
     assert_allclose(line.value, value, rtol=1e-9)
     assert_allclose(line.standard_error, np.sqrt(covariance[1, 1]), rtol=1e-9)
-    assert slope > 0
+    assert increase > 0
 
 
 def test_two_sizes_have_no_error():

@@ -71,7 +71,7 @@ def value_by_differences(networks, params, minibatch, name, step=1e-6):
     for network, own in zip(networks, params, strict=True):
         for variable, value in zip(network.trainable_variables, own, strict=True):
             variable.assign(value)
-    reals, fakes = minibatch.real_images.numpy(), generator(minibatch.latents).numpy()
+    real_images, fake_images = minibatch.real_images.numpy(), generator(minibatch.latents).numpy()
     noise = minibatch.noise[0]
 
     def output(x):
@@ -84,10 +84,10 @@ def value_by_differences(networks, params, minibatch, name, step=1e-6):
         return np.sum(gradients.reshape([-1, len(x)]) ** 2, axis=0)
 
     def way(share):
-        return reals + share.numpy()[:, None, None, None] * (fakes - reals)
+        return real_images + share.numpy()[:, None, None, None] * (fake_images - real_images)
 
     if name in ("r1", "r2"):
-        return np.mean(norms(reals if name == "r1" else fakes))
+        return np.mean(norms(real_images if name == "r1" else fake_images))
     if name == "zero_centered":
         return 2 * np.mean(norms(way(noise)))
     if name in ("gradient_penalty", "one_sided"):
@@ -97,7 +97,7 @@ def value_by_differences(networks, params, minibatch, name, step=1e-6):
             lengths = np.maximum(lengths, 1)
         return 2 * np.mean((lengths - 1) ** 2)
     far, where = (d.numpy() for d in noise)
-    near = reals + far[:, None, None, None] * 0.5 * reals.std() * where
+    near = real_images + far[:, None, None, None] * 0.5 * real_images.std() * where
     return 2 * np.mean((np.sqrt(norms(near)) - 1) ** 2)
 
 
@@ -140,7 +140,7 @@ def test_gradient_penalty_is_that_of_tfgan(monkeypatch, one_sided, target):
     networks = deep_pair("average_pooling")
     game, params, state, minibatch = game_of(networks, [penalty])
     module = tfgan.losses()
-    fakes = networks[0](minibatch.latents)
+    fake_images = networks[0](minibatch.latents)
 
     def uniform(shape, **kwargs):
         del kwargs
@@ -152,7 +152,7 @@ def test_gradient_penalty_is_that_of_tfgan(monkeypatch, one_sided, target):
     def theirs():
         return module.wasserstein_gradient_penalty(
             minibatch.real_images,
-            fakes,
+            fake_images,
             None,
             lambda examples, _: networks[1](examples),
             tf.compat.v1.get_variable_scope(),

@@ -294,7 +294,7 @@ class Point(keras.layers.Layer):
 @pytest.mark.slow
 @pytest.mark.parametrize("weight", [0.1, 0.15, 0.4])
 def test_penalty_damps_a_rotation_by_its_closed_form(weight):
-    # With the Wasserstein loss, D(x) = y x and reals at 0 this is min max x y.
+    # With the Wasserstein loss, D(x) = y x and real points at 0 this is min max x y.
     gan = tgs.GAN(
         keras.Sequential([keras.Input((1,)), Point()]),
         keras.Sequential(

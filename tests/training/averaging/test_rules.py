@@ -138,7 +138,7 @@ VERSION_0_1 = [
 
 
 @pytest.mark.parametrize(("config", "expected"), VERSION_0_1)
-def test_what_version_0_1_saved_counts_steps_where_it_said_rounds(config, expected):
+def test_averages_that_version_0_1_saved_count_steps(config, expected):
     before = dict(config)
     assert type(expected).from_config(config) == expected
     assert config == before

@@ -147,7 +147,7 @@ def test_compiling_while_an_average_is_held_keeps_the_trained_weights(tiny):
     assert tiny.same(tiny.average(gan), live)
 
 
-def test_compiling_again_leaves_no_former_averages_and_counts_from_zero(tiny):
+def test_compiling_again_leaves_no_previous_averages_and_counts_from_zero(tiny):
     gan = tiny.point_gan(eager=True)
     new = len(gan.variables)
     gan.fit(tgs.data.mixture(batch_size=4), steps_per_epoch=2, verbose=0)

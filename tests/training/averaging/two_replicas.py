@@ -65,11 +65,11 @@ def copies(gan):
 def check_swapping(gan):
     """Every way out leaves all copies of the live weights as they were, bit for bit."""
     live = copies(gan)
-    latents, reals = np.ones([4, 3], "float32"), np.ones([4, 2], "float32")
+    latents, real_images = np.ones([4, 3], "float32"), np.ones([4, 2], "float32")
     for name in gan.averages:
         swap = tgs.callbacks.SwapWeights(name)
         gan.predict(latents, batch_size=4, callbacks=[swap], verbose=0)
-        gan.evaluate(reals, batch_size=4, callbacks=[swap], verbose=0)
+        gan.evaluate(real_images, batch_size=4, callbacks=[swap], verbose=0)
         gan.sample(5, weights=name)
         try:
             with gan.using(name):
