@@ -158,13 +158,18 @@ def damage_of(path: str) -> str:
     return "could not be read at first, and could later"
 
 
-def _report(directory: str, paths: list[str], damaged: dict[str, str], on_error: str) -> None:
-    if not damaged:
-        return
+def listing_of(damaged: dict[str, str]) -> str:
+    """Returns the first damaged files with what is wrong with them, a line each, for a message."""
     named = [f"{path}: {reason}" for path, reason in list(damaged.items())[:NAMED_AT_MOST]]
     if len(damaged) > NAMED_AT_MOST:
         named.append(f"and {len(damaged) - NAMED_AT_MOST} more")
-    listing = "\n  ".join(named)
+    return "\n  ".join(named)
+
+
+def _report(directory: str, paths: list[str], damaged: dict[str, str], on_error: str) -> None:
+    if not damaged:
+        return
+    listing = listing_of(damaged)
     count = f"{len(damaged)} of {len(paths)} pictures in {directory!r}"
     if on_error == "raise" or len(damaged) == len(paths):
         raise ValueError(

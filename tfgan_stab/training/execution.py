@@ -212,11 +212,10 @@ def needs_every_step(callback: Any) -> bool:
     kinds = type(callback).__mro__
     said = next((i for i, kind in enumerate(kinds) if "steps_until_needed" in vars(kind)), None)
     for hook in HOOKS:
-        place = next((i for i, kind in enumerate(kinds) if hook in vars(kind)), None)
-        own = hook in vars(callback)
-        if own or (place is not None and kinds[place] is not keras.callbacks.Callback):
-            if own or said is None or place is None or place < said:
-                return True
+        place = next(i for i, kind in enumerate(kinds) if hook in vars(kind))
+        overridden = kinds[place] is not keras.callbacks.Callback
+        if hook in vars(callback) or (overridden and (said is None or place < said)):
+            return True
     return False
 
 

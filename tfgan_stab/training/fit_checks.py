@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_stab.data.batches import Batches
+from tfgan_stab.data.folders import listing_of
 from tfgan_stab.data.image_decoding import check_range
 from tfgan_stab.game.top_k import TopK
 from tfgan_stab.training.averaging.rules import Average
@@ -91,10 +92,9 @@ def check_files(x: Any, error: Exception) -> None:
     """
     damaged = x.damaged() if isinstance(x, Batches) else {}
     if damaged:
-        listing = "\n  ".join(f"{path}: {reason}" for path, reason in [*damaged.items()][:10])
         raise ValueError(
             f"{x.name!r} must hold files that can be read. Received: {len(damaged)} that cannot:\n"
-            f'  {listing}\nMend or remove them, or leave them out by on_error="skip".'
+            f'  {listing_of(damaged)}\nMend or remove them, or leave them out by on_error="skip".'
         ) from error
 
 
