@@ -28,8 +28,9 @@ def normalized(gan):
 
 
 def iterated(matrix, u):
-    v = matrix.T @ u
-    u = matrix @ (v / np.linalg.norm(v))
+    matrix, u = np.float64(matrix), np.float64(u)
+    v = np.einsum("oi,o->i", matrix, u)
+    u = np.einsum("oi,i->o", matrix, v / np.linalg.norm(v))
     return u / np.linalg.norm(u)
 
 
