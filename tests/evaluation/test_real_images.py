@@ -108,7 +108,7 @@ def test_names_of_data_raise(tmp_path):
 def test_held_out_images_come_from_beside_the_limit(count, samples, limit, noise, pixels):
     score = tgs.FID(pixels, noise(count), samples=samples, real_samples=limit)
     assert f"/real={limit} array@" in str(score.protocol())
-    assert score.real_images.statistics.count == limit
+    assert score.statistics.count == limit
     held_out, reference = score.real_images.rows
     assert min(len(held_out), len(reference)) >= min(samples, limit // 2)
     assert not np.intersect1d(held_out, reference).size

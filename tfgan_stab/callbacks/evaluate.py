@@ -158,9 +158,8 @@ class Evaluate(Periodic):
         self.latest = self.measure()
 
     def _read_real_images(self) -> None:
-        sides = [each.compared_with for each in self._components]
-        known = [side for side in sides if side is not None]
-        read_real_images(known, self._devices, self._shows_progress)
+        compared = [each.reading() for each in self._components if each.compares]
+        read_real_images(compared, self._devices, self._shows_progress)
         if self._with_baseline and self.baselines is None:
             found = baselines(self._sharing, self._devices, self._shows_progress)
             self.baselines = [result for results in found for result in results]

@@ -52,8 +52,8 @@ def measure(
     components = _components(scores)
     if len(set(map(id, components))) < len(components):
         raise ValueError("Each score must be given once. Received: one twice. Leave it out.")
-    sides = [each.compared_with for each in components]
-    read_real_images([side for side in sides if side is not None], devices, show)
+    compared = [each.reading() for each in components if each.compares]
+    read_real_images(compared, devices, show)
     kept: dict[int, Any] = {}
     for sample in _samples(components):
         same = [each for each in components if _key(each.sample) == _key(sample)]
@@ -114,8 +114,7 @@ def baselines(
         devices: As in `measure`.
         show: As in `measure`.
     """
-    sides = [each.real_images for each in _components(scores)]
-    read_real_images([side for side in sides if side is not None], devices, show)
+    read_real_images([each.reading() for each in _components(scores)], devices, show)
     return [
         []
         if any(each.real_images is None for each in score.components)

@@ -1,33 +1,21 @@
 """The real images of a score: gone through once, for the score and for its real-data baseline."""
 
 import functools
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tfgan_stab._utils.progress import with_progress
 from tfgan_stab.evaluation.accumulators import Accumulator, Batch, map_over_devices, needs_of
+from tfgan_stab.evaluation.extractors.base import Extractor
 from tfgan_stab.evaluation.image_source import ImageSource
 
 _LEAST = 4  # So that those held out have a covariance, and so have the others.
 
 
-class _Score(Protocol):
-    """What real images ask of their score; see `Score`."""
-
-    extractor: Any
-    samples: int
-    seed: int
-    quantize: bool
-
-    def held_out_accumulator(self, count: int) -> Accumulator: ...
-    def real_accumulator(self) -> Accumulator: ...
-    def combine(self, reference: Any, held_out: Any) -> Any: ...
-
-
 class RealImages:
-    """What a score keeps of its real images: of some that are held out, and of the reference.
+    """Which real images a score takes, and what it keeps of them: of some held out, and the others.
 
     The held-out ones stand for generated images when the baseline is measured: as many as the score
     takes, but at most half. They are drawn by the seed, one out of each stretch of the data, so
@@ -36,39 +24,43 @@ class RealImages:
 
     Args:
         source: The images.
-        score: Says what is kept of them, and how many are held out.
+        samples: How many generated images the score takes, an integer >= 1.
+        seed: Draws those that are held out, an integer >= 0.
         limit: How many real images the score takes, an integer >= 0; `None` for all there are. With
             0 all may be held out.
         label: The class whose images count; `None` for all.
+
+    Attributes:
+        held_out: What is kept of the held-out images, once they are known.
+        reference: What is kept of the others.
+        extracted_by: Content hash of the extractor that has seen them, if any.
     """
 
     def __init__(
         self,
         source: ImageSource,
-        score: _Score,
+        samples: int,
+        seed: int = 0,
         limit: int | None = None,
         label: int | None = None,
     ) -> None:
         self.source = source
-        self.score = score
+        self._samples = samples
+        self._seed = seed
         self._limit = limit
         self._label = label
-        self._kept: tuple[Any, Any] | None = None
-        self._statistics: Any = None
-        self._extracted_by: str | None = None
-
-    @property
-    def is_known(self) -> bool:
-        """Whether the images have been gone through."""
-        return self._kept is not None
+        self.is_known = False
+        self.held_out: Any = None
+        self.reference: Any = None
+        self.extracted_by: str | None = None
 
     @property
     def pass_limit(self) -> int | None:
         """How many images a pass must see of an endless set."""
         if not self.source.is_endless:
             return None
-        beside = self.score.samples if self._limit is None else self._limit
-        return self.score.samples + beside
+        beside = self._samples if self._limit is None else self._limit
+        return self._samples + beside
 
     @functools.cached_property
     def rows(self) -> tuple[np.ndarray, np.ndarray]:
@@ -87,8 +79,8 @@ class RealImages:
                 f"A score needs at least {_LEAST} real images{of_class}. Received: {len(those)}."
             )
         # RandomState's stream is frozen, Generator's may change with NumPy's version.
-        random = np.random.RandomState(self.score.seed % 2**32)
-        samples = self.score.samples
+        random = np.random.RandomState(self._seed % 2**32)
+        samples = self._samples
         if self._limit == 0:
             return _chosen(those, min(samples, len(those)), random)[0], those[:0]
         if self._limit is not None and self._limit < len(those):
@@ -99,71 +91,70 @@ class RealImages:
         return _chosen(those, min(samples, len(those) // 2), random)
 
     @property
-    def held_out(self) -> Any:
-        """What is kept of the held-out images."""
-        return self._known[0]
-
-    @property
-    def reference(self) -> Any:
-        """What is kept of the images that held-out ones are compared with."""
-        return self._known[1]
-
-    @property
-    def statistics(self) -> Any:
-        """What is kept of all images that generated ones are compared with."""
-        held_out, reference = self._known
-        if self._statistics is None:
-            enough = self._reference_is_enough
-            self._statistics = reference if enough else self.score.combine(reference, held_out)
-        return self._statistics
-
-    @property
     def count(self) -> int:
         """How many images generated ones are compared with."""
         held_out, reference = self.rows
-        return len(reference) + (0 if self._reference_is_enough else len(held_out))
+        return len(reference) + (0 if self.reference_is_enough else len(held_out))
 
     @property
-    def description(self) -> str:
-        """Name and hash of the images, for protocols, such as "digits@1a2b3c4d"."""
-        _ = self._known
-        return f"{self.source.name}@{self.source.content_hash}"
-
-    @property
-    def _extractor_now(self) -> str | None:
-        extractor = self.score.extractor
-        return None if extractor is None else extractor.content_hash
-
-    @property
-    def _reference_is_enough(self) -> bool:
+    def reference_is_enough(self) -> bool:
+        """Whether the reference is all that generated images are compared with."""
         return self._limit is not None and len(self.rows[1]) >= self._limit
 
     @property
-    def _known(self) -> tuple[Any, Any]:
-        """What is kept of the held-out images and of the reference."""
-        if self._kept is None:
-            read_real_images([self])
-        if self._extracted_by != self._extractor_now:
-            raise RuntimeError(
-                f"Real and generated images must be seen by the same network. Received: "
-                f"{self.score.extractor.name!r} with other weights than those that the real "
-                "images were seen with. Score by a copy that is not trained, or make a new score."
-            )
-        return self._kept  # type: ignore[return-value]
+    def description(self) -> str:
+        """Name and hash of the images, once they are known, such as "digits@1a2b3c4d"."""
+        return f"{self.source.name}@{self.source.content_hash}"
 
-    def begin(self) -> list[tuple[np.ndarray, Accumulator]]:
-        """Returns the rows of both kinds of images with an empty accumulator for each."""
-        held_out, reference = self.rows
-        return [
-            (held_out, self.score.held_out_accumulator(len(held_out))),
-            (reference, self.score.real_accumulator()),
-        ]
+    def keep(self, held_out: Any, reference: Any, extracted_by: str | None) -> None:
+        """Notes what is kept of each kind of images, and which network has seen them."""
+        self.held_out, self.reference = held_out, reference
+        self.extracted_by = extracted_by
+        self.is_known = True
 
-    def end(self, kinds: Sequence[tuple[np.ndarray, Accumulator]]) -> None:
-        """Notes what the accumulators have kept."""
-        held_out, reference = (each.result() if len(rows) else None for rows, each in kinds)
-        self._kept = held_out, reference
-        self._extracted_by = self._extractor_now
+
+class Reading(NamedTuple):
+    """What a score wants to know of its real images.
+
+    Attributes:
+        real_images: Which images; they keep what is found.
+        held_out: An empty accumulator for those held out.
+        reference: One for the others.
+        extractor: What extracts features; `None` if nothing does.
+        quantize: Whether images are rounded to 256 levels first.
+    """
+
+    real_images: RealImages
+    held_out: Accumulator
+    reference: Accumulator
+    extractor: Extractor | None
+    quantize: bool
+
+    @property
+    def pass_key(self) -> tuple[Any, int | None]:
+        """What is the same for readings that go through the images together."""
+        return self.real_images.source.identity, self.real_images.pass_limit
+
+    def add(self, batch: Batch, rows: np.ndarray) -> None:
+        """Adds the images that it wants to the accumulator that wants them.
+
+        Args:
+            batch: Images.
+            rows: Which images of the whole data these are, sorted.
+        """
+        both = zip(self.real_images.rows, (self.held_out, self.reference), strict=True)
+        for wanted, accumulator in both:
+            begin, end = np.searchsorted(wanted, [rows[0], rows[-1] + 1])
+            own = np.searchsorted(rows, wanted[begin:end])  # All of them are here.
+            if own.size:
+                accumulator.add((batch.quantized if self.quantize else batch).only(own))
+
+    def end(self) -> None:
+        """Keeps what has been found."""
+        both = zip(self.real_images.rows, (self.held_out, self.reference), strict=True)
+        held_out, reference = (each.result() if len(rows) else None for rows, each in both)
+        extracted_by = None if self.extractor is None else self.extractor.content_hash
+        self.real_images.keep(held_out, reference, extracted_by)
 
 
 def _chosen(
@@ -179,51 +170,39 @@ def _chosen(
 
 
 def read_real_images(
-    sides: Sequence[RealImages], devices: Sequence[str] = (), show: bool = False
+    readings: Iterable[Reading | None], devices: Sequence[str] = (), show: bool = False
 ) -> None:
     """Goes through the real images of several scores: once where they are the same images.
 
     Args:
-        sides: The real images of each score; those that are known already cost nothing.
+        readings: What each score wants; `None` for one that wants nothing more.
         devices: Names of the devices that extract features, all at once; `()` for where
             TensorFlow puts it.
         show: Whether to show a progress bar, if it takes over 2 seconds.
     """
-    waiting = [side for side in sides if not side.is_known]
-    while waiting:
-        first = waiting[0]
-        together = [
-            side
-            for side in waiting
-            if side.source.identity == first.source.identity and side.pass_limit == first.pass_limit
-        ]
+    passes: dict[Any, list[Reading]] = {}
+    for reading in filter(None, readings):
+        passes.setdefault(reading.pass_key, []).append(reading)
+    for together in passes.values():
         _one_pass(together, devices, show)
-        waiting = [side for side in waiting if not side.is_known]
 
 
-def _one_pass(sides: Sequence[RealImages], devices: Sequence[str], show: bool) -> None:
-    source, limit = sides[0].source, sides[0].pass_limit
-    needs = needs_of([side.score for side in sides])
-    kinds = [side.begin() for side in sides]
-    wanted = np.unique(np.concatenate([rows for both in kinds for rows, _ in both]))
+def _one_pass(readings: Sequence[Reading], devices: Sequence[str], show: bool) -> None:
+    source, limit = readings[0].real_images.source, readings[0].real_images.pass_limit
+    needs = needs_of(readings)
+    wanted = np.unique(np.concatenate([rows for r in readings for rows in r.real_images.rows]))
     picker = _Picker(wanted)
     batches = (picker.pick(images) for images in source.batches(limit))
     extracted = map_over_devices((b for b in batches if len(b)), needs, devices)
     given = 0
     doing = f"real images of {source.name}"
     for batch in with_progress(extracted, len(wanted), doing, show=show, leave=False):
-        here = wanted[given : given + len(batch)]
+        for reading in readings:
+            reading.add(batch, wanted[given : given + len(batch)])
         given += len(batch)
-        for side, both in zip(sides, kinds, strict=True):
-            for rows, accumulator in both:
-                begin, end = np.searchsorted(rows, [here[0], here[-1] + 1])
-                own = np.searchsorted(here, rows[begin:end])  # All of them are here.
-                if own.size:
-                    seen = batch.quantized if side.score.quantize else batch
-                    accumulator.add(seen.only(own))
-    for side, both in zip(sides, kinds, strict=True):
-        side.source.share(source)
-        side.end(both)
+    for reading in readings:
+        reading.real_images.source.share(source)
+        reading.end()
 
 
 class _Picker:

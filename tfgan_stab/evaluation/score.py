@@ -19,7 +19,7 @@ from tfgan_stab.evaluation.extractors.base import Extractor
 from tfgan_stab.evaluation.extractors.function import as_extractor
 from tfgan_stab.evaluation.image_source import BATCH_SIZE, ImageSource, rebatched
 from tfgan_stab.evaluation.metrics.inputs import checked_images
-from tfgan_stab.evaluation.real_images import RealImages, read_real_images
+from tfgan_stab.evaluation.real_images import Reading, RealImages, read_real_images
 from tfgan_stab.evaluation.results import INFERENCE, Protocol, ScoreResult, one_or_all
 
 
@@ -110,9 +110,10 @@ class Score:
         self.quantize = quantize
         self.extractor: Any = None if extractor is None else as_extractor(extractor)
         self._real_samples = real_samples if self.compares else 0
+        self._statistics: Any = None
         self.real_images: RealImages | None = None
         if real is not None:
-            self.real_images = RealImages(ImageSource(real), self, self._real_samples)
+            self.real_images = self._real_images_of(ImageSource(real))
 
     # -- What a derived class defines, or may define ---------------------------------------------
 
@@ -201,7 +202,8 @@ class Score:
         """
         alone = copy.copy(self)
         alone.label = label
-        alone.real_images = RealImages(source, alone, self._real_samples, label)
+        alone._statistics = None
+        alone.real_images = alone._real_images_of(source)
         return alone
 
     @property
@@ -212,7 +214,23 @@ class Score:
     @property
     def statistics(self) -> Any:
         """What was kept of the real images that generated ones are compared with, if any."""
-        return None if self.compared_with is None else self.compared_with.statistics
+        if not self.compares or self.real_images is None:
+            return None
+        real = self._known(self.real_images)
+        if self._statistics is None:
+            enough = real.reference_is_enough
+            both = real.reference, real.held_out
+            self._statistics = real.reference if enough else self.combine(*both)
+        return self._statistics
+
+    def reading(self) -> Reading | None:
+        """Returns what is to be read of the real images; `None` if there is nothing more to."""
+        real = self.real_images
+        if real is None or real.is_known:
+            return None
+        held_out = self.held_out_accumulator(len(real.rows[0]))
+        reference = self.real_accumulator()
+        return Reading(real, held_out, reference, self.extractor, self.quantize)
 
     @property
     def sample(self) -> Sample:
@@ -234,8 +252,7 @@ class Score:
             TypeError: If the images are not floats.
         """
         if self.compared_with is not None:
-            # Whatever is wrong with them is said before anything is drawn.
-            read_real_images([self.compared_with])
+            self._known(self.compared_with)  # What is wrong with them is said first.
         accumulator = self.accumulator()
         for images_of_one_size in rebatched(images, BATCH_SIZE, self.samples):
             batch = Batch(images_of_one_size)
@@ -261,6 +278,7 @@ class Score:
                 f"The baseline of {self.name!r} is measured on real images. Received: real=None. "
                 "Pass the real images."
             )
+        real = self._known(real)
         held_out, reference = (len(rows) for rows in real.rows)
         images = dataclasses.replace(
             self._images(""),
@@ -300,12 +318,27 @@ class Score:
 
     # -- How ---------------------------------------------------------------------------------------
 
+    def _real_images_of(self, source: ImageSource) -> RealImages:
+        return RealImages(source, self.samples, self.seed, self._real_samples, self.label)
+
+    def _known(self, real: RealImages) -> RealImages:
+        """Returns real images of this score after going through them, unless that is done."""
+        read_real_images([self.reading()])
+        hash_now = None if self.extractor is None else self.extractor.content_hash
+        if real.extracted_by != hash_now:
+            raise RuntimeError(
+                f"Real and generated images must be seen by the same network. Received: "
+                f"{self.extractor.name!r} with other weights than those that the real images were "
+                "seen with. Score by a copy that is not trained, or make a new score."
+            )
+        return real
+
     def _with_class(self, name: str) -> str:
         return name if self.label is None else f"{name}_class_{self.label}"
 
     def _images(self, note: str) -> Protocol:
         """Returns what a protocol says of the images of both sides."""
-        compared_with = self.compared_with
+        compared_with = None if self.compared_with is None else self._known(self.compared_with)
         return Protocol(
             self.name,
             real_samples=None if compared_with is None else compared_with.count,

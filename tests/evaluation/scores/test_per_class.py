@@ -50,7 +50,7 @@ def test_labelled_digits(classifier):
     for part in score.components:
         count = np.sum(labels == part.label)
         assert part.real_images.count == count and 170 < count < 190
-        moments = part.real_images.statistics
+        moments = part.statistics
         expected = classifier(images[labels == part.label]).mean(axis=0)
         np.testing.assert_allclose(moments.mean, expected, rtol=1e-5, atol=1e-6)
 

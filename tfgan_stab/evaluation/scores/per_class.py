@@ -84,8 +84,7 @@ class PerClass:
 
     def baseline(self) -> list[ScoreResult]:
         """Returns each class's score of real images against other real images, and the means."""
-        sides = [each.real_images for each in self.components]
-        read_real_images([side for side in sides if side is not None])
+        read_real_images([each.reading() for each in self.components])
         return self.collect([all_of(each.baseline()) for each in self.components])
 
     def protocol(self, note: str = INFERENCE) -> list[Protocol]:
