@@ -21,9 +21,9 @@ from tfgan_stab.callbacks import (
     SwapWeights,
 )
 from tfgan_stab.callbacks.base import Periodic
-from tfgan_stab.training import compile as compilation
-from tfgan_stab.training.compile import Compilation
+from tfgan_stab.training import xla
 from tfgan_stab.training.execution import Execution, needs_every_step, steps_worth_a_call
+from tfgan_stab.training.xla import Compilation
 
 layers = keras.layers
 
@@ -236,8 +236,8 @@ def test_a_fault_inside_a_block_is_the_guards_at_once(at, blocks):
 def trials(monkeypatch, tmp_path):
     """Lets even short runs compare, in a folder of their own; counts comparisons."""
     monkeypatch.setenv("TFGAN_STAB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(compilation, "SHORT_RUN", 0.0)
-    count, compare = [], compilation.compare
+    monkeypatch.setattr(xla, "SHORT_RUN", 0.0)
+    count, compare = [], xla.compare
 
     def counted(*arguments):
         # Where XLA is not to be chosen, it need not be compiled.
@@ -245,7 +245,7 @@ def trials(monkeypatch, tmp_path):
         return {"plain": 0.001, "compiled": counted.compiled}
 
     counted.compiled, counted.count = 0.0005, count
-    monkeypatch.setattr(compilation, "compare", counted)
+    monkeypatch.setattr(xla, "compare", counted)
     return counted
 
 

@@ -10,10 +10,10 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
-from tfgan_stab.training.compile import Compilation
 from tfgan_stab.training.fit import Clock, KerasWorkflows
 from tfgan_stab.training.fit_checks import images_per_step
 from tfgan_stab.training.resume import Progress
+from tfgan_stab.training.xla import Compilation
 
 
 class Recorder(KerasWorkflows):

@@ -19,8 +19,8 @@ import tensorflow as tf
 from tfgan_stab import __version__
 from tfgan_stab._utils.files import write_atomically
 from tfgan_stab.callbacks.base import ImageEvent, ScoreEvent, TextEvent, usable_directory
-from tfgan_stab.training.compile import Compilation
 from tfgan_stab.training.gan import GAN
+from tfgan_stab.training.xla import Compilation
 
 PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-gan", "tensorflow-datasets")
 

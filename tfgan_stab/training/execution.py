@@ -6,8 +6,9 @@ of the block in one graph. A block ends where an epoch ends and where a callback
 do, so each callback finds the weights, counts and logs that it would have found without blocks.
 """
 
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -17,10 +18,9 @@ from tfgan_stab._utils import validation
 from tfgan_stab.game.gradients import GameFunctions
 from tfgan_stab.game.losses import AdversarialLoss
 from tfgan_stab.game.top_k import TopK
-from tfgan_stab.training import compile as compilation
-from tfgan_stab.training import distribution
-from tfgan_stab.training.compile import Compilation
+from tfgan_stab.training import distribution, xla
 from tfgan_stab.training.nan_monitor import Monitor
+from tfgan_stab.training.xla import Compilation
 from tfgan_stab.updates.scheme import Scheme
 
 # A call from Python costs a few milliseconds at most; this hides it, and an interrupt still acts.
@@ -101,41 +101,32 @@ class Execution:
 
     Args:
         functions: The functions that take steps.
-        report: Called once with the steps per call and the seconds of a step.
         interruptible: Whether a block may end early.
+
+    Attributes:
+        functions: The functions that take steps; others may take their place between two calls.
+        steps_per_call: How many steps a call takes where it may; `None` until that is measured.
+        seconds: Of a step, when that was measured.
     """
 
-    def __init__(
-        self,
-        functions: StepFunctions,
-        report: Callable[[int, float], None],
-        interruptible: bool = False,
-    ):
-        self._functions = functions
-        self._decide: Callable[[Any], tuple[StepFunctions, Any]] | None = None
-        self._report = report
+    def __init__(self, functions: StepFunctions, interruptible: bool = False):
+        self.functions = functions
+        self.steps_per_call: int | None = None
+        self.seconds = math.nan
         self._interruptible = interruptible
         self._calls: list[float] = []
-        self._steps_per_call: int | None = None
         self._needs: list[Callable[[], int | None]] | None = None
         self._length: int | None = None
         self._left = 0
         self._pending, self._block = 0, 1
         self._logs: dict[str, Any] = {}
 
-    def begin(
-        self,
-        callbacks: Sequence[Any],
-        decide: Callable[[Any], tuple[StepFunctions, Any]] | None = None,
-    ) -> None:
-        """Learns what a training is; blocks are for callbacks that say when they are needed.
+    def begin(self, callbacks: Sequence[Any]) -> None:
+        """Learns who looks at a training; blocks are for callbacks that say when they are needed.
 
         Args:
             callbacks: All callbacks.
-            decide: Called with the first iterator, if XLA is still to be decided on; returns the
-                functions to use and an iterator for the first step.
         """
-        self._decide = decide
         everywhere = any(needs_every_step(callback) for callback in callbacks)
         found = [getattr(callback, "steps_until_needed", None) for callback in callbacks]
         self._needs = None if everywhere else [need for need in found if need is not None]
@@ -147,12 +138,9 @@ class Execution:
 
     def __call__(self, iterator: Any) -> dict[str, Any]:
         """Takes the steps that are due; returns the newest logs."""
-        if not isinstance(iterator, tf.data.Iterator | tf.distribute.DistributedIterator):
+        if not gives_batches(iterator):
             (data,) = iterator  # A single batch, of `train_on_batch`.
-            return self._functions.one(data)
-        if self._decide is not None:
-            decide, self._decide = self._decide, None
-            self._functions, iterator = decide(iterator)
+            return self.functions.one(data)
         if self._pending == 0:
             self._block = self._next_block()
         self._pending, self._left = self._pending + 1, self._left - 1
@@ -163,7 +151,7 @@ class Execution:
     def _take(self, iterator: Any) -> None:
         """Takes all pending steps, or those until one must be looked at."""
         start = time.perf_counter()
-        taken, self._logs = self._functions.several(iterator, tf.constant(self._pending))
+        taken, self._logs = self.functions.several(iterator, tf.constant(self._pending))
         if self._needs is None or self._length is None:
             self._pending = 0
             return
@@ -171,22 +159,26 @@ class Execution:
         self._pending -= int(taken)
         if self._pending:  # They are taken together with those of the next call.
             self._block = 1
-        if self._steps_per_call is None:
+        if self.steps_per_call is None:
             self._calls.append(time.perf_counter() - start)
             if len(self._calls) > TIMED:
-                seconds = min(self._calls[1:])
-                self._steps_per_call = steps_worth_a_call(seconds)
-                self._report(self._steps_per_call, seconds)
+                self.seconds = min(self._calls[1:])
+                self.steps_per_call = steps_worth_a_call(self.seconds)
 
     def _next_block(self) -> int:
         """Returns how many steps to take at once, from here."""
-        if self._needs is None or self._length is None or self._steps_per_call is None:
+        if self._needs is None or self._length is None or self.steps_per_call is None:
             return 1
-        most = self._steps_per_call
+        most = self.steps_per_call
         needs = [steps for steps in (need() for need in self._needs) if steps is not None]
         if self._interruptible and self._left <= most:
             return 1  # Should one be interrupted, none is left behind at the epoch's end.
         return max(1, min([most, self._left, *needs]))
+
+
+def gives_batches(iterator: Any) -> bool:
+    """Returns whether it is an iterator of `fit`, not the single batch of `train_on_batch`."""
+    return isinstance(iterator, tf.data.Iterator | tf.distribute.DistributedIterator)
 
 
 def steps_worth_a_call(seconds: float) -> int:
@@ -219,23 +211,6 @@ def needs_every_step(callback: Any) -> bool:
     return False
 
 
-def replayed(data: Any, spec: Any) -> Iterator[Any]:
-    """Returns an iterator that gives the same batch again and again, of the shapes of another.
-
-    Args:
-        data: A batch.
-        spec: The other iterator's `element_spec`.
-    """
-
-    def shaped(value: tf.Tensor, like: Any) -> tf.Tensor:
-        return tf.compat.v1.placeholder_with_default(value, like.shape)
-
-    def element(*_: Any) -> Any:
-        return tf.nest.map_structure(shaped, data, spec)
-
-    return iter(tf.data.Dataset.range(1).repeat().map(element))
-
-
 class ExecutedSteps(keras.Model):
     """A model whose `train_step` is executed as is fastest: compiled or not, one or several."""
 
@@ -246,9 +221,12 @@ class ExecutedSteps(keras.Model):
     loss_pair: AdversarialLoss
     publish: Callable[[Any], None]
     train_function: Any
+    execution: Execution | None  # `None` where Keras executes the steps.
     compilation: Compilation
     steps_at_once: int | None  # Per call from Python, as the user chose.
     too_short: int = 0  # Steps of the longest run that a trial of XLA was not worth.
+    _undecided = False  # Whether the run's first step decides on XLA.
+    _reports = False
     _graphs: dict[str, GameFunctions]
     _functions: GameFunctions
 
@@ -286,24 +264,24 @@ class ExecutedSteps(keras.Model):
         """
         self._planned, self._reports = planned, report
         self.make_train_function()
-        undecided = bool(self.compilation.candidate)
-        if planned is not None and planned <= self.too_short:
-            undecided = False
-        if isinstance(self.train_function, Execution):
-            self.train_function.begin(callbacks, self._decide_compilation if undecided else None)
-        elif undecided:
-            self.train_function = self._deciding_first
+        too_short = planned is not None and planned <= self.too_short
+        self._undecided = bool(self.compilation.candidate) and not too_short
+        if self.execution is not None:
+            self.execution.begin(callbacks)
+        elif self._undecided:
+            self.train_function = self._first_of_several
 
     def make_train_function(self, force: bool = False) -> None:
         """Builds what Keras calls for each step."""
         if self.train_function is not None and not force:
             return
+        self.execution = None
         if self.run_eagerly or self.steps_at_once is not None:
             super().make_train_function(force=True)
         else:
             functions = self._step_functions(self.compilation)
-            watched = self.monitor is not None
-            self.train_function = Execution(functions, self._report_execution, watched)
+            self.execution = Execution(functions, self.monitor is not None)
+            self.train_function = self._due_steps
 
     def _step_functions(self, wanted: Compilation) -> StepFunctions:
         """Returns functions that take steps, compiled like that."""
@@ -316,8 +294,24 @@ class ExecutedSteps(keras.Model):
             None if monitor is None else lambda: monitor.must_interrupt,
         )
 
-    def _deciding_first(self, iterator: Any) -> dict[str, Any]:
-        """Takes the first of the steps of a call by the function that the decision is for."""
+    def _due_steps(self, iterator: Any) -> dict[str, Any]:
+        """Takes the steps that are due; before the very first, decides on XLA."""
+        execution: Execution = self.execution  # type: ignore[assignment]
+        if self._undecided and gives_batches(iterator):
+            execution.functions, iterator = self._decide_compilation(iterator)
+        steps_before = execution.steps_per_call
+        logs = execution(iterator)
+        steps = execution.steps_per_call
+        if self._reports and steps != steps_before and steps != 1:
+            milliseconds = f"{execution.seconds * 1e3:.3g} ms a step"
+            print(f"\n{milliseconds}: {steps} steps per call from Python.")
+        return logs
+
+    def _first_of_several(self, iterator: Any) -> dict[str, Any]:
+        """Takes the first steps where the user chose how many a call takes; decides on XLA."""
+        if not gives_batches(iterator):
+            super().make_train_function(force=True)
+            return self.train_function(iterator)
         functions, first = self._decide_compilation(iterator)
         _, logs = functions.several(first, tf.constant(1))
         if self.steps_per_execution > 1:
@@ -331,30 +325,29 @@ class ExecutedSteps(keras.Model):
         Returns:
             The functions that take steps, and an iterator that gives the first batch.
         """
+        self._undecided = False
         start, undecided = time.perf_counter(), self.compilation
         batch, spec = next(iterator), iterator.element_spec
         settings = [self.scheme, self.penalties, self.top_k, self.averages, self.precision]
         settings += [self.loss_pair.name, [type(o).__name__ for o in self.optimizers]]
         settings += [None if self.monitor is None else self.monitor.diagnostics]
-        key = compilation.trial_key((self.generator, self.discriminator), settings, spec)
-        times = compilation.remembered(key)
+        key = xla.trial_key((self.generator, self.discriminator), settings, spec)
+        times = xla.remembered(key)
         found: dict[str, StepFunctions] = {}
 
         def timed(scope: str) -> Callable[[], Any]:
             found[scope] = self._step_functions(Compilation(scope, "a trial"))
-            batches, one = replayed(batch, spec), tf.constant(1)
+            batches, one = xla.replayed(batch, spec), tf.constant(1)
             return lambda: int(found[scope].several(batches, one)[0])
 
         if times is None:
             with distribution.unchanged(self._all_variables()):
-                times = compilation.compare(
-                    timed("off"), lambda: timed(undecided.candidate), self._planned
-                )
+                times = xla.compare(timed("off"), lambda: timed(undecided.candidate), self._planned)
             if "compiled" in times:
-                compilation.remember(key, times)
-            self.compilation = compilation.chosen(times, undecided.candidate)
+                xla.remember(key, times)
+            self.compilation = xla.chosen(times, undecided.candidate)
         else:
-            self.compilation = compilation.chosen(times, undecided.candidate, earlier=True)
+            self.compilation = xla.chosen(times, undecided.candidate, earlier=True)
         if self.compilation.candidate:
             self.too_short = self._planned or 0
         functions = found.get(self.compilation.scope) or self._step_functions(self.compilation)
@@ -363,7 +356,7 @@ class ExecutedSteps(keras.Model):
             seconds = time.perf_counter() - start
             print(f"\nXLA: {self.compilation.scope} ({self.compilation.reason}) {seconds:.1f} s.")
         self.publish(self.compilation)
-        return functions, replayed(batch, spec)
+        return functions, xla.replayed(batch, spec)
 
     def _all_variables(self) -> list[keras.Variable]:
         """Returns whatever a step changes."""
@@ -372,10 +365,6 @@ class ExecutedSteps(keras.Model):
         found += [variable for metric in self.metrics for variable in metric.variables]
         found += [] if self.monitor is None else self.monitor.variables
         return list({id(variable): variable for variable in found}.values())
-
-    def _report_execution(self, steps: int, seconds: float) -> None:
-        if self._reports and steps > 1:
-            print(f"\n{seconds * 1e3:.3g} ms a step: {steps} steps per call from Python.")
 
 
 def checked_steps(steps: Any) -> int | None:

@@ -12,7 +12,6 @@ from tfgan_stab.data.folders import listing_of
 from tfgan_stab.data.image_decoding import check_range
 from tfgan_stab.game.top_k import TopK
 from tfgan_stab.training.averaging.rules import Average
-from tfgan_stab.training.execution import Execution
 from tfgan_stab.training.minibatches import check_divides
 from tfgan_stab.training.nan_monitor import Watcher
 from tfgan_stab.training.resume import Resumer
@@ -236,8 +235,8 @@ class CountEpochs(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Says how many steps there will be."""
-        execution, steps = self.model.train_function, (self.params or {}).get("steps")
-        if isinstance(execution, Execution):
+        execution, steps = self.model.execution, (self.params or {}).get("steps")
+        if execution is not None:
             execution.begin_epoch(None if steps is None else steps - self.first_step)
         self.first_step = 0
 

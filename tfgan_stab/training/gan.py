@@ -24,8 +24,7 @@ from tfgan_stab.game.penalties.weight_gradient import check_placements
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.game.top_k import TopK, check_top_k
 from tfgan_stab.game.validation import check_pair
-from tfgan_stab.training import compile as compilation
-from tfgan_stab.training import distribution, minibatches
+from tfgan_stab.training import distribution, minibatches, xla
 from tfgan_stab.training.averaging.averaged_weights import AveragedWeights, build_averages
 from tfgan_stab.training.averaging.batch_statistics import Recalibration
 from tfgan_stab.training.averaging.rules import Average, check_averages
@@ -167,7 +166,7 @@ class GAN(KerasWorkflows, Sampling):
         """
         given = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
         if validation.choice("deterministic", deterministic, (True, False)):
-            compilation.use_deterministic_operations(validation.seed(seed))
+            xla.use_deterministic_operations(validation.seed(seed))
         self.weights_in_use.switch(LIVE)
         self.loss_pair = losses.get(loss)
         self.scheme = check_scheme(Alternating() if scheme is None else scheme)
@@ -273,10 +272,10 @@ class GAN(KerasWorkflows, Sampling):
         self.game = GameGradients(self.networks, self.loss_pair, terms)
         lazy = any(penalty.interval > 1 for penalty in terms)
         self.too_short = 0
-        chosen = compilation.choose_compilation(
+        chosen = xla.choose_compilation(
             jit_compile,
-            compilation.step_without_scheme(self.game, self.maker, self.penalties),
-            compilation.example_arguments(self.networks, self.maker),
+            xla.step_without_scheme(self.game, self.maker, self.penalties),
+            xla.example_arguments(self.networks, self.maker),
             self.networks,
             self.distribute_strategy.num_replicas_in_sync,
             self.scheme.evaluations,
@@ -284,7 +283,7 @@ class GAN(KerasWorkflows, Sampling):
             lazy,
         )
         self._graphs = {
-            scope: compilation.compile_functions(self.game, scope, run_eagerly, lazy)
+            scope: xla.compile_functions(self.game, scope, run_eagerly, lazy)
             for scope in ("off", "field")
         }
         self.use_compilation(chosen)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tfgan_stab._utils.files import cache_directory
+from tfgan_stab._utils.model_hash import content_hash
 from tfgan_stab.evaluation.extractors import digits as weights_cache
 from tfgan_stab.evaluation.extractors.digits import DamagedCacheError
-from tfgan_stab.evaluation.extractors.model_hash import content_hash
 
 WEIGHTS = [np.arange(600, dtype=np.float32).reshape(20, 30), np.array([-0.0, 1e-30], np.float32)]
 SHAPES = [(20, 30), (2,)]

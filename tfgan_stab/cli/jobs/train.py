@@ -16,9 +16,9 @@ from tfgan_stab.data.batches import Batches
 from tfgan_stab.game.validation import Pair
 from tfgan_stab.networks.export import with_keras_layers
 from tfgan_stab.training.averaging.swap import LIVE
-from tfgan_stab.training.compile import use_deterministic_operations
 from tfgan_stab.training.fit_checks import check_data
 from tfgan_stab.training.gan import GAN
+from tfgan_stab.training.xla import use_deterministic_operations
 
 __all__ = ["build", "train", "with_arguments_of"]
 

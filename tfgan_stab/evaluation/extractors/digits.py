@@ -21,9 +21,9 @@ from numpy.typing import ArrayLike
 
 from tfgan_stab._utils import validation
 from tfgan_stab._utils.files import cache_directory, replacing
+from tfgan_stab._utils.model_hash import content_hash
 from tfgan_stab.data.digits import loaded_digits
 from tfgan_stab.evaluation.extractors.base import Extractor, Outputs
-from tfgan_stab.evaluation.extractors.model_hash import content_hash
 
 _IMAGE_SHAPE = (8, 8, 1)
 _NUM_TRAIN = 1437  # Of 1,797: the other 360, a fifth, are held out.

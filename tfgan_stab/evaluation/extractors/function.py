@@ -13,8 +13,8 @@ import keras
 import tensorflow as tf
 
 from tfgan_stab._utils import validation
+from tfgan_stab._utils.model_hash import model_hash
 from tfgan_stab.evaluation.extractors.base import Extractor
-from tfgan_stab.evaluation.extractors.model_hash import model_hash
 
 # What `as_extractor` knows by name: module and class.
 _NAMED = {

@@ -12,8 +12,8 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from tfgan_stab._utils import validation
+from tfgan_stab._utils.model_hash import content_hash
 from tfgan_stab.evaluation.extractors.base import Extractor, resized
-from tfgan_stab.evaluation.extractors.model_hash import content_hash
 from tfgan_stab.evaluation.metrics.inputs import checked_color_images
 
 _SIZE = 32

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tfgan_stab._utils.model_hash import content_hash
 from tfgan_stab.evaluation.accumulators import Batch
-from tfgan_stab.evaluation.extractors.model_hash import content_hash
 from tfgan_stab.evaluation.metrics.mixtures import MixtureCounts
 from tfgan_stab.evaluation.score import Score
 

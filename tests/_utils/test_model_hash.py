@@ -8,12 +8,12 @@ import keras
 import numpy as np
 import pytest
 
+from tfgan_stab._utils.model_hash import model_hash
 from tfgan_stab.evaluation.extractors.function import FunctionExtractor
-from tfgan_stab.evaluation.extractors.model_hash import model_hash
 
 IN_A_NEW_PROCESS = """
 import keras, numpy as np
-from tfgan_stab.evaluation.extractors.model_hash import model_hash
+from tfgan_stab._utils.model_hash import model_hash
 inputs = keras.Input([4])
 hidden = keras.layers.Dense(3, activation="relu")(inputs)
 model = keras.Model(inputs, keras.layers.Add()([hidden, keras.layers.Dense(3)(inputs)]))

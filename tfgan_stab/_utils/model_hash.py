@@ -57,13 +57,14 @@ def model_hash(model: keras.Model) -> str:
             f"The content hash of model {model.name!r} is known once it has its weights. Received: "
             "a model that is not built. Call it, or begin it with keras.Input."
         )
-    digest = hashlib.sha256(_described(model).encode())
+    digest = hashlib.sha256(description(model).encode())
     weights = [keras.ops.convert_to_numpy(weight) for weight in model.weights]
     digest.update(content_hash(weights).encode())
     return digest.hexdigest()
 
 
-def _described(model: keras.Model) -> str:
+def description(model: keras.Model) -> str:
+    """Returns a model's configuration as text, without what `model_hash` leaves out."""
     kind = f"{type(model).__module__}.{type(model).__qualname__}"
     try:
         configuration = model.get_config()

@@ -14,7 +14,7 @@ import pathlib
 import platform
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -23,6 +23,7 @@ import tensorflow as tf
 from tfgan_stab import __version__
 from tfgan_stab._utils import random, validation
 from tfgan_stab._utils.files import cache_directory, write_atomically
+from tfgan_stab._utils.model_hash import description
 from tfgan_stab.game.functional import Minibatch, only
 from tfgan_stab.game.gradients import GameFunctions, GameGradients
 from tfgan_stab.game.penalties.base import WeightGradientPenalty
@@ -308,6 +309,23 @@ def chosen(times: Mapping[str, float], candidate: str, earlier: bool = False) ->
     return Compilation(scope, f"{by} {milliseconds}, {times['compiled'] * 1e3:.3g} ms with.")
 
 
+def replayed(data: Any, spec: Any) -> Iterator[Any]:
+    """Returns an iterator that gives the same batch again and again, of the shapes of another.
+
+    Args:
+        data: A batch.
+        spec: The other iterator's `element_spec`.
+    """
+
+    def shaped(value: tf.Tensor, like: Any) -> tf.Tensor:
+        return tf.compat.v1.placeholder_with_default(value, like.shape)
+
+    def element(*_: Any) -> Any:
+        return tf.nest.map_structure(shaped, data, spec)
+
+    return iter(tf.data.Dataset.range(1).repeat().map(element))
+
+
 def trial_key(networks: Sequence[keras.Model], settings: Sequence[Any], spec: Any) -> str:
     """Returns what the outcome of a trial depends on, as a hash.
 
@@ -316,25 +334,11 @@ def trial_key(networks: Sequence[keras.Model], settings: Sequence[Any], spec: An
         settings: What else decides a step's work; their `repr` counts.
         spec: Shapes and types of a batch.
     """
-    layers = [
-        (type(layer).__name__, _anonymous(layer), [str(v.shape) for v in layer.variables])
-        for network in networks
-        for layer in network._flatten_layers()
-    ]
-    parts = [layers, settings, spec, __version__, tf.__version__, keras.__version__, _machine()]
+    described = [description(network) for network in networks]
+    variables = [(v.shape, v.dtype, v.trainable) for n in networks for v in n.variables]
+    versions = [__version__, tf.__version__, keras.__version__]
+    parts = [described, variables, settings, spec, versions, _machine()]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
-
-
-def _anonymous(layer: keras.layers.Layer) -> str:
-    """Returns a layer's settings without names, which carry counters; "" where it has none."""
-    if isinstance(layer, keras.Model):
-        return ""
-    try:
-        config = layer.get_config()
-    except NotImplementedError:  # A layer of a user's own that is never saved.
-        return ""
-    plain = (str, int, float, bool, tuple, list)
-    return repr({k: v for k, v in config.items() if k != "name" and isinstance(v, plain)})
 
 
 def _machine() -> list[Any]:
