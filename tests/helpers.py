@@ -276,3 +276,9 @@ def events(directory):
                     array = tf.io.decode_png(array[2]).numpy()
                 found[value.tag, event.step] = array
     return found
+
+
+def resume(checkpoint, gan):
+    """Puts a model back to where a checkpoint callback finds it; returns how far that was."""
+    checkpoint.set_model(gan)
+    return checkpoint.resume()

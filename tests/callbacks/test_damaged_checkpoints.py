@@ -87,7 +87,7 @@ def test_damaged_newest_falls_back_to_the_previous_one(tiny, image_gan, saved, k
     damage(path)
     message = re.escape(f"Checkpoint {newest} is damaged: ") + f".*Falling back to {previous}."
     with pytest.warns(UserWarning, match=message):
-        assert Checkpoint(directory).resume(image_gan) == Progress(2, 0)
+        assert tiny.resume(Checkpoint(directory), image_gan) == Progress(2, 0)
     assert tiny.same(tiny.everything(image_gan), numbers[4])
 
 
@@ -98,7 +98,7 @@ def test_training_replaces_the_damaged_one(tiny, image_gan, saved):
         run(tiny, image_gan, Checkpoint(directory))
     assert tiny.same(tiny.everything(image_gan), numbers[6])
     tiny.disturb(image_gan)
-    assert Checkpoint(directory).resume(image_gan) == Progress(3, 0)
+    assert tiny.resume(Checkpoint(directory), image_gan) == Progress(3, 0)
     assert tiny.same(tiny.everything(image_gan), numbers[6])
 
 
@@ -177,7 +177,7 @@ def test_other_networks_are_refused(tiny, saved):
     for gan in others.values():
         start = tiny.everything(gan)
         with pytest.raises(ValueError, match="checkpoint of this model.*Received: other variables"):
-            Checkpoint(directory).resume(gan)
+            tiny.resume(Checkpoint(directory), gan)
         assert tiny.same(tiny.everything(gan), start)
     assert sorted(directory.rglob("*")) == before
 
@@ -187,7 +187,7 @@ def test_refusal_names_the_first_difference(tiny, image_gan, saved):
     point_gan = tiny.point_gan(eager=True)
     message = r"for example .*float32 \[3, 5\] here, .*float32 \[3, 12\] there"
     with pytest.raises(ValueError, match=message):
-        Checkpoint(directory).resume(point_gan)
+        tiny.resume(Checkpoint(directory), point_gan)
 
 
 def disk_full(*args, **kwargs):

@@ -290,6 +290,6 @@ def test_unknown_average_is_refused(tiny, image_gan):
 
 def test_other_models_are_refused():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    message = "expects a tgs.GAN compiled with averages. Received: Sequential.*SwapEMAWeights"
+    message = "SwapWeights expects a tgs.GAN. Received: Sequential.*SwapEMAWeights"
     with pytest.raises(TypeError, match=message):
         model.predict(np.ones([2, 2]), verbose=0, callbacks=[SwapWeights()])

@@ -43,7 +43,7 @@ def guarded(directory, gan, values, *callbacks, **settings):
 @pytest.mark.parametrize(
     ("again", "best"), [(5.0, (1.0, 5, 5)), (0.5, (0.5, 5, 8))], ids=["worse", "better"]
 )
-def test_best_of_an_undone_step_stays_until_there_is_a_better_one(tmp_path, again, best):
+def test_best_of_an_undone_step_stays_until_there_is_a_better_one(tiny, tmp_path, again, best):
     gan = renewed("simultaneous", 6)
     # Taken are steps 1 to 6, then 4 to 7 again. The seventh scores as well as the fifth.
     values = {5: 1.0, 7: 1.0, 8: again}
@@ -53,7 +53,7 @@ def test_best_of_an_undone_step_stays_until_there_is_a_better_one(tmp_path, agai
     assert (kept.result.value, kept.step, kept.steps_taken) == best
     assert [path.name for path in kept.path.parent.iterdir()] == ["step-0000000005"]
     # Who trains on from it has the weights, the rates and the rollbacks of then.
-    Checkpoint(kept.path.parent).resume(gan)
+    tiny.resume(Checkpoint(kept.path.parent), gan)
     for mine, theirs in zip(gan.generator.get_weights(), score.seen[kept.steps_taken], strict=True):
         np.testing.assert_array_equal(mine, theirs)
     slower = 1.0 if kept.steps_taken == 5 else 0.5

@@ -44,7 +44,7 @@ def steps_of(directory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("every", [1, 4, "epoch"])
-def test_checkpoints_are_finite(new, tmp_path, every):
+def test_checkpoints_are_finite(tiny, new, tmp_path, every):
     gan = new(5)
     # Both are due in the step that is spoiled; the guard stands last in the list.
     with pytest.raises(DivergenceError, match="step 5"):
@@ -53,7 +53,7 @@ def test_checkpoints_are_finite(new, tmp_path, every):
     assert [each["step"] for each in contents(tmp_path)] == expected
     for path in checkpoints(tmp_path):
         disturb(gan)
-        Checkpoint(path.parent).resume(gan)
+        tiny.resume(Checkpoint(path.parent), gan)
         assert finite(gan)
 
 
@@ -254,7 +254,7 @@ def test_rollback_to_the_start_of_a_second_training(new):
     assert counts == [0, 1]
 
 
-def test_average_in_use_is_not_copied_as_the_live_weights(new, tmp_path):
+def test_average_in_use_is_not_copied_as_the_live_weights(tiny, new, tmp_path):
     gan = new(6)
     swap = tgs.callbacks.SwapWeights("ema", swap_on_epoch=True)
     with pytest.raises(DivergenceError, match="of step 5"):
@@ -262,7 +262,7 @@ def test_average_in_use_is_not_copied_as_the_live_weights(new, tmp_path):
     state = numbers(gan)
     assert gan.weights_in_use.current == "live"
     disturb(gan)
-    Checkpoint(tmp_path).resume(gan)
+    tiny.resume(Checkpoint(tmp_path), gan)
     assert same(gan, state)
     live, ema = gan.sample(3), gan.sample(3, weights="ema")
     assert np.isfinite(ema).all() and not np.array_equal(live, ema)

@@ -103,7 +103,36 @@ def usable_directory(directory: pathlib.Path) -> pathlib.Path:
     return directory
 
 
-class Periodic(keras.callbacks.Callback):
+class GANCallback(keras.callbacks.Callback):
+    """A callback of a GAN's training; refuses other models.
+
+    Attributes:
+        counterpart: Keras' callback for other models, if there is one like it.
+    """
+
+    counterpart = ""
+
+    @property
+    def gan(self) -> GAN:
+        """The model that is trained."""
+        return self.model
+
+    def set_model(self, model: Any) -> None:
+        """Checks that the model is a GAN.
+
+        Raises:
+            TypeError: If it is not.
+        """
+        if not isinstance(model, GAN):
+            other = f" For other models see {self.counterpart}." if self.counterpart else ""
+            raise TypeError(
+                f"{type(self).__name__} expects a tgs.GAN. Received: {type(model).__name__}. Give "
+                f"it to the `fit` of tgs.GAN(generator, discriminator).{other}"
+            )
+        super().set_model(model)
+
+
+class Periodic(GANCallback):
     """Acts at each epoch's end, or every so many steps.
 
     Args:
@@ -117,11 +146,6 @@ class Periodic(keras.callbacks.Callback):
         super().__init__()
         self.every = period("every", every, 'Use every="epoch".')
         self._steps_before = 0
-
-    @property
-    def gan(self) -> GAN:
-        """The model that is trained."""
-        return self.model
 
     def act(self, logs: dict[str, Any]) -> None:
         """Does what the callback is for."""
@@ -149,7 +173,7 @@ class Periodic(keras.callbacks.Callback):
             self.act({} if logs is None else logs)
 
 
-class EpochPosition(keras.callbacks.Callback):
+class EpochPosition(GANCallback):
     """Knows how many steps of the current epoch are done, also after a resume inside an epoch."""
 
     def __init__(self) -> None:
@@ -161,10 +185,10 @@ class EpochPosition(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Notes where the epoch begins; the first one of a resumed run began before the resume."""
         self._epoch = epoch
-        self._epoch_start = self.model.steps_taken - self._resumed_in_epoch
+        self._epoch_start = self.gan.steps_taken - self._resumed_in_epoch
         self._resumed_in_epoch = 0
 
     @property
     def _step_in_epoch(self) -> int:
         """Steps of this epoch, those included that rollbacks have undone."""
-        return self.model.steps_taken - self._epoch_start
+        return self.gan.steps_taken - self._epoch_start

@@ -93,6 +93,8 @@ class BestCheckpoint(EpochPosition):
         'best'
     """
 
+    counterpart = "keras.callbacks.ModelCheckpoint"
+
     def __init__(self, directory: str | os.PathLike[str]):
         super().__init__()
         self.directory = pathlib.Path(directory)
@@ -103,24 +105,24 @@ class BestCheckpoint(EpochPosition):
     def on_train_begin(self, logs: Any = None) -> None:
         """Finds what an earlier run has kept, and listens for scores."""
         usable_directory(self.directory)
-        if not self.model.steps:
+        if not self.gan.steps:
             self._move_other_run_aside()
         self._kept = {folder: self._found(folder) for folder in _folders(self.directory)}
         self._protocols = {}
         self._saved, self._resumed_in_epoch = None, 0
-        self._epoch, self._epoch_start = 0, self.model.steps_taken
-        self.model.listeners.append(self.on_event)
+        self._epoch, self._epoch_start = 0, self.gan.steps_taken
+        self.gan.listeners.append(self.on_event)
 
     def on_train_end(self, logs: Any = None) -> None:
         """Stops listening."""
-        self.model.listeners.remove(self.on_event)
+        self.gan.listeners.remove(self.on_event)
 
     def on_event(self, event: Any) -> None:
         """Keeps the model if a score says that it is the best so far."""
         if isinstance(event, ScoreEvent) and math.isfinite(event.result.value):
             self._compare(event)
         elif isinstance(event, CheckpointEvent):
-            self._saved, self._resumed_in_epoch = self.model.steps_taken, event.step_in_epoch
+            self._saved, self._resumed_in_epoch = self.gan.steps_taken, event.step_in_epoch
             for folder in self._kept:
                 self._remove_others(folder)
 
@@ -133,7 +135,7 @@ class BestCheckpoint(EpochPosition):
             event.step,
             event.larger_is_better,
             folder / f"step-{event.step:010d}",
-            self.model.steps_taken,
+            self.gan.steps_taken,
         )
         self._check_name(folder, event.result)
         previous = self._kept.get(folder, [])
@@ -163,7 +165,7 @@ class BestCheckpoint(EpochPosition):
         folder = usable_directory(best.path.parent)
         unfinished = folder / f"new{UNFINISHED}"
         shutil.rmtree(unfinished, ignore_errors=True)
-        path = save(self.model, usable_directory(unfinished), self._progress())
+        path = save(self.gan, usable_directory(unfinished), self._progress())
         metadata = {
             "score": best.result.name,
             "weights": best.weights,
@@ -175,8 +177,8 @@ class BestCheckpoint(EpochPosition):
             "images": images,
         }
         try:
-            with self.model.using(best.weights):
-                with_keras_layers(self.model.generator).save(path / GENERATOR)
+            with self.gan.using(best.weights):
+                with_keras_layers(self.gan.generator).save(path / GENERATOR)
             flush(path / GENERATOR)
             write_atomically(path / SCORE, json.dumps(metadata, indent=1) + "\n")
             if best.path.exists():  # Training came by again.
@@ -211,7 +213,7 @@ class BestCheckpoint(EpochPosition):
                 aside = _moved_aside(path, folder / f"damaged-{path.name}")
                 warnings.warn(f"{damage} It no longer counts, and is {aside} now.", stacklevel=2)
                 continue
-            if best.steps_taken > self.model.steps_taken:
+            if best.steps_taken > self.gan.steps_taken:
                 shutil.rmtree(path)
             else:
                 found.append(best)

@@ -5,8 +5,6 @@ import pathlib
 import shutil
 from typing import Any
 
-import keras
-
 from tfgan_stab._utils.validation import integer
 from tfgan_stab.callbacks.base import CheckpointEvent, EpochPosition, Periodic, usable_directory
 from tfgan_stab.callbacks.checkpoint_files import UNFINISHED, checkpoints, restore_newest, save
@@ -44,6 +42,8 @@ class Checkpoint(Periodic, EpochPosition):
         3
     """
 
+    counterpart = "keras.callbacks.BackupAndRestore"
+
     def __init__(
         self, directory: str | os.PathLike[str], every: str | int = "epoch", keep: int = 3
     ):
@@ -64,7 +64,7 @@ class Checkpoint(Periodic, EpochPosition):
             )
         self._ordered = ordered
 
-    def resume(self, gan: keras.Model) -> Progress | None:
+    def resume(self) -> Progress | None:
         """Restores the newest intact checkpoint; returns its progress, `None` without any."""
         usable_directory(self.directory)
         for leftover in self.directory.glob(f"*{UNFINISHED}"):
@@ -72,7 +72,7 @@ class Checkpoint(Periodic, EpochPosition):
         self._resumed_in_epoch, self._saved_step = 0, None
         if not checkpoints(self.directory):
             return None
-        path, metadata = restore_newest(gan, self.directory)
+        path, metadata = restore_newest(self.gan, self.directory)
         self._resumed_in_epoch, self._saved_step = metadata["step_in_epoch"], metadata["step"]
         print(f"Resuming from {path}: {metadata['step']} steps done.")
         return Progress(metadata["epoch"], metadata["step_in_epoch"])

@@ -2,16 +2,14 @@
 
 from typing import Any
 
-import keras
-
 from tfgan_stab._utils import validation
-from tfgan_stab.callbacks.base import TextEvent
+from tfgan_stab.callbacks.base import GANCallback, TextEvent
 from tfgan_stab.training import nan_monitor
 from tfgan_stab.training.nan_monitor import Monitor
 from tfgan_stab.training.resume import Progress
 
 
-class Diagnostics(keras.callbacks.Callback):
+class Diagnostics(GANCallback):
     """Logs gradient norms, the angle between gradients, accuracies and the spread of the fakes.
 
     Means over the epoch of
@@ -72,6 +70,6 @@ class Diagnostics(keras.callbacks.Callback):
                 "tgs.GeneratorGradientNorm(0.02)."
             )
             print(f"\nDiagnostics: {text}")
-            gan = self.model
+            gan = self.gan
             gan.publish(TextEvent(gan.steps, gan.clock.seconds, "collapse", text, {}))
         self._collapses = collapses

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfgan_stab._utils import validation
 from tfgan_stab._utils.errors import DivergenceError
-from tfgan_stab.callbacks.base import TextEvent, usable_directory
+from tfgan_stab.callbacks.base import GANCallback, TextEvent, usable_directory
 from tfgan_stab.callbacks.checkpoint_files import owned_variables, save
 from tfgan_stab.training import distribution
 from tfgan_stab.training.averaging.swap import LIVE
@@ -70,7 +70,7 @@ ADVICE = (
 )
 
 
-class DivergenceGuard(keras.callbacks.Callback):
+class DivergenceGuard(GANCallback):
     """Checks losses, gradients and weights for NaN and infinity in every step, and acts.
 
     The first such number is named: whose it is, what it is, of which variable, in which evaluation
@@ -118,6 +118,7 @@ class DivergenceGuard(keras.callbacks.Callback):
     Source: ours.
     """
 
+    counterpart = "keras.callbacks.TerminateOnNaN"
     # Beside finiteness nothing is measured: see `tgs.callbacks.Diagnostics`.
     diagnostics = None
 
@@ -149,20 +150,6 @@ class DivergenceGuard(keras.callbacks.Callback):
         self._restored = -1  # The step that the last rollback went back to.
         self._ordered = False
         self._epoch, self._epoch_began = 0, 0
-
-    @property
-    def gan(self) -> GAN:
-        """The model that is trained."""
-        return self.model
-
-    def set_model(self, model: Any) -> None:
-        """Checks that the model is one that can be watched."""
-        super().set_model(model)
-        if not hasattr(model, "monitor"):
-            raise TypeError(
-                "DivergenceGuard expects a tgs.GAN. Received: "
-                f"{type(model).__name__}. For other models see keras.callbacks.TerminateOnNaN."
-            )
 
     def begin(self, monitor: Monitor, steps_taken: int, progress: Progress, ordered: bool) -> None:
         """Takes note of where training begins."""

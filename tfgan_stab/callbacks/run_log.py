@@ -12,20 +12,25 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import count
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tfgan_stab import __version__
 from tfgan_stab._utils.files import write_atomically
-from tfgan_stab.callbacks.base import ImageEvent, ScoreEvent, TextEvent, usable_directory
+from tfgan_stab.callbacks.base import (
+    GANCallback,
+    ImageEvent,
+    ScoreEvent,
+    TextEvent,
+    usable_directory,
+)
 from tfgan_stab.training.gan import GAN
 from tfgan_stab.training.xla import Compilation
 
 PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-gan", "tensorflow-datasets")
 
 
-class RunLog(keras.callbacks.Callback):
+class RunLog(GANCallback):
     """Writes `run.json`, `metrics.jsonl`, `events.jsonl` and TensorBoard's files into a directory.
 
     `run.json` holds the settings that decide the run: versions, devices, XLA and why, precision,
@@ -48,6 +53,8 @@ class RunLog(keras.callbacks.Callback):
         'digits'
     """
 
+    counterpart = "keras.callbacks.TensorBoard"
+
     def __init__(self, workdir: str | os.PathLike[str]):
         super().__init__()
         self.workdir = pathlib.Path(workdir)
@@ -61,36 +68,36 @@ class RunLog(keras.callbacks.Callback):
         """Writes `run.json`, and listens to what the model publishes."""
         usable_directory(self.workdir)
         self._write_metadata()
-        if self.model.steps:
-            self._drop_lines_after(self.model.steps)
+        if self.gan.steps:
+            self._drop_lines_after(self.gan.steps)
         else:
             self._rename_other_run()
         self._close()  # An exception may have left it open.
         with self._explaining("events", self._tensorboard_folder):
             self._tensorboard = tf.summary.create_file_writer(str(self._tensorboard_folder))
-        self.model.listeners.append(self.on_event)
+        self.gan.listeners.append(self.on_event)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Starts the epoch's clock."""
-        self._epoch_start = (self.model.steps_taken, time.perf_counter())
+        self._epoch_start = (self.gan.steps_taken, time.perf_counter())
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes the epoch's means to TensorBoard."""
         first_step, start = self._epoch_start
-        steps_taken = self.model.steps_taken
+        steps_taken = self.gan.steps_taken
         scalars = dict(logs or {})
         scalars["seconds_per_step"] = (time.perf_counter() - start) / max(
             1, steps_taken - first_step
         )
-        scalars["field_evaluations"] = steps_taken * self.model.scheme.evaluations
+        scalars["field_evaluations"] = steps_taken * self.gan.scheme.evaluations
         with self._summaries():
             for name, value in scalars.items():
-                tf.summary.scalar(f"epoch/{name}", value, step=self.model.steps)
+                tf.summary.scalar(f"epoch/{name}", value, step=self.gan.steps)
             self._tensorboard.flush()
 
     def on_train_end(self, logs: Any = None) -> None:
         """Closes the files."""
-        self.model.listeners.remove(self.on_event)
+        self.gan.listeners.remove(self.on_event)
         self._close()
 
     def on_event(self, event: Any) -> None:
@@ -106,16 +113,16 @@ class RunLog(keras.callbacks.Callback):
             self._write_metadata()
 
     def _write_metadata(self) -> None:
-        text = json.dumps(metadata(self.model), indent=2, sort_keys=True) + "\n"
+        text = json.dumps(metadata(self.gan), indent=2, sort_keys=True) + "\n"
         write_atomically(self.workdir / "run.json", text)
 
     def _log_score(self, event: ScoreEvent) -> None:
         result = event.result
-        steps_taken = event.step + self.model.rollback_state.steps_lost
+        steps_taken = event.step + self.gan.rollback_state.steps_lost
         line = {
             "step": event.step,
             "images": event.images,
-            "field_evaluations": steps_taken * self.model.scheme.evaluations,
+            "field_evaluations": steps_taken * self.gan.scheme.evaluations,
             "seconds": round(event.seconds, 3),
             "score": result.name,
             "weights": event.weights,

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import keras
-
+from tfgan_stab.callbacks.base import GANCallback
 from tfgan_stab.training.averaging.swap import LIVE
 
 
-class SwapWeights(keras.callbacks.Callback):
+class SwapWeights(GANCallback):
     """Evaluates and predicts with an average of the generator's weights instead of the live ones.
 
     The average is in use throughout `evaluate` (validation inside `fit` included) and `predict`.
@@ -45,6 +44,8 @@ class SwapWeights(keras.callbacks.Callback):
     Departures: none.
     """
 
+    counterpart = "keras.callbacks.SwapEMAWeights"
+
     def __init__(self, average: str = "ema", swap_on_epoch: bool = False):
         super().__init__()
         self.average = average
@@ -54,19 +55,14 @@ class SwapWeights(keras.callbacks.Callback):
     def set_model(self, model: Any) -> None:
         """Checks that the model has the average."""
         super().set_model(model)
-        if not hasattr(model, "weights_in_use"):
-            raise TypeError(
-                "SwapWeights expects a tgs.GAN compiled with averages. Received: "
-                f"{type(model).__name__}. For other models see keras.callbacks.SwapEMAWeights."
-            )
         model.weights_in_use.check(self.average)
 
     def _swap_in(self) -> None:
-        self._previous.append(self.model.weights_in_use.current)
-        self.model.weights_in_use.switch(self.average)
+        self._previous.append(self.gan.weights_in_use.current)
+        self.gan.weights_in_use.switch(self.average)
 
     def _swap_back(self) -> None:
-        self.model.weights_in_use.switch(self._previous.pop())
+        self.gan.weights_in_use.switch(self._previous.pop())
 
     def on_test_begin(self, logs: Any = None) -> None:
         """Puts the average in."""
@@ -91,14 +87,14 @@ class SwapWeights(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Puts the trained weights back before they are trained on."""
         if self.swap_on_epoch:
-            self.model.weights_in_use.switch(LIVE)
+            self.gan.weights_in_use.switch(LIVE)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Puts the average in, for the callbacks that follow."""
         if self.swap_on_epoch:
-            self.model.weights_in_use.switch(self.average)
+            self.gan.weights_in_use.switch(self.average)
 
     def on_train_end(self, logs: Any = None) -> None:
         """Leaves the model with the trained weights."""
         if self.swap_on_epoch:
-            self.model.weights_in_use.switch(LIVE)
+            self.gan.weights_in_use.switch(LIVE)

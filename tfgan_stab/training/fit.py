@@ -165,7 +165,7 @@ class KerasWorkflows(ExecutedSteps):
         self.data_metadata = x.description() if isinstance(x, Batches) else None
         if isinstance(x, Batches):
             self.num_classes = self.num_classes or x.num_classes
-        self.weights_in_use.check_classes()
+        self.weights_in_use.use_classes(self.num_classes)
         return resumed
 
     def _attach_monitor(self, callbacks: Sequence[Any], progress: Progress, ordered: bool) -> None:

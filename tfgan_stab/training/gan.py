@@ -233,7 +233,7 @@ class GAN(KerasWorkflows, Sampling):
         return Recalibration(
             self.networks,
             self.pair.conditional,
-            lambda: self.num_classes,
+            self.num_classes,
             self.latents,
             self.seed,
             rule,

@@ -27,16 +27,19 @@ class Progress(NamedTuple):
 
 @runtime_checkable
 class Resumer(Protocol):
-    """A callback that can put a model back to where an earlier run left it."""
+    """A callback that can put its model back to where an earlier run left it."""
+
+    def set_model(self, model: keras.Model) -> None:
+        """Learns which model that is, as every callback does."""
 
     def expect(self, ordered: bool) -> None:
         """Takes note of whether the data have an order, so that a run can go on inside an epoch."""
 
-    def resume(self, gan: keras.Model) -> Progress | None:
+    def resume(self) -> Progress | None:
         """Restores everything; returns how far that was, or `None` if there is nothing."""
 
 
-def resume_from(callbacks: Sequence[Any], gan: keras.Model, ordered: bool) -> Progress | None:
+def resume_from(callbacks: Sequence[Any], model: keras.Model, ordered: bool) -> Progress | None:
     """Lets the one callback that can do so restore a model; returns how far that was.
 
     Raises:
@@ -49,8 +52,9 @@ def resume_from(callbacks: Sequence[Any], gan: keras.Model, ordered: bool) -> Pr
             "one; `keep=` says how many checkpoints stay."
         )
     for resumer in resumers:
+        resumer.set_model(model)
         resumer.expect(ordered)
-    return resumers[0].resume(gan) if resumers else None
+    return resumers[0].resume() if resumers else None
 
 
 def data_from(
@@ -87,7 +91,7 @@ def num_batches(x: Any) -> int | None:
 
 
 def callbacks_of_one_training(
-    callbacks: Sequence[Any], gan: keras.Model, epochs: int, steps: int | None, verbose: Any
+    callbacks: Sequence[Any], model: keras.Model, epochs: int, steps: int | None, verbose: Any
 ) -> keras.callbacks.CallbackList:
     """Returns callbacks that two calls of Keras' `fit` can share."""
     return keras.callbacks.CallbackList(
@@ -97,7 +101,7 @@ def callbacks_of_one_training(
         verbose=verbose,
         epochs=epochs,
         steps=steps,
-        model=gan,
+        model=model,
     )
 
 

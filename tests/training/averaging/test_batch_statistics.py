@@ -209,7 +209,7 @@ def test_a_conditional_generator_is_shown_all_classes_in_turn(monkeypatch):
         seen.clear()
         with gan.using("ema"):
             assert seen == [[0, 1, 2, 0, 1], [2, 0, 1, 2, 0], [1, 2, 0, 1, 2]]
-        gan.num_classes = None
+        gan._averages["ema"].finish.num_classes = None
         gan._averages["ema"].averages[0].assign(gan._averages["ema"].averages[0] + 1)
         message = "Recalibrating a class-conditional generator needs.*num_classes=10"
         with pytest.raises(ValueError, match=message), gan.using("ema"):

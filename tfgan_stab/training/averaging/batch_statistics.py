@@ -71,7 +71,7 @@ class Recalibration:
         networks: Both networks; each of the generator's normalization layers is called once per
             batch.
         conditional: Whether the generator takes labels.
-        num_classes: Function that returns the number of classes, if it is known.
+        num_classes: The number of classes, if it is known yet; an attribute to be set later.
         latents: Draws latents, function `(count, key)`.
         seed: Decides the noise.
         rule: The average, for the number and size of batches.
@@ -85,7 +85,7 @@ class Recalibration:
         self,
         networks: Players,
         conditional: bool,
-        num_classes: Callable[[], int | None],
+        num_classes: int | None,
         latents: Callable[..., tf.Tensor],
         seed: int,
         rule: Average,
@@ -94,7 +94,7 @@ class Recalibration:
         _check(networks, rule, name)
         self._generator = networks.generator
         self._conditional = conditional
-        self._num_classes = num_classes
+        self.num_classes = num_classes
         self._latents = latents
         self._seed = seed
         self._batches = rule.recalibration_batches
@@ -123,7 +123,7 @@ class Recalibration:
 
     def check_classes(self) -> None:
         """Raises ValueError if the number of classes, which labels are made from, is missing."""
-        if self._conditional and self._num_classes() is None:
+        if self._conditional and self.num_classes is None:
             raise ValueError(
                 "Recalibrating a class-conditional generator needs to know its classes. Received: "
                 "num_classes=None. Write GAN(..., num_classes=10)."
@@ -159,7 +159,7 @@ class Recalibration:
             return None
         self.check_classes()
         first = number * self._batch_size
-        return tf.range(first, first + self._batch_size) % self._num_classes()
+        return tf.range(first, first + self._batch_size) % self.num_classes
 
     def _measured(
         self, state: list[tf.Tensor], latents: tf.Tensor, labels: tf.Tensor | None

@@ -62,10 +62,15 @@ class WeightsInUse:
             values = average.finish(values)
         return [*values, *live[len(values) :]]
 
-    def check_classes(self) -> None:
-        """Raises ValueError if an average could not be used for lack of a number of classes."""
+    def use_classes(self, count: int | None) -> None:
+        """Tells averages the number of classes, if it is known.
+
+        Raises:
+            ValueError: If one of them could not be used without.
+        """
         for average in self._averages.values():
             if average.finish is not None:
+                average.finish.num_classes = count
                 average.finish.check_classes()
 
     @property
