@@ -61,13 +61,12 @@ WITH_SLOPES = (
 RETIRED = SLOPES | set(
     "round rounds scene setbacks gatherer gathered keeper payer payers paid owed owing equip "
     "equipment rehearse adopt attend quieten complain facts news hear heard look looks pulled "
-    "looked former begun reals".split()
+    "looked former begun reals fakes".split()
 )
 ALLOWED = {
     "round",  # Python's.
     "rounds",  # TensorFlow's random_index_shuffle has them.
     "CIPHER_ROUNDS",
-    "generator_sees_reals",  # A field that saved losses have.
     "negative_slope",  # Keras' argument of LeakyReLU.
     "NEGATIVE_SLOPE",
     "look_up",
@@ -156,15 +155,38 @@ def test_every_part_of_the_package_has_its_place_in_the_order():
     assert parts <= set(ORDER), f"say in ORDER where {parts - set(ORDER)} belong"
 
 
-def test_imports_point_upwards():
+def allowed_imports(package):
+    """What a package's docstring says that it may import, as dotted names; None for everything."""
+    text = ast.get_docstring(ast.parse((package / "__init__.py").read_text(encoding="utf-8")))
+    said = re.search(r"May import (.*?)[.;](\s|$)", text, re.DOTALL)
+    assert said, f"{name_of(package)} does not say what it may import"
+    return None if said[1].startswith("every other") else re.findall(r"`([\w.]+)`", said[1])
+
+
+def test_packages_import_what_their_docstrings_allow():
     wrong = []
+    allowed = {
+        path.parent: allowed_imports(path.parent) for path in PACKAGE.glob("*/**/__init__.py")
+    }
     for path, line, imported in imports():
-        names = imported.split(".")
-        if names[0] != "tfgan_stab" or names[1] == "__version__" or part_of(path) == "__init__":
+        here = [folder for folder in path.parents if folder in allowed]
+        names = imported.split(".", 1)
+        if names[0] != "tfgan_stab" or names[1] == "__version__" or not here:
             continue
-        if names[1] not in ORDER or ORDER.index(names[1]) > ORDER.index(part_of(path)):
-            wrong.append(f"{name_of(path)}:{line} imports {imported}")
+        for folder in here:
+            own = ".".join(folder.relative_to(PACKAGE).parts)
+            known = None if allowed[folder] is None else [own, *allowed[folder]]
+            if known is not None and not any(f"{names[1]}.".startswith(f"{k}.") for k in known):
+                wrong.append(f"{name_of(path)}:{line} imports {imported}")
     assert wrong == []
+
+
+def test_imports_point_upwards():
+    for package in PACKAGE.glob("*/__init__.py"):
+        room = package.parent.name
+        above = ORDER[: ORDER.index(room)]
+        rooms = {name.split(".")[0] for name in allowed_imports(package.parent) or []}
+        assert rooms <= set(above), f"{room} may import {rooms - set(above)}, which come later"
 
 
 def test_only_the_configuration_knows_gin():

@@ -54,6 +54,7 @@ _HOMES = {
 }
 # Public name -> package.
 _PACKAGES = {
+    "averaging": "training.averaging",
     "callbacks": "callbacks",
     "cli": "cli",
     "data": "data",

@@ -112,6 +112,11 @@ def test_values_are_checked_when_they_are_read_back():
         keras.saving.deserialize_keras_object(written)
 
 
+@keras.saving.register_keras_serializable("tests")
+def _loss(real_logits, fake_logits):
+    return fake_logits
+
+
 # -- Files of earlier versions ---------------------------------------------------------------------
 
 RETIRED = {
@@ -144,6 +149,27 @@ def test_retired_settings_are_refused_at_other_values(name, setting, value):
     message = f"{name} has no setting `{setting}` any more.*{setting}={value!r}. Load it with that"
     with pytest.raises(ValueError, match=message):
         keras.saving.deserialize_keras_object(written)
+
+
+@pytest.mark.parametrize(
+    ("expected", "before", "now"),
+    [
+        (
+            tgs.ConsistencyRegularization(2.0, fake_images_weight=3.0),
+            "fakes_weight",
+            "fake_images_weight",
+        ),
+        (
+            tgs.game.losses.AdversarialLoss("own", _loss, _loss, generator_uses_real_logits=True),
+            "generator_sees_reals",
+            "generator_uses_real_logits",
+        ),
+    ],
+)
+def test_renamed_settings_load_under_their_earlier_names(expected, before, now):
+    written = keras.saving.serialize_keras_object(expected)
+    written["config"][before] = written["config"].pop(now)
+    assert keras.saving.deserialize_keras_object(written) == expected
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,8 @@ def test_accuracy_counts_from_the_losss_boundary(loss, line):
         assert not any("accuracy" in name for name in logs)
         return
     lower = loss is LOWER_IS_REAL
-    assert logs["accuracy_on_reals"] == [np.mean(data < line if lower else data > line)]
-    assert logs["accuracy_on_fakes"] == [float(0.2 > line if lower else 0.2 < line)]
+    assert logs["accuracy_on_real"] == [np.mean(data < line if lower else data > line)]
+    assert logs["accuracy_on_fake"] == [float(0.2 > line if lower else 0.2 < line)]
 
 
 class ZeroLatents:
@@ -71,7 +71,7 @@ def fixed_gan(kernel, **settings):
 def test_logits_on_the_boundary_are_wrong_for_both():
     gan = fixed_gan(0.0)
     logs = gan.fit(np.ones([4, 1]), batch_size=4, verbose=0, callbacks=[Diagnostics()]).history
-    assert logs["accuracy_on_reals"] == logs["accuracy_on_fakes"] == [0.0]
+    assert logs["accuracy_on_real"] == logs["accuracy_on_fake"] == [0.0]
 
 
 @pytest.mark.slow
@@ -176,5 +176,5 @@ def test_guard_and_diagnostics_log_together():
     gan, _ = scaled_gan()
     callbacks = [tgs.callbacks.DivergenceGuard(), Diagnostics()]
     logs = gan.fit(np.ones([8, 2]), verbose=0, callbacks=callbacks).history
-    names = {"gradient_angle", "spread_ratio", "accuracy_on_reals", "accuracy_on_fakes"}
+    names = {"gradient_angle", "spread_ratio", "accuracy_on_real", "accuracy_on_fake"}
     assert names | {f"{p}_gradient_l2" for p in ("generator", "discriminator")} <= set(logs)

@@ -137,9 +137,9 @@ def test_real_images_are_read_once_and_noise_is_shared(tiny, image_gan, tmp_path
     monkeypatch.setattr(image_gan, "latents", drawn)
     fid = tgs.FID(Halves(), real, samples=40, seed=1)
     run(tiny, image_gan, Evaluate(fid), tgs.callbacks.RunLog(tmp_path), epochs=2)
-    fakes = 2 * 3 * 40
+    fake_images = 2 * 3 * 40
     # Before training one image of each side is looked at.
-    assert sum(map(len, extracted)) == len(real) + fakes + 2
+    assert sum(map(len, extracted)) == len(real) + fake_images + 2
     of_real_images = [images for images in extracted if np.isin(images, real).all()]
     assert sum(map(len, of_real_images)) == len(real) + 1
     # Two epochs, three weights each, and the look before; training's own noise is of batches of 8.

@@ -57,6 +57,7 @@ EXPECTED = {
     "several_averages": (tgs.Alternating(), ()),
     "recalibrated_average": (tgs.Alternating(), ()),
     "guard": (tgs.Alternating(), ()),
+    "diagnostics": (tgs.Alternating(), ()),
 }
 EMA = tgs.ExponentialAverage(0.995)
 UNBIASED = {"unit": "images", "warmup": "unbiased"}
@@ -208,6 +209,14 @@ def test_guard_saves_with_the_checkpoints(swapped, tmp_path, monkeypatch):
     (guard,) = [each for each in given if isinstance(each, tgs.callbacks.DivergenceGuard)]
     assert (guard.policy, guard.every, guard.rate_factor) == ("rollback", 7, 0.5)
     assert guard.directory == tmp_path / "run" / "checkpoints"
+
+
+def test_diagnostics_are_set_from_a_file(swapped, tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(GAN, "fit", lambda *_, callbacks, **__: given.extend(callbacks))
+    swapped(tmp_path / "run", "diagnostics", "collapse_steps = 7")
+    (found,) = [each for each in given if isinstance(each, tgs.callbacks.Diagnostics)]
+    assert found.diagnostics == (0.05, 7)
 
 
 @pytest.mark.slow

@@ -43,14 +43,14 @@ def naive_diagnostics(params, points_of_players, minibatch, previous):
     slopes = [flat(game.slope(player, points_of_players[player], minibatch)) for player in (0, 1)]
     field = flat(slopes)
     data, latents = minibatch
-    fakes, _ = forward(generator, latents)
-    real_logits, fake_logits = (forward(discriminator, x)[0] for x in (data, fakes))
+    fake_images, _ = forward(generator, latents)
+    real_logits, fake_logits = (forward(discriminator, x)[0] for x in (data, fake_images))
     found = {
         "generator_gradient_l2": np.linalg.norm(slopes[0]),
         "discriminator_gradient_l2": np.linalg.norm(slopes[1]),
-        "accuracy_on_reals": np.mean(sigmoid(real_logits) > 0.5),
-        "accuracy_on_fakes": np.mean(sigmoid(fake_logits) < 0.5),
-        "spread_ratio": pairwise(fakes) / pairwise(data),
+        "accuracy_on_real": np.mean(sigmoid(real_logits) > 0.5),
+        "accuracy_on_fake": np.mean(sigmoid(fake_logits) < 0.5),
+        "spread_ratio": pairwise(fake_images) / pairwise(data),
         "gradient_angle": 0.0,
     }
     if previous is not None:

@@ -42,8 +42,8 @@ def penalty_value(params, minibatch, shares, active):
     squares = np.sum(input_gradients(discriminator, images) ** 2, axis=1)
     value = 0.8 / 2 * np.mean(squares)
     if active:
-        fakes, _ = forward(generator, latents)
-        between = images + shares[:, None] * (fakes - images)
+        fake_images, _ = forward(generator, latents)
+        between = images + shares[:, None] * (fake_images - images)
         norms = np.sqrt(np.sum(input_gradients(discriminator, between) ** 2, axis=1))
         value += INTERVAL * 0.6 * np.mean((norms - 1) ** 2)
     return value

@@ -63,8 +63,8 @@ def test_real_and_fake_images_see_one_spectral_norm():
     noise = tf.random.stateless_normal([6, 3], [0, 0])
     game = GameGradients(pair, tgs.game.losses.get("wasserstein"))
     with keras.StatelessScope():
-        fakes = pair.generator(noise, training=True)
+        fake_images = pair.generator(noise, training=True)
     # Fakes in the place of real images: the critic's mean difference is exactly 0.
-    for images, same in ((fakes, True), (fakes + 1, False)):
+    for images, same in ((fake_images, True), (fake_images + 1, False)):
         losses = game(params, state, Minibatch(images, None, noise)).losses
         assert (float(losses.discriminator) == 0.0) is same

@@ -127,7 +127,7 @@ def squared_gradient(params, minibatch):
 
 
 @pytest.mark.slow
-def test_generator_gradient_norm_is_of_the_kept_fakes():
+def test_generator_gradient_norm_is_of_the_kept_fake_images():
     weight = 0.3
     before, without, minibatch, _ = one_step()
     _, after, _, _ = one_step(penalties=[tgs.GeneratorGradientNorm(weight)])
@@ -139,7 +139,7 @@ def test_generator_gradient_norm_is_of_the_kept_fakes():
 
 
 @pytest.mark.slow
-def test_consensus_is_of_the_kept_fakes():
+def test_consensus_is_of_the_kept_fake_images():
     weight = 0.2
     before, without, minibatch, _ = one_step()
     _, after, _, _ = one_step(penalties=[tgs.Consensus(weight)])

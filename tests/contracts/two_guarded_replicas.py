@@ -89,7 +89,7 @@ def check_equality(name):
         metrics = {id(v) for m in gan.metrics for v in m.variables}
         found.append([v.numpy() for v in gan.variables if id(v) not in metrics])
     assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))
-    assert 0 <= history["accuracy_on_reals"][0] <= 1
+    assert 0 <= history["accuracy_on_real"][0] <= 1
     assert 0 < history["spread_ratio"][0] < 100
     try:
         gan.fit(data(name, 1), verbose=0, callbacks=[tgs.callbacks.DivergenceGuard()])

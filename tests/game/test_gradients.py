@@ -115,8 +115,10 @@ def test_discriminators_batch_statistics_advance_by_the_mean_of_real_and_fake_im
         [keras.Input((2,)), layers.BatchNormalization(momentum=0.75), layers.Dense(1)]
     )
     game, params, state, minibatch = game_of(generator, discriminator)
-    fakes = minibatch.latents.numpy() @ params.generator[0].numpy() + params.generator[1].numpy()
-    means = (minibatch.real_images.numpy().mean(axis=0) + fakes.mean(axis=0)) / 2
+    fake_images = (
+        minibatch.latents.numpy() @ params.generator[0].numpy() + params.generator[1].numpy()
+    )
+    means = (minibatch.real_images.numpy().mean(axis=0) + fake_images.mean(axis=0)) / 2
     moving_mean = game(params, state, minibatch).state.discriminator[0]
     np.testing.assert_allclose(moving_mean, 0.25 * means, rtol=1e-5, atol=1e-7)
 
@@ -186,6 +188,8 @@ def test_layers_inside_a_subclassed_model_are_in_training_mode():
 def test_inference_losses_use_the_moving_statistics():
     generator, discriminator = smooth_pair()
     game, params, state, minibatch = game_of(generator, discriminator)
-    fakes = generator(minibatch.latents, training=False)
-    expected = losses.non_saturating(discriminator(minibatch.real_images), discriminator(fakes))
+    fake_images = generator(minibatch.latents, training=False)
+    expected = losses.non_saturating(
+        discriminator(minibatch.real_images), discriminator(fake_images)
+    )
     np.testing.assert_allclose(game.losses(params, state, minibatch), expected, rtol=1e-5)

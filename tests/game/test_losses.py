@@ -107,4 +107,4 @@ def test_loss_must_be_a_name_or_two_functions(loss):
 def test_own_pair_of_functions():
     pair = losses.get((lambda real, fake: 1.0, lambda real, fake: 2.0))
     assert pair(None, None) == (1.0, 2.0)
-    assert pair.generator_sees_reals
+    assert pair.generator_uses_real_logits

@@ -180,9 +180,9 @@ LOWER_IS_REAL = losses.AdversarialLoss(
 def rows_kept(networks, params, state, minibatch, kept, sign=1.0):
     """The rows of the most real fakes, by the networks themselves."""
     latents = minibatch.latents
-    fakes = networks.generator.stateless_call(params.generator, state.generator, latents)[0]
+    fake_images = networks.generator.stateless_call(params.generator, state.generator, latents)[0]
     logits = networks.discriminator.stateless_call(
-        params.discriminator, state.discriminator, fakes
+        params.discriminator, state.discriminator, fake_images
     )[0]
     return np.argsort(-sign * logits.numpy()[:, 0], kind="stable")[:kept]
 
@@ -190,7 +190,7 @@ def rows_kept(networks, params, state, minibatch, kept, sign=1.0):
 @pytest.mark.parametrize(
     "loss", [*sorted(losses.LOSSES), LOWER_IS_REAL], ids=lambda own: str(own)[:20]
 )
-def test_generators_gradient_is_the_plain_one_of_the_kept_fakes(loss):
+def test_generators_gradient_is_the_plain_one_of_the_kept_fake_images(loss):
     networks = pair()
     params, state, minibatch = drawn(networks)
     game = game_of(networks, loss)
@@ -246,15 +246,17 @@ def test_conditional_patches_are_kept_with_their_labels():
     game = game_of(networks)
     found = game(params, state, minibatch._replace(num_kept=tf.constant(3)))
     latents = minibatch.latents
-    fakes = networks.generator.stateless_call(params.generator, [], [latents, labels])[0]
-    logits = networks.discriminator.stateless_call(params.discriminator, [], [fakes, labels])[0]
+    fake_images = networks.generator.stateless_call(params.generator, [], [latents, labels])[0]
+    logits = networks.discriminator.stateless_call(params.discriminator, [], [fake_images, labels])[
+        0
+    ]
     rows = np.argsort(-logits.numpy().mean(axis=(1, 2, 3)), kind="stable")[:3]
     fewer = Minibatch(*(tf.gather(values, rows) for values in minibatch[:3]))
     expected = game(params, state, fewer, ("generator",))
     assert_close(found.gradients.generator, expected.gradients.generator, rtol=2e-4, atol=1e-6)
 
 
-def test_dropped_fakes_have_no_gradient_along_their_latents():
+def test_dropped_fake_images_have_no_gradient_along_their_latents():
     networks = pair()
     params, state, minibatch = drawn(networks)
     kept = rows_kept(networks, params, state, minibatch, 3)
@@ -337,7 +339,7 @@ def test_batch_statistics_are_those_of_the_whole_batch():
 
 
 @pytest.mark.slow
-def test_evaluate_uses_all_fakes():
+def test_evaluate_uses_all_fake_images():
     keras.utils.set_random_seed(0)
     gan = tgs.GAN(*pair(), latents=3)
     data = np.random.RandomState(0).normal(size=[16, 2]).astype("float32")

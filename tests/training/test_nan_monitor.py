@@ -9,8 +9,8 @@ from tfgan_stab.training.nan_monitor import (
     Fault,
     angle,
     dot,
-    spread,
-    squared_norms,
+    mean_squared_distance,
+    squared_norm_of_each,
     watchers_among,
 )
 
@@ -20,23 +20,23 @@ def test_spread_is_the_mean_squared_distance_over_all_pairs(shape):
     images = np.random.RandomState(0).normal(size=shape, loc=3.0)
     pairs = [(a, b) for i, a in enumerate(images) for j, b in enumerate(images) if i != j]
     expected = np.mean([np.sum((a - b) ** 2) for a, b in pairs])
-    assert float(spread(tf.constant(images))) == pytest.approx(expected)
+    assert float(mean_squared_distance(tf.constant(images))) == pytest.approx(expected)
 
 
 def test_spread_of_a_single_image_is_zero():
-    assert float(spread(tf.ones([1, 3]))) == 0.0
+    assert float(mean_squared_distance(tf.ones([1, 3]))) == 0.0
 
 
 def test_half_precision_is_added_up_in_float32():
     large = tf.fill([100_000], tf.constant(100.0, tf.float16))
-    assert float(squared_norms([large])[0]) == pytest.approx(1e9, rel=1e-3)
-    assert float(spread(tf.stack([large, -large]))) == pytest.approx(4e9, rel=1e-3)
+    assert float(squared_norm_of_each([large])[0]) == pytest.approx(1e9, rel=1e-3)
+    assert float(mean_squared_distance(tf.stack([large, -large]))) == pytest.approx(4e9, rel=1e-3)
     assert float(dot([large], [-large])) == pytest.approx(-1e9, rel=1e-3)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 2e19])
 def test_squared_norm_that_is_not_finite(value):
-    norms = squared_norms([tf.ones([3]), tf.constant([1.0, value])]).numpy()
+    norms = squared_norm_of_each([tf.ones([3]), tf.constant([1.0, value])]).numpy()
     assert np.isfinite(norms).tolist() == [True, False]
 
 
@@ -46,7 +46,7 @@ def test_angle_between_lists_of_tensors():
     u, v = (np.concatenate([np.ravel(w) for w in own]) for own in (one, other))
     expected = np.degrees(np.arccos(u @ v / np.linalg.norm(u) / np.linalg.norm(v)))
     one, other = ([tf.constant(w) for w in own] for own in (one, other))
-    squares = [tf.reduce_sum(squared_norms(own)) for own in (one, other)]
+    squares = [tf.reduce_sum(squared_norm_of_each(own)) for own in (one, other)]
     assert float(angle(dot(one, other), *squares)) == pytest.approx(expected, rel=1e-12)
 
 

@@ -71,7 +71,7 @@ def all_kept_and_plain(loss, scheme, rows=8, **settings):
         for scheme in SCHEMES
     ],
 )
-def test_keeping_all_fakes_is_the_plain_loss_bit_for_bit(tiny, loss, scheme):
+def test_keeping_all_fake_images_is_the_plain_loss_bit_for_bit(tiny, loss, scheme):
     kept, plain = all_kept_and_plain(loss, scheme)
     assert tiny.same(kept, plain)
 

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
+from tfgan_stab.training import xla
 
 layers = keras.layers
 
@@ -142,6 +143,34 @@ def test_other_values_are_refused():
         ValueError, match="`jit_compile` must be one of True, False, 'auto'. Received: 'yes'"
     ):
         compiled(jit_compile="yes")
+
+
+def _key(units=4, strides=None, trainable=True, settings=()):
+    layer = layers.Dense(units, kernel_initializer="zeros", trainable=trainable)
+    own = Configured(strides or {"height": 1})
+    return xla.trial_key([keras.Sequential([keras.Input((2,)), own, layer])], settings, "[4, 2]")
+
+
+@keras.saving.register_keras_serializable("tests")
+class Configured(layers.Layer):
+    """A layer whose settings are a dictionary."""
+
+    def __init__(self, strides, **kwargs):
+        super().__init__(**kwargs)
+        self.strides = strides
+
+    def call(self, inputs):
+        return inputs
+
+    def get_config(self):
+        return {**super().get_config(), "strides": self.strides}
+
+
+def test_a_trial_is_remembered_for_the_same_networks_whatever_their_names():
+    first = _key()
+    assert first == _key()  # Keras has counted the layers' names on.
+    others = [_key(5), _key(strides={"height": 2}), _key(trainable=False), _key(settings=[1])]
+    assert len({first, *others}) == 5
 
 
 @pytest.mark.slow

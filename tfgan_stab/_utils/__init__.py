@@ -1,1 +1,4 @@
-"""What every package uses, and what imports none of them: checks, files, randomness, progress."""
+"""What every package uses: checks, files, randomness, progress, serialization.
+
+May import nothing of the other packages.
+"""

@@ -19,9 +19,11 @@ class Serializable:
     Attributes:
         RETIRED: Settings that earlier versions saved and that are gone, each with the only value
             that can be left out without changing what the object does.
+        RENAMED: Settings that earlier versions saved under other names: those names, and today's.
     """
 
     RETIRED: ClassVar[dict[str, Any]] = {}
+    RENAMED: ClassVar[dict[str, str]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -45,7 +47,9 @@ class Serializable:
         Raises:
             ValueError: If it has a setting of an earlier version that is gone.
         """
-        settings = {name: _deserialized(value) for name, value in config.items()}
+        settings = {
+            cls.RENAMED.get(name, name): _deserialized(value) for name, value in config.items()
+        }
         for name, value in cls.RETIRED.items():
             if settings.pop(name, value) != value:
                 raise ValueError(

@@ -1,11 +1,20 @@
 """What runs around `fit`: swap weights, evaluate, draw samples, guard, checkpoint, log.
 
-May import `training`, `evaluation` and all above them.
+May import `_utils`, `data`, `networks`, `training` and `evaluation`.
 """
 
 from tfgan_stab._utils.errors import DivergenceError
+from tfgan_stab.callbacks.base import (
+    CheckpointEvent,
+    GANCallback,
+    ImageEvent,
+    Periodic,
+    ScoreEvent,
+    TextEvent,
+)
 from tfgan_stab.callbacks.best_checkpoint import BestCheckpoint
 from tfgan_stab.callbacks.checkpoint import Checkpoint
+from tfgan_stab.callbacks.checkpoint_files import DamagedCheckpointError
 from tfgan_stab.callbacks.diagnostics import Diagnostics
 from tfgan_stab.callbacks.divergence_guard import DivergenceGuard
 from tfgan_stab.callbacks.evaluate import Evaluate
@@ -16,11 +25,22 @@ from tfgan_stab.callbacks.swap_weights import SwapWeights
 __all__ = [
     "BestCheckpoint",
     "Checkpoint",
+    "CheckpointEvent",
+    "DamagedCheckpointError",
     "Diagnostics",
     "DivergenceError",
     "DivergenceGuard",
     "Evaluate",
+    "GANCallback",
+    "ImageEvent",
+    "Periodic",
     "RunLog",
     "SampleGrid",
+    "ScoreEvent",
     "SwapWeights",
+    "TextEvent",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -4,8 +4,7 @@ from typing import Any
 
 from tfgan_stab._utils import validation
 from tfgan_stab.callbacks.base import GANCallback, TextEvent
-from tfgan_stab.training import nan_monitor
-from tfgan_stab.training.nan_monitor import Monitor
+from tfgan_stab.training.nan_monitor import DiagnosticsSettings, Monitor
 from tfgan_stab.training.resume import Progress
 
 
@@ -19,8 +18,9 @@ class Diagnostics(GANCallback):
     - `gradient_angle`: the angle in degrees, 0 to 180, between both players' gradients (jointly) in
       a step and in the step before; 90 and more means going in circles or to and fro. The first
       step has none;
-    - `accuracy_on_reals`, `accuracy_on_fakes`: the share of them that the discriminator gets right,
-      0 to 1, where it first saw both in a step. The line is a logit of 0; 0.5 for "least_squares".
+    - `accuracy_on_real`, `accuracy_on_fake`: the share of those images that the discriminator gets
+      right, 0 to 1, where it first saw both in a step. The line is a logit of 0; 0.5 for
+      "least_squares".
       "wasserstein" and "relativistic_average" draw no line, and your own losses draw one if they
       have a `boundary`: without, these two are not logged;
     - `spread_ratio`: the mean squared distance of two fakes over that of two reals, pixel by pixel.
@@ -44,7 +44,7 @@ class Diagnostics(GANCallback):
 
     def __init__(self, collapse_ratio: float = 0.05, collapse_steps: int = 200):
         super().__init__()
-        self.diagnostics = nan_monitor.Diagnostics(
+        self.diagnostics = DiagnosticsSettings(
             validation.number("collapse_ratio", collapse_ratio, above=0, below=1, fix="Use 0.05."),
             validation.integer("collapse_steps", collapse_steps, unit="steps", fix="Use 200."),
         )

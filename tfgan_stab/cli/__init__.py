@@ -1,4 +1,4 @@
 """Flags and gin in; a trained run, scores or samples out. Importing this imports no TensorFlow.
 
-May import everything; nothing imports it.
+May import every other package; none imports it.
 """

@@ -1,6 +1,6 @@
 """Where pictures, points and texts come from: endless sets of batches that start at any step.
 
-May import `_utils` only. Start with `batches.py`; each other file is one kind of source.
+May import `_utils`. Start with `batches.py`; each other file is one kind of source.
 """
 
 from tfgan_stab.data import latents
@@ -22,3 +22,7 @@ __all__ = [
     "mixture",
     "tfds",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

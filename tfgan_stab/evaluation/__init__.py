@@ -1,6 +1,6 @@
 """How good a generator is: images -> features -> statistics -> scores.
 
-May import `training` and all above it. Public names load on first use.
+May import `_utils` and `data`; needs no GAN, only images. Public names load on first use.
 """
 
 from tfgan_stab._utils import lazy

@@ -1,6 +1,6 @@
 """What each player minimises, and its gradient.
 
-May import `_utils`, `data` and `networks`; knows nothing of update schemes.
+May import `_utils` and `data`; knows nothing of update schemes.
 """
 
 from tfgan_stab.game import losses, penalties
@@ -13,3 +13,7 @@ __all__ = [
     "losses",
     "penalties",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

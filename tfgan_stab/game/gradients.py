@@ -15,7 +15,7 @@ from tfgan_stab.game.penalties.base import LossPenalty, PenaltyContext
 from tfgan_stab.game.players import BOTH, Players
 
 
-class Outputs(NamedTuple):
+class NetworkOutputs(NamedTuple):
     """What the networks returned on the way to the losses.
 
     Attributes:
@@ -47,7 +47,7 @@ class Evaluation(NamedTuple):
     losses: Players
     state: Players
     penalty_values: tuple
-    outputs: Outputs
+    outputs: NetworkOutputs
 
 
 class GameFunctions(NamedTuple):
@@ -120,7 +120,9 @@ class GameGradients:
             None if total is None else _dense(tape.gradient(total, weights, **ZERO))
             for total, weights in zip(totals, params, strict=True)
         ]
-        outputs = Outputs(passed.fake_images, passed.logits["fake"], passed.logits.get("real"))
+        outputs = NetworkOutputs(
+            passed.fake_images, passed.logits["fake"], passed.logits.get("real")
+        )
         return Evaluation(_bound(gradients, losses), losses, passed.state, values, outputs)
 
     def vjp(
@@ -186,7 +188,7 @@ class GameGradients:
         fake, gradient = _discriminate(networks, generated.values, "fake" in needed)
         logits, input_gradients = {"fake": fake.values}, {"fake": gradient}
         state = fake.state
-        if "discriminator" in players or self._loss.generator_sees_reals:
+        if "discriminator" in players or self._loss.generator_uses_real_logits:
             real, gradient = _discriminate(networks, minibatch.real_images, "real" in needed)
             logits["real"], input_gradients["real"] = real.values, gradient
             # Both calls start from the same state, so a power iteration is taken once and both

@@ -15,7 +15,7 @@ import dataclasses
 import difflib
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -34,8 +34,8 @@ class AdversarialLoss(Serializable):
         name: The name it is chosen by and reported under.
         generator: Function `(real_logits, fake_logits) -> scalar` that the generator minimises.
         discriminator: The same for the discriminator.
-        generator_sees_reals: Whether the generator's loss depends on `real_logits`. Where it does
-            not, they are not computed for a generator's update alone and `None` is passed.
+        generator_uses_real_logits: Whether the generator's loss depends on `real_logits`. Where it
+            does not, they are not computed for a generator's update alone and `None` is passed.
         larger_is_real: Whether a larger logit means "more real", as for all losses here. Only top-k
             needs to know.
         boundary: The logit above which the discriminator takes an example for real, for its
@@ -48,10 +48,12 @@ class AdversarialLoss(Serializable):
         (-0.5, -1.5)
     """
 
+    RENAMED: ClassVar[dict[str, str]] = {"generator_sees_reals": "generator_uses_real_logits"}
+
     name: str
     generator: LossFunction
     discriminator: LossFunction
-    generator_sees_reals: bool = False
+    generator_uses_real_logits: bool = False
     larger_is_real: bool = True
     boundary: float | None = None
 
@@ -211,7 +213,7 @@ relativistic_average = AdversarialLoss(
     "relativistic_average",
     relativistic_average_generator_loss,
     relativistic_average_discriminator_loss,
-    generator_sees_reals=True,
+    generator_uses_real_logits=True,
 )
 
 LOSSES = {
@@ -264,7 +266,7 @@ def get(loss: Any) -> AdversarialLoss:
         )
     if isinstance(loss, (tuple, list)) and len(loss) == 2 and all(map(callable, loss)):
         generator, discriminator = loss
-        return AdversarialLoss("custom", generator, discriminator, generator_sees_reals=True)
+        return AdversarialLoss("custom", generator, discriminator, generator_uses_real_logits=True)
     raise TypeError(
         f"`loss` must be one of the names {sorted(LOSSES)}, a `tgs.game.losses.AdversarialLoss`, "
         "or a pair (generator_loss, discriminator_loss) of functions (real_logits, fake_logits) -> "

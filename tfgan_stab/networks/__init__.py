@@ -1,6 +1,6 @@
 """Networks for both players, as plain Keras models, and layers with right second derivatives.
 
-May import `_utils` and `data`.
+May import `_utils`.
 """
 
 from tfgan_stab.networks.dcgan import dcgan_discriminator, dcgan_generator
@@ -27,3 +27,7 @@ __all__ = [
     "mlp_generator",
     "with_keras_layers",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

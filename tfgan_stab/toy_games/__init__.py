@@ -1,6 +1,6 @@
 """Small games with known answers, played in float64: what a scheme does without a network.
 
-May import `updates` and all above it.
+May import `_utils`, `game` and `updates`.
 """
 
 from tfgan_stab.toy_games import plotting
@@ -24,3 +24,7 @@ __all__ = [
     "play",
     "plotting",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,6 +1,6 @@
 """Everything that touches variables: compile, one step, fit; `distribution` alone writes weights.
 
-May import everything above it but `toy_games`.
+May import `_utils`, `data`, `game` and `updates`.
 """
 
 from tfgan_stab.training.gan import GAN
@@ -8,3 +8,7 @@ from tfgan_stab.training.gan import GAN
 __all__ = [
     "GAN",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -128,7 +128,7 @@ def unchanged(variables: Sequence[keras.Variable]) -> Iterator[None]:
         write(variables, values)
 
 
-def number(variable: keras.Variable) -> int:
+def read_integer(variable: keras.Variable) -> int:
     """Returns an integer variable's value, outside of replicas."""
     return int(tf.convert_to_tensor(variable.value))
 

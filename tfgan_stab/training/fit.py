@@ -31,7 +31,7 @@ from tfgan_stab.training.fit_checks import (
     warning_of_young_average,
 )
 from tfgan_stab.training.gradient_check import check_gradients
-from tfgan_stab.training.nan_monitor import Diagnostics, Monitor, watchers_among
+from tfgan_stab.training.nan_monitor import DiagnosticsSettings, Monitor, watchers_among
 from tfgan_stab.training.resume import (
     Progress,
     callbacks_of_one_training,
@@ -62,7 +62,7 @@ class KerasWorkflows(ExecutedSteps):
     _counters: Counters
     _averages: dict[str, AveragedWeights]
     _compile_settings: dict[str, Any]
-    build_monitor: Callable[[Diagnostics | None], Monitor]
+    build_monitor: Callable[[DiagnosticsSettings | None], Monitor]
     sample_batches: Callable[..., Iterator[np.ndarray]]
 
     def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
@@ -209,7 +209,7 @@ class KerasWorkflows(ExecutedSteps):
     @property
     def steps(self) -> int:
         """Steps done since `compile`."""
-        return distribution.number(self._counters.steps)
+        return distribution.read_integer(self._counters.steps)
 
     @property
     def steps_taken(self) -> int:

@@ -32,7 +32,7 @@ from tfgan_stab.training.averaging.swap import LIVE, WeightsInUse
 from tfgan_stab.training.distribution import StoredTensors
 from tfgan_stab.training.execution import checked_steps
 from tfgan_stab.training.fit import KerasWorkflows
-from tfgan_stab.training.nan_monitor import LOGGED, Diagnostics, Monitor
+from tfgan_stab.training.nan_monitor import LOGGED, DiagnosticsSettings, Monitor
 from tfgan_stab.training.optimizers import check_optimizers, copy_optimizer, count_steps
 from tfgan_stab.training.sampling import Sampling
 from tfgan_stab.training.train_step import (
@@ -252,7 +252,7 @@ class GAN(KerasWorkflows, Sampling):
         self.top_k_means = [keras.metrics.Mean("top_k")] if self.top_k else []
         self.monitor: Monitor | None = None
 
-    def build_monitor(self, diagnostics: Diagnostics | None) -> Monitor:
+    def build_monitor(self, diagnostics: DiagnosticsSettings | None) -> Monitor:
         """Returns what watches the steps of this model."""
         return Monitor(
             self.networks,
@@ -354,12 +354,12 @@ class GAN(KerasWorkflows, Sampling):
     @property
     def images_seen(self) -> int:
         """Real examples that all replicas have seen since `compile`."""
-        return distribution.number(self._counters.images)
+        return distribution.read_integer(self._counters.images)
 
     @property
     def epochs(self) -> int:
         """Whole epochs of `fit` done since `compile`."""
-        return distribution.number(self._counters.epochs)
+        return distribution.read_integer(self._counters.epochs)
 
     @epochs.setter
     def epochs(self, count: int) -> None:

@@ -23,7 +23,7 @@ from tfgan_stab.updates.scheme import Scheme
 # What logs call the numbers that a monitor takes down.
 NORMS = tuple(f"{player}_gradient_l2" for player in BOTH)
 MEASURED = ("gradient_angle", "spread_ratio")
-ACCURACIES = ("accuracy_on_reals", "accuracy_on_fakes")
+ACCURACIES = ("accuracy_on_real", "accuracy_on_fake")
 LOGGED = (*NORMS, *MEASURED, *ACCURACIES)
 
 
@@ -59,7 +59,7 @@ class Fault(NamedTuple):
         )
 
 
-class Diagnostics(NamedTuple):
+class DiagnosticsSettings(NamedTuple):
     """What to measure beside finiteness.
 
     Attributes:
@@ -80,7 +80,7 @@ class Watcher(Protocol):
     """
 
     @property
-    def diagnostics(self) -> Diagnostics | None: ...  # noqa: D102
+    def diagnostics(self) -> DiagnosticsSettings | None: ...  # noqa: D102
 
     def begin(
         self, monitor: "Monitor", steps_taken: int, progress: Progress, ordered: bool
@@ -126,7 +126,7 @@ class Monitor:
         penalties: Sequence[Any],
         steps: keras.Variable,
         strategy: tf.distribute.Strategy,
-        diagnostics: Diagnostics | None,
+        diagnostics: DiagnosticsSettings | None,
     ):
         self.diagnostics = diagnostics
         self._boundary = loss.boundary
@@ -214,7 +214,9 @@ class Monitor:
         pairs = [pair for pair in zip(paths, seen.values, strict=True) if pair[1].dtype.is_floating]
         if not pairs:
             return [], tf.zeros([0], tf.float64)
-        return [fault(path) for path, _ in pairs], squared_norms([value for _, value in pairs])
+        return [fault(path) for path, _ in pairs], squared_norm_of_each(
+            [value for _, value in pairs]
+        )
 
     def _note(self, flags: tf.Tensor, ratio: tf.Tensor) -> None:
         """Keeps the first place that is not finite, and counts steps of collapse."""
@@ -234,7 +236,7 @@ class Monitor:
         """Measures the angle to the gradients of the step before."""
         previous = self._previous.read()  # type: ignore[union-attr]
         own, old = tf.nest.flatten(gradients), tf.nest.flatten(previous.gradients)
-        old_squares = tf.reduce_sum(squared_norms(old))
+        old_squares = tf.reduce_sum(squared_norm_of_each(old))
         found = angle(dot(own, old), squares, old_squares)
         # The first step has no angle, and neither have players whose gradients are 0.
         self._update("gradient_angle", found, previous.initialized & tf.math.is_finite(found))
@@ -246,8 +248,8 @@ class Monitor:
         real_logits: tf.Tensor = result.outputs.real_logits
         sign, boundary = self._sign_of_real, self._sign_of_real * self._boundary
         for name, right in (
-            ("reals", sign * real_logits > boundary),
-            ("fakes", sign * result.outputs.fake_logits < boundary),
+            ("real", sign * real_logits > boundary),
+            ("fake", sign * result.outputs.fake_logits < boundary),
         ):
             share = tf.reduce_mean(tf.cast(right, tf.float32))
             found = distribution.weighted(share, result.share)
@@ -264,7 +266,7 @@ class Monitor:
         return [int(number) for number in record.numpy()]
 
 
-def watchers_among(callbacks: Sequence[Any]) -> tuple[list[Watcher], Diagnostics | None]:
+def watchers_among(callbacks: Sequence[Any]) -> tuple[list[Watcher], DiagnosticsSettings | None]:
     """Returns the callbacks that want training watched, and what they want measured.
 
     Raises:
@@ -292,18 +294,18 @@ def _spreads(result: StepResult) -> tf.Tensor:
     if result.outputs is None:
         return tf.zeros([2])
     images = (result.real_images, result.outputs.fake_images)
-    both = [tf.cast(spread(each), tf.float32) for each in images]
+    both = [tf.cast(mean_squared_distance(each), tf.float32) for each in images]
     return distribution.weighted(tf.stack(both), result.share)
 
 
-def squared_norms(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
+def squared_norm_of_each(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
     """Returns each tensor's sum of squares, float64 `[tensors]`.
 
     One that is not finite shows that the tensor is not, or that its norm exceeds the root of its
     type's largest number, 1.8e19 for float32.
 
     Example:
-        >>> squared_norms([tf.constant([3.0, 4.0]), tf.constant(2.0)]).numpy()
+        >>> squared_norm_of_each([tf.constant([3.0, 4.0]), tf.constant(2.0)]).numpy()
         array([25.,  4.])
     """
     sums = [tf.reduce_sum(tf.square(_at_least_float32(tensor))) for tensor in tensors]
@@ -335,7 +337,7 @@ def angle(product: tf.Tensor, squared: tf.Tensor, other: tf.Tensor) -> tf.Tensor
     return tf.acos(tf.clip_by_value(cosine, -1.0, 1.0)) * (180.0 / math.pi)
 
 
-def spread(images: tf.Tensor) -> tf.Tensor:
+def mean_squared_distance(images: tf.Tensor) -> tf.Tensor:
     """Returns the mean squared distance between two different images of a batch.
 
     Twice the sum of all features' variances (divisor n - 1), so pairs need not be formed:
@@ -348,7 +350,7 @@ def spread(images: tf.Tensor) -> tf.Tensor:
         A float scalar; 0 for a single image.
 
     Example:
-        >>> float(spread(tf.constant([[0.0], [2.0]])))
+        >>> float(mean_squared_distance(tf.constant([[0.0], [2.0]])))
         4.0
     """
     images = _at_least_float32(images)

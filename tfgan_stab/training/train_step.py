@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 
 from tfgan_stab.game.functional import Minibatch
-from tfgan_stab.game.gradients import Evaluation, GameFunctions, Outputs
+from tfgan_stab.game.gradients import Evaluation, GameFunctions, NetworkOutputs
 from tfgan_stab.game.penalties.base import LossPenalty, WeightGradientPenalty
 from tfgan_stab.game.penalties.weight_gradient import Regularized
 from tfgan_stab.game.players import BOTH, Players
@@ -75,7 +75,7 @@ class StepResult(NamedTuple):
     share: tf.Tensor | None
     observations: list[Observation]
     real_images: tf.Tensor | None
-    outputs: Outputs | None
+    outputs: NetworkOutputs | None
     gradients: Players
 
 
@@ -125,7 +125,7 @@ class TrainStep(Game):
         self._observations: list[Observation] = []
         self._losses: dict[str, tf.Tensor] = {}
         self._gradients: dict[str, Any] = {}
-        self._outputs: tuple[Any, Outputs | None] = (None, None)
+        self._outputs: tuple[Any, NetworkOutputs | None] = (None, None)
 
     @property
     def step_sizes(self) -> Players:

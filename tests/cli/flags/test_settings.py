@@ -6,7 +6,7 @@ import pathlib
 import pytest
 from absl import flags as absl_flags
 
-from tfgan_stab.cli.flags.settings import Settings, check_names, flag, path
+from tfgan_stab.cli.flags.settings import Settings, check_choices, flag, path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,10 +77,10 @@ def test_help_needs_no_other_flag(help_flag):
 )
 def test_lists_of_names(values, message):
     with pytest.raises(absl_flags.Error, match=message):
-        check_names("scores", values, ["fid", "kid"])
+        check_choices("scores", values, ["fid", "kid"])
 
 
 def test_lists_of_unknown_names():
-    check_names("weights", ["live", "anything"])
+    check_choices("weights", ["live", "anything"])
     with pytest.raises(absl_flags.Error, match="--weights=live,: name one or several"):
-        check_names("weights", ["live", ""])
+        check_choices("weights", ["live", ""])

@@ -93,11 +93,11 @@ def test_collapse_to_one_real_image_is_precise_and_recalls_it_alone():
     assert (found.precision, found.recall) == (1.0, 1 / 20)
 
 
-def test_fakes_far_away_have_nothing():
+def test_fake_images_far_away_have_nothing():
     assert precision_recall(gaussian(0), gaussian(1) + 1000.0) == (0.0, 0.0, 0.0, 0.0)
 
 
-def test_fakes_that_cover_more_than_the_real_recall_without_precision():
+def test_fake_images_that_cover_more_than_the_real_recall_without_precision():
     real = 0.01 * gaussian(0, 30)
     fake = 10.0 * gaussian(1, 30)
     found = precision_recall(real, fake, 3)

@@ -24,10 +24,10 @@ def test_closed_form_on_linear_networks():
     (g, shift), (a, _) = ([w.numpy() for w in own] for own in params)
     x, z = minibatch.real_images.numpy(), minibatch.latents.numpy()
     e = 0.5 * minibatch.noise[0][2].numpy()
-    fakes = z @ g + shift
+    fake_images = z @ g + shift
     expected = (
         2.0 * np.mean((x @ a / 2) ** 2)
-        + 3.0 * np.mean((fakes @ a / 2) ** 2)
+        + 3.0 * np.mean((fake_images @ a / 2) ** 2)
         + 5.0 * np.mean((e @ g @ a) ** 2)
     )
     found = float(game(params, state, minibatch).penalty_values[0])
@@ -64,7 +64,10 @@ BAD = [
     (lambda: Consistency(spread=True), "`spread` must be a number > 0. Received: True"),
     (lambda: Consistency(latents_weight=True), "`latents_weight` must be a number >= 0.*True"),
     (lambda: Consistency(generator_weight=np.inf), "`generator_weight` must be a number.*inf"),
-    (lambda: Consistency(fakes_weight=-1), "`fakes_weight` must be a number >= 0. Received: -1"),
+    (
+        lambda: Consistency(fake_images_weight=-1),
+        "`fake_images_weight` must be a number >= 0. Received: -1",
+    ),
     (lambda: FlipAndShift(reach=0.6), r"`reach` must be .*in \[0, 0.5\].*Received: 0.6"),
     (lambda: FlipAndShift()(tf.zeros([2, 3]), tf.zeros([2, 8])), "Flips and shifts need images"),
 ]

@@ -1,1 +1,4 @@
-"""From gin files to settings: one module of this folder alone imports gin."""
+"""From gin files to settings; `gin.py` alone imports gin.
+
+May import nothing of the other packages.
+"""

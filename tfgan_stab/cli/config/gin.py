@@ -27,7 +27,7 @@ _PACKAGE = pathlib.Path(__file__).resolve().parents[2]
 _HOME = _PACKAGE if (_PACKAGE / "gin_configs").is_dir() else _PACKAGE.parent
 
 
-class Source(NamedTuple):
+class ConfigText(NamedTuple):
     """A file without what it includes, or a binding of the command line; and the names in it."""
 
     file: str
@@ -48,7 +48,7 @@ def find_file(name: str) -> pathlib.Path:
     )
 
 
-def read(files: Sequence[str], bindings: Sequence[str] = ()) -> list[Source]:
+def read(files: Sequence[str], bindings: Sequence[str] = ()) -> list[ConfigText]:
     """Returns files, what they include, and bindings, in the order of overriding; imports nothing.
 
     Raises:
@@ -60,7 +60,7 @@ def read(files: Sequence[str], bindings: Sequence[str] = ()) -> list[Source]:
         names = _names(binding, label)
         if any(name.kind == "include" for name in names):
             raise ConfigError(f"{label} includes a file: name it with --gin_file instead.")
-        sources.append(Source(label, binding, names))
+        sources.append(ConfigText(label, binding, names))
     return sources
 
 
@@ -238,7 +238,7 @@ class _Mentions(config_parser.ParserDelegate):
         self.found.append(("use", macro_name))
 
 
-def _read_file(path: pathlib.Path, outer: tuple[pathlib.Path, ...]) -> list[Source]:
+def _read_file(path: pathlib.Path, outer: tuple[pathlib.Path, ...]) -> list[ConfigText]:
     """Returns the files that a file includes, and then the file itself."""
     if path in outer:
         raise ConfigError(f"{outer[-1]} includes {path}, which includes it in turn.")
@@ -255,7 +255,7 @@ def _read_file(path: pathlib.Path, outer: tuple[pathlib.Path, ...]) -> list[Sour
                 raise ConfigError(f"{name.where}: {error}") from error
             sources += _read_file(included, (*outer, path))
             lines[name.line - 1] = ""
-    return [*sources, Source(str(path), "\n".join(lines), names)]
+    return [*sources, ConfigText(str(path), "\n".join(lines), names)]
 
 
 def _names(text: str, file: str) -> list[Name]:

@@ -1,1 +1,4 @@
-"""The commands' flags, read and checked before TensorFlow is imported."""
+"""The commands' flags, read and checked before TensorFlow is imported.
+
+May import `cli.config` and `cli.sources.kinds`.
+"""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from tfgan_stab.cli.config.names import nearest
-from tfgan_stab.cli.flags.settings import check_names, flag, path
+from tfgan_stab.cli.flags.settings import check_choices, flag, path
 from tfgan_stab.cli.flags.source import SourceSettings
 
 __all__ = ["FEATURE_SCORES", "EvaluateSettings"]
@@ -111,9 +111,9 @@ Scores images: those that a run's generator makes, or those in a folder or an ar
         """Also checks that names exist, and that no flag is without effect."""
         super().check()
         self._check_extractor()
-        check_names("scores", self.scores, SCORES)
+        check_choices("scores", self.scores, SCORES)
         if self.weights is not None:
-            check_names("weights", self.weights)
+            check_choices("weights", self.weights)
         self._check_sizes()
         if self.output is not None and self.output.suffix != ".json":
             raise flags.Error(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from absl import flags
 
-from tfgan_stab.cli.flags.settings import Settings, check_names, flag, path
+from tfgan_stab.cli.flags.settings import Settings, check_choices, flag, path
 
 __all__ = ["GAMES", "LOOKAHEAD", "SCHEMES", "GameSettings", "Numbers"]
 
@@ -127,9 +127,9 @@ Plays update schemes on a game with a known answer, prints how they do and draws
     def check(self) -> None:
         """Also checks that games and schemes exist, and the range of numbers."""
         super().check()
-        check_names("game", [self.game], GAMES)
+        check_choices("game", [self.game], GAMES)
         names = [*SCHEMES, LOOKAHEAD, *(f"{LOOKAHEAD}-{name}" for name in SCHEMES)]
-        check_names("schemes", self.schemes, names)
+        check_choices("schemes", self.schemes, names)
         for name in ("step_size", "discriminator_step_size"):
             if math.isnan(getattr(self, name) or 0.0):
                 raise flags.Error(f"--{name}=nan: must be a number >= 0. Try 0.1.")

@@ -9,7 +9,7 @@ from absl import flags
 
 from tfgan_stab.cli.config.names import nearest
 
-__all__ = ["Settings", "check_names", "flag", "path"]
+__all__ = ["Settings", "check_choices", "flag", "path"]
 
 Own = TypeVar("Own", bound="Settings")
 
@@ -108,7 +108,7 @@ def path(text: str) -> pathlib.Path | None:
     return pathlib.Path(text).expanduser() if text else None
 
 
-def check_names(name: str, values: Sequence[str], known: Collection[str] | None = None) -> None:
+def check_choices(name: str, values: Sequence[str], known: Collection[str] | None = None) -> None:
     """Checks a flag that lists names.
 
     Args:

@@ -95,6 +95,7 @@ def train(
     checkpoint_every: str | int = "epoch",
     keep_checkpoints: int = 3,
     guard: callbacks.DivergenceGuard | None = None,
+    diagnostics: callbacks.Diagnostics | None = None,
     **model: Any,
 ) -> GAN:
     """Trains a GAN in a workdir, from where it stopped if it was trained there before.
@@ -120,6 +121,7 @@ def train(
         keep_checkpoints: How many checkpoints are kept, an integer >= 1.
         guard: Watches for numbers that are not finite; saves with the checkpoints, unless it has a
             directory of its own.
+        diagnostics: Logs how well the training goes, and warns of a collapse.
         **model: The arguments of `build`: networks, latents, seed, and what `GAN.compile` takes.
 
     Returns:
@@ -146,6 +148,8 @@ def train(
     if guard is not None:
         guard.directory = guard.directory or workdir.checkpoints
         run_callbacks.append(guard)
+    if diagnostics is not None:
+        run_callbacks.append(diagnostics)
     if made_scores:
         run_callbacks.append(callbacks.BestCheckpoint(workdir.best))
         run_callbacks.append(

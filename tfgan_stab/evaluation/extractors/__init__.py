@@ -1,1 +1,4 @@
-"""From images to features: the networks that scores look through."""
+"""From images to features: the networks that scores look through.
+
+May import `_utils`, `data` and `evaluation.metrics`.
+"""

@@ -1,1 +1,4 @@
-"""Distances and statistics of arrays, without networks or images' sources."""
+"""Distances and statistics of arrays, without networks or images' sources.
+
+May import `_utils`.
+"""

@@ -77,7 +77,7 @@ class KID(FeatureScore):
 
     def compute(self, real: np.ndarray, fake: np.ndarray) -> Estimate:
         """Returns the distance with its standard error."""
-        real, fake = shuffled(real, self.seed), shuffled(fake, self.seed + 1)
+        real, fake = permuted(real, self.seed), permuted(fake, self.seed + 1)
         return kernel_distance(real, fake, self._max_block_size)
 
     @property
@@ -207,7 +207,7 @@ class InceptionScore(Score):
 
     def compute(self, real: Any, fake: np.ndarray) -> Estimate:
         """Returns the score with its standard error over splits."""
-        return inception_score(shuffled(fake, self.seed), self.splits)
+        return inception_score(permuted(fake, self.seed), self.splits)
 
     @property
     def settings(self) -> list[str]:
@@ -220,7 +220,7 @@ class InceptionScore(Score):
         return "logits"
 
 
-def shuffled(array: np.ndarray, seed: int) -> np.ndarray:
+def permuted(array: np.ndarray, seed: int) -> np.ndarray:
     """Returns the rows in an order that the seed decides."""
     # RandomState's stream is frozen, Generator's may change with NumPy's version.
     return array[np.random.RandomState(seed % 2**32).permutation(len(array))]

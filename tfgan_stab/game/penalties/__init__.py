@@ -1,6 +1,14 @@
-"""Regularisers that are added to the players' losses; start with `base.py`."""
+"""Regularisers that are added to the players' losses; start with `base.py`.
 
-from tfgan_stab.game.penalties.base import LossPenalty, PenaltyContext, WeightGradientPenalty
+May import `_utils`, `game.functional` and `game.players`.
+"""
+
+from tfgan_stab.game.penalties.base import (
+    LossPenalty,
+    Penalty,
+    PenaltyContext,
+    WeightGradientPenalty,
+)
 from tfgan_stab.game.penalties.consistency import ConsistencyRegularization, FlipAndShift
 from tfgan_stab.game.penalties.input_gradient import (
     R1,
@@ -19,9 +27,14 @@ __all__ = [
     "GeneratorGradientNorm",
     "GradientPenalty",
     "LossPenalty",
+    "Penalty",
     "PenaltyContext",
     "R1",
     "R2",
     "WeightGradientPenalty",
     "ZeroCenteredGradientPenalty",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

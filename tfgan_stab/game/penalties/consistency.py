@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
@@ -96,14 +96,14 @@ class ConsistencyRegularization(LossPenalty):
     With the discriminator's output D, an augmentation T and noise e, added to the players' own
     losses at every evaluation of the field::
 
-        discriminator:    weight            mean (D(x)    - D(T(x)))^2         over the reals (CR)
-                        + fakes_weight      mean (D(G(z)) - D(T(G(z))))^2      balanced (bCR)
-                        + latents_weight    mean (D(G(z)) - D(G(z + e)))^2     latent (zCR)
-        generator:      - generator_weight  mean (G(z)    - G(z + e))^2        latent (zCR)
+        discriminator:    weight              mean (D(x)    - D(T(x)))^2       over the reals (CR)
+                        + fake_images_weight  mean (D(G(z)) - D(T(G(z))))^2    balanced (bCR)
+                        + latents_weight      mean (D(G(z)) - D(G(z + e)))^2   latent (zCR)
+        generator:      - generator_weight    mean (G(z)    - G(z + e))^2      latent (zCR)
 
     Args:
         weight: For reals, a number >= 0. The paper's lambda, their lambda_real; 10 in both.
-        fakes_weight: For fakes, a number >= 0. Their lambda_fake; 10 for bCR (from memory).
+        fake_images_weight: For fakes, a number >= 0. Their lambda_fake; 10 for bCR (from memory).
         latents_weight: For noise, a number >= 0. Their lambda_dis; 5 (from memory).
         generator_weight: How much the generator is rewarded for fakes that change with the noise,
             a number >= 0. Their lambda_gen; 0.5 (from memory).
@@ -118,7 +118,7 @@ class ConsistencyRegularization(LossPenalty):
 
     Example:
         >>> import tfgan_stab as tgs
-        >>> tgs.ConsistencyRegularization(10.0, fakes_weight=10.0).players
+        >>> tgs.ConsistencyRegularization(10.0, fake_images_weight=10.0).players
         ('discriminator',)
 
     Source: Zhang et al. 2020 (CR-GAN), arXiv 1910.12027; Zhao et al. 2021 (bCR, zCR, ICR), arXiv
@@ -126,8 +126,10 @@ class ConsistencyRegularization(LossPenalty):
     Departures: the generator's term is a mean over the fakes' entries. Outputs are the raw ones.
     """
 
+    RENAMED: ClassVar[dict[str, str]] = {"fakes_weight": "fake_images_weight"}
+
     weight: float = 10.0
-    fakes_weight: float = 0.0
+    fake_images_weight: float = 0.0
     latents_weight: float = 0.0
     generator_weight: float = 0.0
     spread: float = 0.03
@@ -135,7 +137,7 @@ class ConsistencyRegularization(LossPenalty):
     interval: int = 1
 
     def __post_init__(self) -> None:
-        names = ("weight", "fakes_weight", "latents_weight", "generator_weight")
+        names = ("weight", "fake_images_weight", "latents_weight", "generator_weight")
         for name in names:
             check_weight(getattr(self, name), name)
         if not any(getattr(self, name) for name in names):
@@ -154,13 +156,13 @@ class ConsistencyRegularization(LossPenalty):
     @property
     def players(self) -> tuple[str, ...]:
         """The discriminator, and the generator where its term has a weight."""
-        penalised = self.weight or self.fakes_weight or self.latents_weight
+        penalised = self.weight or self.fake_images_weight or self.latents_weight
         discriminator = ("discriminator",) if penalised else ()
         return (*(("generator",) if self.generator_weight else ()), *discriminator)
 
     def check_images(self, image_shape: Sequence) -> None:
         """Raises ValueError if the augmentation is ours and needs images of another shape."""
-        if isinstance(self.augment, FlipAndShift) and (self.weight or self.fakes_weight):
+        if isinstance(self.augment, FlipAndShift) and (self.weight or self.fake_images_weight):
             self.augment.check_images(image_shape)
 
     def noise(self, count: Any, image_shape: Any, latent_shape: Any, key: tf.Tensor) -> tuple:
@@ -175,9 +177,9 @@ class ConsistencyRegularization(LossPenalty):
         if self.weight and context.real_logits is not None:
             other = context.logits(self.augment(context.real_images, noise[0]))
             discriminator.append(self.weight * _difference(context.real_logits, other))
-        if self.fakes_weight:
+        if self.fake_images_weight:
             other = context.logits(self.augment(context.fake_images, noise[1]))
-            discriminator.append(self.fakes_weight * _difference(context.fake_logits, other))
+            discriminator.append(self.fake_images_weight * _difference(context.fake_logits, other))
         if self.latents_weight or self.generator_weight:
             step = tf.reshape(self.spread * noise[2], tf.shape(context.latents))
             shifted = context.generate(context.latents + tf.cast(step, context.latents.dtype))

@@ -1,4 +1,7 @@
-"""Averages of the weights, kept beside the run: training never sees them."""
+"""Averages of the weights, kept beside the run: training never sees them.
+
+May import `_utils`, `game.players` and `training.distribution`.
+"""
 
 from tfgan_stab.training.averaging.averaged_weights import AveragedWeights
 from tfgan_stab.training.averaging.rules import (
@@ -15,3 +18,7 @@ __all__ = [
     "Point",
     "UniformAverage",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
