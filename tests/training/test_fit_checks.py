@@ -206,3 +206,40 @@ def test_images_are_counted_where_the_data_tell_how_many_a_step_has(capsys):
 def test_classes_out_of_range_are_refused(conditional):
     with pytest.raises(ValueError, match="from 0 to 3. Received: 0 to 4"):
         conditional.fit(points(8), np.arange(8) % 5, verbose=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", [tgs.Simultaneous(), tgs.Alternating(2)], ids=repr)
+@pytest.mark.parametrize("kind", ["array", "known", "unknown", "ours", "generator", "one batch"])
+def test_floor_above_the_batch(kind, scheme):
+    rule = tgs.TopK(floor=9)
+    rows = scheme.minibatches * 8
+    points = np.zeros([2 * rows, 2], "float32")
+    data, settings = {
+        "array": (points, {"batch_size": rows}),
+        "known": (tf.data.Dataset.from_tensor_slices(points.reshape(2, rows, 2)), {}),
+        "unknown": (tf.data.Dataset.from_tensor_slices(points).batch(rows), {}),
+        "ours": (tgs.data.mixture(batch_size=8), {"steps_per_epoch": 2}),
+        "generator": (
+            ((points[:rows],) for _ in range(2)),
+            {"steps_per_epoch": 2, "shuffle": False},
+        ),
+        "one batch": (points[:rows], {"batch_size": 100}),
+    }[kind]
+    gan = make(top_k=rule, scheme=scheme)
+    with pytest.raises(ValueError, match="`floor` must be at most the batch, 8 fakes.*Received: 9"):
+        gan.fit(data, verbose=0, **settings)
+    assert gan.steps == (kind in ("unknown", "generator"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("calls", [1, 3])
+@pytest.mark.parametrize("kind", ["array", "unknown"])
+def test_floor_above_the_last_smaller_batch_only(kind, calls):
+    points = np.zeros([2 * 8 + 3, 2], "float32")
+    gan = make(top_k=tgs.TopK(floor=8), steps_per_execution=calls)
+    if kind == "array":
+        gan.fit(points, batch_size=8, verbose=0)
+    else:
+        gan.fit(tf.data.Dataset.from_tensor_slices(points).batch(8), verbose=0)
+    assert gan.steps == 3
