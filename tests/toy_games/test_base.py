@@ -1,28 +1,10 @@
-"""Games against the functions that their docstrings state."""
+"""What every game promises: slopes of the function that it states, and checked arguments."""
 
 import numpy as np
 import pytest
-import tensorflow as tf
+from measured_slopes import finite_differences, slopes_of, small_bilinear
 
 import tfgan_stab as tgs
-
-SEED = tf.constant([1, 2], tf.int32)
-
-
-def slopes_of(game, point, seed=SEED):
-    """Slopes at a joint point, as one NumPy vector."""
-    size = game.start.generator.shape[-1]
-    params = tgs.Players(tf.constant(point[:size]), tf.constant(point[size:]))
-    return np.concatenate([own.numpy() for own in game.slopes(params, seed)])
-
-
-def finite_differences(function, point, step=1e-5):
-    """Derivatives of a function of a vector by its numbers: one column each."""
-    columns = [
-        (function(point + step * unit) - function(point - step * unit)) / (2 * step)
-        for unit in np.eye(len(point))
-    ]
-    return np.stack(columns, axis=-1)
 
 
 def downhill(value, sizes):
@@ -46,12 +28,6 @@ def bilinear(game):
         )
 
     return value
-
-
-def small_bilinear(**settings):
-    random = np.random.RandomState(0)
-    start, terms = random.randn(2, 3), random.randn(2, 3, 3)
-    return tgs.games.Bilinear(tgs.Players(*start), tgs.Players(*terms), **settings)
 
 
 def quadratic(game):
@@ -93,124 +69,6 @@ def test_solution_and_jacobian(game, value):
     np.testing.assert_allclose(slopes_of(game, there), 0.0, atol=1e-12)
     measured = finite_differences(lambda point: slopes_of(game, point), there)
     np.testing.assert_allclose(measured, game.jacobian, atol=1e-8)
-
-
-@pytest.mark.parametrize("loss", ["non_saturating", "hinge", "relativistic_average"])
-def test_dirac_gan_takes_each_loss(loss):
-    game, given = tgs.games.DiracGAN(loss), tgs.game.losses.get(loss)
-
-    def own_loss(player):
-        def value(point):
-            fake = tf.constant([point[0] * point[1]], tf.float64)
-            return given(tf.zeros([1], tf.float64), fake)[player].numpy()
-
-        return value
-
-    for point in np.random.RandomState(1).randn(3, 2):
-        expected = [-finite_differences(own_loss(i), point)[i] for i in (0, 1)]
-        np.testing.assert_allclose(slopes_of(game, point), expected, atol=1e-8)
-
-
-@pytest.mark.parametrize(
-    ("loss", "frequency"),
-    [("minimax", 0.5), ("non_saturating", 0.5), ("wasserstein", 1.0), ("hinge", 1.0)],
-)
-def test_dirac_gan_rotates_at_its_equilibrium(loss, frequency):
-    values = np.linalg.eigvals(tgs.games.DiracGAN(loss).jacobian)
-    np.testing.assert_allclose(values.real, 0.0, atol=1e-15)
-    np.testing.assert_allclose(np.abs(values.imag), frequency, rtol=1e-12)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("loss", ["minimax", "wasserstein"])
-def test_dirac_gan_circles_with_rk4_and_diverges_with_euler(loss):
-    game = tgs.games.DiracGAN(loss)
-    circle = tgs.games.play(game, tgs.RungeKutta(tgs.RK4), 0.05, steps=1000)
-    np.testing.assert_allclose(circle.distances, np.sqrt(2.0), rtol=1e-6)
-    assert np.ptp(circle.points.generator) > 2.8, "it went all the way round"
-    spiral = tgs.games.play(game, tgs.Simultaneous(), 0.05, steps=1000)
-    assert np.all(np.diff(spiral.distances) > 0)
-
-
-def test_runs_played_at_once_are_independent():
-    start = tgs.Players([[1.0], [0.5]], [[1.0], [-2.0]])
-    both = tgs.games.DiracGAN("relativistic_average", start)
-    run = tgs.games.play(both, tgs.Simultaneous(), 0.1, steps=5)
-    for i in range(2):
-        one = tgs.games.DiracGAN("relativistic_average", [own[i] for own in start])
-        alone = tgs.games.play(one, tgs.Simultaneous(), 0.1, steps=5)
-        np.testing.assert_allclose(run.points.generator[:, i], alone.points.generator, rtol=1e-12)
-
-
-def test_a_minibatch_sums_distinct_terms():
-    game = small_bilinear(batch_size=2)
-    point = np.random.RandomState(5).randn(6)
-    x, y = np.split(point, 2)
-    x_terms, y_terms = (own.numpy() for own in game.terms)
-    units = np.eye(3)
-    possible = {
-        (i, j): np.concatenate(
-            [
-                -sum(units[k] * y[k] + x_terms[k] for k in (i, j)),
-                sum(units[k] * x[k] + y_terms[k] for k in (i, j)),
-            ]
-        )
-        for i, j in [(0, 1), (0, 2), (1, 2)]
-    }
-    seen = []
-    for number in range(60):
-        slopes = slopes_of(game, point, tf.constant([0, number], tf.int32))
-        fits = [pair for pair, expected in possible.items() if np.allclose(slopes, expected)]
-        assert len(fits) == 1
-        seen.extend(fits)
-    # 20 of 60 each; 8 is more than three standard deviations below.
-    assert all(seen.count(pair) > 8 for pair in possible)
-
-
-def test_a_minibatch_of_all_terms_is_the_full_batch():
-    point = np.random.RandomState(5).randn(6)
-    full, all_seen = small_bilinear(), small_bilinear(batch_size=3)
-    np.testing.assert_allclose(slopes_of(full, point), slopes_of(all_seen, point), rtol=1e-12)
-    np.testing.assert_array_equal(full.jacobian, all_seen.jacobian)
-    np.testing.assert_allclose(small_bilinear(batch_size=2).jacobian, full.jacobian * 2 / 3)
-
-
-def test_saddle_noise_is_normal_and_independent_per_player():
-    game = tgs.games.Saddle(noise=2.0, runs=20_000)
-    still = [own.numpy() for own in tgs.games.Saddle(0.0, 20_000).slopes(game.start, SEED)]
-    drawn = [
-        own.numpy() - base for own, base in zip(game.slopes(game.start, SEED), still, strict=True)
-    ]
-    for own in drawn:
-        # Five standard errors of a mean and of a standard deviation of 20,000.
-        assert abs(own.mean()) < 5 * 2 / np.sqrt(20_000)
-        assert abs(own.std() - 2) < 5 * 2 / np.sqrt(40_000)
-    assert abs(np.corrcoef(np.concatenate(drawn, axis=1).T)[0, 1]) < 5 / np.sqrt(20_000)
-
-
-def test_notebook_problems_are_drawn_from_numpys_legacy_stream():
-    np.random.seed(3)
-    scale = 1.0 / np.sqrt(np.random.randint(100**2, size=1) + 1)
-    np.random.randint(100**2, size=1)
-    first = tgs.games.Bilinear.full_batch_problem(0)
-    np.testing.assert_array_equal(first.start.generator, scale * np.random.randn(100))
-    np.random.seed(4)
-    fifth = tgs.games.Bilinear.stochastic_problem(16, seed=4)
-    start = [1.0 / np.sqrt(100) * np.random.randn(100) for _ in range(2)]
-    np.testing.assert_allclose(fifth.start, start, rtol=1e-15)
-    for own in (fifth.terms.generator[0], fifth.terms.discriminator[0], fifth.terms.generator[1]):
-        np.testing.assert_allclose(own, np.random.randn(100) / 10, rtol=1e-15)
-
-
-def test_several_notebook_problems_at_once():
-    several = tgs.games.Bilinear.full_batch_problem([3, 1])
-    for i, number in enumerate([3, 1]):
-        one = tgs.games.Bilinear.full_batch_problem(number)
-        np.testing.assert_array_equal(several.start.discriminator[i], one.start.discriminator)
-        np.testing.assert_allclose(several.solution.generator[i], one.solution.generator)
-    several = tgs.games.Bilinear.stochastic_problem(64, seed=[7, 2])
-    one = tgs.games.Bilinear.stochastic_problem(64, seed=2)
-    np.testing.assert_array_equal(several.terms.discriminator[1], one.terms.discriminator)
 
 
 @pytest.mark.parametrize(
