@@ -46,8 +46,8 @@ def test_a_single_replica_has_all_rows_and_is_the_mean():
     share, total = distribution.rows_of(rows)
     assert share is None and int(total) == 5
     assert distribution.average(values, share) is values
-    gathered, first = distribution.gather(rows)
-    assert gathered is rows and first == 0
+    found, first = distribution.gather(rows)
+    assert found is rows and first == 0
     assert distribution.local_devices(tf.distribute.get_strategy()) == []
 
 
