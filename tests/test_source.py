@@ -88,6 +88,19 @@ WITH_RETIRED_WORDS = (
     "tests/test_source.py",
 )
 
+# Files of tests that are about several modules at once, a page of the docs, or gin files.
+OF_SEVERAL_MODULES = {
+    "callbacks": {"early_stopping", "guarded_runs"},
+    "cli": {"runs_of_version_0_1", "score_files", "updates", "wrong_settings"},
+    "data": {"in_training"},
+    "evaluation": {"image_fuzz", "replicas", "write_your_own_score"},
+    "evaluation/metrics": {"metric_inputs"},
+    "toy_games": {"closed_forms"},
+    "training": {"saved_by_0_1_0", "top_k"},
+    "training/averaging": {"at_synchronizations", "bilinear_games", "precision", "replicas"},
+}
+SHORT_MODULE = 60  # Lines of a module that may do without a file of tests.
+
 # `fit` prints a line of its own next to Keras' progress bar, and like it only if verbose.
 PRINTS = {"cli", "callbacks", "training"}
 
@@ -355,3 +368,19 @@ def test_no_module_has_the_name_of_what_loads_on_first_use():
                 names = [key.value for key in node.value.keys]
                 shadowed += [n for n in names if (path.parent / f"{n}.py").exists()]
     assert len(lazy) >= 2 and shadowed == []
+
+
+def test_tests_lie_where_what_they_test_does():
+    """`a/b.py` is tested in `tests/a/test_b.py`; parts of it may be in `tests/a/test_b_part.py`."""
+    strays, untested = {}, []
+    for folder in {path.parent for path in modules()} - {PACKAGE}:
+        place = folder.relative_to(PACKAGE).as_posix()
+        names = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+        tested = {path.stem[5:] for path in (ROOT / "tests" / place).glob("test_*.py")}
+        for name in tested:
+            if not any(name == module or name.startswith(f"{module}_") for module in names):
+                strays.setdefault(place, set()).add(name)
+        for name in names - tested:
+            if len((folder / f"{name}.py").read_text("utf-8").splitlines()) > SHORT_MODULE:
+                untested.append(f"{place}/{name}.py")
+    assert (strays, untested) == (OF_SEVERAL_MODULES, [])

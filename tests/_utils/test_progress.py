@@ -1,5 +1,6 @@
 """The clock counts while it runs, and goes on from what an earlier run had counted."""
 
+import numpy as np
 import pytest
 
 from tfgan_stab._utils import progress
@@ -53,3 +54,13 @@ def test_an_exception_stops_it(now):
         raise KeyboardInterrupt
     now(6)
     assert watch.seconds == 2
+
+
+def test_progress_is_shown_only_of_long_work(monkeypatch, capsys):
+    batches = [np.zeros([3]), np.zeros([2])]
+    assert len(list(progress.with_progress(batches, 5, "sampling"))) == 2
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(progress, "PATIENCE", 1e-9)
+    list(progress.with_progress(batches, 5, "sampling"))
+    shown = capsys.readouterr()
+    assert "sampling: 100%" in shown.err and "5/5" in shown.err and shown.out == ""

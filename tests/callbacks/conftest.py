@@ -1,4 +1,11 @@
+"""Lets the tests here import the small GANs of the contracts, and waits for no disk."""
+
+import pathlib
+import sys
+
 import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "contracts"))
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,6 @@
 """The digits run, small enough for a test."""
 
+import numpy as np
 import pytest
 
 from tfgan_stab.cli.config import gin as configuring
@@ -50,3 +51,10 @@ def train():
         return configured(workdir, settle, started)
 
     return train
+
+
+@pytest.fixture
+def few(tmp_path):
+    """An array of four pictures."""
+    np.save(tmp_path / "few.npy", np.arange(4 * 12, dtype=np.uint8).reshape(4, 2, 2, 3))
+    return tmp_path / "few.npy"

@@ -6,22 +6,12 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from numbered_points import numbered, order
 
 import tfgan_stab as tgs
 from tfgan_stab.data.arrays import InMemory
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.data.digits import loaded_digits
-
-
-def numbered(count, batch_size, **settings):
-    """Points that carry their own index, so that an order can be read off a stream."""
-    points = np.arange(count, dtype=np.float32)[:, np.newaxis]
-    return Batches(InMemory("numbered", points), batch_size, **settings)
-
-
-def order(batches, num_batches):
-    return np.concatenate([batch.numpy()[:, 0] for batch in batches.take(num_batches)]).astype(int)
-
 
 STREAMS = {
     "digits": lambda **settings: tgs.data.digits(batch_size=64, labels=True, **settings),
@@ -109,13 +99,6 @@ def test_a_stream_has_no_end(make):
     assert make().starting_at(3).cardinality() == tf.data.INFINITE_CARDINALITY
 
 
-def test_workers_share_each_batch_and_threads_keep_the_order():
-    options = tgs.data.digits().options()
-    assert options.deterministic
-    policy = options.experimental_distribute.auto_shard_policy
-    assert policy == tf.data.experimental.AutoShardPolicy.DATA
-
-
 @each_stream
 def test_the_description_goes_into_json(make):
     description = json.loads(json.dumps(make(seed=5).description()))
@@ -146,29 +129,6 @@ def test_examples_come_with_their_labels_when_asked(name):
     else:
         distances = np.linalg.norm(images[:, np.newaxis] - batches.modes, axis=-1)
         np.testing.assert_array_equal(labels, distances.argmin(axis=1))
-
-
-@pytest.mark.parametrize("count, batch_size", [(12, 4), (10, 4), (7, 7), (5, 1), (1, 1)])
-def test_every_epoch_shows_each_example_once(count, batch_size):
-    numbers = order(numbered(count, batch_size, seed=4), -(-6 * count // batch_size))
-    for epoch in range(6):
-        shown = numbers[epoch * count : (epoch + 1) * count]
-        assert sorted(shown) == list(range(count))
-
-
-def test_epochs_differ():
-    epochs = order(numbered(50, 50), 20).reshape(20, 50)
-    assert len({tuple(epoch) for epoch in epochs}) == 20
-
-
-def test_an_epoch_is_as_irregular_as_a_shuffle():
-    # Of 1,000 positions about 2 hold a neighbor's successor or predecessor (Poisson: 12 is past
-    # six sigmas), and the rank correlation with any other epoch is about 1 / sqrt(1000).
-    epochs = order(numbered(1000, 1000, seed=0), 20).reshape(20, 1000)
-    neighbors = (np.abs(np.diff(epochs, axis=1)) == 1).sum(axis=1)
-    assert neighbors.max() <= 12
-    correlations = np.corrcoef(np.vstack([np.arange(1000), epochs])) - np.eye(21)
-    assert np.abs(correlations).max() < 6 / np.sqrt(1000)
 
 
 def test_examples_come_once_and_unshuffled():
@@ -223,10 +183,6 @@ def test_bad_positions_are_refused_at_once(use, message):
 def test_a_batch_of_digits_larger_than_the_data_is_refused():
     with pytest.raises(ValueError, match="in 'digits'.*batch_size=2000, 1797 examples"):
         tgs.data.digits(batch_size=2000)
-
-
-def test_all_seeds_up_to_63_bits_work():
-    assert sorted(order(numbered(10, 5, seed=2**63 - 1), 2)) == list(range(10))
 
 
 def test_unknown_names_of_the_package_are_attribute_errors():

@@ -160,31 +160,6 @@ def test_layers_regularization_is_added_to_their_players_loss():
         np.testing.assert_allclose(change, 0.2 * kernel, rtol=1e-4, atol=1e-6)
 
 
-@keras.saving.register_keras_serializable("tests")
-class Subclassed(keras.Model):
-    """Has a `call` without `training`, and a layer inside that behaves differently in training."""
-
-    def __init__(self):
-        super().__init__()
-        self.normalization = layers.BatchNormalization(momentum=0.5)
-        self.dense = layers.Dense(1)
-
-    def call(self, inputs):
-        return self.dense(self.normalization(inputs))
-
-
-def test_layers_inside_a_subclassed_model_are_in_training_mode():
-    generator = keras.Sequential([keras.Input((2,)), layers.Dense(2)])
-    discriminator = Subclassed()
-    discriminator(tf.zeros([2, 2]))
-    networks = Players(generator, discriminator)
-    params = Players(*(values(n.trainable_variables) for n in networks))
-    state = Players(*(values(n.non_trainable_variables) for n in networks))
-    minibatch = Minibatch(tf.ones([4, 2]), None, tf.ones([4, 2]))
-    evaluation = GameGradients(networks, losses.hinge)(params, state, minibatch)
-    assert np.any(evaluation.state.discriminator[0].numpy() != 0.0)
-
-
 def test_inference_losses_use_the_moving_statistics():
     generator, discriminator = smooth_pair()
     game, params, state, minibatch = game_of(generator, discriminator)

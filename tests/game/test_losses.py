@@ -108,3 +108,15 @@ def test_own_pair_of_functions():
     pair = losses.get((lambda real, fake: 1.0, lambda real, fake: 2.0))
     assert pair(None, None) == (1.0, 2.0)
     assert pair.generator_uses_real_logits
+
+
+def test_relativistic_loss_where_a_replica_keeps_more_or_none():
+    real, fake = tf.constant([0.5, -1.0]), tf.constant([2.0, 3.0])
+    generator = losses.relativistic_average.generator
+    # All four of two replicas' fakes are here: they count twice, and the other replica's nothing.
+    real_part = losses._mean_softplus(real - 2.5)
+    found = generator(real, fake, fake_weights=tf.constant([2.0, 2.0]))
+    fake_part = 2.0 * losses._mean_softplus(tf.reduce_mean(real) - fake)
+    np.testing.assert_allclose(found, fake_part + real_part, rtol=1e-6)
+    none = generator(real, fake, fake_weights=tf.zeros([2]))
+    np.testing.assert_allclose(none, losses._mean_softplus(real), rtol=1e-6)

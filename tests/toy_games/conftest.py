@@ -1,20 +1,20 @@
 """What the tests of toy games share."""
 
-import importlib.util
 import pathlib
+import sys
 
 import numpy as np
 import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")
 def predicted_factor():
     """The function of this name in predicted_factors.py."""
-    path = pathlib.Path(__file__).with_name("predicted_factors.py")
-    specification = importlib.util.spec_from_file_location("predicted_factors", path)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module.predicted_factor
+    from predicted_factors import predicted_factor
+
+    return predicted_factor
 
 
 class NaiveAdam:

@@ -369,3 +369,13 @@ print("repeatable")
 def test_deterministic_must_be_true_or_false():
     with pytest.raises(ValueError, match="`deterministic` must be one of True, False"):
         make(deterministic="yes")
+
+
+@pytest.mark.slow
+def test_several_steps_per_call_are_the_same_steps():
+    once, several = make(dropout=0.2), make(dropout=0.2, steps_per_execution=4)
+    for gan in (once, several):
+        gan.fit(tf.data.Dataset.from_tensor_slices(points(64)).batch(8), verbose=0)
+    assert once.steps == several.steps == 8
+    for one, other in zip(once.generator.variables, several.generator.variables, strict=True):
+        np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-5, atol=1e-7)

@@ -1,74 +1,26 @@
-"""The check before training: what it lets pass, what it stops, and what it names."""
+"""The check before training: what it stops, what it names, and when it runs."""
 
 import time
-import warnings
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from checked_gans import (
+    PENALTIES,
+    Forgetful,
+    bilinear,
+    check,
+    check_compiled,
+    discriminator,
+    generator,
+)
 
 import tfgan_stab as tgs
 from tfgan_stab import WrongDerivativeError
 from tfgan_stab.training import gradient_check
-from tfgan_stab.training.gradient_check import check_gradients
 
 layers, networks = keras.layers, tgs.networks
-
-PENALTIES = {
-    "r1": tgs.R1(10.0),
-    "r2": tgs.R2(10.0),
-    "gradient_penalty": tgs.GradientPenalty(),
-    "one_sided": tgs.GradientPenalty(one_sided=True),
-    "zero_centered": tgs.ZeroCenteredGradientPenalty(),
-    "dragan": tgs.Dragan(),
-    "consistency": tgs.ConsistencyRegularization(10.0, 10.0, 5.0, 0.5),
-    "generator_gradient_norm": tgs.GeneratorGradientNorm(0.1),
-    "consensus": tgs.Consensus(0.1),
-}
-
-
-def generator(*middle):
-    return keras.Sequential(
-        [
-            keras.Input((3,)),
-            layers.Dense(32),
-            layers.Reshape((4, 4, 2)),
-            *middle,
-            layers.Conv2DTranspose(1, 4, strides=2, padding="same", activation="tanh"),
-        ]
-    )
-
-
-def discriminator(*middle):
-    return keras.Sequential(
-        [
-            keras.Input((8, 8, 1)),
-            layers.Conv2D(4, 3, strides=2, padding="same", activation="leaky_relu"),
-            *middle,
-            layers.Conv2D(4, 3, padding="same", activation="swish"),
-            layers.Flatten(),
-            layers.Dense(1),
-        ]
-    )
-
-
-def check_compiled(gan):
-    """Checks a compiled GAN's penalties, as `fit` does before it trains."""
-    check_gradients(gan.networks, gan.loss_pair, gan.penalties, gan.maker)
-
-
-def check(penalty, own=None, other=None, latents=3, **settings):
-    """Checks a new GAN with one penalty."""
-    gan = tgs.GAN(own or generator(), other or discriminator(), latents=latents)
-    penalties = [PENALTIES.get(penalty, penalty)] if isinstance(penalty, str) else [penalty]
-    gan.compile("sgd", "sgd", penalties=penalties, jit_compile=False, **settings)
-    check_compiled(gan)
-    return gan
-
-
-def bilinear():
-    return layers.UpSampling2D(interpolation="bilinear", name="mine")
 
 
 # -- Layers of Keras that are known to be wrong ----------------------------------------------------
@@ -204,18 +156,6 @@ def test_wrong_layer_behind_a_last_layer_of_zeros_stops():
 
 
 @keras.saving.register_keras_serializable("test_gradient_check")
-class Forgetful(layers.Layer):
-    """A layer whose derivative is right, and whose derivative's derivative is not."""
-
-    def call(self, inputs):
-        @tf.custom_gradient
-        def cubed(x):
-            return x**3, lambda upstream: 3 * tf.stop_gradient(x) ** 2 * upstream
-
-        return cubed(inputs)
-
-
-@keras.saving.register_keras_serializable("test_gradient_check")
 class Half(layers.Layer):
     """A layer whose second derivative is half of what it should be."""
 
@@ -324,184 +264,6 @@ def test_errors_that_are_no_missing_gradient_are_not_swallowed():
 
     with pytest.raises(KeyError, match="nothing"):
         check(tgs.ConsistencyRegularization(1.0, augment=lambda images, noise: broken(images)))
-
-
-# -- What is right passes --------------------------------------------------------------------------
-
-
-def dcgan(size, normalization):
-    channels, width = (1, 8) if size == 8 else (3, 16)
-    return (
-        networks.dcgan_generator(size, channels, latents=3, width=width),
-        networks.dcgan_discriminator(size, channels, width=width, normalization=normalization),
-    )
-
-
-def mlp(activation):
-    return (
-        networks.mlp_generator(2, 3, activation=activation),
-        networks.mlp_discriminator(2, activation=activation),
-    )
-
-
-def spectral_mlp():
-    hidden = [networks.SpectralNormalization(layers.Dense(64, "relu")) for _ in range(2)]
-    last = networks.SpectralNormalization(layers.Dense(1))
-    return mlp("relu")[0], keras.Sequential([keras.Input((2,)), *hidden, last])
-
-
-def silent(pair, penalty):
-    """Whether a penalty cannot contribute: one-sided ones where gradients cannot be long."""
-    return penalty == "one_sided" and "spectral" in pair
-
-
-PAIRS = {
-    **{
-        f"dcgan {n} {kind}": lambda n=n, kind=kind: dcgan(n, kind)
-        for n in (8, 32)
-        for kind in ("batch", "spectral", "none")
-    },
-    "mlp relu": lambda: mlp("relu"),
-    "mlp tanh": lambda: mlp("tanh"),
-    "mlp spectral": spectral_mlp,
-}
-FAST = {("dcgan 8 batch", "r1"), ("mlp relu", "r1"), ("dcgan 32 spectral", "r1")}
-USUAL = ("r1", "gradient_penalty", "generator_gradient_norm")
-
-
-def marks_of(pair, penalty):
-    """Relatives of the usual penalties take the same way through large networks."""
-    if (pair, penalty) in FAST:
-        return ()
-    usual = "32" not in pair or penalty in USUAL
-    return pytest.mark.slow if usual else pytest.mark.exhaustive
-
-
-COMBINATIONS = [
-    pytest.param(pair, penalty, marks=marks_of(pair, penalty))
-    for pair in PAIRS
-    for penalty in PENALTIES
-    if not silent(pair, penalty) and not ("mlp" in pair and penalty == "consistency")
-]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("pair, penalty", COMBINATIONS)
-def test_networks_of_this_package_pass(pair, penalty):
-    check(penalty, *PAIRS[pair]())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-@pytest.mark.parametrize("penalty", ["r1", "gradient_penalty", "generator_gradient_norm"])
-@pytest.mark.parametrize("pair", ["dcgan 8 batch", "dcgan 8 spectral", "mlp relu", "dcgan 32 none"])
-def test_networks_of_this_package_pass_in_half_precision(pair, penalty, policy):
-    keras.config.set_dtype_policy(policy)
-    try:
-        gan = check(penalty, *PAIRS[pair]())
-    finally:
-        keras.config.set_dtype_policy("float32")
-    assert gan.precision == [policy]
-
-
-@pytest.mark.slow
-@pytest.mark.exhaustive
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("penalty", ["r1", "consensus"])
-def test_kinks_stop_nobody(penalty, seed):
-    keras.utils.set_random_seed(seed)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The gradient .* could not be checked")
-        check(penalty, *dcgan(32, "none"), seed=seed)
-
-
-def test_conditional_pair_is_checked(tiny):
-    gan = tiny.image_gan(num_classes=3, penalties=[PENALTIES["r1"]])
-    check_compiled(gan)
-
-
-@pytest.mark.slow
-def test_float64_networks_are_checked():
-    keras.config.set_floatx("float64")
-    try:
-        check("r1")
-        with pytest.raises(WrongDerivativeError, match="must agree with finite differences"):
-            check("r1", other=discriminator(Forgetful()))
-    finally:
-        keras.config.set_floatx("float32")
-
-
-@pytest.mark.slow
-def test_loss_of_ones_own_is_differentiated():
-    def cross_entropy(label, logits):
-        labels = label * tf.ones(tf.shape(logits))
-        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
-
-    def generator_loss(real_logits, fake_logits):
-        return cross_entropy(1.0, fake_logits)
-
-    def discriminator_loss(real_logits, fake_logits):
-        return cross_entropy(0.9, real_logits) + cross_entropy(0.0, fake_logits)
-
-    loss = (generator_loss, discriminator_loss)
-    check("generator_gradient_norm", loss=loss)
-    with pytest.raises(WrongDerivativeError, match="must agree with finite differences"):
-        check("generator_gradient_norm", other=discriminator(Forgetful()), loss=loss)
-
-
-# -- What is inconclusive warns --------------------------------------------------------------------
-
-
-@keras.saving.register_keras_serializable("test_gradient_check")
-class Root(layers.Layer):
-    """A layer whose derivative at 0, where ReLU leaves many, is infinite."""
-
-    def call(self, inputs):
-        return tf.sqrt(tf.nn.relu(inputs))
-
-
-@keras.saving.register_keras_serializable("test_gradient_check")
-class Jagged(layers.Layer):
-    """A layer that goes up and down between any two steps."""
-
-    def call(self, inputs):
-        @tf.custom_gradient
-        def jagged(x):
-            return x + 10.0 * tf.sin(1e12 * x), lambda upstream: upstream
-
-        return jagged(inputs)
-
-
-INCONCLUSIVE = {
-    "not finite": (tgs.R1(10.0), [Root], "it is not finite near the start"),
-    "no weight": (tgs.R1(0.0), [], "it contributes nothing near the start"),
-    "jagged": (tgs.R1(10.0), [Jagged], "finite differences do not tell it from rounding and kinks"),
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("case", INCONCLUSIVE)
-def test_inconclusive_check_warns(case):
-    penalty, middle, reason = INCONCLUSIVE[case]
-    with pytest.raises(
-        UserWarning,
-        match=rf"gradient of R1.* along the discriminator's weights could not be checked: {reason}."
-        r" To train all the same, compile\(..., check_derivatives=False\)",
-    ):
-        check(penalty, other=discriminator(*(kind() for kind in middle)))
-
-
-def test_weight_of_zero_warns_though_the_last_layer_is_zero():
-    last = [layers.Flatten(), layers.Dense(1, kernel_initializer="zeros")]
-    with pytest.raises(UserWarning, match="it contributes nothing near the start"):
-        check(tgs.R1(0.0), other=keras.Sequential([keras.Input((8, 8, 1)), *last]))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("pair", ["dcgan 8 spectral", "mlp spectral"])
-def test_one_sided_penalty_that_never_acts_warns(pair):
-    with pytest.raises(UserWarning, match="it contributes nothing near the start"):
-        check("one_sided", *PAIRS[pair]())
 
 
 # -- When it runs ----------------------------------------------------------------------------------

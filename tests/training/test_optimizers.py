@@ -1,8 +1,10 @@
 """Schedules count steps, and are saved as what the user gave."""
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
+from point_gans import make, points
 
 import tfgan_stab as tgs
 from tfgan_stab.training.optimizers import ByStep, slow_down
@@ -97,3 +99,62 @@ def test_optimizers_that_scale_losses_are_copied_with_what_they_wrap(tiny):
     for optimizers in (gan.optimizers, gan.optimizers_for_extrapolation):
         assert float(optimizers.generator.learning_rate) == pytest.approx(0.07)
         assert optimizers.generator.initial_scale == 8.0
+
+
+@pytest.mark.slow
+def test_optimizers_of_every_kind_train():
+    for name in ("SGD", "RMSprop", "Adagrad", "AdamW", "Lion", "Nadam"):
+        gan = make()
+        kind = getattr(keras.optimizers, name)
+        gan.compile(kind(1e-3, clipnorm=1.0), kind(1e-3, weight_decay=1e-3), jit_compile=False)
+        before = [v.numpy() for v in gan.generator.trainable_variables]
+        gan.fit(points(), batch_size=16, verbose=0)
+        after = gan.generator.trainable_variables
+        assert all(np.isfinite(v.numpy()).all() for v in after), name
+        assert any(np.any(b != a.numpy()) for b, a in zip(before, after, strict=True)), name
+
+
+def test_optimizers_that_average_by_themselves_are_refused():
+    with pytest.raises(ValueError, match=r"use_ema=True. Write compile\(..., averages="):
+        make().compile(keras.optimizers.Adam(use_ema=True), "adam")
+
+
+@pytest.mark.parametrize("name", ["adamm", {"class_name": "x"}])
+def test_unknown_optimizers_are_refused_with_the_players_name(name):
+    with pytest.raises(ValueError, match="`discriminator_optimizer` must be an optimizer"):
+        make().compile("adam", name)
+
+
+def test_one_optimizer_for_both_players_is_refused():
+    gan = make()
+    shared = keras.optimizers.Adam()
+    with pytest.raises(ValueError, match="Each player needs an optimizer of its own"):
+        gan.compile(shared, shared)
+
+
+def test_a_used_optimizer_is_refused():
+    gan = make()
+    with pytest.raises(ValueError, match="`generator_optimizer` must be new"):
+        gan.compile(gan.generator_optimizer, "adam")
+
+
+def test_optimizers_that_gather_gradients_over_calls_are_refused(tiny):
+    gan = tgs.GAN(*tiny.image_networks(), latents=3)
+    gathering = keras.optimizers.SGD(0.1, gradient_accumulation_steps=2)
+    with pytest.raises(ValueError, match="must update at each call.*gradient_accumulation_steps=2"):
+        gan.compile("sgd", gathering)
+
+
+@pytest.mark.parametrize("rate", [float("nan"), float("inf"), -1e-3])
+def test_learning_rates_that_are_none_are_refused(tiny, rate):
+    gan = tgs.GAN(*tiny.image_networks(), latents=3)
+    with pytest.raises(ValueError, match="`discriminator_optimizer` must have a finite learning"):
+        gan.compile("sgd", keras.optimizers.SGD(rate))
+    schedule = keras.optimizers.schedules.ExponentialDecay(rate, 10, 0.9)
+    with pytest.raises(ValueError, match="`generator_optimizer` must have a finite learning rate"):
+        gan.compile(keras.optimizers.SGD(schedule), "sgd")
+
+
+def test_what_is_no_optimizer_is_refused():
+    with pytest.raises(TypeError, match="`generator_optimizer` must be an optimizer"):
+        make().compile(None, "adam")

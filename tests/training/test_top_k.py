@@ -174,3 +174,50 @@ def test_reports_and_the_first_line_name_the_rule(capsys):
     gan.fit(POINTS[:8], batch_size=8, verbose=2)
     printed = capsys.readouterr().out
     assert repr(rule) in printed and "top_k: 8.0" in printed
+
+
+@pytest.mark.slow
+def test_evaluate_uses_all_fake_images():
+    gan = make(None)
+    data = np.random.RandomState(0).normal(size=[16, 2]).astype("float32")
+    found = []
+    for rule in (None, tgs.TopK(floor=1, decay=0.01, every=1)):
+        gan.compile("sgd", "sgd", top_k=rule, jit_compile=False)
+        found.append(gan.evaluate(data, batch_size=16, verbose=0))
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("rule", [0.5, tgs.TopK, "top_k"])
+def test_top_k_must_be_a_rule(rule):
+    with pytest.raises(TypeError, match=r"`top_k` must be a tgs.TopK\(...\) or None. Received: "):
+        make(rule)
+
+
+def plain_generator(real_logits, fake_logits):
+    return tf.reduce_mean(tf.nn.softplus(-fake_logits))
+
+
+def weighted_generator(real_logits, fake_logits, fake_weights=None):
+    return losses.non_saturating_generator_loss(None, fake_logits, fake_weights)
+
+
+@pytest.mark.slow
+def test_own_loss_must_take_fake_weights():
+    own = losses.non_saturating_discriminator_loss
+    with pytest.raises(ValueError, match="takes `fake_weights`.*plain_generator.*which does not"):
+        make(tgs.TopK(), loss=(plain_generator, own))
+    data = np.random.RandomState(0).normal(size=[8, 2]).astype("float32")
+    found = []
+    for loss in ("non_saturating", (weighted_generator, own)):
+        gan = make(tgs.TopK(decay=0.5, every=1, floor=3), loss=loss)
+        gan.fit(data, batch_size=8, epochs=3, verbose=0)
+        found.append([v.numpy() for v in gan.generator.variables])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jit_compile", ["auto", True])
+def test_floor_in_numbers_does_not_exclude_xla(jit_compile):
+    gan = make(tgs.TopK(floor=192), jit_compile=jit_compile)
+    assert "step" in (gan.compilation.scope, gan.compilation.candidate)

@@ -245,3 +245,22 @@ def test_reading_an_archive_holds_one_piece_in_memory(tmp_path, monkeypatch):
 def test_an_empty_folder_says_what_it_should_hold(tmp_path):
     with pytest.raises(ValueError, match="no pictures in .*Expected files ending in .bmp"):
         open_source(tmp_path)
+
+
+def test_picked_subset_depends_on_the_seed_and_grows_with_sizes(tmp_path):
+    numbers = np.arange(600, dtype=np.float32).reshape(600, 1) / 600
+    np.save(tmp_path / "points.npy", np.repeat(numbers, 2, axis=1))
+    source = open_source(tmp_path / "points.npy")
+
+    def picked(*arguments, **settings):
+        return np.concatenate(list(source.picked(*arguments, **settings)))[:, 0].tolist()
+
+    whole = picked(600, 0)
+    assert whole == sorted(whole) and len(set(whole)) == 600
+    some = picked(300, 0)
+    assert some == sorted(some) == picked(300, 0) != picked(300, 1)
+    steps = picked(300, 0, sizes=[50, 100, 300])
+    assert sorted(steps) == some and set(steps[:100]) == set(picked(100, 0))
+    assert set(steps[:50]) == set(picked(50, 0)) and min(steps[:50]) < 0.1 and max(steps[:50]) > 0.9
+    with pytest.raises(ValueError, match="Expected 601 images. Received: 600"):
+        picked(601, 0)

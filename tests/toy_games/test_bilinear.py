@@ -1,4 +1,4 @@
-"""The bilinear experiments of lookahead-minmax, full batch and stochastic, as its authors ran them.
+"""The bilinear game, and the experiments of lookahead-minmax on it as its authors ran them.
 
 The full-batch numbers are exact rates and what the authors' notebook records (the problems are
 drawn the same way); the stochastic ones have wide margins, since minibatches differ.
@@ -6,6 +6,8 @@ drawn the same way); the stochastic ones have wide margins, since minibatches di
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from measured_slopes import slopes_of, small_bilinear
 
 import tfgan_stab as tgs
 
@@ -98,3 +100,61 @@ def test_only_lookahead_gets_near_with_noise():
         assert distances[-1].min() > 3 * synchronized.max(), name
     assert others["gradient"][-1].mean() > 20
     assert 8 < others["adam"][-1].mean() < 15
+
+
+def test_a_minibatch_sums_distinct_terms():
+    game = small_bilinear(batch_size=2)
+    point = np.random.RandomState(5).randn(6)
+    x, y = np.split(point, 2)
+    x_terms, y_terms = (own.numpy() for own in game.terms)
+    units = np.eye(3)
+    possible = {
+        (i, j): np.concatenate(
+            [
+                -sum(units[k] * y[k] + x_terms[k] for k in (i, j)),
+                sum(units[k] * x[k] + y_terms[k] for k in (i, j)),
+            ]
+        )
+        for i, j in [(0, 1), (0, 2), (1, 2)]
+    }
+    seen = []
+    for number in range(60):
+        slopes = slopes_of(game, point, tf.constant([0, number], tf.int32))
+        fits = [pair for pair, expected in possible.items() if np.allclose(slopes, expected)]
+        assert len(fits) == 1
+        seen.extend(fits)
+    # 20 of 60 each; 8 is more than three standard deviations below.
+    assert all(seen.count(pair) > 8 for pair in possible)
+
+
+def test_a_minibatch_of_all_terms_is_the_full_batch():
+    point = np.random.RandomState(5).randn(6)
+    full, all_seen = small_bilinear(), small_bilinear(batch_size=3)
+    np.testing.assert_allclose(slopes_of(full, point), slopes_of(all_seen, point), rtol=1e-12)
+    np.testing.assert_array_equal(full.jacobian, all_seen.jacobian)
+    np.testing.assert_allclose(small_bilinear(batch_size=2).jacobian, full.jacobian * 2 / 3)
+
+
+def test_notebook_problems_are_drawn_from_numpys_legacy_stream():
+    np.random.seed(3)
+    scale = 1.0 / np.sqrt(np.random.randint(100**2, size=1) + 1)
+    np.random.randint(100**2, size=1)
+    first = tgs.games.Bilinear.full_batch_problem(0)
+    np.testing.assert_array_equal(first.start.generator, scale * np.random.randn(100))
+    np.random.seed(4)
+    fifth = tgs.games.Bilinear.stochastic_problem(16, seed=4)
+    start = [1.0 / np.sqrt(100) * np.random.randn(100) for _ in range(2)]
+    np.testing.assert_allclose(fifth.start, start, rtol=1e-15)
+    for own in (fifth.terms.generator[0], fifth.terms.discriminator[0], fifth.terms.generator[1]):
+        np.testing.assert_allclose(own, np.random.randn(100) / 10, rtol=1e-15)
+
+
+def test_several_notebook_problems_at_once():
+    several = tgs.games.Bilinear.full_batch_problem([3, 1])
+    for i, number in enumerate([3, 1]):
+        one = tgs.games.Bilinear.full_batch_problem(number)
+        np.testing.assert_array_equal(several.start.discriminator[i], one.start.discriminator)
+        np.testing.assert_allclose(several.solution.generator[i], one.solution.generator)
+    several = tgs.games.Bilinear.stochastic_problem(64, seed=[7, 2])
+    one = tgs.games.Bilinear.stochastic_problem(64, seed=2)
+    np.testing.assert_array_equal(several.terms.discriminator[1], one.terms.discriminator)

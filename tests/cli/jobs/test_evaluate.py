@@ -15,7 +15,7 @@ from tfgan_stab.cli import main
 from tfgan_stab.cli.sources.opening import open_source
 from tfgan_stab.data.digits import loaded_digits
 
-SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "evaluate.py"
+SCRIPT = pathlib.Path(__file__).resolve().parents[3] / "scripts" / "evaluate.py"
 # With few images of many features the covariance is singular, which is not what is tested here.
 pytestmark = pytest.mark.filterwarnings("ignore:FID from:UserWarning")
 
@@ -252,22 +252,3 @@ def test_subset_of_sorted_images_has_all_classes(tmp_path):
     # Digits in order would be 0s and 1s only at 200, at a FID of about 100.
     for name in ("fid", "fid_200", "fid_400", "fid_600"):
         assert scores[name, None]["value"] < 12
-
-
-def test_picked_subset_depends_on_the_seed_and_grows_with_sizes(tmp_path):
-    numbers = np.arange(600, dtype=np.float32).reshape(600, 1) / 600
-    np.save(tmp_path / "points.npy", np.repeat(numbers, 2, axis=1))
-    source = open_source(tmp_path / "points.npy")
-
-    def picked(*arguments, **settings):
-        return np.concatenate(list(source.picked(*arguments, **settings)))[:, 0].tolist()
-
-    whole = picked(600, 0)
-    assert whole == sorted(whole) and len(set(whole)) == 600
-    some = picked(300, 0)
-    assert some == sorted(some) == picked(300, 0) != picked(300, 1)
-    steps = picked(300, 0, sizes=[50, 100, 300])
-    assert sorted(steps) == some and set(steps[:100]) == set(picked(100, 0))
-    assert set(steps[:50]) == set(picked(50, 0)) and min(steps[:50]) < 0.1 and max(steps[:50]) > 0.9
-    with pytest.raises(ValueError, match="Expected 601 images. Received: 600"):
-        picked(601, 0)

@@ -1,4 +1,4 @@
-"""The sampling command: its flags, and files that hold what the generator shows, or nothing."""
+"""The sampling command: files that hold what the generator shows, or nothing."""
 
 import os
 import pathlib
@@ -10,16 +10,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from absl import flags as absl_flags
 
 import tfgan_stab as tgs
-from tfgan_stab._utils import progress
 from tfgan_stab.cli import main
-from tfgan_stab.cli.flags.sample import SampleSettings
 from tfgan_stab.cli.jobs import sample as job
 from tfgan_stab.cli.sources.opening import open_source
 
-SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "sample.py"
+SCRIPT = pathlib.Path(__file__).resolve().parents[3] / "scripts" / "sample.py"
 
 
 def run(*arguments):
@@ -146,13 +143,6 @@ def test_folder_to_array_with_classes(tmp_path):
         assert arrays["arr_1"].tolist() == [0, 0, 0, 1, 1, 1]
 
 
-@pytest.fixture
-def few(tmp_path):
-    """An array of four pictures."""
-    np.save(tmp_path / "few.npy", np.arange(4 * 12, dtype=np.uint8).reshape(4, 2, 2, 3))
-    return tmp_path / "few.npy"
-
-
 @pytest.mark.parametrize("name", ["pictures", "samples.npz"])
 def test_overwrite(few, tmp_path, name, capsys):
     output = tmp_path / name
@@ -221,58 +211,6 @@ def test_foreign_files_are_not_replaced(few, tmp_path, capsys):
     assert (precious / "thesis.txt").exists()
 
 
-def test_flags_keep_their_defaults():
-    settings = SampleSettings.parse(["sample.py", "--source=runs/one", "--output=samples"])
-    assert (settings.count, settings.weights, settings.seed, settings.label) == (
-        None,
-        None,
-        0,
-        None,
-    )
-    assert settings.opening == {
-        "latents": None,
-        "num_classes": None,
-        "size": None,
-        "channels": None,
-        "batch_size": 256,
-    }
-    assert settings.given == {"source", "output"}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--sourc=x"], "Unknown command line flag 'sourc'. Did you mean: source"),
-        (["--output=x"], "--source is missing.*--source=runs/digits"),
-        (["--source=x"], "--output is missing.*--output=samples.npz"),
-        (["x"], "Unexpected 'x': every argument is a flag, such as --source=x"),
-        (["--source=x", "--output=y.npy"], "--output=y.npy: must be a folder.*--output=y.npz"),
-        (["--source=x", "--output=y", "--count=0"], "--count=0: 0 is not a positive integer"),
-        (["--source=x", "--output=y", "--seed=-1"], "--seed=-1: -1 is not an integer in the range"),
-        (["--source=x", "--output=y", "--latents=cauchy"], "should be one of <normal.sphere"),
-        (["--source=x", "--output=y", "--channels=2"], "--channels=2: must be 1 for gray or 3"),
-    ],
-)
-def test_wrong_flags(arguments, message):
-    with pytest.raises(absl_flags.Error, match=message):
-        SampleSettings.parse(["sample.py", *arguments])
-
-
-@pytest.mark.parametrize(
-    ("flag", "wanted"),
-    [
-        ("--latents=sphere", "it is for a .keras file"),
-        ("--num_classes=3", "it is for a .keras file"),
-        ("--size=8", "it is for a folder of pictures"),
-        ("--weights=ema", "it is for a workdir or a checkpoint or a .keras file"),
-        ("--batch_size=8", "it is for a workdir or"),
-    ],
-)
-def test_flags_without_effect(few, tmp_path, capsys, flag, wanted):
-    assert run(f"--source={few}", f"--output={tmp_path}/out", flag) == 2
-    assert f"{flag.split('=')[0]} has no effect: {wanted}" in capsys.readouterr().err
-
-
 def test_help(capsys):
     assert run("--help") == 0
     shown = capsys.readouterr().out
@@ -296,16 +234,6 @@ def test_interruption(few, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(job, "write_array", interrupted)
     assert run(f"--source={few}", f"--output={tmp_path}/out.npz") == 130
     assert capsys.readouterr().err == "error: Interrupted. Nothing was written.\n"
-
-
-def test_progress_is_shown_only_of_long_work(monkeypatch, capsys):
-    batches = [np.zeros([3]), np.zeros([2])]
-    assert len(list(progress.with_progress(batches, 5, "sampling"))) == 2
-    assert capsys.readouterr().err == ""
-    monkeypatch.setattr(progress, "PATIENCE", 1e-9)
-    list(progress.with_progress(batches, 5, "sampling"))
-    shown = capsys.readouterr()
-    assert "sampling: 100%" in shown.err and "5/5" in shown.err and shown.out == ""
 
 
 def script(*arguments):

@@ -339,3 +339,26 @@ def test_penalty_on_a_loss_is_named():
     with pytest.raises(DivergenceError, match="discriminator's penalty of 'spoiled_penalty' in"):
         gan.fit(data, verbose=0, callbacks=[Guard(every=1)])
     assert gan.steps == 3
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        ("policy", "restart", "`policy` must be one of 'stop', 'rollback'. Received: 'restart'"),
+        *(
+            ("every", v, "`every` must be a number of steps.*>= 1.*Use 100")
+            for v in (0, 1.5, "epoch", True)
+        ),
+        *(
+            ("max_rollbacks", v, "`max_rollbacks` must be.*integer >= 1.*Use 3")
+            for v in (0, -1, None)
+        ),
+        *(
+            ("rate_factor", v, r"`rate_factor` must be a number in \(0, 1\]")
+            for v in (0, 1.1, "half", np.nan)
+        ),
+    ],
+)
+def test_settings_out_of_range(setting, value, message):
+    with pytest.raises(ValueError, match=message):
+        Guard(**{setting: value})

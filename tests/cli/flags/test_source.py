@@ -1,0 +1,51 @@
+"""Where images come from is understood; flags that would change nothing are refused."""
+
+import pytest
+from absl import flags as absl_flags
+
+from tfgan_stab.cli import main
+from tfgan_stab.cli.flags.sample import SampleSettings
+
+
+@pytest.mark.parametrize(
+    ("flag", "wanted"),
+    [
+        ("--latents=sphere", "it is for a .keras file"),
+        ("--num_classes=3", "it is for a .keras file"),
+        ("--size=8", "it is for a folder of pictures"),
+        ("--weights=ema", "it is for a workdir or a checkpoint or a .keras file"),
+        ("--batch_size=8", "it is for a workdir or"),
+    ],
+)
+def test_flags_without_effect(few, tmp_path, capsys, flag, wanted):
+    arguments = ["sample.py", f"--source={few}", f"--output={tmp_path}/out", flag]
+    assert main.run("sample", arguments) == 2
+    assert f"{flag.split('=')[0]} has no effect: {wanted}" in capsys.readouterr().err
+
+
+def parse(*arguments):
+    return SampleSettings.parse(["sample.py", "--output=y", *arguments])
+
+
+def test_opening_has_all_that_says_how_images_are_read_or_made():
+    assert parse("--source=runs/one").opening == {
+        "latents": None,
+        "num_classes": None,
+        "size": None,
+        "channels": None,
+        "batch_size": 256,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--source is missing.*--source=runs/digits"),
+        (["--source=x", "--seed=-1"], "--seed=-1: -1 is not an integer in the range"),
+        (["--source=x", "--latents=cauchy"], "should be one of <normal.sphere"),
+        (["--source=x", "--channels=2"], "--channels=2: must be 1 for gray or 3"),
+    ],
+)
+def test_wrong_sources(arguments, message):
+    with pytest.raises(absl_flags.Error, match=message):
+        parse(*arguments)

@@ -1,0 +1,245 @@
+"""What `fit` refuses before it trains, and what it says."""
+
+import dataclasses
+import re
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from point_gans import make, points
+from recorder import Recorder, Resumed, numbered
+
+import tfgan_stab as tgs
+from tfgan_stab.training.fit_checks import images_per_step
+from tfgan_stab.training.resume import Progress
+
+layers = keras.layers
+
+
+@pytest.mark.slow
+def test_evaluating_an_endless_data_set_takes_one_pass():
+    shape = (1, 2, 1)
+    gan = tgs.GAN(
+        keras.Sequential([keras.Input((2,)), layers.Dense(2), layers.Reshape(shape)]),
+        keras.Sequential([keras.Input(shape), layers.Flatten(), layers.Dense(1)]),
+        latents=2,
+    )
+    gan.compile("sgd", "sgd", jit_compile=False)
+    data = tgs.data.arrays(-np.ones([50, *shape], "float32"), batch_size=16)
+    gan.evaluate(data, verbose=0)
+    assert int(gan.loss_means.generator.count) == 3  # 50 // 16
+    history = gan.fit(data, validation_data=data, verbose=0).history
+    assert np.isfinite(history["val_discriminator_loss"]).all()
+    endless = tgs.data.mixture(batch_size=16)
+    with pytest.raises(ValueError, match="`steps` is needed: .*mixture.*without end"):
+        gan.evaluate(endless)
+    with pytest.raises(ValueError, match="`steps_per_epoch` is needed"):
+        gan.fit(endless)
+
+
+def test_arrays_are_checked_before_anything_is_trained(image_gan):
+    for wrong, message in ((np.nan, "NaN or infinity"), (200.0, "200")):
+        with pytest.raises(ValueError, match=message):
+            image_gan.fit(np.full([16, 8, 8, 1], wrong, "float32"), verbose=0)
+    assert image_gan.steps == 0
+
+
+def test_arrays_that_leave_a_last_batch_that_does_not_divide_are_refused():
+    gan = make(scheme=tgs.Alternating(2))
+    with pytest.raises(ValueError, match="arrays whose last batch has 3 rows"):
+        gan.fit(points(99), batch_size=32, verbose=0)
+    with pytest.raises(ValueError, match="batch_size=31"):
+        gan.fit(points(62), batch_size=31, verbose=0)
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        keras.callbacks.LearningRateScheduler(lambda epoch: 0.1),
+        keras.callbacks.ReduceLROnPlateau(),
+    ],
+)
+def test_callbacks_that_set_one_learning_rate_are_refused_with_what_to_use(callback):
+    with pytest.raises(ValueError, match="A GAN has two optimizers.*CosineDecay"):
+        make().fit(points(), callbacks=[callback], verbose=0)
+
+
+def test_checkpoints_are_called_last_wherever_they_stand():
+    order = []
+
+    class First(Resumed):
+        def on_epoch_end(self, epoch, logs=None):
+            order.append("checkpoint")
+
+    class Other(keras.callbacks.Callback):
+        def __init__(self, name):
+            super().__init__()
+            self.name = name
+
+        def on_epoch_end(self, epoch, logs=None):
+            order.append(self.name)
+
+    for progress in (None, Progress(0, 1)):
+        order.clear()
+        Recorder().fit(numbered(3), callbacks=[First(progress), Other("a"), Other("b")])
+        assert order == ["a", "b", "checkpoint"]
+
+
+def test_a_guard_is_called_first_wherever_it_stands():
+    order = []
+
+    class Guard(keras.callbacks.Callback):
+        diagnostics = None
+
+        def begin(self, monitor, step, progress, ordered):
+            order.append((progress, ordered))
+
+        def on_epoch_end(self, epoch, logs=None):
+            order.append("guard")
+
+    other = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: order.append("other"))
+    Recorder().fit(numbered(3), callbacks=[Resumed(Progress(0, 1)), other, Guard()])
+    assert order == [(Progress(0, 1), True), "guard", "other"]
+
+
+def test_a_single_callback_needs_no_list():
+    recorder, resumed = Recorder(), Resumed(Progress(0, 2), 2)
+    recorder.fit(numbered(3), callbacks=resumed)
+    assert recorder.batches == [[2.0, 2.0]]
+
+
+def test_endless_examples_need_a_length_of_an_epoch():
+    message = "`steps_per_epoch` is needed: .*mixture.* makes up examples without end"
+    with pytest.raises(ValueError, match=message):
+        Recorder().fit(tgs.data.mixture(batch_size=4))
+
+
+def test_a_headline_tells_scheme_cost_and_compilation(capsys):
+    Recorder().fit(numbered(2), verbose=2)
+    printed = capsys.readouterr().out
+    assert "2 field evaluation(s) a step; XLA: off (of no use here.) 1 replica(s)" in printed
+    Recorder().fit(numbered(2), verbose=0)
+    assert capsys.readouterr().out == ""
+    gan = Recorder()
+    gan.penalties = (tgs.Consensus(0.5),)
+    gan.fit(numbered(2), verbose=2)
+    expected = "evaluation(s) and the derivatives of (Consensus(weight=0.5),) a step"
+    assert expected in capsys.readouterr().out
+
+
+def test_averages_that_a_training_is_too_short_for_are_named(capsys):
+    gan = Recorder()
+    gan.averages = {
+        "ema": tgs.ExponentialAverage(0.5),
+        "slow": tgs.ExponentialAverage(0.99, at="sync"),
+    }
+    gan.average_periods = {"ema": 1, "slow": 2}
+    gan.fit(numbered(2), epochs=3, verbose=2)
+    printed = capsys.readouterr().out
+    assert "Average 'slow' will still be 97% initial weights after 3 updates (6 steps)" in printed
+    assert "'ema'" not in printed
+
+
+@dataclasses.dataclass(frozen=True)
+class Quarter(tgs.Average):
+    """A user's rule, of which nothing is known."""
+
+    def weight_of_point(self, point):
+        return 0.25
+
+
+# Rule, period, and the sentence for 6 steps of 2 images each; None for no sentence.
+AGES = [
+    (tgs.ExponentialAverage(half_life=6.5), 1, "53% initial.*smaller half-life than 6.5 steps"),
+    (tgs.ExponentialAverage(half_life=5), 1, None),
+    (tgs.ExponentialAverage(half_life=12.5, unit="images"), 1, "51% initial.*than 12.5 images"),
+    (tgs.ExponentialAverage(half_life=11.5, unit="images"), 1, None),
+    (tgs.ExponentialAverage(0.99, warmup="unbiased"), 1, None),
+    (tgs.ExponentialAverage(half_life=1e6, warmup="unbiased"), 1, None),
+    (tgs.ExponentialAverage(0.75, start=4), 1, "56% weights of step 4 after 2 updates"),
+    (tgs.ExponentialAverage(0.5, start=4), 1, None),
+    (tgs.ExponentialAverage(half_life=2.5, start=4), 1, "57% weights of step 4"),
+    (
+        tgs.ExponentialAverage(half_life=4.5, unit="images", start=4),
+        1,
+        "54% weights of step 4 after 2 updates",
+    ),
+    (tgs.ExponentialAverage(0.5, start=6), 1, "will equal the live weights.*after step 6"),
+    (tgs.UniformAverage(start=5), 1, None),
+    (tgs.UniformAverage(start=6), 1, "starts after step 6, and training ends with step 6"),
+    (tgs.UniformAverage(start=4, at="sync"), 4, "will equal the live weights"),
+    (tgs.UniformAverage(start=3, at="sync"), 4, None),
+    (tgs.UniformAverage(), 1, None),
+    (Quarter(), 1, None),
+]
+
+
+@pytest.mark.parametrize(("rule", "period", "sentence"), AGES)
+def test_what_is_said_of_an_average_is_right_for_its_rule(capsys, rule, period, sentence):
+    gan = Recorder()
+    gan.averages, gan.average_periods = {"ema": rule}, {"ema": period}
+    gan.fit(numbered(12).map(lambda x: tf.fill([2, 2], x[0])).take(2), epochs=3, verbose=2)
+    printed = capsys.readouterr().out
+    assert ("Average 'ema'" in printed) == (sentence is not None)
+    assert sentence is None or re.search(sentence, printed)
+
+
+def test_images_are_counted_where_the_data_tell_how_many_a_step_has(capsys):
+    images = tgs.data.digits(batch_size=4)
+    arrays = np.zeros([8, 2], "float32")
+    unknown = tf.data.Dataset.from_generator(
+        lambda: iter(arrays[None]), output_signature=tf.TensorSpec([None, 2])
+    )
+    assert images_per_step(images, 3, None) == 12
+    assert images_per_step(images.examples(), 1, None) is None
+    assert images_per_step(tf.data.Dataset.from_tensor_slices(arrays[None]), 2, None) == 8
+    assert images_per_step(arrays, 1, 5) == 5
+    assert images_per_step(arrays, 1, None) == 32
+    assert images_per_step(unknown, 1, None) is None
+    assert images_per_step(tf.data.Dataset.range(3), 1, None) is None
+    rule = tgs.ExponentialAverage(half_life=1000, unit="images")
+    assert rule.share_of_start(5, 5) is None
+    assert rule.share_of_start(5, 5, 1000) == 0.5
+
+
+def test_classes_out_of_range_are_refused(conditional):
+    with pytest.raises(ValueError, match="from 0 to 3. Received: 0 to 4"):
+        conditional.fit(points(8), np.arange(8) % 5, verbose=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", [tgs.Simultaneous(), tgs.Alternating(2)], ids=repr)
+@pytest.mark.parametrize("kind", ["array", "known", "unknown", "ours", "generator", "one batch"])
+def test_floor_above_the_batch(kind, scheme):
+    rule = tgs.TopK(floor=9)
+    rows = scheme.minibatches * 8
+    points = np.zeros([2 * rows, 2], "float32")
+    data, settings = {
+        "array": (points, {"batch_size": rows}),
+        "known": (tf.data.Dataset.from_tensor_slices(points.reshape(2, rows, 2)), {}),
+        "unknown": (tf.data.Dataset.from_tensor_slices(points).batch(rows), {}),
+        "ours": (tgs.data.mixture(batch_size=8), {"steps_per_epoch": 2}),
+        "generator": (
+            ((points[:rows],) for _ in range(2)),
+            {"steps_per_epoch": 2, "shuffle": False},
+        ),
+        "one batch": (points[:rows], {"batch_size": 100}),
+    }[kind]
+    gan = make(top_k=rule, scheme=scheme)
+    with pytest.raises(ValueError, match="`floor` must be at most the batch, 8 fakes.*Received: 9"):
+        gan.fit(data, verbose=0, **settings)
+    assert gan.steps == (kind in ("unknown", "generator"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("calls", [1, 3])
+@pytest.mark.parametrize("kind", ["array", "unknown"])
+def test_floor_above_the_last_smaller_batch_only(kind, calls):
+    points = np.zeros([2 * 8 + 3, 2], "float32")
+    gan = make(top_k=tgs.TopK(floor=8), steps_per_execution=calls)
+    if kind == "array":
+        gan.fit(points, batch_size=8, verbose=0)
+    else:
+        gan.fit(tf.data.Dataset.from_tensor_slices(points).batch(8), verbose=0)
+    assert gan.steps == 3

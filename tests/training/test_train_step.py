@@ -1,0 +1,47 @@
+"""What a step does and stores."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from point_gans import make, points
+
+import tfgan_stab as tgs
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")  # Keras' word for the end.
+def test_data_that_end_unannounced_end_the_step_before_it_counts():
+    gan = make()
+    data = tf.data.Dataset.from_tensor_slices(points(40)).batch(8).filter(lambda x: True)
+    gan.fit(data, epochs=3, verbose=0)
+    iterations = gan.generator_optimizer.iterations.numpy()
+    assert (gan.steps, int(iterations), gan.images_seen) == (15, 15, 120)
+
+
+@pytest.mark.slow
+def test_single_batches_too_start_from_the_weights_that_were_set_after_compile(tiny):
+    gan = tgs.GAN(*tiny.image_networks(), latents=3)
+    gan.compile(
+        keras.optimizers.SGD(0.0),
+        keras.optimizers.SGD(0.0),
+        scheme=tgs.Lookahead(tgs.Simultaneous(), sync_period=1),
+        averages={"ema": tgs.ExponentialAverage(0.5)},
+        jit_compile=False,
+    )
+    kernel = gan.generator.trainable_variables[0]
+    kernel.assign(np.full(kernel.shape, 7.0))
+    gan.train_on_batch(np.zeros([4, 8, 8, 1], "float32"))
+    np.testing.assert_array_equal(kernel.numpy(), np.full(kernel.shape, 7.0))
+    np.testing.assert_array_equal(tiny.average(gan)[0], np.full(kernel.shape, 7.0))
+
+
+@pytest.mark.slow
+def test_training_with_and_without_averages_is_the_same():
+    with_average, without = make(), make(averages=None)
+    for gan in (with_average, without):
+        gan.fit(points(), batch_size=16, epochs=2, verbose=0)
+    for one, other in zip(
+        with_average.generator.variables, without.generator.variables, strict=True
+    ):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
