@@ -73,7 +73,6 @@ def test_what_is_not_used_is_not_entered():
     )
     assert full - plain == {
         "updates/runge_kutta.py",
-        "updates/arithmetic.py",
         "game/penalties/base.py",
         "game/penalties/input_gradient.py",
         "game/penalties/weight_gradient.py",

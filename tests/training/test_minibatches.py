@@ -1,11 +1,14 @@
 """From batches to minibatches: which batches are refused, and with which noise they come."""
 
+import math
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from point_gans import make, points
 
 import tfgan_stab as tgs
+from tfgan_stab.training.minibatches import MinibatchMaker
 
 
 @pytest.mark.slow
@@ -39,3 +42,20 @@ def test_float_labels_are_refused(conditional):
 def test_a_conditional_pair_needs_labels(conditional):
     with pytest.raises(ValueError, match="batches must be .examples, labels."):
         conditional.fit(points(), verbose=0)
+
+
+@pytest.mark.parametrize(
+    "intervals", [(), (1,), (4,), (2, 3), (2, 4), (4, 6, 1), (2, 3, 6), (4, 6, 12), (16, 16)]
+)
+def test_patterns_are_the_sets_of_penalties_that_are_active_together(intervals):
+    penalties = [tgs.R1(1.0, interval=i) for i in intervals]
+    maker = MinibatchMaker(None, tgs.Simultaneous(), None, penalties, None, 0)
+    lazy = sorted(set(intervals) - {1})
+    period = math.lcm(*intervals)
+    patterns = maker.patterns
+    seen = set()
+    for step in range(period):
+        number = int(maker.next_pattern(tf.constant(step, tf.int64)))
+        assert patterns[number] == {i: step % i == 0 for i in lazy}
+        seen.add(number)
+    assert sorted(seen) == list(range(len(patterns)))

@@ -15,6 +15,7 @@ from tfgan_stab.updates.runge_kutta import (
     RK4,
     RungeKutta,
     Tableau,
+    combined,
 )
 from tfgan_stab.updates.runge_kutta import TABLEAUS as NAMED
 from tfgan_stab.updates.scheme import Game
@@ -147,3 +148,21 @@ def test_tableau_must_be_tableau_or_name():
 def test_unknown_name_is_refused_with_known_ones():
     with pytest.raises(ValueError, match=r"one of \['euler', .*'rk4'\].*Received: 'rk5'"):
         RungeKutta("rk5")
+
+
+def test_sum_over_stages_does_not_depend_on_rest_of_graph():
+    """TensorFlow would sort its terms by names, `mul_10` before `mul_9`."""
+    slopes = np.random.RandomState(0).normal(size=[4, 2, 200]).astype("float32")
+    sums = []
+    for others in range(12):
+
+        @tf.function
+        def total(slopes, others=others):
+            scaled = slopes
+            for _ in range(others):
+                scaled = scaled * 1.5
+            found = combined(RK4.b, [Players(*tf.unstack(each)) for each in tf.unstack(slopes)])
+            return found, scaled
+
+        sums.append(np.stack(total(tf.constant(slopes))[0]))
+    assert all(np.array_equal(sums[0], other) for other in sums[1:])

@@ -6,10 +6,13 @@ of the block in one graph. A block ends where an epoch ends and where a callback
 do, so each callback finds the weights, counts and logs that it would have found without blocks.
 """
 
+import contextlib
+import dataclasses
+import functools
 import math
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -19,7 +22,10 @@ from tfgan_stab.game.gradients import GameFunctions
 from tfgan_stab.game.losses import AdversarialLoss
 from tfgan_stab.game.top_k import TopK
 from tfgan_stab.training import distribution, xla
+from tfgan_stab.training.minibatches import MinibatchMaker
 from tfgan_stab.training.nan_monitor import Monitor
+from tfgan_stab.training.step_functions import Kinds, StepFunctions, step_functions
+from tfgan_stab.training.train_step import TrainState
 from tfgan_stab.training.xla import Compilation
 from tfgan_stab.updates.scheme import Scheme
 
@@ -33,75 +39,14 @@ TIMED = 3
 HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 
 
-class StepFunctions(NamedTuple):
-    """Functions that take steps.
-
-    Attributes:
-        one: Takes one step on the data that it is given; returns the logs.
-        several: Takes as many steps as an int32 scalar says, on data from an iterator; returns how
-            many it has taken, and the last one's logs.
-    """
-
-    one: Callable[[Any], dict]
-    several: Callable[[Any, tf.Tensor], tuple[tf.Tensor, dict]]
-
-
-def step_functions(
-    train_step: Callable[[Any], dict],
-    strategy: tf.distribute.Strategy,
-    jit_compile: bool,
-    interrupted: Callable[[], tf.Tensor] | None = None,
-) -> StepFunctions:
-    """Returns graphs that take steps.
-
-    Args:
-        train_step: Takes one step on a replica's data; returns its logs.
-        strategy: The distribution strategy.
-        jit_compile: Whether XLA compiles each step as a whole.
-        interrupted: Says whether what the last step did must be looked at now, a boolean scalar:
-            then a block ends there. `None` for never.
-    """
-
-    def step(data: Any) -> dict:
-        data = tf.nest.map_structure(_without_optional, data)
-        logs = strategy.run(train_step, args=(data,))
-        if strategy.num_replicas_in_sync == 1:
-            return logs
-        mean = tf.distribute.ReduceOp.MEAN
-        return {name: strategy.reduce(mean, value, axis=None) for name, value in logs.items()}
-
-    one = tf.function(step, autograph=False, reduce_retracing=True, jit_compile=jit_compile or None)
-
-    def several(iterator: Any, count: tf.Tensor) -> tuple[tf.Tensor, dict]:
-        logs = one.get_concrete_function(iterator.element_spec).structured_outputs
-        nothing = tf.nest.map_structure(lambda value: tf.zeros(value.shape, value.dtype), logs)
-
-        def go_on(taken: tf.Tensor, stop: tf.Tensor, logs: dict) -> tf.Tensor:
-            return tf.logical_and(taken < count, tf.logical_not(stop))
-
-        def take(taken: tf.Tensor, stop: tf.Tensor, logs: dict) -> tuple:
-            logs = one(iterator.get_next())
-            with tf.control_dependencies(tf.nest.flatten(logs)):
-                return taken + 1, interrupted() if interrupted else tf.constant(False), logs
-
-        start = (tf.constant(0), tf.constant(False), nothing)
-        taken, _, logs = tf.while_loop(go_on, take, start, parallel_iterations=1)
-        return taken, logs
-
-    return StepFunctions(one, tf.function(several, autograph=False, reduce_retracing=True))
-
-
-def _without_optional(value: Any) -> Any:
-    """Returns `None` for the optional that Keras puts in its place in a data set."""
-    return None if isinstance(value, tf.experimental.Optional) else value
-
-
 class Execution:
     """What Keras calls for each step of a training.
 
     Args:
         functions: The functions that take steps.
         interruptible: Whether a block may end early.
+        steps_per_call: How many steps each call takes, if the user says so: Keras then calls so
+            many times fewer.
 
     Attributes:
         functions: The functions that take steps; others may take their place between two calls.
@@ -109,9 +54,15 @@ class Execution:
         seconds: Of a step, when that was measured.
     """
 
-    def __init__(self, functions: StepFunctions, interruptible: bool = False):
+    def __init__(
+        self,
+        functions: StepFunctions,
+        interruptible: bool = False,
+        steps_per_call: int | None = None,
+    ):
         self.functions = functions
-        self.steps_per_call: int | None = None
+        self.steps_per_call = steps_per_call
+        self._is_fixed = steps_per_call is not None
         self.seconds = math.nan
         self._interruptible = interruptible
         self._calls: list[float] = []
@@ -136,17 +87,37 @@ class Execution:
         self._length, self._left = steps, steps or 0
         self._pending, self._block, self._logs = 0, 1, {}
 
-    def __call__(self, iterator: Any) -> dict[str, Any]:
-        """Takes the steps that are due; returns the newest logs."""
+    def __call__(self, iterator: Any, first: Any = None) -> dict[str, Any]:
+        """Takes the steps that are due; returns the newest logs.
+
+        Args:
+            iterator: Gives the batches.
+            first: Another iterator, for the first step of all.
+        """
         if not gives_batches(iterator):
             (data,) = iterator  # A single batch, of `train_on_batch`.
             return self.functions.one(data)
+        if self._is_fixed:
+            return self._take_all(iterator, first)
+        iterator = iterator if first is None else first
         if self._pending == 0:
             self._block = self._next_block()
         self._pending, self._left = self._pending + 1, self._left - 1
         if self._pending >= self._block:
             self._take(iterator)
         return dict(self._logs)
+
+    def _take_all(self, iterator: Any, first: Any) -> dict[str, Any]:
+        """Takes as many steps as the user wants, or those that there are data for."""
+        taken, count = 0, self.steps_per_call or 1
+        if first is not None:
+            taken, self._logs = self.functions.several(first, tf.constant(1))
+        if int(taken) < count:
+            more, logs = self.functions.several(iterator, tf.constant(count - int(taken)))
+            taken, self._logs = taken + more, logs if int(more) else self._logs
+        if not int(taken):
+            raise StopIteration
+        return self._logs
 
     def _take(self, iterator: Any) -> None:
         """Takes all pending steps, or those until one must be looked at."""
@@ -223,6 +194,8 @@ class ExecutedSteps(keras.Model):
     train_function: Any
     execution: Execution | None  # `None` where Keras executes the steps.
     compilation: Compilation
+    maker: MinibatchMaker
+    train_state: TrainState
     steps_at_once: int | None  # Per call from Python, as the user chose.
     too_short: int = 0  # Steps of the longest run that a trial of XLA was not worth.
     _undecided = False  # Whether the run's first step decides on XLA.
@@ -268,55 +241,63 @@ class ExecutedSteps(keras.Model):
         self._undecided = bool(self.compilation.candidate) and not too_short
         if self.execution is not None:
             self.execution.begin(callbacks)
-        elif self._undecided:
-            self.train_function = self._first_of_several
 
     def make_train_function(self, force: bool = False) -> None:
         """Builds what Keras calls for each step."""
         if self.train_function is not None and not force:
             return
         self.execution = None
-        if self.run_eagerly or self.steps_at_once is not None:
+        if self.run_eagerly:
             super().make_train_function(force=True)
         else:
             functions = self._step_functions(self.compilation)
-            self.execution = Execution(functions, self.monitor is not None)
+            self.execution = Execution(functions, self.monitor is not None, self.steps_at_once)
             self.train_function = self._due_steps
 
     def _step_functions(self, wanted: Compilation) -> StepFunctions:
         """Returns functions that take steps, compiled like that."""
         self.use_compilation(wanted)
+        whole, chosen = wanted.scope == "step", self.steps_at_once is not None
         monitor = self.monitor
         return step_functions(
             self.train_step,
+            self.kinds_of_steps,
             self.distribute_strategy,
-            wanted.scope == "step",
-            None if monitor is None else lambda: monitor.must_interrupt,
+            whole,
+            None if monitor is None or chosen else lambda: monitor.must_interrupt,
+            may_end=chosen,
         )
+
+    @property
+    def kinds_of_steps(self) -> Kinds:
+        """A kind of step for each set of lazy penalties that can be active together."""
+        return Kinds(
+            [functools.partial(self._knowing, pattern) for pattern in self.maker.patterns],
+            lambda: self.maker.next_pattern(self.train_state.steps),
+        )
+
+    @contextlib.contextmanager
+    def _knowing(self, active: Mapping[int, bool]) -> Iterator[None]:
+        """Steps that are built inside this know which penalties are active."""
+        maker = self.maker
+        self.maker = dataclasses.replace(maker, active=active)
+        try:
+            yield
+        finally:
+            self.maker = maker
 
     def _due_steps(self, iterator: Any) -> dict[str, Any]:
         """Takes the steps that are due; before the very first, decides on XLA."""
         execution: Execution = self.execution  # type: ignore[assignment]
+        first = None
         if self._undecided and gives_batches(iterator):
-            execution.functions, iterator = self._decide_compilation(iterator)
+            execution.functions, first = self._decide_compilation(iterator)
         steps_before = execution.steps_per_call
-        logs = execution(iterator)
+        logs = execution(iterator, first)
         steps = execution.steps_per_call
         if self._reports and steps != steps_before and steps != 1:
             milliseconds = f"{execution.seconds * 1e3:.3g} ms a step"
             print(f"\n{milliseconds}: {steps} steps per call from Python.")
-        return logs
-
-    def _first_of_several(self, iterator: Any) -> dict[str, Any]:
-        """Takes the first steps where the user chose how many a call takes; decides on XLA."""
-        if not gives_batches(iterator):
-            super().make_train_function(force=True)
-            return self.train_function(iterator)
-        functions, first = self._decide_compilation(iterator)
-        _, logs = functions.several(first, tf.constant(1))
-        if self.steps_per_execution > 1:
-            _, logs = functions.several(iterator, tf.constant(self.steps_per_execution - 1))
-        super().make_train_function(force=True)
         return logs
 
     def _decide_compilation(self, iterator: Any) -> tuple[StepFunctions, Any]:

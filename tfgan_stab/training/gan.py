@@ -270,7 +270,6 @@ class GAN(KerasWorkflows, Sampling):
             self.pair, self.scheme, self.latents, terms, self.top_k, self.seed
         )
         self.game = GameGradients(self.networks, self.loss_pair, terms)
-        lazy = any(penalty.interval > 1 for penalty in terms)
         self.too_short = 0
         chosen = xla.choose_compilation(
             jit_compile,
@@ -280,10 +279,9 @@ class GAN(KerasWorkflows, Sampling):
             self.distribute_strategy.num_replicas_in_sync,
             self.scheme.evaluations,
             run_eagerly,
-            lazy,
         )
         self._graphs = {
-            scope: xla.compile_functions(self.game, scope, run_eagerly, lazy)
+            scope: xla.compile_functions(self.game, scope, run_eagerly)
             for scope in ("off", "field")
         }
         self.use_compilation(chosen)
@@ -297,6 +295,9 @@ class GAN(KerasWorkflows, Sampling):
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Takes one step: one update of the generator and all that comes before it."""
+        if self.maker.is_undecided:  # In a loop of a user's own.
+            kinds = self.kinds_of_steps
+            return kinds.take_next(kinds.each(self.train_step), data)
         # Data that end unannounced must end the step before it counts, not after.
         arrived = [tensor for tensor in tf.nest.flatten(data) if tensor is not None]
         with tf.control_dependencies(arrived):

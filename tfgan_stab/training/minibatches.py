@@ -6,7 +6,9 @@ batch each what one with the whole batch would have drawn.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -33,6 +35,7 @@ class MinibatchMaker:
         penalties: The loss penalties, which have noise of their own.
         top_k: Which fake images the generator learns from; `None` for all.
         seed: Decides all noise.
+        active: Whether penalties are active, by their interval, where that is known.
     """
 
     pair: Pair
@@ -41,6 +44,7 @@ class MinibatchMaker:
     penalties: Sequence[LossPenalty]
     top_k: top_k.TopK | None
     seed: int
+    active: Mapping[int, bool] = dataclasses.field(default_factory=dict)
 
     def make(self, data: Any, steps: tf.Tensor, epochs: tf.Tensor) -> list[Minibatch]:
         """Splits a batch into the minibatches that the scheme asks for, and draws their noise.
@@ -82,14 +86,45 @@ class MinibatchMaker:
             key = random.key(self.seed, random.PENALTIES, steps, number, place)
             count = tf.shape(minibatch.real_images)[0]
             noise.append(rows_of_replica(_noise_of(penalty, minibatch), count, key))
-        intervals = [penalty.interval for penalty in self.penalties]
-        # One and the same tensor for penalties that are active together.
-        active = {i: i == 1 or tf.equal(steps % i, 0) for i in intervals}
+        known = self.active
+        if tf.executing_eagerly():
+            known = {i: bool(steps % i == 0) for i in self._intervals}
         return minibatch._replace(
             noise=tuple(noise),
-            active=tuple(active[i] for i in intervals),
+            active=tuple(p.interval == 1 or known[p.interval] for p in self.penalties),
             num_kept=self._num_kept(minibatch, steps, epochs),
         )
+
+    @property
+    def _intervals(self) -> list[int]:
+        """The intervals of lazy penalties, each once."""
+        return sorted({penalty.interval for penalty in self.penalties} - {1})
+
+    @property
+    def patterns(self) -> list[dict[int, bool]]:
+        """Which lazy penalties are active in the same step, by their intervals: all there are.
+
+        Penalties of intervals S are active together, and no others, in some step if none of the
+        other intervals divides the least common multiple of S.
+        """
+        every = self._intervals
+        found = []
+        for active in itertools.product((False, True), repeat=len(every)):
+            period = math.lcm(*itertools.compress(every, active))
+            if all(on or period % i for i, on in zip(every, active, strict=True)):
+                found.append(dict(zip(every, active, strict=True)))
+        return found
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether a graph is built in which it is not known which penalties are active."""
+        return not tf.executing_eagerly() and any(i not in self.active for i in self._intervals)
+
+    def next_pattern(self, steps: tf.Tensor) -> tf.Tensor:
+        """Returns the place in `patterns` of the one that comes next, an int32 scalar."""
+        active = [tf.equal(steps % i, 0) for i in self._intervals]
+        same = [tf.reduce_all(tf.equal(active, list(each.values()))) for each in self.patterns]
+        return tf.argmax(same, output_type=tf.int32)
 
     def latents(self, like: tf.Tensor, *counters: Any) -> tf.Tensor:
         """Returns this replica's latents for as many examples as `like` has rows.

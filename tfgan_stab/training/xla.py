@@ -7,6 +7,7 @@ Whether the compiled form is the faster one, on a CPU only a trial can tell: for
 strided convolutions the plain graph has been 2 to 16 times as fast.
 """
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -77,50 +78,21 @@ class Compilation(NamedTuple):
     candidate: str = ""
 
 
-def compile_functions(
-    game: GameGradients, scope: str, run_eagerly: bool, lazy: bool
-) -> GameFunctions:
+def compile_functions(game: GameGradients, scope: str, run_eagerly: bool) -> GameFunctions:
     """Returns the game's functions, as graphs unless the user wants none.
 
     Args:
         game: The game's gradients.
         scope: What XLA compiles; it compiles these functions only where not the whole step.
         run_eagerly: Whether the user asked for eager execution.
-        lazy: Whether some penalties are inactive in most steps.
     """
     plain = GameFunctions(game, game.vjp, game.realness)
-    if not run_eagerly:
-        compiled = True if scope == "field" else None
-        plain = GameFunctions(
-            *(tf.function(each, autograph=False, jit_compile=compiled) for each in plain)
-        )
-    if not lazy:
+    if run_eagerly:
         return plain
-    return GameFunctions(_branched(plain.gradients), _branched(plain.vjp), plain.realness)
-
-
-def _branched(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Returns a function that is called with the penalties' activity as Python booleans.
-
-    So a step in which a lazy penalty is inactive is a step without it, with a graph of its own.
-    """
-
-    def call(params: Players, state: Players, minibatch: Minibatch, *rest: Any) -> Any:
-        undecided = [each for each in minibatch.active if tf.is_tensor(each)]
-        if not undecided:
-            return function(params, state, minibatch, *rest)
-        structures: list[Any] = []
-
-        def branch(now: bool) -> list[tf.Tensor]:
-            active = tuple(now if each is undecided[0] else each for each in minibatch.active)
-            result = call(params, state, minibatch._replace(active=active), *rest)
-            structures.append(result)
-            return [each for each in tf.nest.flatten(result) if each is not None]
-
-        found = iter(tf.cond(undecided[0], lambda: branch(True), lambda: branch(False)))
-        return tf.nest.map_structure(lambda e: None if e is None else next(found), structures[0])
-
-    return call
+    compiled = True if scope == "field" else None
+    return GameFunctions(
+        *(tf.function(each, autograph=False, jit_compile=compiled) for each in plain)
+    )
 
 
 def choose_compilation(
@@ -131,7 +103,6 @@ def choose_compilation(
     replicas: int,
     evaluations: int,
     run_eagerly: bool,
-    lazy: bool = False,
 ) -> Compilation:
     """Returns what to compile.
 
@@ -143,7 +114,6 @@ def choose_compilation(
         replicas: How many replicas train.
         evaluations: How often the scheme evaluates the gradients in a step.
         run_eagerly: Whether the user asked for eager execution.
-        lazy: Whether some penalties are inactive in most steps.
 
     Raises:
         ValueError: If `requested` is something else, or is `True` where XLA cannot be used.
@@ -164,7 +134,7 @@ def choose_compilation(
             f"`jit_compile=True` expects networks that XLA can compile. Received: {obstacle} "
             'Use jit_compile="auto", which falls back to the plain graph, or replace the layer.'
         )
-    possible = _possible(replicas, evaluations, lazy)
+    possible = _possible(replicas, evaluations)
     if requested == "auto" and replicas == 1 and not has_accelerator():
         return Compilation("off", "`fit` compares both on its first batch.", possible.scope)
     return possible
@@ -175,7 +145,7 @@ def has_accelerator() -> bool:
     return any(tf.config.list_logical_devices(kind) for kind in ("GPU", "TPU"))
 
 
-def _possible(replicas: int, evaluations: int, lazy: bool) -> Compilation:
+def _possible(replicas: int, evaluations: int) -> Compilation:
     """Returns how much XLA can compile of a step that it can lower."""
     if replicas > 1:
         return Compilation(
@@ -187,11 +157,6 @@ def _possible(replicas: int, evaluations: int, lazy: bool) -> Compilation:
             "field",
             f"{evaluations} evaluations a step: XLA compiles the gradients once, not a copy for "
             "each.",
-        )
-    if lazy:
-        return Compilation(
-            "field",
-            "lazy penalties: XLA compiles the gradients with and without them, not the choice.",
         )
     return Compilation("step", "every operation of both networks has a compiled form.")
 
@@ -230,8 +195,8 @@ def step_without_scheme(
     def evaluated(params: Players, state: Players, minibatch: Minibatch) -> Any:
         zero = tf.constant(0, tf.int64)
         latents = maker.latents(minibatch.real_images, random.TRAINING, 0, 0)
-        minibatch = maker.prepare(minibatch._replace(latents=latents), 0, zero, zero)
-        minibatch = minibatch._replace(active=(True,) * len(minibatch.active))
+        most = dataclasses.replace(maker, active=maker.patterns[-1])
+        minibatch = most.prepare(minibatch._replace(latents=latents), 0, zero, zero)
         evaluation = game(params, state, minibatch, BOTH)
         products = []
         for penalty in penalties:

@@ -5,8 +5,7 @@ from typing import Any
 
 from tfgan_stab._utils import validation
 from tfgan_stab.game.players import Players
-from tfgan_stab.updates.arithmetic import check_batches
-from tfgan_stab.updates.scheme import Game, Scheme
+from tfgan_stab.updates.scheme import Game, Scheme, check_batches
 
 
 @dataclasses.dataclass(frozen=True)

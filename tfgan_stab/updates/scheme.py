@@ -9,6 +9,7 @@ import abc
 from collections.abc import Sequence
 from typing import Any
 
+from tfgan_stab._utils import validation
 from tfgan_stab._utils.serialization import Serializable
 from tfgan_stab.game.players import BOTH, Players
 
@@ -130,4 +131,14 @@ def check_scheme(scheme: Any) -> Scheme:
     raise TypeError(
         "`scheme` must be an update scheme such as `tgs.Alternating()`, an instance of "
         f"tgs.updates.Scheme. Received: {what}. {fix}"
+    )
+
+
+def check_batches(batches: Any) -> None:
+    """Raises ValueError unless `batches` is "shared" or "fresh"."""
+    validation.choice(
+        "batches",
+        batches,
+        ("shared", "fresh"),
+        'Use "shared" for one minibatch for all evaluations of a step, "fresh" for one each.',
     )

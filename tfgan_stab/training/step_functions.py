@@ -1,0 +1,119 @@
+"""The graphs that take steps, one or several in a call, compiled as a whole or not.
+
+What a step computes may depend on its number: every 16th with a penalty, say. Each such kind of
+step is a graph of its own, and the choice is made outside: compiled, XLA would compute both.
+"""
+
+import contextlib
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+
+class StepFunctions(NamedTuple):
+    """Functions that take steps.
+
+    Attributes:
+        one: Takes one step on the data that it is given; returns the logs.
+        several: Takes as many steps as an int32 scalar says, on data from an iterator; returns how
+            many it has taken, and the last one's logs.
+    """
+
+    one: Any
+    several: Callable[[Any, tf.Tensor], tuple[tf.Tensor, dict]]
+
+
+class Kinds(NamedTuple):
+    """The kinds of steps that a training has, such as with a lazy penalty and without.
+
+    Attributes:
+        scopes: For each kind, a context manager: a step that is built inside it is of that kind.
+        next: Returns which kind comes next, an int32 scalar.
+    """
+
+    scopes: Sequence[Callable[[], contextlib.AbstractContextManager[None]]]
+    next: Callable[[], tf.Tensor]
+
+    def each(self, step: Callable[[Any], dict]) -> list[Callable[[Any], dict]]:
+        """Returns the step of each kind."""
+
+        def within(scope: Callable[[], Any], data: Any) -> dict:
+            with scope():
+                return step(data)
+
+        return [functools.partial(within, scope) for scope in self.scopes]
+
+    def take_next(self, steps: Sequence[Callable[[Any], dict]], data: Any) -> dict:
+        """Takes one of the steps of each kind: the one that comes next."""
+        return tf.switch_case(self.next(), [functools.partial(step, data) for step in steps])
+
+
+def step_functions(
+    train_step: Callable[[Any], dict],
+    kinds: Kinds,
+    strategy: tf.distribute.Strategy,
+    jit_compile: bool,
+    interrupted: Callable[[], tf.Tensor] | None = None,
+    may_end: bool = False,
+) -> StepFunctions:
+    """Returns graphs that take steps.
+
+    Args:
+        train_step: Takes one step on a replica's data; returns its logs.
+        kinds: The kinds of steps; the choice between them is never compiled.
+        strategy: The distribution strategy.
+        jit_compile: Whether XLA compiles each step as a whole.
+        interrupted: Says whether what the last step did must be looked at now, a boolean scalar:
+            then a block ends there. `None` for never.
+        may_end: Whether data may end inside a block.
+    """
+    graph = functools.partial(tf.function, autograph=False, reduce_retracing=True)
+    on_all = kinds.each(on_replicas(train_step, strategy))
+    steps = [graph(step, jit_compile=jit_compile or None) for step in on_all]
+    one = steps[0] if len(steps) == 1 else graph(functools.partial(kinds.take_next, steps))
+
+    def several(iterator: Any, count: tf.Tensor) -> tuple[tf.Tensor, dict]:
+        logs = one.get_concrete_function(iterator.element_spec).structured_outputs
+        nothing = tf.nest.map_structure(lambda value: tf.zeros(value.shape, value.dtype), logs)
+
+        def go_on(taken: tf.Tensor, stop: tf.Tensor, logs: dict) -> tf.Tensor:
+            return tf.logical_and(taken < count, tf.logical_not(stop))
+
+        def take(taken: tf.Tensor, stop: tf.Tensor, logs: dict) -> tuple:
+            if may_end:
+                batch = iterator.get_next_as_optional()
+                there = batch.has_value()
+                logs = tf.cond(there, lambda: one(batch.get_value()), lambda: logs)
+                return taken + tf.cast(there, tf.int32), tf.logical_not(there), logs
+            logs = one(iterator.get_next())
+            with tf.control_dependencies(tf.nest.flatten(logs)):
+                return taken + 1, interrupted() if interrupted else tf.constant(False), logs
+
+        start = (tf.constant(0), tf.constant(False), nothing)
+        taken, _, logs = tf.while_loop(go_on, take, start, parallel_iterations=1)
+        return taken, logs
+
+    return StepFunctions(one, graph(several))
+
+
+def on_replicas(
+    train_step: Callable[[Any], dict], strategy: tf.distribute.Strategy
+) -> Callable[[Any], dict]:
+    """Returns what takes a step on all replicas, each on its data, and the means of their logs."""
+
+    def step(data: Any) -> dict:
+        data = tf.nest.map_structure(_without_optional, data)
+        logs = strategy.run(train_step, args=(data,))
+        if strategy.num_replicas_in_sync == 1:
+            return logs
+        mean = tf.distribute.ReduceOp.MEAN
+        return {name: strategy.reduce(mean, value, axis=None) for name, value in logs.items()}
+
+    return step
+
+
+def _without_optional(value: Any) -> Any:
+    """Returns `None` for the optional that Keras puts in its place in a data set."""
+    return None if isinstance(value, tf.experimental.Optional) else value
