@@ -36,7 +36,7 @@ class Recorder(KerasWorkflows):
         self.monitor = None
         self.steps_lost = 0
         self.weights_in_use = types.SimpleNamespace(
-            current="live", switch=lambda name: None, check_classes=lambda: None
+            current="live", switch=lambda name: None, use_classes=lambda count: None
         )
         self.built = True
         self.compile(run_eagerly=True)
@@ -71,8 +71,8 @@ class Resumed(keras.callbacks.Callback):
     def expect(self, ordered):
         self.ordered = ordered
 
-    def resume(self, gan):
-        gan.steps = self.steps
+    def resume(self):
+        self.model.steps = self.steps
         return self.progress
 
 
