@@ -10,10 +10,13 @@ PACKAGES = [
     "averaging",
     "callbacks",
     "data",
+    "data.latents",
     "evaluation",
     "game",
+    "game.losses",
     "game.penalties",
     "games",
+    "games.plotting",
     "networks",
     "updates",
 ]

@@ -184,7 +184,7 @@ def test_another_protocol_moves_the_previous_best_aside(tiny, image_gan, tmp_pat
 
 def test_two_protocols_of_one_name_are_refused(tiny, image_gan, tmp_path):
     other = Scripted(image_gan, {2: (1.0,)}, protocol="fid/b@2")
-    message = "Received: two for .*fid, measured as fid/a@1 and as fid/b@2. Rename one"
+    message = "share the folder .*fid, which.*one measured as fid/a@1, one as fid/b@2. Rename one"
     with pytest.raises(ValueError, match=message):
         evaluate = tgs.callbacks.Evaluate(other, weights="live")
         run(tiny, image_gan, tmp_path, {2: (5.0,)}, evaluate, epochs=1, weights="live")

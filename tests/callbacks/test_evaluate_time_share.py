@@ -20,50 +20,57 @@ class Watch:
         return self.time
 
     def work(self, seconds):
-        return lambda: setattr(self, "time", self.time + seconds)
+        self.time += seconds
 
 
 def test_share_of_the_time():
     watch = Watch()
     share = TimeShare(None, watch)
     assert share.now == 0.0
-    share.once(watch.work(3.0))
-    share.again(watch.work(1.0))
-    watch.work(12.0)()
+    with share.once():
+        watch.work(3.0)
+    with share.again():
+        watch.work(1.0)
+    watch.work(12.0)
     assert share.now == 4.0 / 16.0 and share.last_cost == 1.0
     share.begin()
-    watch.work(1.0)()
+    watch.work(1.0)
     assert share.now == 0.0 and share.has_room
 
 
 def test_no_bound_has_always_room():
     watch = Watch()
     share = TimeShare(None, watch)
-    share.again(watch.work(1000.0))
+    with share.again():
+        watch.work(1000.0)
     assert share.has_room
 
 
 def test_work_waits_until_it_fits():
     watch = Watch()
     share = TimeShare(0.1, watch)
-    share.again(watch.work(2.0))
+    with share.again():
+        watch.work(2.0)
     for _ in range(35):  # 2 + 2 of 2 + t + 2 seconds is a tenth at t = 36.
-        watch.work(1.0)()
+        watch.work(1.0)
         assert not share.has_room
-    watch.work(1.0)()
+    watch.work(1.0)
     assert share.has_room
-    share.again(watch.work(2.0))
+    with share.again():
+        watch.work(2.0)
     assert share.now == pytest.approx(0.1) and not share.has_room
 
 
 def test_work_done_once_is_not_expected_again():
     watch = Watch()
     share = TimeShare(0.5, watch)
-    share.once(watch.work(10.0))
-    share.again(watch.work(1.0))
-    watch.work(11.0)()  # 11 + 1 of 22 + 1 would be more than half.
+    with share.once():
+        watch.work(10.0)
+    with share.again():
+        watch.work(1.0)
+    watch.work(11.0)  # 11 + 1 of 22 + 1 would be more than half.
     assert not share.has_room
-    watch.work(1.0)()
+    watch.work(1.0)
     assert share.has_room
 
 
@@ -84,12 +91,12 @@ def run_with(tiny, gan, monkeypatch, seconds_per_score, **settings):
     measure = evaluate.measure
 
     def slow():
-        watch.work(seconds_per_score)()
+        watch.work(seconds_per_score)
         return measure()
 
     monkeypatch.setattr(evaluate, "measure", slow)
     gan.listeners.append(events.append)
-    pause = tiny.Trace(lambda hook: watch.work(1.0)(), "on_train_batch_begin")
+    pause = tiny.Trace(lambda hook: watch.work(1.0), "on_train_batch_begin")
     history = gan.fit(
         tiny.images(), epochs=2, steps_per_epoch=20, callbacks=[pause, evaluate], verbose=0
     )
@@ -124,7 +131,7 @@ def test_reading_real_images_is_not_expected_again(tiny, image_gan, monkeypatch)
         name, content_hash = "slow", "1a2b3c4d"
 
         def __call__(self, images):
-            watch.work(30.0 if np.all(images == 0.5) else 1.0)()
+            watch.work(30.0 if np.all(images == 0.5) else 1.0)
             return np.reshape(images, [len(images), -1])[:, :2]
 
     evaluate = tgs.callbacks.Evaluate(tgs.FID(Slow(), real, samples=20), weights="live")

@@ -118,14 +118,14 @@ def test_endless_examples_need_a_length_of_an_epoch():
 def test_a_headline_tells_scheme_cost_and_compilation(capsys):
     Recorder().fit(numbered(2), verbose=2)
     printed = capsys.readouterr().out
-    assert "2 field evaluation(s) a step; XLA: off (of no use here.) 1 replica(s)" in printed
+    assert printed.startswith("GAN: namespace(")
+    assert "field evaluations per step: 2\nXLA: off (of no use here); replicas: 1, prec" in printed
     Recorder().fit(numbered(2), verbose=0)
     assert capsys.readouterr().out == ""
     gan = Recorder()
     gan.penalties = (tgs.Consensus(0.5),)
     gan.fit(numbered(2), verbose=2)
-    expected = "evaluation(s) and the derivatives of (Consensus(weight=0.5),) a step"
-    assert expected in capsys.readouterr().out
+    assert "step: 2\nPenalties: Consensus(weight=0.5)\nXLA" in capsys.readouterr().out
 
 
 def test_averages_that_a_training_is_too_short_for_are_named(capsys):

@@ -135,6 +135,6 @@ def test_data_without_an_order_have_no_place_inside_an_epoch_to_resume_from():
 
 
 def test_shorter_epochs_than_those_of_the_run_that_is_resumed_are_refused():
-    message = "longer than 3 steps. Received: steps_per_epoch=3. Resume with the earlier value"
+    message = "must be larger than 3: the resumed run has taken.*Received: 3. Use the earlier value"
     with pytest.raises(ValueError, match=message):
         Recorder().fit(numbered(9), steps_per_epoch=3, callbacks=[Resumed(Progress(0, 3), 3)])

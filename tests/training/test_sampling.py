@@ -33,7 +33,8 @@ def test_pictures_stay_in_range_for_a_generator_without_tanh():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"count": 0}, "`count` and `batch_size` must be integers >= 1"),
+        ({"count": 0}, "`count` must be an integer >= 1. Received: 0"),
+        ({"count": 1.5}, "`count` must be an integer >= 1. Received: 1.5"),
         ({"count": 4, "weights": "mean"}, r"one of \['live', 'ema'\]. Received: 'mean'"),
         ({"count": 4, "labels": [0, 1, 2, 3]}, "expects networks that take class labels"),
         ({"count": 4, "seed": -1}, "`seed` must be an integer"),

@@ -21,11 +21,13 @@ from tfgan_stab.callbacks.evaluate import Evaluate
 from tfgan_stab.callbacks.run_log import RunLog
 from tfgan_stab.callbacks.sample_grid import SampleGrid
 from tfgan_stab.callbacks.swap_weights import SwapWeights
+from tfgan_stab.training.xla import Compilation
 
 __all__ = [
     "BestCheckpoint",
     "Checkpoint",
     "CheckpointEvent",
+    "Compilation",
     "DamagedCheckpointError",
     "Diagnostics",
     "DivergenceError",

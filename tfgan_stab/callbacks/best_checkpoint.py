@@ -156,8 +156,8 @@ class BestCheckpoint(EpochPosition):
         known = self._protocols.setdefault(folder, result.protocol)
         if known != result.protocol:
             raise ValueError(
-                f"The best of each score are in a folder of its name. Received: two for {folder}, "
-                f"measured as {known} and as {result.protocol}. Rename one: score.name = ..."
+                f"Two scores share the folder {folder}, which is named after the score. Received: "
+                f"one measured as {known}, one as {result.protocol}. Rename one: score.name = ..."
             )
 
     def _write(self, best: Best, images: int) -> None:

@@ -65,9 +65,9 @@ class Diagnostics(GANCallback):
         if collapses > self._collapses:
             ratio, steps = self.diagnostics
             text = (
-                f"The fakes have collapsed: for {steps} steps their spread has been less than "
-                f"{ratio} of the reals'. Use smaller learning rates or a penalty such as "
-                "tgs.GeneratorGradientNorm(0.02)."
+                f"The fake images have collapsed: for {steps} steps their spread has been less "
+                f"than {ratio:.0%} of that of real images. Use smaller learning rates or a penalty "
+                "such as tgs.GeneratorGradientNorm(0.02)."
             )
             print(f"\nDiagnostics: {text}")
             gan = self.gan

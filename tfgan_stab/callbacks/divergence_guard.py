@@ -168,9 +168,8 @@ class DivergenceGuard(GANCallback):
         start = GoodState(self.gan, self._progress())
         if start.not_finite is not None:
             raise ValueError(
-                "Expected a model that is finite to begin with. Received: "
-                f"{start.not_finite.path!r} with numbers that are not. Set other weights, or "
-                "resume another checkpoint."
+                "The weights must be finite before training. Received: NaN or infinity in "
+                f"{start.not_finite.path!r}. Set other weights, or resume another checkpoint."
             )
         self._good, self._older, self._restored = start, None, -1
 

@@ -1,5 +1,6 @@
 """Scores the generator while it trains, and bounds what that costs."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -124,8 +125,10 @@ class Evaluate(Periodic):
 
     def _score(self, logs: dict[str, Any]) -> None:
         self._is_due = False
-        self.share.once(self._read_real_images)
-        self.share.again(self._measure)
+        with self.share.once():
+            self._read_real_images()
+        with self.share.again():
+            self.latest = self.measure()
         for measurement in self.latest:
             self.gan.publish(measurement)
         self._show(logs)
@@ -153,9 +156,6 @@ class Evaluate(Periodic):
             for name in self.weights
             for result in by_weights[name][number]
         ]
-
-    def _measure(self) -> None:
-        self.latest = self.measure()
 
     def _read_real_images(self) -> None:
         compared = [each.reading() for each in self._components if each.compares]
@@ -328,15 +328,17 @@ class TimeShare:
         elapsed = self._now() - self._began + self.last_cost
         return self._spent + self.last_cost <= self.largest * elapsed
 
-    def once(self, work: Callable[[], None]) -> None:
-        """Does what will not be done again, and counts it."""
+    @contextlib.contextmanager
+    def once(self) -> Iterator[None]:
+        """Counts what is done inside, and will not be done again."""
         before = self._now()
-        work()
+        yield
         self._spent += self._now() - before
 
-    def again(self, work: Callable[[], None]) -> None:
-        """Does the work, counts it, and notes what it costs."""
+    @contextlib.contextmanager
+    def again(self) -> Iterator[None]:
+        """Counts what is done inside, and notes what it costs."""
         before = self._now()
-        work()
+        yield
         self.last_cost = self._now() - before
         self._spent += self.last_cost

@@ -10,6 +10,13 @@ from tfgan_stab._utils import random as randomness
 from tfgan_stab._utils import validation
 from tfgan_stab._utils.serialization import Serializable
 
+__all__ = [
+    "Normal",
+    "Sphere",
+    "Uniform",
+    "as_sampler",
+]
+
 
 @dataclasses.dataclass(frozen=True)
 class _Sampler(Serializable):
@@ -122,3 +129,7 @@ def as_sampler(latents: int | Callable[..., tf.Tensor]) -> Callable[..., tf.Tens
         "128)`: callable as sampler(count, seed), with a `shape`. "
         f"Received: {latents!r}."
     )
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

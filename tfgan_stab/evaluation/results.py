@@ -149,20 +149,6 @@ class ScoreResult:
         same_protocol(self, other)
         return order(self.value, other.value)
 
-    def better_than(self, other: "ScoreResult") -> bool:
-        """Whether this is the better one of two results of one protocol.
-
-        Raises:
-            ValueError: If they were measured in different ways.
-
-        Example:
-            >>> high, low = (ScoreResult("kid", value, "kid/a@1") for value in (0.2, 0.1))
-            >>> low.better_than(high)
-            True
-        """
-        same_protocol(self, other)
-        return self.value > other.value if self.larger_is_better else self.value < other.value
-
 
 def same_protocol(*results: ScoreResult) -> Protocol:
     """Returns the protocol that all results share.

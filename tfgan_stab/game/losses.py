@@ -23,6 +23,30 @@ import tensorflow as tf
 from tfgan_stab._utils.serialization import Serializable
 from tfgan_stab.game.players import Players
 
+__all__ = [
+    "AdversarialLoss",
+    "LOSSES",
+    "get",
+    "hinge",
+    "hinge_discriminator_loss",
+    "hinge_generator_loss",
+    "least_squares",
+    "least_squares_discriminator_loss",
+    "least_squares_generator_loss",
+    "minimax",
+    "minimax_discriminator_loss",
+    "minimax_generator_loss",
+    "non_saturating",
+    "non_saturating_discriminator_loss",
+    "non_saturating_generator_loss",
+    "relativistic_average",
+    "relativistic_average_discriminator_loss",
+    "relativistic_average_generator_loss",
+    "wasserstein",
+    "wasserstein_discriminator_loss",
+    "wasserstein_generator_loss",
+]
+
 LossFunction = Callable[..., tf.Tensor]
 
 
@@ -283,3 +307,7 @@ def name_or_pair(loss: Any) -> Any:
     """
     pair = get(loss)
     return pair.name if LOSSES.get(pair.name) is pair else loss
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

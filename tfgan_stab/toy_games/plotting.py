@@ -16,6 +16,11 @@ from matplotlib.lines import Line2D
 
 from tfgan_stab.toy_games.trajectory import Trajectory
 
+__all__ = [
+    "animate",
+    "draw",
+]
+
 # Okabe and Ito's palette, safe for colour-blind readers, without its yellow, which white hides.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _STYLES = ("-", "--", ":")
@@ -149,3 +154,7 @@ def _finish_costs(axes: Axes, runs: list[Trajectory]) -> None:
 
 def _mean_distances(run: Trajectory) -> np.ndarray:
     return run.distances.reshape(run.steps + 1, -1).mean(axis=1)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -73,7 +73,7 @@ class Execution:
         self._logs: dict[str, Any] = {}
 
     def begin(self, callbacks: Sequence[Any]) -> None:
-        """Learns who looks at a training; blocks are for callbacks that say when they are needed.
+        """Learns which callbacks there are; blocks need callbacks that say when they act next.
 
         Args:
             callbacks: All callbacks.
@@ -335,7 +335,7 @@ class ExecutedSteps(keras.Model):
         self.use_compilation(self.compilation)
         if self._reports:
             seconds = time.perf_counter() - start
-            print(f"\nXLA: {self.compilation.scope} ({self.compilation.reason}) {seconds:.1f} s.")
+            print(f"\n{self.compilation}; decided in {seconds:.1f} s")
         self.publish(self.compilation)
         return functions, xla.replayed(batch, spec)
 

@@ -129,8 +129,8 @@ class KerasWorkflows(ExecutedSteps):
             calls = callbacks_of_one_training(callbacks, self, epochs, steps, verbose)
             callbacks[0].first_step = progress.step_in_epoch
             arguments["callbacks"] = calls
-            rest = self._data_from_now(x, steps_per_epoch, progress.step_in_epoch)
-            finish_epoch(super().fit, rest, steps, progress, arguments)
+            remaining = self._data_from_now(x, steps_per_epoch, progress.step_in_epoch)
+            finish_epoch(super().fit, remaining, steps, progress, arguments)
             progress = Progress(progress.epoch + 1, 0)
             if progress.epoch == epochs or self.stop_training:
                 calls.on_train_end()
@@ -156,9 +156,8 @@ class KerasWorkflows(ExecutedSteps):
             self.clock.set(0.0)
         if steps is not None and progress.step_in_epoch >= steps:
             raise ValueError(
-                "Expected the epochs of the run that is resumed, longer than "
-                f"{progress.step_in_epoch} steps. Received: steps_per_epoch={steps}. Resume with "
-                "the earlier value."
+                f"`steps_per_epoch` must be larger than {progress.step_in_epoch}: the resumed run "
+                f"has taken so many steps of this epoch. Received: {steps}. Use the earlier value."
             )
         self._check_gradients_once()
         self._attach_monitor(callbacks, progress, ordered)
@@ -193,11 +192,8 @@ class KerasWorkflows(ExecutedSteps):
     def _print_headline(self, steps: int | None, x: Any, batch_size: int | None) -> None:
         """Prints what trains how, and which averages the training is too short for."""
         replicas = self.distribute_strategy.num_replicas_in_sync
-        print(
-            f"{cost_of_step(self.scheme, self.penalties, self.top_k)}; XLA: "
-            f"{self.compilation.scope} ({self.compilation.reason}) {replicas} replica(s), "
-            f"{', '.join(self.precision)}."
-        )
+        print(cost_of_step(self.scheme, self.penalties, self.top_k))
+        print(f"{self.compilation}; replicas: {replicas}, precision: {', '.join(self.precision)}")
         if steps is not None:
             images = images_per_step(x, self.scheme.minibatches, batch_size)
             for name, average in self.averages.items():

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.data.folders import listing_of
 from tfgan_stab.data.image_decoding import check_range
+from tfgan_stab.game.penalties.base import Penalty
 from tfgan_stab.game.top_k import TopK
 from tfgan_stab.training.averaging.rules import Average
 from tfgan_stab.training.minibatches import check_divides
@@ -122,14 +123,14 @@ class CheckFloor(keras.callbacks.Callback):
             self.model.top_k.check_batch(self.model.images_seen // batches)
 
 
-def cost_of_step(scheme: Scheme, penalties: Sequence[Any], top_k: TopK | None) -> str:
-    """Returns what a step does and costs, for the first line that `fit` prints."""
-    cost = f"{scheme.evaluations} field evaluation(s)"
+def cost_of_step(scheme: Scheme, penalties: Sequence[Penalty], top_k: TopK | None) -> str:
+    """Returns what a step does and costs, for the first lines that `fit` prints."""
+    lines = [f"GAN: {scheme!r}, field evaluations per step: {scheme.evaluations}"]
     if penalties:
-        cost += f" and the derivatives of {tuple(penalties)}"
+        lines.append(f"Penalties: {', '.join(map(repr, penalties))}")
     if top_k:
-        cost += f" with {top_k}"
-    return f"GAN: {scheme!r}, {cost} a step"
+        lines.append(f"Top-k: {top_k}")
+    return "\n".join(lines)
 
 
 def one_pass(x: Any, name: str, minibatches: int = 1) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """The model: a pair of networks that trains as a GAN through `fit`."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -212,11 +213,19 @@ class GAN(KerasWorkflows, Sampling):
                     count_steps(optimizer, self._counters.steps)
 
     def _build_state(self, rules: dict[str, Average]) -> None:
+        recalibration = functools.partial(
+            Recalibration,
+            self.networks,
+            self.pair.conditional,
+            self.num_classes,
+            self.latents,
+            self.seed,
+        )
         with self.distribute_strategy.scope():
             self._averages.clear()
             self._averages.update(
                 build_averages(
-                    rules, self.networks, self.scheme.synchronization_period, self._recalibration
+                    rules, self.networks, self.scheme.synchronization_period, recalibration
                 )
             )
             self._scheme_memory.clear()
@@ -227,17 +236,6 @@ class GAN(KerasWorkflows, Sampling):
         memory = self._scheme_memory.get("state")
         self.train_state = TrainState(
             self.networks, self.scheme, self._counters, memory, self._averages
-        )
-
-    def _recalibration(self, name: str, rule: Average) -> Recalibration:
-        return Recalibration(
-            self.networks,
-            self.pair.conditional,
-            self.num_classes,
-            self.latents,
-            self.seed,
-            rule,
-            name,
         )
 
     def _build_metrics(self) -> None:

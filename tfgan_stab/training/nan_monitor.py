@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from tfgan_stab.game.losses import AdversarialLoss
-from tfgan_stab.game.penalties.base import loss_penalties, names_of
+from tfgan_stab.game.penalties.base import Penalty, loss_penalties, names_of
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.training import distribution
 from tfgan_stab.training.distribution import StoredTensors
@@ -123,7 +123,7 @@ class Monitor:
         networks: Players,
         loss: AdversarialLoss,
         scheme: Scheme,
-        penalties: Sequence[Any],
+        penalties: Sequence[Penalty],
         steps: keras.Variable,
         strategy: tf.distribute.Strategy,
         diagnostics: DiagnosticsSettings | None,

@@ -107,7 +107,7 @@ def callbacks_of_one_training(
 
 def finish_epoch(
     keras_fit: Callable[..., keras.callbacks.History],
-    rest: Any,
+    remaining: Any,
     steps: int | None,
     progress: Progress,
     arguments: dict[str, Any],
@@ -116,7 +116,7 @@ def finish_epoch(
 
     Args:
         keras_fit: Keras' `fit`.
-        rest: The data from the next step.
+        remaining: The data from the next step.
         steps: Steps of a whole epoch.
         progress: How far the run has come.
         arguments: The other arguments of Keras' `fit`; their callbacks see no end of training, and
@@ -125,17 +125,17 @@ def finish_epoch(
     Raises:
         ValueError: If the data are in no fixed order.
     """
-    if not isinstance(rest, tf.data.Dataset) or steps is None:
+    if not isinstance(remaining, tf.data.Dataset) or steps is None:
         raise ValueError(
             "Resuming inside an epoch needs data in a fixed order: a data set of tgs.data, or a "
-            f"tf.data.Dataset with steps_per_epoch. Received: {type(rest).__name__}. Give `fit` "
-            "the data of the run that is resumed."
+            f"tf.data.Dataset with steps_per_epoch. Received: {type(remaining).__name__}. Give "
+            "`fit` the data of the run that is resumed."
         )
     calls = arguments["callbacks"]
     on_train_end, calls.on_train_end = calls.on_train_end, lambda logs=None: None
     try:
         keras_fit(
-            x=rest,
+            x=remaining,
             initial_epoch=progress.epoch,
             epochs=progress.epoch + 1,
             steps_per_epoch=steps - progress.step_in_epoch,

@@ -77,11 +77,8 @@ class Sampling:
         Returns:
             Yields float32 `[batch_size, ...]`, the last one smaller.
         """
-        if count < 1 or batch_size < 1:
-            raise ValueError(
-                f"`count` and `batch_size` must be integers >= 1. Received: count={count}, "
-                f"batch_size={batch_size}."
-            )
+        validation.integer("count", count)
+        validation.integer("batch_size", batch_size)
         self.weights_in_use.check(weights)
         classes = _classes(count, labels, self.pair.conditional, self.num_classes)
         work = _Work(self.generate, self.latents, count, batch_size, validation.seed(seed), classes)

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from tfgan_stab.game.functional import Minibatch
 from tfgan_stab.game.gradients import Evaluation, GameFunctions, NetworkOutputs
-from tfgan_stab.game.penalties.base import LossPenalty, WeightGradientPenalty
+from tfgan_stab.game.penalties.base import LossPenalty, Penalty, WeightGradientPenalty
 from tfgan_stab.game.penalties.weight_gradient import Regularized
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.training import distribution
@@ -98,7 +98,7 @@ class TrainStep(Game):
     def __init__(
         self,
         functions: GameFunctions,
-        penalties: Sequence[Any],
+        penalties: Sequence[Penalty],
         first_weight: float | None,
         variables: Players,
         optimizers: Players,

@@ -27,7 +27,7 @@ from tfgan_stab._utils.files import cache_directory, write_atomically
 from tfgan_stab._utils.model_hash import description
 from tfgan_stab.game.functional import Minibatch, only
 from tfgan_stab.game.gradients import GameFunctions, GameGradients
-from tfgan_stab.game.penalties.base import WeightGradientPenalty
+from tfgan_stab.game.penalties.base import Penalty, WeightGradientPenalty
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.training import distribution
 from tfgan_stab.training.minibatches import MinibatchMaker
@@ -76,6 +76,9 @@ class Compilation(NamedTuple):
     scope: str
     reason: str
     candidate: str = ""
+
+    def __str__(self) -> str:
+        return f"XLA: {self.scope} ({self.reason.removesuffix('.')})"
 
 
 def compile_functions(game: GameGradients, scope: str, run_eagerly: bool) -> GameFunctions:
@@ -188,7 +191,7 @@ def _first_line(error: Exception) -> str:
 
 
 def step_without_scheme(
-    game: GameGradients, maker: MinibatchMaker, penalties: Sequence[Any]
+    game: GameGradients, maker: MinibatchMaker, penalties: Sequence[Penalty]
 ) -> Callable[..., Any]:
     """Returns what a step does before the scheme's own arithmetic, for XLA to be tried on."""
 
@@ -267,7 +270,7 @@ def chosen(times: Mapping[str, float], candidate: str, earlier: bool = False) ->
     """
     milliseconds = f"{times['plain'] * 1e3:.3g} ms a step without XLA"
     if "compiled" not in times:
-        reason = f"{milliseconds}: so short a run would not pay a trial with it."
+        reason = f"{milliseconds}; the run is too short for a trial to pay off."
         return Compilation("off", reason, candidate)
     scope = candidate if times["compiled"] < CLEARLY * times["plain"] else "off"
     by = "an earlier run measured" if earlier else "measured"

@@ -68,9 +68,8 @@ def build(
         ValueError: If an argument is out of range, or the networks do not fit each other.
     """
     if settings.get("deterministic"):
-        use_deterministic_operations(
-            validation.seed(seed)
-        )  # Before the first operation: later ones may be too late.
+        # Before the first operation: later may be too late.
+        use_deterministic_operations(validation.seed(seed))
     keras.utils.set_random_seed(validation.seed(seed) % 2**32)  # Keras takes no more bits.
     gan = GAN(generator(), discriminator(), latents=latents)
     gan.compile(seed=seed, **settings)

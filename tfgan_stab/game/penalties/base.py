@@ -225,7 +225,7 @@ def check_penalties(penalties: Any, image_shape: Sequence) -> tuple[Any, ...]:
     return tuple(penalties)
 
 
-def loss_penalties(penalties: Sequence[Any]) -> tuple[LossPenalty, ...]:
+def loss_penalties(penalties: Sequence[Penalty]) -> tuple[LossPenalty, ...]:
     """Returns those of the penalties that are terms of losses."""
     return tuple(each for each in penalties if isinstance(each, LossPenalty))
 
@@ -234,7 +234,7 @@ def loss_penalties(penalties: Sequence[Any]) -> tuple[LossPenalty, ...]:
 WORDS = r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
 
 
-def names_of(penalties: Sequence[Any]) -> list[str]:
+def names_of(penalties: Sequence[Penalty]) -> list[str]:
     """Returns what each penalty is called in logs: its class, and a number where one comes again.
 
     Example:

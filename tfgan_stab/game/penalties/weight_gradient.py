@@ -19,6 +19,7 @@ from tfgan_stab.game.penalties.base import (
     FIRST_STAGE,
     OUTSIDE,
     LossPenalty,
+    Penalty,
     WeightGradientPenalty,
     check_weight,
 )
@@ -167,7 +168,7 @@ class Regularized:
     def __init__(
         self,
         inner: MeanGradients,
-        penalties: Sequence[Any],
+        penalties: Sequence[Penalty],
         first_weight: float | None,
         start: Players,
         minibatch: Minibatch,
@@ -260,7 +261,7 @@ class Regularized:
         return self._gradient(penalty, self._start, self._minibatch, known, players)
 
 
-def check_placements(penalties: Sequence[Any], first_weight: float | None) -> None:
+def check_placements(penalties: Sequence[Penalty], first_weight: float | None) -> None:
     """Raises ValueError where a scheme's first evaluation does not carry a penalty into its step.
 
     Args:

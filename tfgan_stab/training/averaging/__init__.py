@@ -3,7 +3,6 @@
 May import `_utils`, `game.players` and `training.distribution`.
 """
 
-from tfgan_stab.training.averaging.averaged_weights import AveragedWeights
 from tfgan_stab.training.averaging.rules import (
     Average,
     ExponentialAverage,
@@ -13,7 +12,6 @@ from tfgan_stab.training.averaging.rules import (
 
 __all__ = [
     "Average",
-    "AveragedWeights",
     "ExponentialAverage",
     "Point",
     "UniformAverage",

@@ -147,7 +147,7 @@ def build_averages(
     rules: Mapping[str, Average],
     networks: Players,
     synchronization_period: int | None,
-    recalibration: Callable[[str, Average], Recalibration],
+    recalibration: Callable[[Average, str], Recalibration],
 ) -> dict[str, AveragedWeights]:
     """Returns the averages that belong to rules, by name.
 
@@ -169,7 +169,7 @@ def build_averages(
             name,
             rule.update_period(synchronization_period),
             copied(averaged, rule.batch_statistics),
-            recalibration(name, rule) if rule.batch_statistics == "recalibrate" else None,
+            recalibration(rule, name) if rule.batch_statistics == "recalibrate" else None,
         )
     return found
 
