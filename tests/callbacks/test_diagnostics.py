@@ -142,7 +142,7 @@ def test_each_collapse_is_warned_of_once(steps_per_call, capsys):
     # Four steps are too few. Each collapse is warned of when its sixth step is over.
     expected = [-(-(first + 6) // steps_per_call) * steps_per_call for first in (12, 28)]
     assert [(event.kind, event.step) for event in events] == [("collapse", n) for n in expected]
-    assert "for 6 steps their spread has been less than 0.1" in events[0].text
+    assert "for 6 steps their spread has been less than 10%" in events[0].text
     assert capsys.readouterr().out.count("fake images have collapsed") == 2
     assert 0 < history["spread_ratio"][0] < 10
 
