@@ -158,6 +158,15 @@ def test_a_callback_of_a_users_own_sees_every_step(blocks):
     assert len({loss for _, loss in own.seen}) == 40
 
 
+def test_the_headline_names_callbacks_that_see_every_step(capsys):
+    make().fit(batches(), verbose=2, callbacks=[EachStep(), Note(5)])
+    assert "per call from Python, since these callbacks see each step: EachStep\n" in (
+        capsys.readouterr().out
+    )
+    make().fit(batches(), verbose=2, callbacks=[Note(5)])
+    assert "since these callbacks" not in capsys.readouterr().out
+
+
 def test_data_of_unknown_length_are_taken_step_by_step(blocks):
     endless = tf.data.Dataset.from_generator(
         lambda: iter(points(88).reshape([11, 8, 2])),
