@@ -112,8 +112,14 @@ def assert_close(exact, found):
         assert np.linalg.norm(one - other) <= 0.03 * np.linalg.norm(one)
 
 
-@pytest.mark.parametrize("jit_compile", [None, True], ids=["graph", "XLA"])
-@pytest.mark.parametrize("penalties", [(), (tgs.R1(1.0),)], ids=["plain", "R1"])
+@pytest.mark.parametrize(
+    ("penalties", "jit_compile"),
+    [
+        pytest.param((), None, id="plain"),
+        pytest.param((tgs.R1(1.0),), None, id="R1", marks=pytest.mark.slow),
+        pytest.param((tgs.R1(1.0),), True, id="R1 with XLA", marks=pytest.mark.exhaustive),
+    ],
+)
 @pytest.mark.parametrize("width", [1e-5, 1.0, 100.0], ids=["small", "usual", "large"])
 def test_gradients_and_products_are_those_of_float32(width, penalties, jit_compile):
     exact = evaluated("float32", width, penalties)
@@ -130,11 +136,20 @@ def test_without_factors_small_gradients_would_be_lost(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 @pytest.mark.parametrize(
-    "scheme",
-    [tgs.Alternating(2), tgs.RungeKutta("rk4"), tgs.Lookahead(tgs.Extragradient(), 3)],
-    ids=lambda scheme: type(scheme).__name__,
+    ("scheme", "policy"),
+    [
+        (tgs.Alternating(2), "mixed_float16"),
+        *(
+            pytest.param(*each, marks=pytest.mark.exhaustive)
+            for each in (
+                (tgs.Alternating(2), "mixed_bfloat16"),
+                (tgs.RungeKutta("rk4"), "mixed_float16"),
+                (tgs.Lookahead(tgs.Extragradient(), 3), "mixed_float16"),
+            )
+        ),
+    ],
+    ids=str,
 )
 def test_training_is_that_of_float32_to_the_precision_of_a_half(scheme, policy):
     weights = {}
