@@ -358,30 +358,27 @@ def test_verdict_names_levels_that_do_not_rise(reproduced):
 
 @pytest.mark.slow
 @pytest.mark.exhaustive
-def test_schemes_benchmark():
-    small = ("--image_size=8", "--width=4", "--batch_size=4", "--turns=3", "--xla=off")
-    printed = run("benchmarks/schemes.py", *small)
-    for name in ("simultaneous", "heun", "rk4", "extragradient", "rk4 over euler, medians of 3"):
-        assert name in printed
+def test_benchmark_writes_a_table_and_json(tmp_path):
+    output = tmp_path / "found"
+    printed = run(
+        "benchmarks/run.py", "--only=peers", "--turns=2", "--seconds=0.1", f"--output={output}"
+    )
+    assert "Keras' example / ours: MLP 4x256, batch 256: " in printed
+    figures = json.loads((tmp_path / "found.json").read_text())["figures"]
+    assert len(figures) >= 2 and all(0 < each["low"] <= each["value"] for each in figures)
+    rows = [line for line in (tmp_path / "found.md").read_text().splitlines() if "ours:" in line]
+    assert len(rows) == len(figures) and all(row.split("|")[4].strip() in "yesno" for row in rows)
 
 
 @pytest.mark.slow
-@pytest.mark.exhaustive
-def test_methods_benchmark():
-    small = ("--image_size=8", "--width=4", "--batch_size=4", "--turns=3", "--steps=2")
-    printed = run("benchmarks/methods.py", *small, "--only=plain,three averages,R1")
-    lines = [line for line in printed.splitlines() if line.startswith(("plain", "three", "R1"))]
-    assert len(lines) == 3
-    assert lines[1].split()[-1] == "1.05" and lines[2].split()[-1] == "2.2"
-
-
-@pytest.mark.slow
-@pytest.mark.exhaustive
-def test_benchmark_of_default_settings():
-    printed = run("benchmarks/defaults.py", "--turns=1", "--seconds=0.1", "--only=attention")
-    (row,) = [line for line in printed.splitlines() if line.startswith("| attention")]
-    cells = [cell.strip() for cell in row.split("|")[2:-1]]
-    assert cells[0].startswith(("off, ", "step, ")) and all(float(cell) > 0 for cell in cells[1:])
+def test_benchmark_compares_within_turns_and_with_targets(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "scripts" / "benchmarks"))
+    figures = importlib.import_module("figures")
+    assert figures.linear_fit({1: 3.0, 2: 5.0, 10: 21.0}) == pytest.approx((1, 1, 1))
+    assert figures.linear_fit({1: 1.0, 2: 4.0, 4: 16.0})[2] > 1.2
+    row = figures.row_of("a", [3.0, 1.0, 2.0, 9.0, 1.5], 1.9)
+    assert (row.low, row.value, row.high, row.is_met) == (1.5, 2.0, 3.0, False)
+    assert figures.row_of("a", [1.2], -1.1).is_met and figures.row_of("a", [1.2]).is_met is None
 
 
 @pytest.mark.slow

@@ -64,7 +64,7 @@ ALL += [("alternating_3", {"run_eagerly": True}), ("simultaneous", {"jit_compile
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
-        pytest.param(*each, marks=[] if each == ("simultaneous", {}) else pytest.mark.slow)
+        pytest.param(*each, marks=[] if each[0] == "alternating_3" else pytest.mark.exhaustive)
         for each in ALL
     ],
 )

@@ -2,7 +2,7 @@
 
 import keras
 import pytest
-from schemes import FEW, SCHEMES, chosen
+from schemes import SCHEMES, chosen
 
 import tfgan_stab as tgs
 
@@ -38,7 +38,7 @@ def fit(gan, directory, *callbacks):
     gan.fit(data, epochs=2, steps_per_epoch=10, verbose=0, callbacks=[saving, *callbacks])
 
 
-@chosen(quick=(), usual={*FEW, "optimistic"})
+@chosen(quick=(), usual={"alternating_3", "lookahead_of_extragradient", "optimistic"})
 def test_run_killed_in_mid_period_ends_as_the_uninterrupted_one(tiny, name, tmp_path):
     synced = name.startswith("lookahead")
     averages = {"slow": tgs.ExponentialAverage(0.5, at="sync")} if synced else None

@@ -22,7 +22,7 @@ def test_three_steps_are_those_of_a_naive_program(name, optimizer):
     promises.three_steps_are_those_of_a_naive_program(name, optimizer)
 
 
-@chosen(quick=(), usual=FEW)
+@chosen(quick=(), usual={"alternating_3", "rk4_fresh"})
 def test_eager_graph_and_xla_agree(name):
     data = points(name, 3)
     graph = train(make(name, "adam"), data)

@@ -102,19 +102,29 @@ def check_uneven():
                 assert all(np.all(c.numpy() == copies[0].numpy()) for c in copies), variable.path
 
 
-def reductions(scheme, penalties, rows):
-    """Counts what the graph of a step communicates: operations per replica."""
+def operations(scheme, penalties, rows, jit_compile=False):
+    """Returns the operations of the graph of a step on both replicas."""
     with STRATEGIES[2].scope():
         gan = tgs.GAN(*networks(True), latents=3)
-        gan.compile("sgd", "sgd", scheme=scheme, penalties=penalties, jit_compile=False)
+        gan.compile("sgd", "sgd", scheme=scheme, penalties=penalties, jit_compile=jit_compile)
 
     @tf.function
     def step(data):
         return STRATEGIES[2].run(gan.train_step, args=(data,))
 
-    graph = step.get_concrete_function(tf.TensorSpec([rows, 2])).graph
-    found = [o for o in graph.get_operations() if o.type.startswith("CollectiveReduce")]
+    return step.get_concrete_function(tf.TensorSpec([rows, 2])).graph.get_operations()
+
+
+def reductions(*arguments):
+    """Counts what the graph of a step communicates: operations per replica."""
+    found = [o for o in operations(*arguments) if o.type.startswith("CollectiveReduce")]
     return len(found) / 2
+
+
+def compiled_calls(*arguments):
+    """Counts what XLA compiles in the graph of a step: calls per replica."""
+    found = operations(*arguments, True)
+    return sum("_XlaMustCompile" in o.node_def.attr for o in found) / 2
 
 
 def check_reductions(name):
@@ -122,6 +132,9 @@ def check_reductions(name):
     scheme, _ = SCHEMES[name]
     known = reductions(scheme, [], ROWS * scheme.minibatches)
     assert known == scheme.evaluations, (name, known)
+    # One compiled call before each reduction: the whole evaluation of the gradients.
+    compiled = compiled_calls(scheme, [], ROWS * scheme.minibatches)
+    assert compiled == scheme.evaluations, (name, compiled)
     if name in ("simultaneous", "rk4"):
         unknown = reductions(scheme, [], None)
         assert unknown == scheme.evaluations + 1, (name, unknown)

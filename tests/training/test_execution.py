@@ -95,7 +95,13 @@ SETTINGS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lookahead",
+        *(pytest.param(n, marks=pytest.mark.exhaustive) for n in ("default", "lazy", "xla")),
+    ],
+)
 def test_blocks_train_as_single_steps_do_bit_for_bit(name, blocks):
     once = make(dropout=0.3, **SETTINGS[name], steps_per_execution=1)
     several = make(dropout=0.3, **SETTINGS[name])
@@ -156,6 +162,15 @@ def test_a_callback_of_a_users_own_sees_every_step(blocks):
     assert [step for step, _ in own.seen] == list(range(1, 41))
     assert set(blocks) == {1}
     assert len({loss for _, loss in own.seen}) == 40
+
+
+def test_the_headline_names_callbacks_that_see_every_step(capsys):
+    make().fit(batches(), verbose=2, callbacks=[EachStep(), Note(5)])
+    assert "per call from Python, since these callbacks see each step: EachStep\n" in (
+        capsys.readouterr().out
+    )
+    make().fit(batches(), verbose=2, callbacks=[Note(5)])
+    assert "since these callbacks" not in capsys.readouterr().out
 
 
 def test_data_of_unknown_length_are_taken_step_by_step(blocks):
@@ -250,7 +265,10 @@ def trials(monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("compiled", "scope"), [(0.0005, "step"), (0.00098, "off")])
+@pytest.mark.parametrize(
+    ("compiled", "scope"),
+    [pytest.param(0.0005, "step", marks=pytest.mark.exhaustive), (0.00098, "off")],
+)
 def test_the_faster_one_is_used_and_the_trial_leaves_no_trace(compiled, scope, trials, capsys):
     trials.compiled = compiled
     settings = {"averages": {"ema": tgs.ExponentialAverage(0.9)}}

@@ -18,6 +18,7 @@ from tfgan_stab.callbacks.checkpoint_files import DamagedCheckpointError
 from tfgan_stab.callbacks.diagnostics import Diagnostics
 from tfgan_stab.callbacks.divergence_guard import DivergenceGuard
 from tfgan_stab.callbacks.evaluate import Evaluate
+from tfgan_stab.callbacks.profile import Profile
 from tfgan_stab.callbacks.run_log import RunLog
 from tfgan_stab.callbacks.sample_grid import SampleGrid
 from tfgan_stab.callbacks.swap_weights import SwapWeights
@@ -36,6 +37,7 @@ __all__ = [
     "GANCallback",
     "ImageEvent",
     "Periodic",
+    "Profile",
     "RunLog",
     "SampleGrid",
     "ScoreEvent",

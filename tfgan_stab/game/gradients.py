@@ -3,12 +3,13 @@
 Pure functions of tensors: no variable is read or written, so that trial points leave no trace.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfgan_stab.game import top_k
+from tfgan_stab.game import half_precision, top_k
 from tfgan_stab.game.functional import Minibatch, NetworksAt, only
 from tfgan_stab.game.losses import AdversarialLoss
 from tfgan_stab.game.penalties.base import LossPenalty, PenaltyContext
@@ -75,6 +76,9 @@ class GameGradients:
         loss: What they minimise.
         penalties: Terms added to their losses.
 
+    With layers that compute in float16, derivatives are scaled on their way back, so that small
+    ones are not rounded to 0, and scaled back in float32: see `half_precision`.
+
     Source: Qin et al. 2020 (ODE-GAN), arXiv 2010.15040: minus the field of their flow.
     Departures: regularization losses that layers declare are added to their own player's loss.
     """
@@ -88,9 +92,15 @@ class GameGradients:
         self._networks = networks
         self._loss = loss
         self._penalties = penalties
+        self._scaled = half_precision.is_used(networks)
 
     def __call__(
-        self, params: Players, state: Players, minibatch: Minibatch, players: Sequence[str] = BOTH
+        self,
+        params: Players,
+        state: Players,
+        minibatch: Minibatch,
+        players: Sequence[str] = BOTH,
+        factor: float | None = None,
     ) -> Evaluation:
         """Evaluates the gradients at `params`.
 
@@ -100,6 +110,7 @@ class GameGradients:
             minibatch: The data and noise.
             players: Whose gradients are wanted; another player costs no backward pass, and the real
                 images are not passed through unless a wanted loss needs them.
+            factor: What derivatives are scaled by in float16; one that fits unless given.
 
         Returns:
             An `Evaluation`.
@@ -116,10 +127,17 @@ class GameGradients:
                 totals, values = _with_penalties(
                     losses, self._penalties, context, minibatch, players
                 )
-        gradients = [
-            None if total is None else _dense(tape.gradient(total, weights, **ZERO))
-            for total, weights in zip(totals, params, strict=True)
-        ]
+
+        def gradient_of(total: Any, weights: Any, scale: Any = None) -> Any:
+            return _dense(tape.gradient(total, weights, output_gradients=scale, **ZERO))
+
+        gradients: list[Any] = []
+        for total, weights in zip(totals, params, strict=True):
+            own = functools.partial(gradient_of, total, weights)
+            if total is None:
+                gradients.append(None)
+            else:
+                gradients.append(half_precision.scaled(own, factor) if self._scaled else own())
         outputs = NetworkOutputs(
             passed.fake_images, passed.logits["fake"], passed.logits.get("real")
         )
@@ -148,13 +166,20 @@ class GameGradients:
         """
         measured = [name for name, c in zip(BOTH, cotangents, strict=True) if c is not None]
         wanted = [w if name in players else [] for name, w in zip(BOTH, params, strict=True)]
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
+        with tf.GradientTape(self._scaled, watch_accessed_variables=False) as tape:
             tape.watch(wanted)
-            gradients = self(params, state, minibatch, measured).gradients
+            factor = half_precision.FIXED  # No loop, whose derivative would be expensive.
+            gradients = self(params, state, minibatch, measured, factor).gradients
             pairs = zip(tf.nest.flatten(gradients), tf.nest.flatten(cotangents), strict=True)
             terms = [tf.reduce_sum(g * tf.cast(c, g.dtype)) for g, c in pairs if g is not None]
             product = tf.add_n([tf.cast(term, tf.float64) for term in terms])
-        return only(Players(*_dense(tape.gradient(product, wanted, **ZERO))), players)
+
+        def product_of(scale: Any) -> list[Any]:
+            start = None if scale is None else tf.cast(scale, product.dtype)
+            return _dense(tape.gradient(product, wanted, output_gradients=start, **ZERO))
+
+        products = half_precision.scaled(product_of) if self._scaled else product_of(None)
+        return only(Players(*products), players)
 
     def penalty_value(
         self, params: Players, state: Players, minibatch: Minibatch, number: int, player: str

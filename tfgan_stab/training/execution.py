@@ -52,6 +52,7 @@ class Execution:
         functions: The functions that take steps; others may take their place between two calls.
         steps_per_call: How many steps a call takes where it may; `None` until that is measured.
         seconds: Of a step, when that was measured.
+        single_for: The kinds of callbacks for which each call takes a single step.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Execution:
         self.steps_per_call = steps_per_call
         self._is_fixed = steps_per_call is not None
         self.seconds = math.nan
+        self.single_for: list[str] = []
         self._interruptible = interruptible
         self._calls: list[float] = []
         self._needs: list[Callable[[], int | None]] | None = None
@@ -78,9 +80,9 @@ class Execution:
         Args:
             callbacks: All callbacks.
         """
-        everywhere = any(needs_every_step(callback) for callback in callbacks)
+        self.single_for = [type(c).__name__ for c in callbacks if needs_every_step(c)]
         found = [getattr(callback, "steps_until_needed", None) for callback in callbacks]
-        self._needs = None if everywhere else [need for need in found if need is not None]
+        self._needs = None if self.single_for else [need for need in found if need is not None]
 
     def begin_epoch(self, steps: int | None) -> None:
         """Learns how many steps Keras will ask for until the epoch ends; `None` if unknown."""

@@ -194,6 +194,9 @@ class KerasWorkflows(ExecutedSteps):
         replicas = self.distribute_strategy.num_replicas_in_sync
         print(cost_of_step(self.scheme, self.penalties, self.top_k))
         print(f"{self.compilation}; replicas: {replicas}, precision: {', '.join(self.precision)}")
+        if self.steps_at_once is None and self.execution and self.execution.single_for:
+            kinds = ", ".join(self.execution.single_for)
+            print(f"One step per call from Python, since these callbacks see each step: {kinds}")
         if steps is not None:
             images = images_per_step(x, self.scheme.minibatches, batch_size)
             for name, average in self.averages.items():

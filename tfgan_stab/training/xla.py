@@ -44,9 +44,11 @@ SHORT_RUN = 10.0
 # By how much XLA must be faster: less is noise, and compilation takes its time.
 CLEARLY = 0.96
 
-# A trial's timing ends after so many turns, or so many seconds, compilation not included.
-TURNS = 7
-SECONDS_OF_TRIAL = 5.0
+# A trial's timing, compilation not included, ends after so many turns; or sooner, when a share of
+# the run's time is over, in seconds at least and at most.
+TURNS = 15
+SHARE_OF_RUN = 0.02
+SECONDS_OF_TRIAL = (5.0, 20.0)
 
 
 def use_deterministic_operations(seed: int) -> None:
@@ -244,7 +246,9 @@ def compare(
         return times
     candidate = compiled()
     candidate()  # Traced and compiled.
-    end = time.perf_counter() + SECONDS_OF_TRIAL
+    least, most = SECONDS_OF_TRIAL
+    share = SHARE_OF_RUN * (planned or 0) * times["plain"]
+    end = time.perf_counter() + min(max(share, least), most)
     times["compiled"] = _seconds(candidate)
     for _ in range(TURNS):
         times["plain"] = min(times["plain"], _seconds(plain))

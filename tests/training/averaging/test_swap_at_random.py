@@ -23,7 +23,13 @@ HOOKS = [
 ] + ["on_epoch_begin", "on_epoch_end"]
 
 
-@pytest.fixture(scope="module", params=["float32", "mixed_bfloat16", "mixed_float16"])
+HALF = [
+    pytest.param(policy, marks=pytest.mark.exhaustive)
+    for policy in ("mixed_bfloat16", "mixed_float16")
+]
+
+
+@pytest.fixture(scope="module", params=["float32", *HALF])
 def compiled(request, tiny):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(request.param)

@@ -40,6 +40,13 @@ Trains a GAN as gin files describe.
         "Use operations that give the same bits in each run, on GPUs too: slower. The same as "
         "--gin_param='tgs.train.deterministic = True'.",
     )
+    profile: int = flag(
+        flags.DEFINE_integer,
+        0,
+        "Profile so many steps: a trace for TensorBoard, and a table of the costliest operations, "
+        "in the workdir's folder `profile`. 0 profiles none.",
+        lower_bound=0,
+    )
     workdir: str = flag(
         flags.DEFINE_string,
         "",
@@ -57,5 +64,6 @@ Trains a GAN as gin files describe.
     @property
     def gin_settings(self) -> tuple[str, ...]:
         """The settings that flags make, as lines of gin."""
-        switched_on = ("tgs.train.deterministic = True",) if self.deterministic else ()
-        return (*self.gin_param, *switched_on)
+        lines = ["tgs.train.deterministic = True"] if self.deterministic else []
+        lines += [f"tgs.train.profile_steps = {self.profile}"] if self.profile else []
+        return (*self.gin_param, *lines)

@@ -95,6 +95,7 @@ def train(
     keep_checkpoints: int = 3,
     guard: callbacks.DivergenceGuard | None = None,
     diagnostics: callbacks.Diagnostics | None = None,
+    profile_steps: int = 0,
     **model: Any,
 ) -> GAN:
     """Trains a GAN in a workdir, from where it stopped if it was trained there before.
@@ -121,6 +122,7 @@ def train(
         guard: Watches for numbers that are not finite; saves with the checkpoints, unless it has a
             directory of its own.
         diagnostics: Logs how well the training goes, and warns of a collapse.
+        profile_steps: How many steps are profiled, an integer >= 0.
         **model: The arguments of `build`: networks, latents, seed, and what `GAN.compile` takes.
 
     Returns:
@@ -149,6 +151,8 @@ def train(
         run_callbacks.append(guard)
     if diagnostics is not None:
         run_callbacks.append(diagnostics)
+    if profile_steps:
+        run_callbacks.append(callbacks.Profile(workdir.path / "profile", profile_steps))
     if made_scores:
         run_callbacks.append(callbacks.BestCheckpoint(workdir.best))
         run_callbacks.append(

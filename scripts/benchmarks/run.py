@@ -1,0 +1,104 @@
+"""Measures how fast training is, in turns on this machine, and writes a table and JSON.
+
+    .venv/bin/python scripts/benchmarks/run.py
+    .venv/bin/python scripts/benchmarks/run.py --only=defaults,peers --output=/tmp/figures
+
+Contenders take turns, A B C A B C, and are compared within a turn, so that a slow moment of the
+machine counts for all. PyTorch takes part where it is installed; its process waits in between.
+"""
+
+import datetime
+import json
+import os
+import pathlib
+import platform
+import tempfile
+
+import keras
+import tensorflow as tf
+from absl import app, flags
+from figures import FIGURES
+
+import tfgan_stab as tgs
+
+TURNS = flags.DEFINE_integer("turns", 9, "Turns of each contender.", lower_bound=2)
+SECONDS = flags.DEFINE_float("seconds", 1.0, "About how long a turn of one contender takes.")
+ONLY = flags.DEFINE_list("only", [], f"Of {', '.join(FIGURES)}; all unless given.")
+OUTPUT = flags.DEFINE_string("output", "docs/benchmarks", "The files' name, without .md and .json.")
+
+
+@flags.validator("only", message=f"--only takes names among: {', '.join(FIGURES)}.")
+def known_figures(names):
+    return set(names) <= set(FIGURES)
+
+
+def machine():
+    """Returns what the figures were measured on."""
+    cpuinfo = pathlib.Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    models = {line.partition(":")[2].strip() for line in lines if line.startswith("model name")}
+    return {
+        "date": datetime.date.today().isoformat(),
+        "processor": ", ".join(sorted(models)) or platform.processor(),
+        "cores": os.cpu_count(),
+        "accelerators": [
+            d.name for d in tf.config.list_physical_devices() if d.device_type != "CPU"
+        ],
+        "tfgan_stab": tgs.__version__,
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def target_of(row):
+    """Returns how the table says what is wanted."""
+    if row.target is None:
+        return ""
+    sign = "at least" if row.target < 0 else "at most"
+    return f"{sign} {abs(row.target)}"
+
+
+def table(facts, rows):
+    """Returns the page."""
+    lines = [
+        "# Benchmarks",
+        "",
+        f"Measured on {facts['date']} by `scripts/benchmarks/run.py` on {facts['cores']} cores "
+        f"({facts['processor']}), {', '.join(facts['accelerators']) or 'no accelerator'}; "
+        f"TensorFlow {facts['tensorflow']}, Keras {facts['keras']}. Ratios are medians over turns; "
+        "in brackets the middle half of the turns, which shows how far to trust them.",
+        "",
+        "| figure | measured | target | met | milliseconds |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        times = ", ".join(f"{name} {value:.3g}" for name, value in row.milliseconds.items())
+        met = {None: "", True: "yes", False: "no"}[row.is_met]
+        note = f" ({row.note})" if row.note else ""
+        measured = f"{row.value:.3g} [{row.low:.3g}, {row.high:.3g}]"
+        lines.append(f"| {row.figure}{note} | {measured} | {target_of(row)} | {met} | {times} |")
+    return "\n".join(lines) + "\n"
+
+
+def main(argv):
+    """Prints each figure as it is measured, and writes both files after each."""
+    del argv
+    facts, rows = machine(), []
+    for name in ONLY.value or FIGURES:
+        for row in FIGURES[name](TURNS.value, SECONDS.value):
+            rows.append(row)
+            print(
+                f"{row.figure}: {row.value:.3g} [{row.low:.3g}, {row.high:.3g}], {target_of(row)} "
+                f"{row.note} {row.milliseconds}",
+                flush=True,
+            )
+            found = {"machine": facts, "figures": [vars(each) for each in rows]}
+            pathlib.Path(f"{OUTPUT.value}.json").write_text(json.dumps(found, indent=2) + "\n")
+            pathlib.Path(f"{OUTPUT.value}.md").write_text(table(facts, rows))
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:  # What earlier trials chose does not count.
+        os.environ["TFGAN_STAB_CACHE"] = folder
+        app.run(main)
