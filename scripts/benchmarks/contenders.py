@@ -40,7 +40,7 @@ class Ours:
         keras.backend.clear_session()
         keras.utils.set_random_seed(0)
         networks, shape, own = program()
-        conditional = isinstance(networks[0].input, list)
+        conditional = len(networks[0].inputs) > 1
         self.gan = tgs.GAN(*networks, latents=LATENTS, num_classes=10 if conditional else None)
         self.gan.compile(*adam(), check_derivatives=False, **{**own, **settings})
         images = images_of(shape)
