@@ -364,7 +364,7 @@ def test_benchmark_writes_a_table_and_json(tmp_path):
         "benchmarks/run.py", "--only=peers", "--turns=2", "--seconds=0.1", f"--output={output}"
     )
     assert "Keras' example / ours: MLP 4x256, batch 256: " in printed
-    figures = json.loads((tmp_path / "found.json").read_text())["figures"]
+    figures = json.loads((tmp_path / "found.json").read_text())["figures"]["peers"]
     assert len(figures) >= 2 and all(0 < each["low"] <= each["value"] for each in figures)
     rows = [line for line in (tmp_path / "found.md").read_text().splitlines() if "ours:" in line]
     assert len(rows) == len(figures) and all(row.split("|")[4].strip() in "yesno" for row in rows)

@@ -7,7 +7,7 @@ Public names load on first use, so that `import tfgan_stab` costs nothing and co
 checked before TensorFlow starts.
 """
 
-from tfgan_stab._utils import lazy
+from tfgan_stab._utils import attach
 
 __version__ = "0.2.0"
 
@@ -71,7 +71,7 @@ _PACKAGES = {
     "updates": "updates",
 }
 
-__getattr__, _names, __all__ = lazy.attach(__name__, _HOMES, _PACKAGES)
+__getattr__, _names, __all__ = attach(__name__, _HOMES, _PACKAGES)
 
 
 def __dir__() -> list[str]:

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 
+import keras
 import numpy as np
 import tensorflow as tf
 from contenders import LATENTS, Ours, PlainKeras, PyTorch
@@ -53,7 +54,7 @@ class Row:
 
 
 class Turns:
-    """Times contenders in turns: A B C A B C ...
+    """Times contenders in turns, in another order each time.
 
     Args:
         contenders: By name.
@@ -68,10 +69,12 @@ class Turns:
             start = time.perf_counter()
             contender.take(4)
             counts[name] = max(4, round(seconds / (time.perf_counter() - start) * 4))
-        for _ in range(turns):
-            for name, contender in contenders.items():
+        names = list(contenders)
+        for turn in range(turns):
+            first = turn % len(names)  # None is always timed after the same one.
+            for name in [*names[first:], *names[:first]][:: 1 if turn % 2 else -1]:
                 start = time.perf_counter()
-                contender.take(counts[name])
+                contenders[name].take(counts[name])
                 elapsed = time.perf_counter() - start
                 self.times[name].append(elapsed / counts[name] * 1e3)
 
@@ -236,6 +239,19 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
+def precision(turns, seconds):
+    """Half precision over float32."""
+    contenders = {}
+    for policy in ("float32", "mixed_bfloat16", "mixed_float16"):
+        keras.config.set_dtype_policy(policy)
+        program = functools.partial(dcgan, 32, 32, 64)
+        contenders[policy] = Ours(program, False, jit_compile=False)
+    keras.config.set_dtype_policy("float32")
+    timed = Turns(contenders, turns, seconds)
+    for policy in ("mixed_bfloat16", "mixed_float16"):
+        yield timed.row(f"{policy} over float32, DCGAN 32x32", policy, "float32")
+
+
 def memory(turns, seconds):
     """The largest memory of a process that trains by RK4 over one that trains by Euler."""
     del turns, seconds
@@ -303,6 +319,7 @@ FIGURES = {
     "schemes": schemes,
     "compilation": compilation,
     "methods": methods,
+    "precision": precision,
     "memory": memory,
     "input": input_of_images,
     "growth": growth,

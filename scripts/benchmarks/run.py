@@ -3,8 +3,9 @@
     .venv/bin/python scripts/benchmarks/run.py
     .venv/bin/python scripts/benchmarks/run.py --only=defaults,peers --output=/tmp/figures
 
-Contenders take turns, A B C A B C, and are compared within a turn, so that a slow moment of the
-machine counts for all. PyTorch takes part where it is installed; its process waits in between.
+With `--only`, the other figures of an earlier run are kept. Contenders take turns, and are compared
+within a turn, so that a slow moment of the machine counts for all. PyTorch takes part where it is
+installed; its process waits in between.
 """
 
 import datetime
@@ -17,7 +18,7 @@ import tempfile
 import keras
 import tensorflow as tf
 from absl import app, flags
-from figures import FIGURES
+from figures import FIGURES, Row
 
 import tfgan_stab as tgs
 
@@ -59,7 +60,15 @@ def target_of(row):
     return f"{sign} {abs(row.target)}"
 
 
-def table(facts, rows):
+def known(path):
+    """Returns the rows of an earlier run, by the name of what they belong to."""
+    if not path.is_file():
+        return {}
+    groups = json.loads(path.read_text())["figures"]
+    return {name: [Row(**each) for each in rows] for name, rows in groups.items()}
+
+
+def table(facts, groups):
     """Returns the page."""
     lines = [
         "# Benchmarks",
@@ -72,7 +81,7 @@ def table(facts, rows):
         "| figure | measured | target | met | milliseconds |",
         "|---|---|---|---|---|",
     ]
-    for row in rows:
+    for row in (row for name in FIGURES for row in groups.get(name, [])):
         times = ", ".join(f"{name} {value:.3g}" for name, value in row.milliseconds.items())
         met = {None: "", True: "yes", False: "no"}[row.is_met]
         note = f" ({row.note})" if row.note else ""
@@ -84,18 +93,21 @@ def table(facts, rows):
 def main(argv):
     """Prints each figure as it is measured, and writes both files after each."""
     del argv
-    facts, rows = machine(), []
+    paths = {kind: pathlib.Path(f"{OUTPUT.value}.{kind}") for kind in ("json", "md")}
+    facts, groups = machine(), known(paths["json"]) if ONLY.value else {}
     for name in ONLY.value or FIGURES:
+        groups[name] = []
         for row in FIGURES[name](TURNS.value, SECONDS.value):
-            rows.append(row)
+            groups[name].append(row)
             print(
                 f"{row.figure}: {row.value:.3g} [{row.low:.3g}, {row.high:.3g}], {target_of(row)} "
                 f"{row.note} {row.milliseconds}",
                 flush=True,
             )
-            found = {"machine": facts, "figures": [vars(each) for each in rows]}
-            pathlib.Path(f"{OUTPUT.value}.json").write_text(json.dumps(found, indent=2) + "\n")
-            pathlib.Path(f"{OUTPUT.value}.md").write_text(table(facts, rows))
+            figures = {each: [vars(row) for row in rows] for each, rows in groups.items()}
+            text = json.dumps({"machine": facts, "figures": figures}, indent=2) + "\n"
+            paths["json"].write_text(text)
+            paths["md"].write_text(table(facts, groups))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 May import `_utils` and `data`; needs no GAN, only images. Public names load on first use.
 """
 
-from tfgan_stab._utils import lazy
+from tfgan_stab._utils import attach
 
 # Public name -> module that defines it, in the order of the flow.
 _HOMES = {
@@ -50,4 +50,4 @@ _HOMES = {
     "PerClass": "scores.per_class",
 }
 
-__getattr__, __dir__, __all__ = lazy.attach(__name__, _HOMES)
+__getattr__, __dir__, __all__ = attach(__name__, _HOMES)

@@ -17,8 +17,7 @@ from typing import Any, NamedTuple
 import gin
 from gin import config_parser
 
-from tfgan_stab.cli.config.names import ConfigError, nearest
-from tfgan_stab.cli.config.validation import DYNAMIC_REGISTRATION, Name, check
+from tfgan_stab.cli.config.names import DYNAMIC_REGISTRATION, ConfigError, Name, check, nearest
 
 _WIDTH = 100
 _SETTING = re.compile(r"(?P<name>[\w./]+) = (?P<value>.*)")
