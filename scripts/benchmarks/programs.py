@@ -57,7 +57,7 @@ def residual(**settings):
     generator = keras.Model(latents, layers.Conv2D(3, 3, padding="same", activation="tanh")(x))
     x = images
     for _ in range(3):
-        x = block(x, 32, layers.AveragePooling2D())
+        x = block(x, 32, layers.AveragePooling2D(2))
     x = layers.Dense(1)(layers.GlobalAveragePooling2D()(layers.ReLU()(x)))
     return (generator, keras.Model(images, x)), [32, 32, 32, 3], settings
 
