@@ -87,7 +87,11 @@ def test_generators_gradient_is_the_plain_one_of_the_kept_fake_images(loss):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
+@pytest.mark.parametrize(
+    "jit_compile",
+    [False, pytest.param(True, marks=pytest.mark.exhaustive)],
+    ids=["graph", "xla"],
+)
 @pytest.mark.parametrize("name", sorted(losses.LOSSES))
 def test_keeping_all_gives_the_plain_gradients_bit_for_bit(name, jit_compile):
     networks = pair(layers.BatchNormalization())

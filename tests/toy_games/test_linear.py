@@ -34,8 +34,15 @@ every_scheme = pytest.mark.parametrize("scheme", list(SCHEMES.values()), ids=lis
 
 @pytest.mark.slow
 @every_scheme
-@pytest.mark.parametrize("step_sizes", [0.3, (0.2, 0.3)], ids=["one rate", "two rates"])
-@pytest.mark.parametrize("damping", [0.0, 0.1], ids=["rotation", "damped"])
+@pytest.mark.parametrize(
+    ("step_sizes", "damping"),
+    [
+        pytest.param(0.3, 0.0, id="one rate-rotation", marks=pytest.mark.exhaustive),
+        pytest.param(0.3, 0.1, id="one rate-damped", marks=pytest.mark.exhaustive),
+        pytest.param((0.2, 0.3), 0.0, id="two rates-rotation"),
+        pytest.param((0.2, 0.3), 0.1, id="two rates-damped"),
+    ],
+)
 def test_rotations_contract_as_the_matrices_predict(scheme, step_sizes, damping, predicted_factor):
     game = tgs.games.DampedRotation(damping, frequency=1.0)
     run = tgs.games.play(game, scheme, step_sizes, steps=300)

@@ -209,7 +209,11 @@ def test_classes_out_of_range_are_refused(conditional):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", [tgs.Simultaneous(), tgs.Alternating(2)], ids=repr)
+@pytest.mark.parametrize(
+    "scheme",
+    [pytest.param(tgs.Simultaneous(), marks=pytest.mark.exhaustive), tgs.Alternating(2)],
+    ids=repr,
+)
 @pytest.mark.parametrize("kind", ["array", "known", "unknown", "ours", "generator", "one batch"])
 def test_floor_above_the_batch(kind, scheme):
     rule = tgs.TopK(floor=9)

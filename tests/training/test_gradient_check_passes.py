@@ -80,7 +80,9 @@ def test_networks_of_this_package_pass(pair, penalty):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "policy", [pytest.param("mixed_bfloat16", marks=pytest.mark.exhaustive), "mixed_float16"]
+)
 @pytest.mark.parametrize("penalty", ["r1", "gradient_penalty", "generator_gradient_norm"])
 @pytest.mark.parametrize("pair", ["dcgan 8 batch", "dcgan 8 spectral", "mlp relu", "dcgan 32 none"])
 def test_networks_of_this_package_pass_in_half_precision(pair, penalty, policy):

@@ -198,7 +198,7 @@ class ExecutedSteps(keras.Model):
     compilation: Compilation
     maker: MinibatchMaker
     train_state: TrainState
-    steps_at_once: int | None  # Per call from Python, as the user chose.
+    steps_at_once: int | None = None  # Per call from Python, as the user chose.
     too_short: int = 0  # Steps of the longest run that a trial of XLA was not worth.
     _undecided = False  # Whether the run's first step decides on XLA.
     _reports = False

@@ -227,7 +227,12 @@ def moved_noise(weight):
     ("penalty", "loss_penalty", "measure"),
     [
         (tgs.Consensus(WEIGHT), tgs.R1(0.8, interval=4), half_squared_gradients),
-        (tgs.Consensus(WEIGHT), tgs.GradientPenalty(0.8), half_squared_gradients),
+        pytest.param(
+            tgs.Consensus(WEIGHT),
+            tgs.GradientPenalty(0.8),
+            half_squared_gradients,
+            marks=pytest.mark.exhaustive,
+        ),
         (tgs.GeneratorGradientNorm(WEIGHT), moved_noise(0.7), squared_gradient),
         (BothOutside(WEIGHT), tgs.R1(0.8, interval=4), half_squared_gradients),
     ],
