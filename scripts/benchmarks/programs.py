@@ -92,10 +92,10 @@ PROGRAMS = {
     "README's example": readme,
     "DCGAN 8x8": lambda: dcgan(8, 32, 64),
     "DCGAN 32x32": lambda: dcgan(32, 32, 64),
-    "DCGAN 32x32, WGAN-GP": lambda: dcgan(
+    "WGAN-GP 32x32": lambda: dcgan(
         32, 32, 64, loss="wasserstein", penalties=[tgs.GradientPenalty(10.0)]
     ),
-    "DCGAN 32x32, RK4 and gradient norm": lambda: dcgan(
+    "RK4 and gradient norm": lambda: dcgan(
         32, 16, 32, scheme=tgs.RungeKutta("rk4"), penalties=[tgs.GeneratorGradientNorm(0.01)]
     ),
     "ResNet 32x32": residual,
