@@ -21,15 +21,6 @@ def compiled(*extra, **settings):
     return gan
 
 
-@pytest.fixture
-def double():
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_floatx("float32")
-    keras.config.set_dtype_policy("float32")
-
-
 def convolutional(**settings):
     generator = keras.Sequential(
         [
@@ -121,7 +112,7 @@ def test_auto_falls_back_for_latents_that_have_no_compiled_form():
 
 
 @pytest.mark.slow
-def test_auto_falls_back_where_only_a_penaltys_derivative_has_no_compiled_form(double):
+def test_auto_falls_back_where_only_a_penaltys_derivative_has_no_compiled_form(float64):
     # In double precision XLA has no second derivative of pooling.
     gan = convolutional(penalties=[tgs.GeneratorGradientNorm(0.1)])
     assert gan.compilation.scope == "off" and "XLA cannot lower" in gan.compilation.reason

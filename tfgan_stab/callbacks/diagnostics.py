@@ -20,9 +20,8 @@ class Diagnostics(GANCallback):
       step has none;
     - `accuracy_on_real`, `accuracy_on_fake`: the share of those images that the discriminator gets
       right, 0 to 1, where it first saw both in a step. The line is a logit of 0; 0.5 for
-      "least_squares".
-      "wasserstein" and "relativistic_average" draw no line, and your own losses draw one if they
-      have a `boundary`: without, these two are not logged;
+      "least_squares". "wasserstein" and "relativistic_average" draw no line, and your own losses
+      draw one if they have a `boundary`: without, these two are not logged;
     - `spread_ratio`: the mean squared distance of two fakes over that of two reals, pixel by pixel.
 
     Fakes that have collapsed into one another are warned of, once per collapse; nothing is undone.

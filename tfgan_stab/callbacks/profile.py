@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import tensorflow as tf
-from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 from tfgan_stab._utils.files import write_atomically
 from tfgan_stab._utils.validation import integer
@@ -122,6 +121,9 @@ def operations(trace: pathlib.Path) -> list[Operation]:
     Args:
         trace: A file that TensorFlow's profiler has written, `*.xplane.pb`.
     """
+    # Not part of TensorFlow's public interface: only a profile needs it to be there.
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
     space = xplane_pb2.XSpace()
     space.ParseFromString(trace.read_bytes())
     counts: collections.Counter[str] = collections.Counter()
@@ -141,13 +143,16 @@ def _events(plane: Any, line: Any) -> Iterator[tuple[str, int, int]]:
         return
     for event in line.events:
         name = plane.event_metadata[event.metadata_id].name
-        kinds = {plane.stat_metadata[stat.metadata_id].name for stat in event.stats}
-        if on_host and "hlo_op" not in kinds:
+        if on_host and not _is_by_xla(plane, event):
             if not TF_OPERATION.fullmatch(name) or CONTAINERS.fullmatch(name):
                 continue
             path, _, kind = name.rpartition(":")
             name = f"{kind} {readable(path)}"
         yield name, event.offset_ps, event.offset_ps + event.duration_ps
+
+
+def _is_by_xla(plane: Any, event: Any) -> bool:
+    return any(plane.stat_metadata[stat.metadata_id].name == "hlo_op" for stat in event.stats)
 
 
 def readable(path: str) -> str:

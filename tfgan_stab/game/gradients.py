@@ -3,7 +3,6 @@
 Pure functions of tensors: no variable is read or written, so that trial points leave no trace.
 """
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -128,16 +127,10 @@ class GameGradients:
                     losses, self._penalties, context, minibatch, players
                 )
 
-        def gradient_of(total: Any, weights: Any, scale: Any = None) -> Any:
-            return _dense(tape.gradient(total, weights, output_gradients=scale, **ZERO))
-
-        gradients: list[Any] = []
-        for total, weights in zip(totals, params, strict=True):
-            own = functools.partial(gradient_of, total, weights)
-            if total is None:
-                gradients.append(None)
-            else:
-                gradients.append(half_precision.scaled(own, factor) if self._scaled else own())
+        gradients = [
+            None if total is None else self._derivatives(tape, total, weights, factor)
+            for total, weights in zip(totals, params, strict=True)
+        ]
         outputs = NetworkOutputs(
             passed.fake_images, passed.logits["fake"], passed.logits.get("real")
         )
@@ -173,13 +166,20 @@ class GameGradients:
             pairs = zip(tf.nest.flatten(gradients), tf.nest.flatten(cotangents), strict=True)
             terms = [tf.reduce_sum(g * tf.cast(c, g.dtype)) for g, c in pairs if g is not None]
             product = tf.add_n([tf.cast(term, tf.float64) for term in terms])
+        return only(Players(*self._derivatives(tape, product, wanted)), players)
 
-        def product_of(scale: Any) -> list[Any]:
-            start = None if scale is None else tf.cast(scale, product.dtype)
-            return _dense(tape.gradient(product, wanted, output_gradients=start, **ZERO))
+    def _derivatives(
+        self, tape: tf.GradientTape, target: tf.Tensor, weights: Any, factor: float | None = None
+    ) -> Any:
+        """Returns a scalar's derivatives along weights, scaled on their way back in float16."""
+        if not self._scaled:
+            return _dense(tape.gradient(target, weights, **ZERO))
 
-        products = half_precision.scaled(product_of) if self._scaled else product_of(None)
-        return only(Players(*products), players)
+        def times(scale: tf.Tensor) -> Any:
+            start = tf.cast(scale, target.dtype)
+            return _dense(tape.gradient(target, weights, output_gradients=start, **ZERO))
+
+        return half_precision.scaled(times, factor)
 
     def penalty_value(
         self, params: Players, state: Players, minibatch: Minibatch, number: int, player: str
