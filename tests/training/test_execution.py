@@ -298,6 +298,21 @@ def test_steps_per_call_of_ones_own_are_kept_while_xla_is_measured(trials):
 
 
 @pytest.mark.slow
+def test_what_is_timed_are_calls_as_the_run_makes_them(trials, monkeypatch):
+    found = []
+
+    def noted(plain, compiled, planned, steps_per_call):
+        found.append([steps_per_call(seconds) for seconds in (0.005, 1e-9)])
+        return {"plain": 0.001, "compiled": 0.0015}
+
+    monkeypatch.setattr(xla, "compare", noted)
+    make(jit_compile="auto").fit(batches(), verbose=0)
+    make(jit_compile="auto").fit(batches(), verbose=0, callbacks=[EachStep()])
+    make(jit_compile="auto", steps_per_execution=4).fit(batches(), verbose=0)
+    assert found == [[10, 128], [1, 1], [4, 4]]
+
+
+@pytest.mark.slow
 def test_the_next_run_knows_and_another_batch_does_not(trials):
     trials.compiled = 0.0015
     make(jit_compile="auto").fit(batches(), verbose=0)

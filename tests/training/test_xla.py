@@ -168,3 +168,24 @@ def test_a_trial_is_remembered_for_the_same_networks_whatever_their_names():
 def test_what_was_chosen_is_shown_before_training(capsys):
     compiled(jit_compile=True).fit(np.zeros([4, 2], "float32"), verbose=2)
     assert "XLA: step (every operation" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_steps_are_timed_as_many_at_once_as_the_run_takes_in_a_call(interrupted, monkeypatch):
+    """One by one, the compiled steps would look slower."""
+    clock = [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
+
+    def steps(call, each):
+        def take(count):
+            taken = min(count, 2) if interrupted else count
+            clock[0] += call + taken * each
+            return taken
+
+        return take
+
+    times = xla.compare(steps(0.0, 0.01), lambda: steps(0.008, 0.005), None, lambda seconds: 10)
+    assert times == pytest.approx(
+        {"plain": 0.01, "compiled": 0.009 if interrupted else 0.0058}, abs=1e-12
+    )
+    assert xla.chosen(times, "step").scope == "step"

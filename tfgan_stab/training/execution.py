@@ -314,18 +314,20 @@ class ExecutedSteps(keras.Model):
         settings = [self.scheme, self.penalties, self.top_k, self.averages, self.precision]
         settings += [self.loss_pair.name, [type(o).__name__ for o in self.optimizers]]
         settings += [None if self.monitor is None else self.monitor.diagnostics]
+        settings += [self._steps_per_call(0.0)]
         key = xla.trial_key((self.generator, self.discriminator), settings, spec)
         times = xla.remembered(key)
         found: dict[str, StepFunctions] = {}
 
-        def timed(scope: str) -> Callable[[], Any]:
+        def timed(scope: str) -> Callable[[int], int]:
             found[scope] = self._step_functions(Compilation(scope, "a trial"))
-            batches, one = xla.replayed(batch, spec), tf.constant(1)
-            return lambda: int(found[scope].several(batches, one)[0])
+            batches = xla.replayed(batch, spec)
+            return lambda count: int(found[scope].several(batches, tf.constant(count))[0])
 
         if times is None:
             with distribution.unchanged(self._all_variables()):
-                times = xla.compare(timed("off"), lambda: timed(undecided.candidate), self._planned)
+                candidate = functools.partial(timed, undecided.candidate)
+                times = xla.compare(timed("off"), candidate, self._planned, self._steps_per_call)
             if "compiled" in times:
                 xla.remember(key, times)
             self.compilation = xla.chosen(times, undecided.candidate)
@@ -340,6 +342,12 @@ class ExecutedSteps(keras.Model):
             print(f"\n{self.compilation}; decided in {seconds:.1f} s")
         self.publish(self.compilation)
         return functions, xla.replayed(batch, spec)
+
+    def _steps_per_call(self, seconds: float) -> int:
+        """Returns how many steps of so many seconds this training takes in one call."""
+        if self.execution is not None and self.execution.single_for:
+            return 1
+        return self.steps_at_once or steps_worth_a_call(seconds)
 
     def _all_variables(self) -> list[keras.Variable]:
         """Returns whatever a step changes."""

@@ -229,39 +229,41 @@ def example_arguments(
 
 
 def compare(
-    plain: Callable[[], Any], compiled: Callable[[], Callable[[], Any]], planned: int | None
+    plain: Callable[[int], int],
+    compiled: Callable[[], Callable[[int], int]],
+    planned: int | None,
+    steps_per_call: Callable[[float], int],
 ) -> dict[str, float]:
     """Returns the seconds of a step without and with XLA, the least of several turns.
 
     The other one's are missing if the run is too short for a trial to pay.
 
     Args:
-        plain: Takes a step without XLA, and waits for its end.
+        plain: Takes at most so many steps without XLA; returns how many, when they are done.
         compiled: Returns the same with XLA.
         planned: The run's steps; `None` if that is not known.
+        steps_per_call: Returns how many steps of so many seconds the run takes in one call: as
+            many are timed together, since a call has a cost of its own.
     """
-    plain()  # Traced.
-    times = {"plain": min(_seconds(plain) for _ in range(2))}
-    if planned is not None and planned * times["plain"] < SHORT_RUN:
-        return times
+    plain(1)  # Traced.
+    once = min(_seconds(plain, 1) for _ in range(2))
+    if planned is not None and planned * once < SHORT_RUN:
+        return {"plain": once}
     candidate = compiled()
-    candidate()  # Traced and compiled.
+    candidate(1)  # Traced and compiled.
+    count, turns = steps_per_call(once), []
     least, most = SECONDS_OF_TRIAL
-    share = SHARE_OF_RUN * (planned or 0) * times["plain"]
+    share = SHARE_OF_RUN * (planned or 0) * once
     end = time.perf_counter() + min(max(share, least), most)
-    times["compiled"] = _seconds(candidate)
-    for _ in range(TURNS):
-        times["plain"] = min(times["plain"], _seconds(plain))
-        times["compiled"] = min(times["compiled"], _seconds(candidate))
-        if time.perf_counter() > end:
-            break
-    return times
+    while len(turns) <= TURNS and (not turns or time.perf_counter() < end):
+        turns.append((_seconds(plain, count), _seconds(candidate, count)))
+    return dict(zip(("plain", "compiled"), map(min, zip(*turns, strict=True)), strict=True))
 
 
-def _seconds(step: Callable[[], Any]) -> float:
+def _seconds(steps: Callable[[int], int], count: int) -> float:
     start = time.perf_counter()
-    step()
-    return time.perf_counter() - start
+    taken = steps(count)
+    return (time.perf_counter() - start) / taken
 
 
 def chosen(times: Mapping[str, float], candidate: str, earlier: bool = False) -> Compilation:
