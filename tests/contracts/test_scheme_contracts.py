@@ -8,6 +8,8 @@ from naive_gan import NaiveGan, Sgd
 from schemes import FEW, QUICK, SCHEMES, chosen
 from small_gans import SEED, assert_close, make, minibatches_of, points, train, weights
 
+import tfgan_stab as tgs
+
 pytestmark = pytest.mark.usefixtures("float64")
 
 scheme_names = pytest.mark.parametrize(
@@ -90,3 +92,32 @@ def test_schedules_count_steps_however_often_a_player_is_updated(name):
         game = NaiveGan([Sgd(rates[step])] * 2)
         params = play(game, params, minibatches_of(gan, step, rows))
     assert_close(train(gan, data), params, rtol=1e-6, atol=1e-8)
+
+
+class Within(keras.constraints.Constraint):
+    """Clips to [-0.01, 0.01], as the first Wasserstein GAN does."""
+
+    def __call__(self, weights):
+        return keras.ops.clip(weights, -0.01, 0.01)
+
+
+@scheme_names
+def test_constraints_hold_after_each_step(name):
+    layers = keras.layers
+    generator = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
+    settings = {"kernel_constraint": Within(), "bias_constraint": Within()}
+    discriminator = keras.Sequential(
+        [keras.Input((2,)), layers.Dense(4, "relu", **settings), layers.Dense(1, **settings)]
+    )
+    gan = tgs.GAN(generator, discriminator, latents=3)
+    scheme, _ = SCHEMES[name]
+    rates = (keras.optimizers.SGD(9.0), keras.optimizers.Adam(0.05))
+    gan.compile(*rates, loss="wasserstein", scheme=scheme, run_eagerly=True)
+    before = [v.numpy() for v in generator.trainable_variables]
+    for batch in points(name, 4):
+        gan.train_on_batch(batch)
+        largest = max(np.abs(v.numpy()).max() for v in discriminator.trainable_variables)
+        assert 0.005 < largest <= 0.01
+    assert any(
+        np.any(a != b.numpy()) for a, b in zip(before, generator.trainable_variables, strict=True)
+    )

@@ -21,7 +21,11 @@ def networks():
         [keras.Input((3,)), layers.Dense(6), layers.BatchNormalization(), layers.Dense(2)]
     )
     discriminator = keras.Sequential(
-        [keras.Input((2,)), layers.SpectralNormalization(layers.Dense(6, "tanh")), layers.Dense(1)]
+        [
+            keras.Input((2,)),
+            tgs.networks.SpectralNormalization(layers.Dense(6, "tanh")),
+            layers.Dense(1),
+        ]
     )
     return generator, discriminator
 

@@ -2,11 +2,12 @@
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from penalized_games import values
 
 from tfgan_stab.game import losses
-from tfgan_stab.game.functional import Minibatch, NetworksAt
+from tfgan_stab.game.functional import LayerWritesWeightsError, Minibatch, NetworksAt
 from tfgan_stab.game.gradients import GameGradients
 from tfgan_stab.game.players import Players
 
@@ -65,3 +66,96 @@ def test_a_minibatch_without_penalties_keeps_their_places():
     minibatch = Minibatch(tf.ones([1, 2]), None, tf.ones([1, 3]), ("one", "two"), (True, False))
     plain = minibatch.without_penalties()
     assert plain.active == (False, False) and plain.noise == ("one", "two")
+
+
+# -- Layers' random numbers -----------------------------------------------------------------------
+
+
+def noisy_networks():
+    """Both return which of 64 ones two layers keep; seeds that users choose are often small."""
+    return Players(
+        *(
+            keras.Sequential(
+                [keras.Input((64,)), layers.Dropout(0.5, seed=seed), layers.Dropout(0.1, seed=9)]
+            )
+            for seed in (1, 2)
+        )
+    )
+
+
+def masks_of(networks, state, number=0):
+    """Returns the masks of two calls of each network, and each network's state after its last."""
+    at = NetworksAt(networks, Players([], []), state, None, number=number)
+    ones, draws = tf.ones([1, 64]), []
+    for _ in range(2):
+        draws += [at.generate(ones), at.discriminate(ones)]
+    state_after = Players(draws[2].state, draws[3].state)
+    return [draw.values.numpy().tobytes() for draw in draws], state_after
+
+
+def test_each_call_of_each_minibatch_and_step_has_random_numbers_of_its_own():
+    networks = noisy_networks()
+    state = Players(*(values(n.non_trainable_variables) for n in networks))
+    seen = []
+    for _ in range(3):
+        for number in range(4):
+            masks, after = masks_of(networks, state, tf.constant(number))
+            assert masks == masks_of(networks, state, tf.constant(number))[0]
+            seen += masks
+        state = after
+    assert len(set(seen)) == len(seen) == 48
+
+
+def test_a_seed_advances_by_the_draws_of_one_call():
+    """As in a Keras model that is called once a step; the seed that a user chose stays."""
+    networks = noisy_networks()
+    state = Players(*(values(n.non_trainable_variables) for n in networks))
+    _, after = masks_of(networks, state, tf.constant(5))
+    np.testing.assert_array_equal(after.discriminator, [[2, 1], [9, 1]])
+    np.testing.assert_array_equal(state.discriminator, [[2, 0], [9, 0]])
+
+
+def test_in_inference_nothing_is_random():
+    networks = noisy_networks()
+    state = Players(*(values(n.non_trainable_variables) for n in networks))
+    at = NetworksAt(networks, Players([], []), state, None, training=False)
+    ones = tf.ones([1, 64])
+    np.testing.assert_array_equal(at.discriminate(ones).values, ones)
+
+
+# -- Layers that write to their weights -----------------------------------------------------------
+
+
+class Halving(layers.Layer):
+    """Writes to its weight in training: trainable or not, as is asked for."""
+
+    def __init__(self, trainable):
+        super().__init__()
+        self.weight = self.add_weight(shape=(), initializer="ones", trainable=trainable)
+
+    def call(self, inputs, training=False):
+        if training:
+            self.weight.assign(self.weight / 2.0)
+        return inputs * self.weight
+
+
+def discriminated(layer):
+    """Returns what a call gives of a network with this layer."""
+    network = keras.Sequential([keras.Input((2,)), layer, layers.Dense(1)], name="critic")
+    params = Players([], values(network.trainable_variables))
+    state = Players([], values(network.non_trainable_variables))
+    return NetworksAt(Players(None, network), params, state, None).discriminate(tf.ones([1, 2]))
+
+
+def test_layers_that_write_to_trainable_weights_are_refused_by_name():
+    with pytest.raises(LayerWritesWeightsError, match="Halving 'halving.*' of 'critic'"):
+        discriminated(Halving(trainable=True))
+    named = layers.SpectralNormalization(layers.Dense(3), name="normed")
+    with pytest.raises(
+        LayerWritesWeightsError, match="SpectralNormalization 'normed'.*Use tgs.networks.Spectral"
+    ):
+        discriminated(named)
+
+
+def test_what_they_write_to_others_is_carried():
+    assert discriminated(Halving(trainable=False)).state[0].numpy() == 0.5

@@ -35,7 +35,7 @@ def operations(gan):
 
 
 EVERYTHING = {
-    "scheme": tgs.Lookahead(tgs.RungeKutta("rk4"), 5),
+    "scheme": tgs.Lookahead(tgs.RungeKutta("heun"), 5),
     "penalties": [tgs.R1(1.0, interval=4), tgs.GeneratorGradientNorm(0.1)],
     "top_k": tgs.TopK(decay=0.9, every=5, floor=0.5),
     "averages": {"ema": tgs.ExponentialAverage(0.9), "mean": tgs.UniformAverage(start=9)},
@@ -64,8 +64,17 @@ CHOOSING = {
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "kinds", "outside"),
-    [({}, 1, [READING]), (EVERYTHING, 2, [READING, WATCHING, CHOOSING])],
-    ids=["default", "everything"],
+    [
+        ({}, 1, [READING]),
+        (EVERYTHING, 2, [READING, WATCHING, CHOOSING]),
+        pytest.param(
+            {**EVERYTHING, "scheme": tgs.RungeKutta("rk4")},
+            2,
+            [READING, WATCHING, CHOOSING],
+            marks=pytest.mark.exhaustive,
+        ),
+    ],
+    ids=["default", "everything", "rk4"],
 )
 def test_on_accelerators_all_but_reading_the_batch_is_one_compiled_call(
     settings, kinds, outside, monkeypatch

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from tfgan_stab.game.players import Players
 from tfgan_stab.updates.alternating import Alternating
 from tfgan_stab.updates.extragradient import Extragradient
 from tfgan_stab.updates.lookahead import Lookahead
+from tfgan_stab.updates.scheme import Game
 from tfgan_stab.updates.simultaneous import Simultaneous
 
 # The authors' bilinear game at a rate of 0.3, slow step 0.5, periods 1 to 6.
@@ -128,3 +131,34 @@ def test_nested_periods_must_be_multiples(outer):
 def test_inner_scheme_must_be_scheme():
     with pytest.raises(TypeError, match="`scheme` must be an update scheme.*Received: 'adam'"):
         Lookahead("adam", 5)
+
+
+class OnTheCircle(Game):
+    """Both players' weights are numbers of length 1, which are pushed upwards."""
+
+    step_sizes = Players(1.0, 1.0)
+
+    def field(self, params, minibatch=0, players=()):
+        return Players(*(tf.constant([0.0, 1.0], tf.float64) for _ in params))
+
+    def update(self, params, slopes):
+        return self.project(Players(*(w + v for w, v in zip(params, slopes, strict=True))))
+
+    def project(self, params):
+        return Players(*(w / tf.norm(w) for w in params))
+
+
+def test_slow_weights_keep_the_constraints_of_the_game():
+    scheme = Lookahead(Simultaneous(), 1, 0.5, super_slow_period=2)
+    params = Players(*[tf.constant([1.0, 0.0], tf.float64)] * 2)
+    state = scheme.init(params)
+    angles = []
+    for _ in range(2):
+        params, state = scheme.step(OnTheCircle(), params, state)
+        angles.append([np.angle(complex(*each[0])) for each in (params, state.slow)])
+        for kept in (params, state.slow, state.super_slow):
+            np.testing.assert_allclose(tf.norm(kept.generator), 1.0, rtol=1e-15)
+    # The middle of an arc; then the one of a longer arc that begins at the first weights.
+    first = np.pi / 8
+    slow = (first + np.angle(complex(np.cos(first), np.sin(first) + 1.0))) / 2
+    np.testing.assert_allclose(angles, [[first, first], [slow / 2, slow / 2]], rtol=1e-12)

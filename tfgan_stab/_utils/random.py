@@ -87,9 +87,22 @@ def key(seed: int, *counters: Any) -> tf.Tensor:
         >>> bool(tf.reduce_all(key(0, 1, 2) == key(0, 2, 1)))
         False
     """
-    folded = tf.constant([seed & 0x7FFFFFFF, (seed >> 31) & 0x7FFFFFFF], tf.int32)
+    start = tf.constant([seed & 0x7FFFFFFF, (seed >> 31) & 0x7FFFFFFF], tf.int32)
+    return fold_in(start, *counters)
+
+
+def fold_in(seed: tf.Tensor, *counters: Any) -> tf.Tensor:
+    """Returns another seed for each path of counters.
+
+    Args:
+        seed: Integers `[2]`.
+        *counters: Integers or integer scalar tensors.
+
+    Returns:
+        The same type `[2]`; its second entry is the last counter.
+    """
     for counter in counters:
-        folded = tf.random.experimental.stateless_fold_in(
-            folded, tf.cast(counter, tf.int32), alg=ALGORITHM
+        seed = tf.random.experimental.stateless_fold_in(
+            seed, tf.cast(counter, seed.dtype), alg=ALGORITHM
         )
-    return folded
+    return seed

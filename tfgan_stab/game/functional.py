@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+from tfgan_stab._utils import random
 from tfgan_stab.game.players import BOTH, Players
 
 
@@ -25,6 +26,8 @@ class Minibatch(NamedTuple):
             all.
         fake_weights: float `[batch]`, what each fake image counts for in the generator's loss,
             where replicas choose together; `None` elsewhere.
+        number: int32 scalar, which minibatch of the step it is, counted over all replicas: layers
+            with random numbers, such as dropout, draw others for each.
     """
 
     real_images: tf.Tensor
@@ -34,6 +37,7 @@ class Minibatch(NamedTuple):
     active: tuple = ()
     num_kept: tf.Tensor | None = None
     fake_weights: tf.Tensor | None = None
+    number: tf.Tensor | int = 0
 
     def without_penalties(self) -> "Minibatch":
         """Returns the minibatch for the losses alone: no loss penalty is active."""
@@ -71,9 +75,12 @@ class NetworksAt:
         networks: `Players` of built Keras models.
         params: `Players` of lists of tensors, the trainable weights.
         state: `Players` of lists of tensors, the non-trainable variables. Every call starts from
-            them, so that two calls see the same power iteration and the same dropout.
+            them, so that two calls see the same power iteration.
         labels: int32 `[batch]`, or `None`.
         training: Whether layers behave as in training.
+        number: int32 scalar, the minibatch's number. The random numbers of a layer, such as
+            dropout's, depend on it and on how many calls came before: each call has its own, and
+            whoever calls in the same order again has the same ones.
     """
 
     def __init__(
@@ -83,12 +90,15 @@ class NetworksAt:
         state: Players,
         labels: tf.Tensor | None,
         training: bool = True,
+        number: tf.Tensor | int = 0,
     ):
         self._networks = networks
         self._params = params
         self._state = state
         self._labels = labels
         self._training = training
+        self._number = number
+        self._calls = 0
 
     def generate(self, latents: tf.Tensor) -> Output:
         """Returns examples for latents."""
@@ -105,18 +115,68 @@ class NetworksAt:
 
     def _call(self, player: str, inputs: tf.Tensor) -> Output:
         network = getattr(self._networks, player)
-        values = [
-            *zip(network.trainable_variables, getattr(self._params, player), strict=True),
-            *zip(network.non_trainable_variables, getattr(self._state, player), strict=True),
+        weights, before = getattr(self._params, player), getattr(self._state, player)
+        state = [
+            self._of_this_call(value) if is_seed(variable) else value
+            for variable, value in zip(network.non_trainable_variables, before, strict=True)
         ]
         # A call inside a scope of substituted values; `stateless_call` would bypass `__call__`,
         # which hands `training` down to the layers of a subclassed model.
         with keras.StatelessScope(collect_losses=True) as scope:
-            for update in values:
-                scope.add_update(update)  # As they are; the constructor would round to float32.
+            for variables, values in (
+                (network.trainable_variables, weights),
+                (network.non_trainable_variables, state),
+            ):
+                for update in zip(variables, values, strict=True):
+                    scope.add_update(update)  # As they are; the constructor would round to float32.
             outputs = network(
                 inputs if self._labels is None else [inputs, self._labels], training=self._training
             )
             regularization = sum(network.losses)
+        self._calls += 1
+        _check_unwritten(network, weights, scope)
         after = [scope.get_current_value(v) for v in network.non_trainable_variables]
+        # A seed has advanced by as many draws as the call made.
+        after = [
+            old + (new - own) if is_seed(variable) else new
+            for variable, old, own, new in zip(
+                network.non_trainable_variables, before, state, after, strict=True
+            )
+        ]
         return Output(outputs, after, regularization)
+
+    def _of_this_call(self, seed: tf.Tensor) -> tf.Tensor:
+        """Returns a layer's seed for this call, from the one that the step begins with."""
+        # The 0 at the end is what a layer counts its draws by.
+        return random.fold_in(seed, self._number, self._calls, 0) if self._training else seed
+
+
+def is_seed(variable: keras.Variable) -> bool:
+    """Returns whether it is the state of a `keras.random.SeedGenerator`: a seed and a counter."""
+    return variable.name == "seed_generator_state"
+
+
+def _check_unwritten(network: keras.Model, weights: Sequence, scope: keras.StatelessScope) -> None:
+    """Raises if a layer has written to trainable weights while it was called.
+
+    What it wrote would be lost: training would see other weights than sampling and averages.
+    """
+    for variable, value in zip(network.trainable_variables, weights, strict=True):
+        if scope.get_current_value(variable) is not value:
+            writers = [
+                layer
+                for layer in network._flatten_layers()
+                if not isinstance(layer, keras.Model)
+                and any(each is variable for each in layer.trainable_variables)
+            ]
+            raise LayerWritesWeightsError(
+                "Layers must leave their trainable weights to the optimizers. Received: "
+                f"{type(writers[0]).__name__} {writers[0].name!r} of {network.name!r}, which "
+                f"writes to {variable.path!r} when it is called. Use "
+                "tgs.networks.SpectralNormalization for that of Keras, and keep what other layers "
+                "write in weights with trainable=False."
+            )
+
+
+class LayerWritesWeightsError(TypeError):
+    """A layer writes to its trainable weights when it is called."""

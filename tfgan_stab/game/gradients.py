@@ -115,7 +115,7 @@ class GameGradients:
             An `Evaluation`.
         """
         watched = [w if name in players else [] for name, w in zip(BOTH, params, strict=True)]
-        networks = NetworksAt(self._networks, params, state, minibatch.labels)
+        networks = self._at(params, state, minibatch)
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(watched)
             passed = self._forward(networks, minibatch, players)
@@ -185,7 +185,7 @@ class GameGradients:
         self, params: Players, state: Players, minibatch: Minibatch, number: int, player: str
     ) -> tf.Tensor:
         """Returns one loss penalty's term for one player in a step in which it is active."""
-        networks = NetworksAt(self._networks, params, state, minibatch.labels)
+        networks = self._at(params, state, minibatch)
         context = self._forward(networks, minibatch, BOTH).context(networks, minibatch)
         noise = minibatch.noise[number]
         return _terms_of(self._penalties[number], context, noise, True, [player])[0]
@@ -199,9 +199,13 @@ class GameGradients:
 
     def realness(self, params: Players, state: Players, minibatch: Minibatch) -> tf.Tensor:
         """Returns how real the fake images look, float `[batch]`, larger for more real."""
-        networks = NetworksAt(self._networks, params, state, minibatch.labels)
+        networks = self._at(params, state, minibatch)
         logits = networks.discriminate(networks.generate(minibatch.latents).values).values
         return top_k.realness(logits, self._loss.larger_is_real)
+
+    def _at(self, params: Players, state: Players, minibatch: Minibatch) -> NetworksAt:
+        labels, number = minibatch.labels, minibatch.number
+        return NetworksAt(self._networks, params, state, labels, number=number)
 
     def _forward(
         self, networks: NetworksAt, minibatch: Minibatch, players: Sequence[str]

@@ -3,7 +3,6 @@
 from typing import Any, NamedTuple
 
 import keras
-import tensorflow as tf
 
 from tfgan_stab.data.latents import as_sampler
 from tfgan_stab.game.players import Players
@@ -56,24 +55,31 @@ def check_pair(
     sampler: Any = as_sampler(latents)
     latent_shape = tuple(sampler.shape)
     _check_input("generator", generator, latent_shape, "`latents` gives noise of")
-    labels = tf.zeros([2], tf.int32)
-    noise = tf.zeros([2, *latent_shape])
-    examples = generator([noise, labels] if conditional else noise, training=False)
-    if not tf.is_tensor(examples) or examples.shape[0] != 2:
+    # Not run, only traced: some layers take batches of certain sizes only.
+    labels = [keras.KerasTensor((None,), "int32")] if conditional else []
+    noise = keras.KerasTensor((None, *latent_shape), keras.config.floatx())
+    examples = _output_of(generator, [noise, *labels])
+    if not isinstance(examples, keras.KerasTensor) or examples.shape[:1] != (None,):
         raise ValueError(
-            "`generator` must return one tensor [batch, ...] of examples. Received: "
-            f"{examples!r:.200} for a batch of 2."
+            "`generator` must return one tensor [batch, ...] of examples, as many as there are "
+            f"latents. Received: {examples!r:.200}. Return examples alone."
         )
     example_shape = tuple(examples.shape[1:])
     _check_input("discriminator", discriminator, example_shape, "the generator returns")
-    logits = discriminator([examples, labels] if conditional else examples, training=False)
-    if not tf.is_tensor(logits) or not logits.dtype.is_floating or logits.shape[0] != 2:
+    logits = _output_of(discriminator, [examples, *labels])
+    if not isinstance(logits, keras.KerasTensor) or "float" not in logits.dtype:
         raise ValueError(
             "`discriminator` must return one float tensor [batch, ...] of logits. Received: "
-            f"{logits!r:.200} for a batch of 2. End it with keras.layers.Dense(1)."
+            f"{logits!r:.200}. End it with keras.layers.Dense(1)."
         )
     _check_variables(networks)
     return Pair(example_shape, conditional)
+
+
+def _output_of(network: keras.Model, inputs: list) -> Any:
+    """Returns the symbolic output for symbolic inputs; builds the network where it is not built."""
+    given = inputs if len(inputs) > 1 else inputs[0]
+    return network.compute_output_spec(given) if network.built else network(given)
 
 
 def _check_labels(networks: Players, num_classes: int | None) -> bool:

@@ -73,7 +73,7 @@ class MinibatchMaker:
     def prepare(
         self, minibatch: Minibatch, number: int, steps: tf.Tensor, epochs: tf.Tensor
     ) -> Minibatch:
-        """Returns a minibatch with the penalties' noise, which of them are active, and k.
+        """Returns a minibatch with its number, penalties' noise, which are active, and k.
 
         Args:
             minibatch: Images, labels and latents.
@@ -93,6 +93,9 @@ class MinibatchMaker:
             noise=tuple(noise),
             active=tuple(p.interval == 1 or known[p.interval] for p in self.penalties),
             num_kept=self._num_kept(minibatch, steps, epochs),
+            number=tf.convert_to_tensor(
+                number + self.scheme.minibatches * distribution.replica_number()
+            ),
         )
 
     @property

@@ -155,6 +155,15 @@ class TrainStep(Game):
         """Returns the trial point that the players' optimizers for trial steps reach."""
         return self._apply(self._extrapolation_optimizers, params, _negative(slopes))
 
+    def project(self, params: Players) -> Players:
+        """Returns weights that keep the constraints that layers declare, as optimizers do."""
+        return Players(
+            *(
+                [v if w.constraint is None else w.constraint(v) for w, v in zip(*each, strict=True)]
+                for each in zip(self._variables, params, strict=True)
+            )
+        )
+
     def finish(self, params: Players) -> StepResult:
         """Makes the networks' variables hold the scheme's answer; returns what the step did.
 
@@ -165,6 +174,8 @@ class TrainStep(Game):
         if self._regularized is not None:
             self._regularized.check_added()
             penalty_values += self._regularized.values
+        pairs = zip(params, self.project(params), self._written, strict=True)
+        params = Players(*(own if own is old else kept for own, kept, old in pairs))
         self._write(params)
         state = self._mean.state_after
         observed = {id(each.values) for each in self._observations if each.kind == WEIGHT}

@@ -35,8 +35,8 @@ from tfgan_stab.training.minibatches import MinibatchMaker
 # XLA copies the gradients into a step for each evaluation, and compiles as much longer.
 MOST_COPIES = 2
 
-# Of images, in pixels, for networks that take any.
-SIDE = 8
+# Of images, in pixels, for networks that take any; and how many, as some layers group examples.
+SIDE, ROWS = 8, 16
 
 # A run that takes less without XLA, in seconds, is over before a trial of XLA could pay.
 SHORT_RUN = 10.0
@@ -217,9 +217,9 @@ def step_without_scheme(
 def example_arguments(
     networks: Players, maker: MinibatchMaker
 ) -> tuple[Players, Players, Minibatch]:
-    """Returns weights, state and a minibatch of two zeros, as a step would see them."""
-    images = tf.zeros([2, *(side or SIDE for side in maker.pair.example_shape)])
-    labels = tf.zeros([2], tf.int32) if maker.pair.conditional else None
+    """Returns weights, state and a minibatch of zeros, as a step would see them."""
+    images = tf.zeros([ROWS, *(side or SIDE for side in maker.pair.example_shape)])
+    labels = tf.zeros([ROWS], tf.int32) if maker.pair.conditional else None
     params = Players(*(distribution.read(n.trainable_variables) for n in networks))
     state = Players(*(distribution.read(n.non_trainable_variables) for n in networks))
     return params, state, Minibatch(images, labels, maker.latents(images, random.SAMPLING))

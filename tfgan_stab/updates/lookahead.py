@@ -137,11 +137,12 @@ class Lookahead(Scheme):
         """Takes one step of the wrapped scheme, and synchronizes if it is time."""
         fast, inner = self.inner.step(game, params, state.inner)
         count = state.count + 1
-        fast, slow = self._synchronized(fast, state.slow, count, self.sync_period)
+        fast, slow = self._synchronized(game, fast, state.slow, count, self.sync_period)
         inner = _where(count, self.sync_period, self.inner.restarted(inner, fast), inner)
         super_slow = state.super_slow
         if self.super_slow_period is not None:
-            fast, super_slow = self._synchronized(fast, super_slow, count, self.super_slow_period)
+            period = self.super_slow_period
+            fast, super_slow = self._synchronized(game, fast, super_slow, count, period)
             # Where the second level has pulled, the levels below restart from there.
             slow = _where(count, self.super_slow_period, fast, slow)
             inner = _where(count, self.super_slow_period, self.inner.restarted(inner, fast), inner)
@@ -156,7 +157,7 @@ class Lookahead(Scheme):
         )
 
     def _synchronized(
-        self, fast: Players, slow: Players, count: tf.Tensor, period: int
+        self, game: Game, fast: Players, slow: Players, count: tf.Tensor, period: int
     ) -> tuple[Players, Players]:
         """Returns the fast and the slow weights after a synchronization that may be due."""
         alpha = self.slow_step_size
@@ -165,7 +166,8 @@ class Lookahead(Scheme):
         def mean(s: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
             return w if alpha == 1.0 else s + alpha * (w - s)
 
-        slow = _where(count, period, tf.nest.map_structure(mean, slow, fast), slow)
+        pulled = game.project(tf.nest.map_structure(mean, slow, fast))
+        slow = _where(count, period, pulled, slow)
         return _where(count, period, slow, fast), slow
 
 

@@ -50,6 +50,15 @@ class Game(abc.ABC):
         """
         return self.update(params, slopes)
 
+    def project(self, params: Players) -> Players:
+        """Returns the weights that the players may have nearest to `params`.
+
+        `update` projects by itself, and what `Scheme.step` returns is projected after it; a scheme
+        that keeps other weights projects those. The same as `params`, unless the game has
+        constraints.
+        """
+        return params
+
 
 class Scheme(Serializable, abc.ABC):
     """Takes one step of both players. Derive from it to write your own.

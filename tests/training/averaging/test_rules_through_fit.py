@@ -74,7 +74,7 @@ def networks(dropout=0.2):
     generator = keras.Sequential(
         [
             keras.Input((3,)),
-            layers.SpectralNormalization(layers.Dense(6)),
+            tgs.networks.SpectralNormalization(layers.Dense(6)),
             layers.BatchNormalization(momentum=0.5),
             layers.Dropout(dropout, seed=1),
             layers.Dense(2),

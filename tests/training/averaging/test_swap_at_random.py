@@ -47,7 +47,7 @@ def compiled(request, tiny):
             [
                 keras.Input((2,)),
                 # Keras' own cannot do it in float16.
-                layers.SpectralNormalization(layers.Dense(4, dtype="float32"), dtype="float32"),
+                tgs.networks.SpectralNormalization(layers.Dense(4, dtype="float32")),
                 layers.BatchNormalization(),
                 layers.Dense(1, dtype="float32"),
             ]
