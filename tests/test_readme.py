@@ -27,6 +27,7 @@ def shell(command):
         timeout=240,
     )
     assert done.returncode == 0, done.stderr
+    assert "0000 00:00:" not in done.stderr, "TensorFlow's notes on starting up are shown."
     return done.stdout
 
 

@@ -1,5 +1,8 @@
 """What every command does with its errors: messages, exit codes, tracebacks."""
 
+import os
+import pathlib
+
 import pytest
 
 from tfgan_stab.cli import common, main
@@ -32,3 +35,34 @@ def test_unexpected_errors_are_raised():
     command = common.Command(main._COMMANDS["play_game"].flags, work, (OSError,), "")
     with pytest.raises(LookupError, match="a bug"):
         common.run(command, ["program"])
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("WARNING: All log messages before absl::InitializeLog() is called are ...", False),
+        ("I0000 00:00:1795865503.081981   31813 port.cc:153] oneDNN custom operations", False),
+        ("E0000 00:00:1795865503.081981   31813 cuda_dnn.cc:8] Unable to register cuDNN", False),
+        ("E0000 00:00:1795865503.081981   31813 other.cc:8] out of memory", True),
+        ("ImportError: libcudart", True),
+    ],
+)
+def test_of_what_tensorflow_logs_at_its_start_errors_remain(line, shown, capfd):
+    with common._lines_left_out(common._is_noise):
+        os.write(2, f"{line}\n".encode())
+    os.write(2, b"later\n")
+    assert capfd.readouterr().err == (f"{line}\n" if shown else "") + "later\n"
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_failing_driver_is_named_where_there_is_one(there, monkeypatch):
+    monkeypatch.setattr(pathlib.Path, "exists", lambda path: there)
+    line = "E0000 00:00:17.1 3 cuda_platform.cc:52] failed call to cuInit: INTERNAL"
+    assert common._is_noise(line) is not there
+
+
+def test_lines_come_through_where_the_import_fails(capfd):
+    with pytest.raises(ImportError), common._lines_left_out(common._is_noise):
+        os.write(2, b"the reason\n")
+        raise ImportError
+    assert capfd.readouterr().err == "the reason\n"

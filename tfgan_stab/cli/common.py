@@ -1,9 +1,12 @@
 """What all commands do alike: parse flags, print errors, return exit codes. No TensorFlow here."""
 
+import contextlib
 import os
 import pathlib
+import re
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from absl import flags as absl_flags
@@ -16,9 +19,9 @@ __all__ = [
     "OutputError",
     "check_output",
     "check_report",
+    "import_tensorflow",
     "print_error",
     "run",
-    "silence_tensorflow",
 ]
 
 INTERRUPTED = 130  # What shells call a program that Ctrl-C ended.
@@ -57,7 +60,6 @@ def run(command: Command, arguments: Sequence[str]) -> int:
     if settings is None:
         print(command.flags.help_text(arguments[0]))
         return 0
-    silence_tensorflow()
     try:
         command.work(settings)
     except absl_flags.Error as error:
@@ -82,9 +84,48 @@ def _print_flag_error(error: absl_flags.Error) -> int:
     return print_error(f"{error}\nSee --help for all flags.", code=2)
 
 
-def silence_tensorflow() -> None:
-    """Keeps TensorFlow from logging its instruction sets and the like; call before its import."""
+def import_tensorflow() -> None:
+    """Imports TensorFlow without what it logs of instruction sets, GPUs that are missing, ..."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with _lines_left_out(_is_noise):
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
+
+
+@contextlib.contextmanager
+def _lines_left_out(leave_out: Callable[[str], bool]) -> Iterator[None]:
+    """Leaves out lines that anyone, C++ included, writes to standard error meanwhile."""
+    if sys.stderr is None:  # Closed by whoever started this process.
+        yield
+        return
+    sys.stderr.flush()
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
+        own = os.dup(2)
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(own, 2)
+            os.close(own)
+            log.seek(0)
+            sys.stderr.writelines(line for line in log if not leave_out(line))
+            sys.stderr.flush()
+
+
+def _is_noise(line: str) -> bool:
+    """Returns whether a line that TensorFlow logs at its start says nothing that matters."""
+    if "cuInit" in line:
+        return not pathlib.Path("/dev/nvidiactl").exists()  # No wonder.
+    return bool(_LOGGED_AT_START.match(line))
+
+
+# Notes of TensorFlow's libraries, which they log before they know how much is to be logged.
+_LOGGED_AT_START = re.compile(
+    r"WARNING: All log messages before absl::InitializeLog|[IW]\d{4} |"
+    r"E\d{4} .*Unable to register cu|To enable the following instructions"
+)
 
 
 class OutputError(ValueError):

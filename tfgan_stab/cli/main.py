@@ -14,7 +14,14 @@ from collections.abc import Sequence
 
 from tfgan_stab._utils.errors import DivergenceError
 from tfgan_stab.cli import common
-from tfgan_stab.cli.common import Command, OutputError, check_output, check_report, print_error
+from tfgan_stab.cli.common import (
+    Command,
+    OutputError,
+    check_output,
+    check_report,
+    import_tensorflow,
+    print_error,
+)
 from tfgan_stab.cli.config import gin as configuring
 from tfgan_stab.cli.config.names import nearest
 from tfgan_stab.cli.flags.evaluate import EvaluateSettings
@@ -81,6 +88,7 @@ def _evaluate(settings: EvaluateSettings) -> None:
     if settings.output is not None:
         check_report(settings.output)
     _share_gpu()
+    import_tensorflow()
     from tfgan_stab.cli.jobs import evaluate as job
 
     job.evaluate(settings)
@@ -90,6 +98,7 @@ def _sample(settings: SampleSettings) -> None:
     settings.check_have_effect([kind_of(settings.source)])
     check_output(settings.output, settings.source, settings.overwrite)
     _share_gpu()
+    import_tensorflow()
     from tfgan_stab.cli.jobs import sample as job
 
     job.sample(settings)
@@ -105,6 +114,7 @@ def _play_game(settings: GameSettings) -> None:
         settings.picture.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"Cannot write to --output: {error}. Choose another folder.") from error
+    import_tensorflow()
     from tfgan_stab.cli.jobs import play_game as job
 
     for line in job.play_all(settings):
@@ -125,6 +135,7 @@ def _train(settings: TrainSettings) -> None:
 
 
 def _train_in(workdir: Workdir, settings: TrainSettings, started: threading.Event) -> None:
+    import_tensorflow()
     configuring.parse(settings.gin_file, settings.gin_settings)
     from tfgan_stab.cli.jobs import train as job
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tqdm
 
-from tfgan_stab._utils.progress import with_progress
+from tfgan_stab._utils.progress import PATIENCE, with_progress
 from tfgan_stab.evaluation.accumulators import Accumulator, Batch, map_over_devices, needs_of
 from tfgan_stab.evaluation.image_source import BATCH_SIZE, rebatched
 from tfgan_stab.evaluation.real_images import read_real_images
@@ -59,11 +59,13 @@ def measure(
         same = [each for each in components if _key(each.sample) == _key(sample)]
         kept.update(_accumulated(same, draw(sample), sample.count, devices, show))
     results = []
-    with tqdm.tqdm(total=len(components), unit="score", leave=False, disable=not show) as bar:
+    with tqdm.tqdm(
+        total=len(components), unit="score", delay=PATIENCE, leave=False, disable=not show
+    ) as bar:
         for score in scores:
             of_components = []
             for each in score.components:
-                bar.set_description(f"computing {each.name}")
+                bar.set_description(f"computing {each.name}", refresh=False)
                 of_components.append(each.results(kept.pop(id(each)), note))
                 bar.update()
             results.append(score.collect(of_components))

@@ -201,7 +201,7 @@ class ExecutedSteps(keras.Model):
     steps_at_once: int | None = None  # Per call from Python, as the user chose.
     too_short: int = 0  # Steps of the longest run that a trial of XLA was not worth.
     _undecided = False  # Whether the run's first step decides on XLA.
-    _reports = False
+    _verbose: Any = 0
     _graphs: dict[str, GameFunctions]
     _functions: GameFunctions
 
@@ -229,15 +229,15 @@ class ExecutedSteps(keras.Model):
             self.use_compilation(Compilation(scope, reason))
             self.train_function = None
 
-    def begin_execution(self, callbacks: Sequence[Any], planned: int | None, report: bool) -> None:
+    def begin_execution(self, callbacks: Sequence[Any], planned: int | None, verbose: Any) -> None:
         """Tells those who execute the steps what this training is.
 
         Args:
             callbacks: All callbacks.
             planned: The run's steps; `None` if that is not known.
-            report: Whether to print what is decided.
+            verbose: As of `fit`: whether to print what is decided, and whether below a bar.
         """
-        self._planned, self._reports = planned, report
+        self._planned, self._verbose = planned, verbose
         self.make_train_function()
         too_short = planned is not None and planned <= self.too_short
         self._undecided = bool(self.compilation.candidate) and not too_short
@@ -297,10 +297,15 @@ class ExecutedSteps(keras.Model):
         steps_before = execution.steps_per_call
         logs = execution(iterator, first)
         steps = execution.steps_per_call
-        if self._reports and steps != steps_before and steps != 1:
+        if steps != steps_before and steps != 1:
             milliseconds = f"{execution.seconds * 1e3:.3g} ms a step"
-            print(f"\n{milliseconds}: {steps} steps per call from Python.")
+            self._say(f"{milliseconds}: {steps} steps per call from Python.")
         return logs
+
+    def _say(self, text: str) -> None:
+        """Prints what was decided, if anything is to be printed."""
+        if self._verbose:
+            print(f"\n{text}" if self._verbose == 1 else text)
 
     def _decide_compilation(self, iterator: Any) -> tuple[StepFunctions, Any]:
         """Decides whether XLA compiles, by the clock; weights and all else stay as they are.
@@ -337,9 +342,7 @@ class ExecutedSteps(keras.Model):
             self.too_short = self._planned or 0
         functions = found.get(self.compilation.scope) or self._step_functions(self.compilation)
         self.use_compilation(self.compilation)
-        if self._reports:
-            seconds = time.perf_counter() - start
-            print(f"\n{self.compilation}; decided in {seconds:.1f} s")
+        self._say(f"{self.compilation}; decided in {time.perf_counter() - start:.1f} s")
         self.publish(self.compilation)
         return functions, xla.replayed(batch, spec)
 

@@ -15,6 +15,7 @@ from tfgan_stab.training import distribution
 from tfgan_stab.training.averaging.averaged_weights import AveragedWeights
 from tfgan_stab.training.averaging.rules import Average
 from tfgan_stab.training.averaging.swap import LIVE, WeightsInUse
+from tfgan_stab.training.epoch_lines import EpochLines
 from tfgan_stab.training.execution import ExecutedSteps
 from tfgan_stab.training.fit_checks import (
     UNREADABLE,
@@ -111,13 +112,15 @@ class KerasWorkflows(ExecutedSteps):
         **kwargs: Any,
     ) -> keras.callbacks.History:
         callbacks = [CountEpochs(), CheckFloor(), *in_order(callbacks)]
+        if verbose in ("auto", 2):
+            callbacks.append(EpochLines())
         rows = kwargs.get("batch_size")
         check_data(x, y, rows, self.scheme, self.top_k, self.num_classes)
         steps = self._epoch_length(x, steps_per_epoch)
         resumed = self._prepare(x, callbacks, steps, Progress(initial_epoch, 0))
         progress = resumed or Progress(initial_epoch, 0)
         planned = planned_steps(x, steps, rows, epochs)
-        self.begin_execution(callbacks, planned, bool(verbose))
+        self.begin_execution(callbacks, planned, verbose)
         if verbose:
             self._print_headline(planned, x, rows)
         arguments = {"y": y, "callbacks": callbacks, "verbose": verbose, **kwargs}

@@ -251,7 +251,8 @@ def compare(
         return {"plain": once}
     candidate = compiled()
     candidate(1)  # Traced and compiled.
-    count, turns = steps_per_call(once), []
+    count = steps_per_call(once)
+    turns: list[tuple[float, float]] = []
     least, most = SECONDS_OF_TRIAL
     share = SHARE_OF_RUN * (planned or 0) * once
     end = time.perf_counter() + min(max(share, least), most)
