@@ -340,9 +340,12 @@ def test_graphs_decode_as_eager_calls_do(decoded):
 def test_headers_are_read_without_decoding(tmp_path, monkeypatch):
     for name, file in (("a", saved(COLOR, "PNG")), ("b", saved(COLOR, "WEBP")), ("c", b"")):
         (tmp_path / name).write_bytes(file)
-    monkeypatch.setattr(PIL.Image.Image, "load", None)
-    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", None)
-    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", None, raising=False)
+
+    def load(self):
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", load)
+    monkeypatch.setattr("PIL.WebPImagePlugin.WebPImageFile.load", load)
     headers, damaged = image_files.read_headers([str(tmp_path / name) for name in "abc"])
     assert list(headers) == [str(tmp_path / "a"), str(tmp_path / "b")]
     assert damaged == {str(tmp_path / "c"): "these are not the bytes of a picture"}
