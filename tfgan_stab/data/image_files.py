@@ -274,8 +274,10 @@ def _decoded_by_pillow(contents: Any) -> np.ndarray:
         with PIL.Image.open(io.BytesIO(contents), formats=_FORMATS) as picture:
             if picture.format == "BMP" and picture.mode == "P":
                 _check_palette(picture)
-            picture.load()  # TIFF files turn themselves in here, and forget how they were held.
-            method = _UPRIGHT.get(_orientation_of(picture))
+            picture.load()
+            # TIFF files turn themselves when they are loaded.
+            held = 1 if picture.format == "TIFF" else _orientation_of(picture)
+            method = _UPRIGHT.get(held)
             turned = picture if method is None else picture.transpose(method)
             return _pixels_of(turned)
     except _UNREADABLE as error:
