@@ -500,3 +500,11 @@ def test_folders_of_a_file_system_of_tensorflow_are_read():
     assert batches.class_names == ["cats", "dogs"]
     images, labels = next(batches.examples(labels=True).as_numpy_iterator())
     assert (levels(images), labels.tolist()) == ([10, 5], [0, 1])
+
+
+@pytest.mark.slow
+def test_a_file_brighter_than_white_ends_training_and_is_named(tmp_path):
+    (tmp_path / "scan.png").write_bytes(png(np.full([8, 8, 1], 4096, np.uint16), 16, 0))
+    batches = tgs.data.image_folder(tmp_path, 1, size=8, white=4095)
+    with pytest.raises(ValueError, match=r"scan.png: it has values above white=4095. Give the val"):
+        flat_gan(8).fit(batches, steps_per_epoch=1, verbose=0)
