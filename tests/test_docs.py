@@ -1,5 +1,6 @@
 """What the pages in docs/ say holds: the walk of a step, and the code that users copy."""
 
+import inspect
 import pathlib
 import re
 import sys
@@ -125,3 +126,17 @@ def test_documented_output_drift_is_the_mean_of_squares(penalties):
     logs = gan.train_on_batch(images, return_dict=True)
     expected = 2.0 * float(tf.reduce_mean(logits**2))
     assert float(logs["output_drift"]) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_the_page_on_pictures_runs_and_names_every_argument(capsys):
+    text = (ROOT / "docs" / "pictures.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names = {"__name__": "documented"}
+    for block in blocks:
+        exec(compile(block, "docs/pictures.md", "exec"), names)
+    printed = re.findall(r"^print\(.*\)  # ([^:\n]*)", text, re.MULTILINE)
+    assert capsys.readouterr().out.splitlines() == printed
+    assert len(blocks) == len(printed) == 3
+    arguments = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    assert arguments == list(inspect.signature(tgs.data.image_folder).parameters)

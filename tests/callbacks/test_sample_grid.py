@@ -2,6 +2,7 @@
 
 import re
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -96,6 +97,29 @@ def test_colours_large_images_and_a_shorter_last_row():
     assert np.all(shown[5] == 255)
 
 
+def test_transparent_images_make_a_transparent_grid():
+    images = np.random.RandomState(0).uniform(-1.2, 1.2, [3, 40, 40, 4]).astype("float32")
+    sheet = grid(images, 2)
+    np.testing.assert_array_equal(np.stack(cells(sheet, 2, 2, 40)[:3]), shades(images))
+    np.testing.assert_array_equal(tf.io.decode_png(tf.io.encode_png(sheet)), sheet)
+
+
+def test_generator_with_alpha_is_drawn(tmp_path):
+    layers = keras.layers
+    generator = keras.Sequential(
+        [keras.Input((3,)), layers.Dense(64), layers.Reshape((4, 4, 4)), layers.Activation("tanh")]
+    )
+    discriminator = keras.Sequential([keras.Input((4, 4, 4)), layers.Flatten(), layers.Dense(1)])
+    gan = tgs.GAN(generator, discriminator, latents=3)
+    gan.compile("sgd", "sgd", run_eagerly=True)
+    grids = SampleGrid(tmp_path, rows=1, columns=2, weights="live")
+    gan.fit(np.zeros([2, 4, 4, 4], "float32"), batch_size=2, callbacks=[grids], verbose=0)
+    (path,) = tmp_path.iterdir()
+    shown = cells(read(path), 1, 2, 32)
+    for cell, image in zip(shown, shades(gan.sample(2, seed=0)), strict=True):
+        np.testing.assert_array_equal(cell, image.repeat(8, axis=0).repeat(8, axis=1))
+
+
 def test_range_ends_are_black_and_white_and_zero_is_grey():
     images = np.array([-1.0, 0.0, 1.0, 7.0], "float32").reshape(4, 1, 1, 1)
     sheet = grid(images, 4)
@@ -117,7 +141,7 @@ def test_seed_must_be_a_nonnegative_integer(tmp_path):
 
 def test_generator_of_points_is_refused(tiny, tmp_path):
     gan = tiny.point_gan(eager=True)
-    message = re.escape("draws images [height, width, 1 or 3]. Received: a generator of [2]")
+    message = re.escape("draws images [height, width, 1, 3 or 4]. Received: a generator of [2]")
     with pytest.raises(ValueError, match=message):
         gan.fit(
             tgs.data.mixture(batch_size=4),

@@ -46,6 +46,16 @@ def test_lists_and_tensors_are_arrays(like_an_array):
     np.testing.assert_array_equal(shown(from_numbers), FLOATS.astype(np.float32))
 
 
+DEEP = np.linspace(0, 4095, 10 * 4 * 4 * 1).reshape(10, 4, 4, 1).astype(np.uint16)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32])
+def test_more_bits_are_scaled_by_white(dtype):
+    images = shown(tgs.data.arrays(DEEP.astype(dtype), batch_size=4, white=4095))
+    assert (images.dtype, images.min(), images.max()) == (np.float32, -1, 1)
+    np.testing.assert_allclose(images, DEEP / 2047.5 - 1, atol=1e-6)
+
+
 def test_gray_pictures_get_their_channel():
     batches = tgs.data.arrays(BYTES[..., 0], batch_size=4)
     assert batches.example_shape == (4, 4, 1)
@@ -97,6 +107,17 @@ NAN[7, 1, 1, 0] = np.inf
     [
         (BYTES.astype(int), {}, TypeError, r"int64. If .* `numpy.asarray\(images, numpy.uint8\)`"),
         (BYTES > 3, {}, TypeError, "Received: dtype bool"),
+        (BYTES > 3, {"white": 1}, TypeError, "Received: dtype bool"),
+        (DEEP, {}, TypeError, "dtype uint16.* white=65535 for full 16 bits, white=4095 for 12 b"),
+        (
+            DEEP,
+            {"white": 4000},
+            ValueError,
+            "from 0 to white=4000. Received: values from 0 to 4095",
+        ),
+        (DEEP, {"white": 0}, ValueError, "`white` must be an integer >= 1. Received: 0"),
+        (BYTES, {"white": 255}, ValueError, "white=255, and dtype uint8 in .array.. Leave it out"),
+        (FLOATS, {"white": 1}, ValueError, "white=1, and dtype float64 in .array.. Leave it out"),
         (NAN, {}, ValueError, "NaN or infinity in 2 of 10 pictures, the first at index 4"),
         (BYTES.astype(float), {}, ValueError, r"values from 0 to 255. If .*images / 127.5 - 1"),
         (FLOATS * 1.5, {}, ValueError, r"floats in \[-1, 1\]. Received: values from -1.5 to 1.5"),

@@ -1,11 +1,15 @@
+import os
 import warnings
 
 import keras
 import numpy as np
+import PIL.Image
 import pytest
 import tensorflow as tf
+from picture_writers import png
 
 import tfgan_stab as tgs
+from tfgan_stab.data import folders
 
 WRITERS = {
     "png": tf.io.encode_png,
@@ -137,17 +141,94 @@ def test_bitmaps_are_read(tmp_path, channels):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_of_an_animation_the_first_frame_is_shown(tmp_path, first, channels):
     (tmp_path / "animated.gif").write_bytes(gif(first, 1 - first))
-    images = shown(tgs.data.image_folder(tmp_path, 1, size=4, channels=channels))
+    with pytest.warns(UserWarning, match="first picture only of 1 animations"):
+        images = shown(tgs.data.image_folder(tmp_path, 1, size=4, channels=channels))
     np.testing.assert_allclose(images, np.full([1, 4, 4, channels], 2.0 * first - 1), atol=1e-6)
 
 
 @pytest.mark.parametrize("end", ["", "/"])
-def test_other_and_hidden_files_do_not_count(folder, end):
-    (folder / "readme.txt").write_text("not a picture")
+def test_other_files_are_counted_and_named_once(folder, end):
+    for name in ("readme.txt", "scan.HEIC", "b/c.csv", "b/d.csv", "b/e", "f.dib", "g.svg"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("not a picture")
+    message = r"Left out 7 of 19 files in .*which do not end in .bmp.*: 'b/c.csv', 'b/d.csv', 'b/e'"
+    with pytest.warns(UserWarning, match=rf"{message}, 'f.dib', 'g.svg' and 2 more. C") as caught:
+        batches = tgs.data.image_folder(f"{folder}{end}", 4, size=8)
+    assert batches.num_examples == 12
+    assert len(caught) == 1 and caught[0].filename == __file__
+
+
+def test_hidden_files_and_what_systems_leave_do_not_count(folder):
     write(folder / ".thumbnails" / "00.png", plain(0))
+    write(folder / "@eaDir" / "00.png", plain(0))
+    write(folder / "__MACOSX" / "00.png", plain(0))
     (folder / "class0" / "._00.png").write_bytes(b"another system's droppings")
     (folder / ".hidden.png").write_bytes(b"")
-    assert tgs.data.image_folder(f"{folder}{end}", 4, size=8).num_examples == 12
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini", "class0/Thumbs.db"):
+        (folder / name).write_bytes(b"")
+    found = folders.find_pictures(str(folder))
+    assert [os.path.basename(path) for path in found.paths] == sorted(
+        [f"{index:02}.png" for index in range(12)], key=lambda name: (int(name[:2]) % 3, name)
+    )
+    assert found.folders == [str(folder / f"class{n}") for n in range(3)]
+
+
+@pytest.mark.parametrize(
+    "ending", [".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"]
+)
+def test_pictures_are_known_by_their_endings(tmp_path, ending):
+    for name in (f"a{ending}", f"b{ending.upper()}"):
+        (tmp_path / name).touch()
+    found = folders.find_pictures(str(tmp_path))
+    assert found.paths == [str(tmp_path / f"a{ending}"), str(tmp_path / f"b{ending.upper()}")]
+
+
+def test_what_a_file_is_does_not_depend_on_its_ending(tmp_path):
+    PIL.Image.new("RGB", (4, 4), (60, 70, 80)).save(tmp_path / "a.jpg", "WEBP", lossless=True)
+    image = shown(tgs.data.image_folder(tmp_path, 1, size=4))
+    np.testing.assert_allclose(image[0, 0, 0], np.array([60, 70, 80]) / 127.5 - 1, atol=1e-6)
+
+
+@pytest.fixture
+def linked(tmp_path):
+    """Three pictures, to which links lead in circles, from beside and from within."""
+    for index in range(3):
+        write(tmp_path / "set" / "cats" / f"{index}.png", plain(20 * index))
+    (tmp_path / "set" / "cats" / "all").symlink_to(tmp_path / "set")
+    (tmp_path / "set" / "again").symlink_to(tmp_path / "set" / "cats")
+    return tmp_path / "set"
+
+
+def test_a_folder_that_links_lead_to_again_is_read_once(linked):
+    with pytest.warns(UserWarning, match="once, though links in .*: 'again', 'cats/all'") as caught:
+        found = folders.find_pictures(str(linked))
+    # Under its own name, though "again" comes first.
+    assert found.paths == [str(linked / "cats" / f"{index}.png") for index in range(3)]
+    assert found.folders == [str(linked / "cats")]
+    assert len(caught) == 1
+
+
+def test_a_folder_elsewhere_is_read_by_its_link(linked, tmp_path):
+    write(tmp_path / "elsewhere" / "deep" / "dog.png", plain(0))
+    (linked / "dogs").symlink_to(tmp_path / "elsewhere")
+    (linked / "dogs_again").symlink_to(tmp_path / "elsewhere" / "deep")
+    (linked / "nowhere").symlink_to(tmp_path / "nothing")
+    (linked / "itself").symlink_to("itself")
+    left_out = r"Left out 2 of 6 files .*: 'itself', 'nowhere'. Convert"
+    with (
+        pytest.warns(UserWarning, match=left_out),
+        pytest.warns(
+            UserWarning, match="links in .* lead to them again: 'again', 'cats/all', 'dogs_again'"
+        ),
+    ):
+        found = folders.find_pictures(str(linked))
+    assert str(linked / "dogs" / "deep" / "dog.png") in found.paths and len(found.paths) == 4
+
+
+def test_a_link_to_a_picture_is_a_picture(tmp_path):
+    write(tmp_path / "a.png", plain(0))
+    (tmp_path / "b.png").symlink_to(tmp_path / "a.png")
+    assert len(folders.find_pictures(str(tmp_path)).paths) == 2
 
 
 def test_a_missing_folder_is_named(tmp_path):
@@ -162,7 +243,9 @@ def test_a_file_is_no_folder(folder):
 
 def test_a_folder_without_pictures_says_what_was_expected(tmp_path):
     (tmp_path / "notes.txt").write_text("")
-    message = r"no pictures in .*Expected files ending in .bmp, .*Received: 1 other files"
+    message = (
+        r"no pictures in .*Expected files ending in .bmp, .*Received: 1 other.*such as 'notes.txt'"
+    )
     with pytest.raises(ValueError, match=message):
         tgs.data.image_folder(tmp_path)
 
@@ -182,13 +265,17 @@ def test_damaged_pictures_are_named_before_training(folder):
         assert name in str(caught.value)
 
 
-def flat_gan(size):
+def flat_gan(size, channels=3):
     layers = keras.layers
     generator = keras.Sequential(
-        [keras.Input((2,)), layers.Dense(size * size * 3), layers.Reshape((size, size, 3))]
+        [
+            keras.Input((2,)),
+            layers.Dense(size * size * channels),
+            layers.Reshape((size, size, channels)),
+        ]
     )
     discriminator = keras.Sequential(
-        [keras.Input((size, size, 3)), layers.Flatten(), layers.Dense(1)]
+        [keras.Input((size, size, channels)), layers.Flatten(), layers.Dense(1)]
     )
     gan = tgs.GAN(generator, discriminator, latents=2)
     gan.compile("sgd", "sgd", jit_compile=False)
@@ -213,7 +300,7 @@ def test_damage_behind_a_sound_header_is_named_when_it_is_met(folder, kind):
 
 
 def test_opening_a_folder_decodes_nothing(folder, monkeypatch):
-    monkeypatch.setattr("tfgan_stab.data.folders.shapes_of", None)
+    monkeypatch.setattr("tfgan_stab.data.image_files.shapes_of", None)
     assert tgs.data.image_folder(folder, 4, size=8).num_examples == 12
 
 
@@ -251,10 +338,173 @@ def test_labels_need_a_folder_per_class(folder):
     [
         ({"batch_size": 13}, "batch_size=13, 12 examples"),
         ({"size": 0}, "`size` must be a number of pixels, an integer >= 1. Received: 0"),
-        ({"channels": 2}, "`channels` must be one of 1, 3. Received: 2"),
+        ({"channels": 2}, "`channels` must be one of 1, 3, 4. Received: 2"),
         ({"on_error": "ignore"}, "`on_error` must be one of 'raise', 'skip'. Received: 'ignore'"),
+        ({"white": 0}, "`white` must be an integer from 1 to 65535. Received: 0"),
+        ({"white": 65536}, "`white` must be an integer from 1 to 65535. Received: 65536"),
+        ({"white": 4095}, "`white` is for pictures of 16 bits. Received: white=4095, and none in"),
+        ({"background": 256}, "`background` must be a gray level or red, .* Received: 256"),
+        ({"background": 0, "channels": 4}, "background=0 with channels=4, which keeps alpha"),
     ],
 )
 def test_bad_settings_of_a_folder_are_refused(folder, settings, message):
     with pytest.raises(ValueError, match=message):
         tgs.data.image_folder(folder, **settings)
+
+
+def classes(folder, *names):
+    """Makes a folder of pictures for each name; a name with a slash at its end is empty."""
+    for name in names:
+        (folder / name).mkdir(parents=True)
+        if not name.endswith("/"):
+            (folder / name / "a.png").touch()
+    found = folders.find_pictures(str(folder))
+    numbers, names = folders.classes_of(str(folder), found.paths, found.folders)
+    label_of = {
+        os.path.relpath(path, folder): n for path, n in zip(found.paths, numbers, strict=True)
+    }
+    return label_of, names
+
+
+def test_integer_names_are_in_numeric_order(tmp_path):
+    label_of, names = classes(tmp_path, "10", "2", "1", "01", "100")
+    assert names == ["01", "1", "2", "10", "100"]
+    assert label_of == {f"{name}/a.png": number for number, name in enumerate(names)}
+
+
+@pytest.mark.parametrize("names", [["10", "2", "x"], ["10", "2", "-1"], ["10", "2", "1.5"]])
+def test_other_names_are_in_alphabetical_order(tmp_path, names):
+    assert classes(tmp_path, *names)[1] == sorted(names)
+
+
+def test_classes_without_pictures_keep_their_numbers(tmp_path):
+    (tmp_path / "c" / "below").mkdir(parents=True)
+    (tmp_path / ".hidden").mkdir()
+    with pytest.warns(UserWarning, match=r"2 of 4 classes in .*: 'b' \(class 1\), 'c' \(class 2\)"):
+        label_of, names = classes(tmp_path, "a", "b/", "d")
+    assert names == ["a", "b", "c", "d"]
+    assert label_of == {"a/a.png": 0, "d/a.png": 3}
+
+
+@pytest.mark.slow
+def test_classes_of_nothing_but_damage_keep_their_numbers(folder):
+    for path in (folder / "class1").iterdir():
+        path.write_bytes(b"")
+    empty = r"1 of 3 classes in .* no pictures: 'class1' \(class 1\)"
+    with (
+        pytest.warns(UserWarning, match="Skipped 4 of 12"),
+        pytest.warns(UserWarning, match=empty) as caught,
+    ):
+        batches = tgs.data.image_folder(folder, 8, size=8, labels=True, on_error="skip")
+    assert {each.filename for each in caught} == {__file__}
+    assert batches.num_classes == 3
+    assert batches.class_names == ["class0", "class1", "class2"]
+    _, labels = next(batches.as_numpy_iterator())
+    assert set(labels) == {0, 2}
+
+
+def test_only_classes_have_names(folder):
+    assert tgs.data.image_folder(folder, 4, size=8).class_names is None
+
+
+@pytest.mark.slow
+def test_animations_are_counted_and_named_once(folder):
+    (folder / "class0" / "moving.gif").write_bytes(gif(0, 1))
+    (folder / "class1" / "moving.gif").write_bytes(gif(1, 0))
+    message = "first picture only of 2 animations .*: 'class0/moving.gif', 'class1/moving.gif'"
+    with pytest.warns(UserWarning, match=message) as caught:
+        tgs.data.image_folder(folder, 4, size=8)
+    assert len(caught) == 1 and caught[0].filename == __file__
+
+
+def test_pictures_of_16_bits_need_a_white(folder):
+    ramp = np.linspace(0, 4095, 64).reshape(8, 8, 1).astype(np.uint16)
+    (folder / "class0" / "scan.png").write_bytes(png(ramp, 16, 0))
+    message = (
+        r"`white` must say .*white=None, and 1 of 13 pictures of 16 bits, such as '.*/scan.png'. "
+        r"Write white=65535 for full 16 bits, white=4095 for 12 bits."
+    )
+    with pytest.raises(ValueError, match=message):
+        tgs.data.image_folder(folder, 4, size=8)
+
+
+@pytest.mark.slow
+def test_a_ramp_of_12_bits_reaches_from_black_to_white(folder):
+    ramp = np.linspace(0, 4095, 64).reshape(8, 8, 1).astype(np.uint16)
+    (folder / "class0" / "scan.png").write_bytes(png(ramp, 16, 0))
+    batches = tgs.data.image_folder(folder, 4, size=8, channels=1, white=4095)
+    images = shown(batches)
+    paths = sorted(path.name for path in (folder / "class0").iterdir())
+    np.testing.assert_allclose(images[paths.index("scan.png")], ramp / 2047.5 - 1, atol=1e-6)
+    assert levels(np.delete(images, 4, axis=0))[:4] == [0, 3, 6, 9]
+    assert batches.description()["white"] == 4095
+    # Its white is above that.
+    with pytest.warns(UserWarning, match=r"Skipped 1 of 13 (.|\n)*scan.png: it has .* white=4094"):
+        tgs.data.image_folder(folder, 4, size=8, white=4094, on_error="skip")
+    too_dark = tgs.data.image_folder(folder, 4, size=8, white=4094)
+    assert list(too_dark.damaged()) == [str(folder / "class0" / "scan.png")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("ending", "size"), [("png", 12), ("webp", 32)])
+def test_what_lies_under_transparency_never_shows(tmp_path, ending, size):
+    for name, hidden in (("a", (255, 0, 255)), ("b", (0, 0, 0))):
+        pixels = np.zeros([32, 32, 4], np.uint8)
+        pixels[..., :3] = hidden
+        pixels[8:24, 8:24] = [0, 200, 0, 255]
+        settings = {"lossless": True, "exact": True} if ending == "webp" else {}
+        PIL.Image.fromarray(pixels).save(tmp_path / f"{name}.{ending}", **settings)
+    for settings, corner in (
+        ({}, [1, 1, 1]),
+        ({"background": (255, 0, 51)}, [1, -1, -0.6]),
+        ({"channels": 4}, [-1, -1, -1, -1]),
+    ):
+        one, other = shown(tgs.data.image_folder(tmp_path, 2, size=size, **settings))
+        np.testing.assert_allclose(one, other, atol=1e-6)
+        np.testing.assert_allclose(one[0, 0], corner, atol=1e-6)
+        middle = one[size // 2, size // 2]
+        green = np.array([0, 200, 0, 255][: len(middle)]) / 127.5 - 1
+        np.testing.assert_allclose(middle, green, atol=0.02)
+
+
+@pytest.mark.slow
+def test_a_gan_with_alpha_trains_on_a_folder(folder):
+    PIL.Image.new("RGBA", (9, 9), (9, 9, 9, 0)).save(folder / "class0" / "sprite.png")
+    batches = tgs.data.image_folder(folder, 4, size=8, channels=4)
+    assert batches.example_shape == (8, 8, 4)
+    images = shown(batches)
+    assert images.min() == -1 and images.max() == 1
+    gan = flat_gan(8, channels=4)
+    gan.fit(batches, steps_per_epoch=2, verbose=0)
+    assert gan.sample(3).shape == (3, 8, 8, 4)
+
+
+@pytest.mark.slow
+def test_names_that_are_no_unicode_are_read(tmp_path):
+    path = os.fsencode(tmp_path) + b"/caf\xe9.png"
+    with open(path, "wb") as file:
+        file.write(tf.io.encode_png(plain(100)).numpy())
+    images = shown(tgs.data.image_folder(tmp_path, 1, size=8))
+    np.testing.assert_allclose(images, 100 / 127.5 - 1, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_folders_of_a_file_system_of_tensorflow_are_read():
+    place = "ram://pictures"
+    for name in ("cats/a.png", "dogs/b.png", ".hidden/c.png", "cats/.d.png"):
+        tf.io.gfile.makedirs(os.path.dirname(f"{place}/{name}"))
+        tf.io.write_file(f"{place}/{name}", tf.io.encode_png(plain(200 if "a" in name else 100)))
+    tf.io.write_file(f"{place}/dogs/notes.txt", "none")
+    with pytest.warns(UserWarning, match="Left out 1 of 3 files in 'ram://pic.*: 'dogs/notes.txt'"):
+        batches = tgs.data.image_folder(place, 2, size=8, labels=True)
+    assert batches.class_names == ["cats", "dogs"]
+    images, labels = next(batches.examples(labels=True).as_numpy_iterator())
+    assert (levels(images), labels.tolist()) == ([10, 5], [0, 1])
+
+
+@pytest.mark.slow
+def test_a_file_brighter_than_white_ends_training_and_is_named(tmp_path):
+    (tmp_path / "scan.png").write_bytes(png(np.full([8, 8, 1], 4096, np.uint16), 16, 0))
+    batches = tgs.data.image_folder(tmp_path, 1, size=8, white=4095)
+    with pytest.raises(ValueError, match=r"scan.png: it has values above white=4095. Give the val"):
+        flat_gan(8).fit(batches, steps_per_epoch=1, verbose=0)

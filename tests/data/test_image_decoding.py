@@ -1,13 +1,11 @@
 """Pictures are decoded, resized and checked alike, whatever they come from."""
 
-import struct
 import warnings
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-import tfgan_stab as tgs
 from tfgan_stab.data import image_decoding as images
 
 RNG = np.random.default_rng(0)
@@ -70,12 +68,129 @@ def test_gray_becomes_color_and_color_becomes_luma():
     np.testing.assert_array_equal(images.with_channels(gray, 1), gray)
 
 
-def test_transparency_is_left_out():
+CLEAR = RNG.integers(0, 256, [6, 5, 4], dtype=np.uint8)
+CLEAR[0, :, 3], CLEAR[1, :, 3] = 0, 255
+
+
+def composited(picture, background):
+    """Alpha times the picture and the rest of the background, in float64."""
+    alpha = picture[..., 3:] / 255.0
+    return alpha * picture[..., :3] + (1 - alpha) * np.array(background, float)
+
+
+@pytest.mark.parametrize("background", [(255, 255, 255), (0, 0, 0), (7, 7, 7), (200, 0, 90)])
+def test_transparency_shows_the_background(background):
+    shown = images.with_channels(tf.constant(CLEAR), 3, background)
+    assert shown.dtype == tf.uint8
+    expected = composited(CLEAR, background)
+    np.testing.assert_allclose(shown, expected, atol=0.501)
+    np.testing.assert_array_equal(shown[0], np.broadcast_to(background, [5, 3]))
+    np.testing.assert_array_equal(shown[1], CLEAR[1, :, :3])
+    levels = images.with_channels(tf.constant(CLEAR, tf.float32), 3, background)
+    np.testing.assert_allclose(levels, expected, rtol=1e-5, atol=1e-4)
+    gray = images.with_channels(tf.constant(CLEAR, tf.float32), 1, background)
+    luma = expected @ [[0.299], [0.587], [0.114]]
+    np.testing.assert_allclose(gray, luma, rtol=1e-5, atol=1e-4)
+    gray_and_alpha = CLEAR[..., [1, 3]]
+    expected = composited(CLEAR[..., [1, 1, 1, 3]], background)
+    shown = images.with_channels(tf.constant(gray_and_alpha), 3, background)
+    np.testing.assert_allclose(shown, expected, atol=0.501)
+    np.testing.assert_allclose(
+        images.with_channels(tf.constant(gray_and_alpha), 1, background),
+        expected @ [[0.299], [0.587], [0.114]],
+        atol=1.01,
+    )
+
+
+def test_white_is_the_background_unless_another_is_given():
     clear = tf.constant([[[10, 20, 30, 0]]], tf.uint8)
-    np.testing.assert_array_equal(images.with_channels(clear, 3), [[[10, 20, 30]]])
-    gray_and_alpha = tf.constant([[[40, 0]]], tf.uint8)
-    np.testing.assert_array_equal(images.with_channels(gray_and_alpha, 3), [[[40, 40, 40]]])
-    np.testing.assert_array_equal(images.with_channels(gray_and_alpha, 1), [[[40]]])
+    np.testing.assert_array_equal(images.with_channels(clear, 3), [[[255, 255, 255]]])
+    np.testing.assert_array_equal(images.with_channels(clear, 1), [[[255]]])
+
+
+def test_alpha_can_be_kept_and_what_it_hides_is_black():
+    expected = np.where(CLEAR[..., 3:] > 0, CLEAR, 0)
+    np.testing.assert_array_equal(images.with_channels(tf.constant(CLEAR), 4), expected)
+    color, gray = CLEAR[..., :3], CLEAR[..., :1]
+    opaque = np.full([6, 5, 1], 255, np.uint8)
+    for picture, colors in ((color, color), (gray, np.repeat(gray, 3, axis=-1))):
+        shown = images.with_channels(tf.constant(picture), 4)
+        np.testing.assert_array_equal(shown, np.concatenate([colors, opaque], axis=-1))
+    shown = images.with_channels(tf.constant(CLEAR[..., 2:]), 4)
+    np.testing.assert_array_equal(shown, np.where(CLEAR[..., 3:] > 0, CLEAR[..., [2, 2, 2, 3]], 0))
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("own", [1, 2, 3, 4])
+def test_graphs_that_do_not_know_the_channels_make_the_same(own, channels):
+    picture = tf.constant(CLEAR[..., :own])
+    unknown = tf.TensorSpec([None, None, None], tf.uint8)
+    in_graph = tf.function(
+        lambda image: images.with_channels(image, channels, (200, 0, 90)),
+        input_signature=[unknown],
+        autograph=False,
+    )
+    np.testing.assert_array_equal(
+        in_graph(picture), images.with_channels(picture, channels, (200, 0, 90))
+    )
+
+
+@pytest.mark.parametrize("size", [3, 8, 20])
+def test_hidden_colors_leave_no_fringe(size):
+    sprite = np.zeros([8, 8, 4], np.uint8)
+    sprite[..., :3] = [255, 0, 255]  # Hidden, and another color than what is seen.
+    sprite[2:6, 2:6] = [0, 200, 0, 255]
+    resized = images.crop_and_resize(images.with_channels(tf.constant(sprite), 4), size).numpy()
+    color, alpha = (resized[..., :3] + 1) * 127.5, (resized[..., 3] + 1) / 2
+    assert alpha.max() > 0.8
+    # Where anything is seen it is the green of the sprite, unmixed; elsewhere black.
+    seen = alpha > 0.5 / 255
+    np.testing.assert_allclose(color[seen], np.broadcast_to([0, 200, 0], color[seen].shape), atol=1)
+    assert np.all(color[~seen] == 0)
+    # Alpha itself is resized as any other channel.
+    plain = images.crop_and_resize(tf.constant(sprite[..., 3:]), size).numpy()[..., 0]
+    np.testing.assert_allclose(resized[..., 3], plain, atol=1e-5)
+
+
+def test_resizing_with_alpha_weighs_colors_by_alpha():
+    picture = np.zeros([4, 4, 4], np.uint8)
+    picture[..., 0] = 200
+    picture[..., 3] = 255
+    picture[:, ::2] = [0, 0, 100, 51]  # A fifth as opaque.
+    shrunk = images.crop_and_resize(images.with_channels(tf.constant(picture), 4), 1).numpy()
+    red, green, blue, alpha = (shrunk[0, 0] + 1) * 127.5
+    weighted = np.concatenate([picture[..., :3] * (picture[..., 3:] / 255.0), picture[..., 3:]], -1)
+    # Of one channel after the other, none of which is taken for alpha.
+    sums = [
+        (images.crop_and_resize(tf.constant(weighted[..., [c]], tf.float32), 1).numpy().item() + 1)
+        * 127.5
+        for c in range(4)
+    ]
+    np.testing.assert_allclose(alpha, sums[3], rtol=1e-4)
+    np.testing.assert_allclose(
+        [red, blue], [sums[0] * 255 / alpha, sums[2] * 255 / alpha], rtol=1e-4
+    )
+    assert green == 0 and abs(red - 200 * 5 / 6) < 20 and abs(blue - 100 / 6) < 10
+
+
+def test_a_picture_with_alpha_of_the_right_size_is_not_changed():
+    kept = images.with_channels(tf.constant(CLEAR[:5]), 4)
+    shown = images.crop_and_resize(kept, 5)
+    np.testing.assert_allclose(shown, kept.numpy() / 127.5 - 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "background", [-1, 256, 1.5, True, "white", (0, 0), (0, 0, 0, 0), (0, 0, 999)]
+)
+def test_impossible_backgrounds_are_refused(background):
+    with pytest.raises(ValueError, match="`background` must be a gray level or red, green and blu"):
+        images.checked_background(background)
+
+
+def test_backgrounds_are_gray_levels_or_colors():
+    assert images.checked_background(None) == (255, 255, 255)
+    assert images.checked_background(np.uint8(7)) == (7, 7, 7)
+    assert images.checked_background([255, 0, 1]) == (255, 0, 1)
 
 
 @pytest.mark.parametrize("size", [0, -1, 1.5, True, "64"])
@@ -84,9 +199,9 @@ def test_impossible_sizes_are_refused(size):
         images.check_size_and_channels(size, None)
 
 
-@pytest.mark.parametrize("channels", [0, 2, 4, True, "3"])
+@pytest.mark.parametrize("channels", [0, 2, 5, True, "3"])
 def test_impossible_channels_are_refused(channels):
-    with pytest.raises(ValueError, match="`channels` must be one of 1, 3. .*1 for gray"):
+    with pytest.raises(ValueError, match="`channels` must be one of 1, 3, 4. .*1 for gray"):
         images.check_size_and_channels(None, channels)
 
 
@@ -157,128 +272,17 @@ def test_bytes_survive_scaling():
     assert back.dtype == np.uint8 and back.tolist() == [0, 0, 0, 1, 255, 255]
 
 
-def bitmap(width, height, bits, pixels, palette=b"", compression=0, masks=b"", used=0):
-    """A BMP, by the letter of the format."""
-    sizes = (len(pixels), 0, 0, used, 0)
-    header = struct.pack("<IiiHHI5I", 40, width, height, 1, bits, compression, *sizes)
-    start = 14 + len(header) + len(masks) + len(palette)
-    file_header = b"BM" + struct.pack("<III", start + len(pixels), 0, start)
-    return file_header + header + masks + palette + pixels
+@pytest.mark.parametrize("white", [4095, 65535])
+def test_integers_are_scaled_by_white(white):
+    scans = np.array([0, white, white // 3, 1], np.uint16)
+    expected = 2 * (scans / white) - 1
+    scaled = images.scaled_by_white("scans", scans, white)
+    assert scaled.dtype == np.float32 and scaled.max() == 1
+    np.testing.assert_allclose(scaled, expected, atol=1e-7)
 
 
-def packed(indices, bits):
-    """Rows of indices as bytes, leftmost in the highest bits, padded to four bytes."""
-    rows = []
-    for row in indices:
-        digits = "".join(f"{index:0{bits}b}" for index in row)
-        digits += "0" * (-len(digits) % 32)
-        rows.append(bytes(int(digits[i : i + 8], 2) for i in range(0, len(digits), 8)))
-    return b"".join(rows)
-
-
-def paletted(indices, colors, bits, top_down=False, **settings):
-    """A BMP of a palette's colors, red, green and blue, of which one is chosen per pixel."""
-    height, width = indices.shape
-    palette = b"".join(bytes([blue, green, red, 0]) for red, green, blue in colors.tolist())
-    rows = indices if top_down else indices[::-1]
-    height = -height if top_down else height
-    return bitmap(width, height, bits, packed(rows, bits), palette, **settings)
-
-
-def decoded(contents):
-    return images.decode(tf.constant(contents)).numpy()
-
-
-@pytest.mark.parametrize("top_down", [False, True])
-@pytest.mark.parametrize("width", [1, 3, 8, 33])
-@pytest.mark.parametrize("bits", [1, 4, 8])
-def test_a_palette_gives_each_pixel_its_color(bits, width, top_down):
-    colors = RNG.integers(0, 256, [2**bits, 3], dtype=np.uint8)
-    indices = RNG.integers(0, 2**bits, [5, width])
-    pictured = decoded(paletted(indices, colors, bits, top_down))
-    assert pictured.dtype == np.uint8
-    np.testing.assert_array_equal(pictured, colors[indices])
-
-
-@pytest.mark.parametrize("bits", [1, 8])
-def test_graphs_decode_as_eager_calls_do(bits):
-    contents = paletted(np.eye(5, dtype=int), np.array([[1, 2, 3], [4, 5, 6]]), bits)
-    in_graph = tf.data.Dataset.from_tensors(contents).map(images.decode)
-    np.testing.assert_array_equal(next(in_graph.as_numpy_iterator()), decoded(contents))
-
-
-@pytest.mark.parametrize("bits", [4, 8])
-def test_a_palette_may_be_short(bits):
-    colors = RNG.integers(0, 256, [5, 3], dtype=np.uint8)
-    indices = RNG.integers(0, 5, [4, 6])
-    pictured = decoded(paletted(indices, colors, bits, used=5))
-    np.testing.assert_array_equal(pictured, colors[indices])
-
-
-@pytest.mark.parametrize("bits, masked", [(24, False), (32, False), (32, True)])
-def test_bitmaps_without_a_palette(bits, masked):
-    picture = RNG.integers(0, 256, [3, 4, bits // 8], dtype=np.uint8)
-    blue_first = picture[::-1, :, [2, 1, 0, 3][: bits // 8]].tobytes()
-    masks = struct.pack("<III", 0xFF0000, 0xFF00, 0xFF) if masked else b""
-    contents = bitmap(4, 3, bits, blue_first, compression=3 * masked, masks=masks)
-    np.testing.assert_array_equal(decoded(contents), picture[..., :3])
-
-
-def test_sixteen_bits_are_five_of_each_color():
-    five = RNG.integers(0, 32, [3, 4, 3])
-    numbers = (five * [1024, 32, 1]).sum(axis=-1).astype("<u2")
-    pictured = decoded(bitmap(4, 3, 16, numbers[::-1].tobytes()))
-    np.testing.assert_array_equal(pictured, five * 255 // 31)
-
-
-def test_runs_of_one_color_are_unpacked():
-    colors = RNG.integers(0, 256, [3, 3], dtype=np.uint8)
-    palette = b"".join(bytes([blue, green, red, 0]) for red, green, blue in colors.tolist())
-    packed_rows = bytes([4, 2, 0, 0]) + bytes([1, 0, 3, 1, 0, 0]) + bytes([0, 1])
-    pictured = decoded(bitmap(4, 2, 8, packed_rows, palette, compression=1, used=3))
-    np.testing.assert_array_equal(pictured, colors[[[0, 1, 1, 1], [2, 2, 2, 2]]])
-
-
-SOUND = paletted(np.ones([4, 4], int), np.full([2, 3], 9, np.uint8), bits=8)
-OTHER_MASKS = struct.pack("<III", 0xFF, 0xFF00, 0xFF0000)
-
-
-@pytest.mark.parametrize(
-    "contents, message",
-    [
-        (bitmap(4, 4, 32, bytes(64), b"", 3, OTHER_MASKS), "Unsupported BMP bitfields layout"),
-        (bitmap(4, 4, 2, bytes(16), bytes(16)), "Unsupported BMP pixel depth"),
-        (SOUND[:-1], "image file is truncated"),
-        (
-            paletted(np.full([4, 4], 7), RNG.integers(0, 256, [5, 3], np.uint8), 8, used=5),
-            "a pixel has color 7 of a palette of 5",
-        ),
-    ],
-    ids=["masks", "2 bits", "cut", "beyond the palette"],
-)
-def test_unsupported_bitmaps_are_refused(tmp_path, contents, message):
-    (tmp_path / "picture.bmp").write_bytes(contents)
-    message = rf"picture.bmp: This BMP cannot be decoded: {message}.* Convert it to PNG\n"
+@pytest.mark.parametrize("values, shown", [([0, 4096], "0 to 4096"), ([-1, 9], "-1 to 9")])
+def test_integers_beyond_black_and_white_are_refused(values, shown):
+    message = rf"'x' must hold values from 0 to white=4095. Received: values from {shown}. Give"
     with pytest.raises(ValueError, match=message):
-        tgs.data.image_folder(tmp_path, 1, size=4, on_error="skip")
-
-
-@pytest.mark.parametrize("length", [2, 20, 50, 60])
-def test_a_bitmap_that_ends_in_its_headers_is_damaged(tmp_path, length):
-    (tmp_path / "picture.bmp").write_bytes(SOUND[:length])
-    with pytest.raises(
-        ValueError, match="1 of 1 pictures in (.|\n)*picture.bmp: This BMP (ends|cannot)"
-    ):
-        tgs.data.image_folder(tmp_path, 1, size=4, on_error="skip")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("channels", [1, 3])
-def test_a_folder_shows_the_colors_of_a_palette(tmp_path, channels):
-    colors = RNG.integers(0, 256, [4, 3], dtype=np.uint8)
-    indices = np.arange(36).reshape(6, 6) % 4
-    (tmp_path / "picture.bmp").write_bytes(paletted(indices, colors, bits=8))
-    batches = tgs.data.image_folder(tmp_path, 1, size=6, channels=channels)
-    expected = colors[indices] @ (np.eye(3) if channels == 3 else [[0.299], [0.587], [0.114]])
-    shown = next(batches.as_numpy_iterator())[0]
-    np.testing.assert_allclose(shown, expected / 127.5 - 1, atol=1.1 / 127.5)
+        images.scaled_by_white("x", np.array(values, np.int32), 4095)

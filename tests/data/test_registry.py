@@ -19,8 +19,8 @@ def test_sets_without_a_place_go_by_their_name():
 def test_files_and_folders_go_by_kind_and_place(tmp_path):
     np.save(tmp_path / "a:b.npy", np.zeros([5, 4, 4, 3], np.uint8))
     assert tgs.data.load(f"arrays:{tmp_path}/a:b.npy", batch_size=2).num_examples == 5
-    tf.io.write_file(f"{tmp_path}/a.png", tf.io.encode_png(np.zeros([4, 4, 3], np.uint8)))
-    assert tgs.data.load(f"image_folder:{tmp_path}", batch_size=1, size=8).num_examples == 1
+    tf.io.write_file(f"{tmp_path}/c:d/a.png", tf.io.encode_png(np.zeros([4, 4, 3], np.uint8)))
+    assert tgs.data.load(f"image_folder:{tmp_path}/c:d", batch_size=1, size=8).num_examples == 1
 
 
 def test_tfds_sets_go_by_kind_and_name():

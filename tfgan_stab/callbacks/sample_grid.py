@@ -20,7 +20,8 @@ GAP = 2  # Pixels.
 class SampleGrid(Periodic):
     """Writes a grid of samples as a PNG file, from the same noise each time.
 
-    The file `step-00001200.png` is of the weights after 1200 steps.
+    The file `step-00001200.png` is of the weights after 1200 steps. Images of 4 channels,
+    color and alpha, make a transparent PNG.
 
     Args:
         directory: Where to write; made if it is not there.
@@ -64,9 +65,9 @@ class SampleGrid(Periodic):
         # Draws nothing yet, but raises if the weights or the classes are not known.
         self.gan.sample_batches(self.rows * self.columns, weights=self.weights)
         shape = self.gan.pair.example_shape
-        if len(shape) != 3 or shape[-1] not in (1, 3):
+        if len(shape) != 3 or shape[-1] not in (1, 3, 4):
             raise ValueError(
-                "SampleGrid draws images [height, width, 1 or 3]. Received: a generator of "
+                "SampleGrid draws images [height, width, 1, 3 or 4]. Received: a generator of "
                 f"{list(shape)}. Leave this callback out."
             )
         usable_directory(self.directory)
@@ -82,7 +83,7 @@ class SampleGrid(Periodic):
 
 
 def grid(images: np.ndarray, columns: int) -> np.ndarray:
-    """Lays images out in rows, small ones enlarged, with white gaps.
+    """Lays images out in rows, small ones enlarged, with opaque white gaps.
 
     Args:
         images: float `[count, height, width, channels]` in [-1, 1].

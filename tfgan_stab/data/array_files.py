@@ -84,14 +84,17 @@ class StoredArray:
 class ArrayFile(Records):
     """The pictures or points in a file, of which a piece at a time is in memory.
 
-    Pictures are uint8 in 0..255 or floats in [-1, 1], `[examples, height, width, channels]` or
-    `[examples, height, width]`; points are floats `[examples, dimensions]`.
+    Pictures are uint8 in 0..255 or floats in [-1, 1], or other integers with `white`:
+    `[examples, height, width, channels]` or `[examples, height, width]`; points are floats
+    `[examples, dimensions]`.
 
     Args:
         path: The file.
         name: What it is called in reports.
         key: Which array of a `.npz` file holds them.
         labels: Which array of a `.npz` file holds their classes; `None` without classes.
+        white: Which value is white in an array of other integers than uint8, an integer >= 1;
+            others do without.
 
     Raises:
         TypeError: If the arrays have another dtype.
@@ -99,11 +102,18 @@ class ArrayFile(Records):
     """
 
     def __init__(
-        self, path: str, name: str, key: str | None = None, labels: str | None = None
+        self,
+        path: str,
+        name: str,
+        key: str | None = None,
+        labels: str | None = None,
+        white: int | None = None,
     ) -> None:
         self._path = path
         self._array = StoredArray(path, key)
-        images.check_array(path, self._array.shape, self._array.dtype, points=True)
+        dtype = self._array.dtype
+        self._white = None if images.is_scaled(dtype) else white
+        images.check_array(path, self._array.shape, dtype, points=True, white=self._white)
         _check_several(path, self._array)
         self.labels = None if labels is None else self._labels_in(labels)
         count, *shape = self._array.shape
@@ -157,6 +167,8 @@ class ArrayFile(Records):
             numbers = begin + np.flatnonzero(chosen)
             if len(numbers):
                 examples = piece if chosen.all() else piece[chosen]
+                if self._white is not None:
+                    examples = images.scaled_by_white(self._path, examples, self._white)
                 self._check(examples, numbers)
                 examples = examples[..., np.newaxis] if examples.ndim == 3 else examples
                 yield numbers, examples.astype(self._stored_dtype, copy=False)

@@ -8,9 +8,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
+from tfgan_stab._utils import validation
+from tfgan_stab.data import image_decoding
 from tfgan_stab.data.array_files import StoredArray, check_labels, keys_in
 from tfgan_stab.data.batches import Batches
-from tfgan_stab.data.image_decoding import check_array, check_range, to_float, warn_of_half_range
 from tfgan_stab.data.streams import example_numbers, parallel_map, shuffled
 
 _PATHS = (str, os.PathLike)
@@ -22,18 +23,21 @@ def arrays(
     seed: int = 0,
     key: str | None = None,
     labels: str | ArrayLike | None = None,
+    white: int | None = None,
 ) -> Batches:
     """Streams pictures that lie in an array.
 
     Args:
         images: A `.npz` or `.npy` file, or an array (a list or a tensor will do): `[examples,
             height, width, channels]` or, for gray pictures, `[examples, height, width]`; uint8 in
-            0..255, or floats in [-1, 1].
+            0..255, or floats in [-1, 1], or other integers with `white`.
         batch_size: Images in a minibatch, an integer in [1, examples].
         seed: Decides the order, an integer in [0, 2**63).
         key: Which array of a `.npz` file holds the pictures; not needed where there is one alone.
         labels: Classes 0, 1, ...: integers `[examples]`, or which array of the `.npz` file holds
             them; `None` for a stream of images alone.
+        white: Which value is white in an array of other integers than uint8, an integer >= 1: 65535
+            for full 16 bits, 4095 for 12 bits. Black is 0.
 
     Returns:
         Endless batches of float32 `[batch_size, height, width, channels]` in [-1, 1], with int32
@@ -53,7 +57,7 @@ def arrays(
     """
     name = f"arrays:{os.fspath(images)}" if isinstance(images, _PATHS) else "array"
     pictures, classes = _read(images, key, labels)
-    pictures = _checked(name, pictures)
+    pictures = _checked(name, pictures, white)
     num_classes = None
     if classes is not None:
         classes = _as_array("labels", classes)
@@ -118,13 +122,17 @@ def _as_array(argument: str, values: Any) -> np.ndarray:
     return array
 
 
-def _checked(name: str, images: np.ndarray) -> np.ndarray:
-    check_array(name, images.shape, images.dtype)
+def _checked(name: str, images: np.ndarray, white: int | None) -> np.ndarray:
+    if white is not None:
+        white = validation.integer("white", white)
+    image_decoding.check_array(name, images.shape, images.dtype, white=white)
     images = images[..., np.newaxis] if images.ndim == 3 else images
     if images.dtype == np.uint8:
         return images
-    check_range(name, images)
-    warn_of_half_range(name, images, stacklevel=4)
+    if white is not None:
+        return image_decoding.scaled_by_white(name, images, white)
+    image_decoding.check_range(name, images)
+    image_decoding.warn_of_half_range(name, images, stacklevel=4)
     return images.astype(np.float32, copy=False)
 
 
@@ -177,4 +185,4 @@ class InMemory:
         return images if self._labels is None else (images, tf.gather(self._labels, indices))
 
     def _pick_images(self, indices: tf.Tensor) -> tf.Tensor:
-        return to_float(tf.gather(self._images, indices))
+        return image_decoding.to_float(tf.gather(self._images, indices))

@@ -111,6 +111,11 @@ class Batches(tf.data.Dataset):
         return self.example_set.num_classes
 
     @property
+    def class_names(self) -> list[str] | None:
+        """What the classes are called, in the order of their numbers; `None` where nothing says."""
+        return getattr(self.example_set, "class_names", None)
+
+    @property
     def example_shape(self) -> tuple[int, ...]:
         """Shape of one image, `(height, width, channels)`, or of one point, `(2,)`."""
         images = self.element_spec[0] if self.num_classes else self.element_spec

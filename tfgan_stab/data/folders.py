@@ -1,21 +1,26 @@
 """The user's own pictures: a folder of image files, a class per subfolder when asked."""
 
 import os
+import re
 import warnings
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from tfgan_stab._utils import validation
-from tfgan_stab._utils.progress import with_progress
 from tfgan_stab.data import image_decoding as images
+from tfgan_stab.data import image_files
 from tfgan_stab.data.batches import Batches
-from tfgan_stab.data.streams import example_numbers, finish, parallel_map, reason_of, shuffled
+from tfgan_stab.data.image_files import Header
+from tfgan_stab.data.streams import example_numbers, finish, parallel_map, shuffled
 
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
+SUFFIXES = tuple(".bmp .gif .jfif .jpe .jpeg .jpg .png .tif .tiff .webp".split())
 NAMED_AT_MOST = 10
+_FEW = 5  # Names in a warning.
+# What systems put into folders of pictures: no word about these.
+_COMPANIONS = ("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir")
 _BATCH = 256
 
 
@@ -27,14 +32,17 @@ def image_folder(
     channels: int = 3,
     labels: bool = False,
     on_error: str = "raise",
+    background: int | Sequence[int] | None = None,
+    white: int | None = None,
 ) -> Batches:
-    """Streams the PNG, JPEG, BMP and GIF files of a folder and the folders in it.
+    """Streams the pictures of a folder and the folders in it: PNG, JPEG, WebP, TIFF, BMP, GIF.
 
     Only names and headers are read before this returns; pictures are decoded while training, on all
     cores. A file that is no picture is named now; one whose header is sound and whose pixels are
-    damaged ends `fit` with an error that names it. Files with other endings, and hidden ones, do
-    not count. Pictures are shown as their pixels are stored: how a camera was held, which the EXIF
-    orientation of a JPEG says, is ignored.
+    damaged ends `fit` with an error that names it. Files with other endings are named in a warning;
+    hidden ones do not count. A folder that links lead to more than once is read once. Pictures are
+    turned as their EXIF orientation says. Of an animation, or a file of several pages, the first
+    picture is shown.
 
     Args:
         directory: The folder. With `labels`, it holds one folder of pictures per class.
@@ -42,20 +50,27 @@ def image_folder(
         seed: Decides the order, an integer in [0, 2**63).
         size: Height and width in pixels, an integer >= 1. The largest square in the middle of a
             picture is kept, and resized with anti-aliasing.
-        channels: 1 for gray, 3 for color, whatever the files are.
+        channels: 1 for gray, 3 for color, 4 for color and alpha, whatever the files are. With 4,
+            what is hidden under alpha 0 becomes black, and pictures without alpha are opaque.
         labels: Whether elements are `(images, labels)`; classes count from 0 in the order of the
-            folders' names.
+            folders' names: numeric if all are integers, else alphabetical. A folder without
+            pictures keeps its number, and is named in a warning.
         on_error: What to do about damaged files: "raise" names them in an error, "skip" decodes
             each file once before this returns, leaves damaged ones out, and names them in a warning
             and in `.description()["skipped"]`.
+        background: What shows where pictures are transparent: a gray level or red, green and blue,
+            integers in 0..255; by default 255, white. With `channels=4` there is none.
+        white: Which value is white in files of 16 bits, an integer in [1, 65535]: 65535 for full 16
+            bits, 4095 for 12 bits. A brighter file counts as damaged.
 
     Returns:
         Endless batches of float32 `[batch_size, size, size, channels]` in [-1, 1], with int32
-        `[batch_size]` labels when asked.
+        `[batch_size]` labels when asked; alpha is in [-1, 1] too.
 
     Raises:
         FileNotFoundError: If there is no such folder.
-        ValueError: If no pictures are in it, one is damaged, or a setting is outside its range.
+        ValueError: If no pictures are in it, one is damaged, some have 16 bits and there is no
+            `white`, or a setting is outside its range.
 
     Example:
         >>> import pathlib, tempfile
@@ -67,16 +82,33 @@ def image_folder(
     """
     images.check_size_and_channels(size, channels)
     validation.choice("on_error", on_error, ("raise", "skip"))
+    if white is not None:
+        white = validation.integer("white", white, most=65535)
+    if channels == 4 and background is not None:
+        raise ValueError(
+            "`background` shows through where alpha is left out. Received: "
+            f"background={background!r} with channels=4, which keeps alpha. Leave one out."
+        )
+    background = images.checked_background(background)
     directory = os.path.expanduser(os.fspath(directory)).rstrip("/") or "/"
-    paths = find_pictures(directory)
-    if on_error == "raise":
-        damaged = damaged_headers(paths)
-    else:
-        decodable = shapes_of(paths, show=True)
-        damaged = {path: damage_of(path) for path in paths if path not in decodable}
-    _report(directory, paths, damaged, on_error)
-    sound = [path for path in paths if path not in damaged]
-    classes, class_names = classes_of(directory, sound) if labels else (None, None)
+    found = find_pictures(directory)
+    headers, damaged = image_files.read_headers(found.paths)
+    if not image_files.check_white(headers, white) and white is not None:
+        raise ValueError(
+            f"`white` is for pictures of 16 bits. Received: white={white}, and none in "
+            f"{directory!r}. Leave it out: in pictures of 8 bits white is 255."
+        )
+    if on_error == "skip":
+        decodable = image_files.shapes_of(headers, white, show=True)
+        cut = [path for path in headers if path not in decodable]
+        damaged |= {path: image_files.damage_of(path, white) for path in cut}
+    damaged = dict(sorted(damaged.items()))
+    _report(directory, len(found.paths), damaged, on_error)
+    sound = {path: header for path, header in headers.items() if path not in damaged}
+    _warn_of_animations(directory, sound)
+    classes, class_names = None, None
+    if labels:
+        classes, class_names = classes_of(directory, list(sound), found.folders)
     files = ImageFiles(
         f"image_folder:{directory}",
         sound,
@@ -84,12 +116,29 @@ def image_folder(
         labels=classes,
         class_names=class_names,
         skipped=list(damaged),
+        background=background,
+        white=white,
     )
     return Batches(files, batch_size, seed)
 
 
-def find_pictures(directory: str) -> list[str]:
-    """Returns the paths of the pictures in a folder and the folders in it, sorted.
+class Contents(NamedTuple):
+    """What lies in a folder and the folders in it.
+
+    Attributes:
+        paths: The pictures, sorted.
+        folders: The folders in it that were read, sorted.
+    """
+
+    paths: list[str]
+    folders: list[str]
+
+
+def find_pictures(directory: str) -> Contents:
+    """Returns the pictures in a folder and the folders in it; warns of what is left out.
+
+    Args:
+        directory: The folder, without a slash at its end.
 
     Raises:
         FileNotFoundError: If there is no such folder.
@@ -100,62 +149,84 @@ def find_pictures(directory: str) -> list[str]:
             f"There is no folder {directory!r}. Expected a folder of pictures; {os.getcwd()!r} is "
             "where relative paths begin."
         )
-    files = [
-        os.path.join(folder, name)
-        for folder, _, names in tf.io.gfile.walk(directory)
-        for name in names
-    ]
-    visible = [path for path in files if "/." not in path[len(directory) :].replace(os.sep, "/")]
-    paths = sorted(path for path in visible if path.lower().endswith(SUFFIXES))
+    walk = _walk_far if "://" in directory else _walk
+    files, folders, repeated = walk(directory)
+    paths = sorted(path for path in files if path.lower().endswith(SUFFIXES))
+    others = sorted(set(files) - set(paths))
+    endings = ", ".join(SUFFIXES)
     if not paths:
+        named = f", such as {_few(directory, others)}" if others else ""
         raise ValueError(
             f"There are no pictures in {directory!r} or the folders in it. Expected files ending "
-            f"in {', '.join(SUFFIXES)}. Received: {len(files)} other files."
+            f"in {endings}. Received: {len(others)} other files{named}."
         )
-    return paths
+    if others:
+        warnings.warn(
+            f"Left out {len(others)} of {len(files)} files in {directory!r}, which do not end in "
+            f"{endings}: {_few(directory, others)}. Convert those that are pictures.",
+            UserWarning,
+            stacklevel=3,
+        )
+    if repeated:
+        warnings.warn(
+            f"Read folders once, though links in {directory!r} lead to them again: "
+            f"{_few(directory, repeated)}.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return Contents(paths, sorted(folders))
 
 
-def damaged_headers(paths: Sequence[str]) -> dict[str, str]:
-    """Returns the files whose first bytes are not those of a picture, and why.
-
-    Args:
-        paths: Image files.
-    """
-    found = {}
-    for path in with_progress(paths, len(paths), "reading headers", lambda _: 1):
-        damage = images.damage_of_header(path)
-        if damage is not None:
-            found[path] = damage
-    return found
-
-
-def shapes_of(paths: Sequence[str], show: bool = False) -> dict[str, tuple[int, ...]]:
-    """Decodes every file; returns the shapes, `(height, width, channels)`, of those that can be.
-
-    Args:
-        paths: Image files.
-        show: Whether to show a progress bar.
-    """
-    decoded = parallel_map(
-        tf.data.Dataset.from_tensor_slices(list(paths)).enumerate(),
-        lambda index, path: (index, tf.shape(images.decode(tf.io.read_file(path)))),
-    )
-    batches = decoded.ignore_errors().batch(_BATCH).as_numpy_iterator()
-    each = with_progress(batches, len(paths), "checking", lambda batch: len(batch[0]), show)
-    return {
-        paths[index]: tuple(shape)
-        for indices, shapes in each
-        for index, shape in zip(indices.tolist(), shapes.tolist(), strict=True)
-    }
+def _walk(directory: str) -> tuple[list[str], list[str], list[str]]:
+    """Returns files, folders, and those that were read already under another name."""
+    files, folders, repeated = [], [], []
+    links: list[str] = []
+    waiting, known = [directory], set()
+    while waiting or links:
+        # Links last, so that a folder keeps the name that it has of its own.
+        folder = waiting.pop() if waiting else links.pop(0)
+        place = os.path.realpath(folder)
+        if place in known:
+            repeated.append(folder)
+            continue
+        known.add(place)
+        folders.append(folder)
+        with os.scandir(folder) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if _is_hidden(entry.name):
+                    continue
+                # A link that leads nowhere, or to itself, is a file that cannot be read.
+                if entry.is_symlink() and os.path.isdir(entry.path):
+                    links.append(entry.path)
+                elif entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                else:
+                    files.append(entry.path)
+    return files, folders[1:], sorted(repeated)
 
 
-def damage_of(path: str) -> str:
-    """Returns why a file that could not be decoded cannot be."""
-    try:
-        images.decode(tf.io.read_file(path))
-    except (tf.errors.OpError, ValueError) as error:
-        return reason_of(error)
-    return "could not be read at first, and could later"
+def _walk_far(directory: str) -> tuple[list[str], list[str], list[str]]:
+    """As `_walk`, in a cloud, where there are no links."""
+    files, folders = [], []
+    for folder, _, names in tf.io.gfile.walk(directory):
+        steps = _below(directory, folder).split("/")
+        if not any(map(_is_hidden, steps)):
+            folders.append(folder)
+            files += [os.path.join(folder, name) for name in names if not _is_hidden(name)]
+    return files, [folder for folder in folders if _below(directory, folder)], []
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _COMPANIONS
+
+
+def _below(directory: str, path: str) -> str:
+    return path[len(directory) :].strip("/")
+
+
+def _few(directory: str, paths: Sequence[str]) -> str:
+    named = [repr(_below(directory, path)) for path in paths[:_FEW]]
+    return ", ".join(named) + (f" and {len(paths) - _FEW} more" if len(paths) > _FEW else "")
 
 
 def listing_of(damaged: dict[str, str]) -> str:
@@ -166,35 +237,66 @@ def listing_of(damaged: dict[str, str]) -> str:
     return "\n  ".join(named)
 
 
-def _report(directory: str, paths: list[str], damaged: dict[str, str], on_error: str) -> None:
+def _report(directory: str, count: int, damaged: dict[str, str], on_error: str) -> None:
     if not damaged:
         return
     listing = listing_of(damaged)
-    count = f"{len(damaged)} of {len(paths)} pictures in {directory!r}"
-    if on_error == "raise" or len(damaged) == len(paths):
+    share = f"{len(damaged)} of {count} pictures in {directory!r}"
+    if on_error == "raise" or len(damaged) == count:
         raise ValueError(
-            f"{count} cannot be read:\n  {listing}\nMend or remove them, or leave them out with "
+            f"{share} cannot be read:\n  {listing}\nMend or remove them, or leave them out with "
             '`on_error="skip"` (where others remain).'
         )
-    warnings.warn(f"Skipped {count}:\n  {listing}", UserWarning, stacklevel=3)
+    warnings.warn(f"Skipped {share}:\n  {listing}", UserWarning, stacklevel=3)
 
 
-def classes_of(directory: str, paths: list[str]) -> tuple[list[int], list[str]]:
+def _warn_of_animations(directory: str, headers: Mapping[str, Header]) -> None:
+    animated = [path for path, header in headers.items() if header.animated]
+    if animated:
+        warnings.warn(
+            f"Showing the first picture only of {len(animated)} animations or files of several "
+            f"pages in {directory!r}: {_few(directory, animated)}.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def classes_of(
+    directory: str, paths: Sequence[str], folders: Sequence[str]
+) -> tuple[list[int], list[str]]:
     """Returns the class of each picture, and the names of the classes: those of the folders.
+
+    Args:
+        directory: The folder that holds a folder for each class.
+        paths: The pictures.
+        folders: The folders in it, at any depth; those without pictures are classes too.
 
     Raises:
         ValueError: If a picture lies in no folder of its class.
     """
-    below = [os.path.relpath(path, directory).split(os.sep) for path in paths]
+    below = [_below(directory, path).split("/") for path in paths]
     loose = [steps[0] for steps in below if len(steps) == 1]
     if loose:
         raise ValueError(
             f"With `labels=True`, every picture of {directory!r} must lie in a folder that is "
             f"called like its class. Received: {len(loose)} outside of one, e.g. {loose[0]!r}."
         )
-    names = sorted({steps[0] for steps in below})
-    index = {name: number for number, name in enumerate(names)}
-    return [index[steps[0]] for steps in below], names
+    names = sorted({_below(directory, folder).split("/")[0] for folder in folders})
+    if all(re.fullmatch("[0-9]+", name) for name in names):
+        names.sort(key=int)
+    numbers = {name: number for number, name in enumerate(names)}
+    classes = [numbers[steps[0]] for steps in below]
+    empty = sorted(set(numbers.values()) - set(classes))
+    if empty:
+        named = ", ".join(f"{names[number]!r} (class {number})" for number in empty[:_FEW])
+        more = f" and {len(empty) - _FEW} more" if len(empty) > _FEW else ""
+        warnings.warn(
+            f"{len(empty)} of {len(names)} classes in {directory!r} have no pictures: {named}"
+            f"{more}. They keep their numbers. Remove the folders that are no classes.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return classes, names
 
 
 class ImageFiles:
@@ -202,35 +304,43 @@ class ImageFiles:
 
     Args:
         name: What the set is called in reports.
-        paths: Image files, in the order that `in_order` follows.
-        shape: Height, width and channels of what comes out; channels are 1 for gray, 3 for color.
+        headers: Image files and their headers, in the order that `in_order` follows.
+        shape: Height, width and channels of what comes out; channels are 1 for gray, 3 for color,
+            4 for color and alpha.
         resized: Whether the largest square of each picture is resized to that height and width;
             otherwise all files must have them.
         labels: For each path its class, an integer >= 0; `None` for images alone.
         class_names: Names of the classes; `None` for images alone.
         skipped: Files that could not be read and are left out.
+        background: Red, green and blue in 0..255, which show where pictures are transparent.
+        white: Which value is white in files of 16 bits; `None` if there are none.
     """
 
     def __init__(
         self,
         name: str,
-        paths: Sequence[str],
+        headers: Mapping[str, Header],
         shape: tuple[int, int, int],
         resized: bool = True,
         labels: Sequence[int] | None = None,
         class_names: Sequence[str] | None = None,
         skipped: Sequence[str] = (),
+        background: tuple[int, int, int] = images.WHITE,
+        white: int | None = None,
     ) -> None:
         self.name = name
-        self.num_examples = len(paths)
+        self.num_examples = len(headers)
         self.num_classes = None if class_names is None else len(class_names)
         self.labels = None if labels is None else np.asarray(labels, np.int32)
         self.skipped = tuple(skipped)
+        self._headers = headers
         self._shape = shape
         self._resized = resized
-        self._class_names = class_names
+        self.class_names = None if class_names is None else list(class_names)
+        self._background = background
+        self._white = white
+        self._files = image_files.as_tensors(headers)
         with tf.device("CPU:0"):
-            self._paths = tf.constant(paths)
             self._labels = None if labels is None else tf.constant(labels, tf.int32)
 
     def stream(self, first: int, count: int, seed: int) -> tf.data.Dataset:
@@ -256,20 +366,27 @@ class ImageFiles:
 
     def damaged(self) -> dict[str, str]:
         """Decodes all pictures; returns those that cannot be, and why."""
-        paths = [os.fsdecode(path) for path in self._paths.numpy()]
-        sound = shapes_of(paths, show=True)
-        return {path: damage_of(path) for path in paths if path not in sound}
+        sound = image_files.shapes_of(self._headers, self._white, show=True)
+        cut = [path for path in self._headers if path not in sound]
+        return {path: image_files.damage_of(path, self._white) for path in cut}
 
     def metadata(self) -> dict[str, Any]:
-        """The classes' names, and what was left out."""
-        return {"class_names": self._class_names, "skipped": list(self.skipped)}
+        """The classes' names, what was left out, and how pixels are read."""
+        return {
+            "class_names": self.class_names,
+            "skipped": list(self.skipped),
+            "background": list(self._background),
+            "white": self._white,
+        }
 
     def _read_both(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return self._read_image(index), tf.gather(self._labels, index)
 
     def _read_image(self, index: tf.Tensor) -> tf.Tensor:
-        image = images.decode(tf.io.read_file(self._paths[index]))
-        image = images.with_channels(image, self._shape[-1])
+        image = image_files.read(tuple(tensor[index] for tensor in self._files), self._white)
+        image = images.with_channels(image, self._shape[-1], self._background)
         if self._resized:
             image = images.crop_and_resize(image, self._shape[0])
-        return tf.ensure_shape(images.to_float(image), self._shape)
+        else:
+            image = images.from_levels(image)
+        return tf.ensure_shape(image, self._shape)

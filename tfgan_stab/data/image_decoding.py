@@ -1,18 +1,19 @@
-"""What happens to every picture, whatever it comes from: decoding, channels, size, range.
+"""What happens to every picture, whatever it comes from: channels, transparency, size, range.
 
 Networks here expect floats in [-1, 1]; files and reports hold bytes.
 """
 
-import io
-import os
 import warnings
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import PIL.Image
 import tensorflow as tf
 
 from tfgan_stab._utils import validation
+
+WHITE = (255, 255, 255)
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601.
 
 
 def to_float(images: tf.Tensor) -> tf.Tensor:
@@ -59,100 +60,86 @@ def to_bytes(images: np.ndarray) -> np.ndarray:
     return np.round((np.clip(images, -1.0, 1.0) + 1.0) * 127.5).astype(np.uint8)
 
 
-def decode(contents: tf.Tensor) -> tf.Tensor:
-    """Decodes a PNG, JPEG, BMP or GIF file; of an animation, the first frame.
+def with_channels(
+    image: tf.Tensor, channels: int, background: tuple[int, int, int] = WHITE
+) -> tf.Tensor:
+    """Makes a picture gray, colored, or colored with alpha.
+
+    What is transparent shows the background, unless alpha is kept::
+
+        alpha x + (1 - alpha) background
 
     Args:
-        contents: The file's bytes, a string scalar.
+        image: `[height, width, any]` in 0..255, uint8 or float32: gray, gray and alpha, color, or
+            color and alpha.
+        channels: 1 for gray (luma, as in ITU-R BT.601), 3 for color, 4 for color and alpha; what is
+            hidden under alpha 0 becomes black then.
+        background: Red, green and blue, each in 0..255.
 
     Returns:
-        uint8 `[height, width, channels]` with the channels that the file has; a BMP is in color.
-
-    Raises:
-        tf.errors.OpError: If this is no picture, part of one, or a kind of BMP that Pillow does not
-            read; in eager calls on a BMP a ValueError.
+        `[height, width, channels]` of the same dtype.
     """
-    # TensorFlow is 2 to 4 times faster, but shows the numbers of a BMP's palette as its pixels.
-    image = tf.cond(
-        tf.equal(tf.strings.substr(contents, 0, 2), b"BM"),
-        lambda: tf.ensure_shape(
-            tf.numpy_function(_decode_bitmap, [contents], tf.uint8, stateful=False),
-            [None, None, None],
-        ),
-        lambda: tf.io.decode_image(contents, channels=0, expand_animations=False),
-    )
-    return tf.ensure_shape(image, [None, None, None])
-
-
-def damage_of_header(path: str) -> str | None:
-    """Returns what is wrong with the first bytes of an image file; `None` if they are sound.
-
-    Args:
-        path: The file.
-    """
-    try:
-        # TensorFlow's own files, which may lie in a cloud, take 10 times as long to open.
-        opened = path if os.path.exists(path) else tf.io.gfile.GFile(path, "rb")
-        with PIL.Image.open(opened):
-            return None
-    except PIL.UnidentifiedImageError:
-        return "these are not the bytes of a picture"
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        return str(error)
-
-
-def _decode_bitmap(contents: Any) -> np.ndarray:
-    """Decodes a BMP file; what is transparent keeps its color."""
-    # Eager calls give an array of one entry, graphs the bytes.
-    contents = contents if isinstance(contents, bytes) else contents.item()
-    try:
-        with PIL.Image.open(io.BytesIO(contents), formats=["BMP"]) as picture:
-            if picture.mode == "P" and picture.palette is not None:
-                colors = len(picture.palette.palette) // len(picture.palette.rawmode or "RGB")
-                _check_palette(np.asarray(picture), colors)
-            return np.asarray(picture.convert("RGB"))
-    except PIL.UnidentifiedImageError as error:
-        raise ValueError("This BMP ends in its header, or is none") from error
-    except (OSError, ValueError) as error:
-        raise ValueError(f"This BMP cannot be decoded: {error}. Convert it to PNG") from error
-
-
-def _check_palette(indices: np.ndarray, colors: int) -> None:
-    """Refuses pixels without a color, which Pillow would show as some gray."""
-    if indices.max() >= colors:
-        raise ValueError(f"a pixel has color {indices.max()} of a palette of {colors}")
-
-
-def with_channels(image: tf.Tensor, channels: int) -> tf.Tensor:
-    """Makes a picture gray or colored; transparency is left out.
-
-    Args:
-        image: uint8 `[height, width, any]`: gray, gray and alpha, color, or color and alpha.
-        channels: 1 for gray (luma, as in ITU-R BT.601) or 3 for color.
-
-    Returns:
-        uint8 `[height, width, channels]`.
-    """
-    colored = tf.shape(image)[-1] >= 3
+    own = _channels_of(image)
+    if channels == 4:
+        return _with_alpha(image)
+    image = _either(own % 2 == 0, lambda: _composited(image, background), lambda: image)
+    colored = _channels_of(image) >= 3
     if channels == 1:
-        return tf.cond(
-            colored,
-            lambda: tf.image.rgb_to_grayscale(tf.ensure_shape(image[..., :3], [None, None, 3])),
-            lambda: image[..., :1],
-        )
-    return tf.cond(
+        return _either(colored, lambda: _luma(image[..., :3]), lambda: image[..., :1])
+    return _either(
         colored, lambda: image[..., :3], lambda: tf.repeat(image[..., :1], repeats=3, axis=-1)
     )
+
+
+def _channels_of(image: tf.Tensor) -> Any:
+    """Returns a number where it is known, else a tensor."""
+    return tf.shape(image)[-1] if image.shape[-1] is None else image.shape[-1]
+
+
+def _either(condition: Any, yes: Callable[[], tf.Tensor], no: Callable[[], tf.Tensor]) -> tf.Tensor:
+    """As `tf.cond`, which would also trace the branch for other shapes than are known."""
+    if tf.is_tensor(condition):
+        return tf.cond(condition, yes, no)
+    return yes() if condition else no()
+
+
+def _composited(image: tf.Tensor, background: tuple[int, int, int]) -> tf.Tensor:
+    """Lays a picture whose last channel is alpha over a background."""
+    gray = len(set(background)) == 1
+    levels = tf.cast(image, tf.float32)
+    alpha = levels[..., -1:] / 255.0
+    below = tf.constant(background[:1] if gray else background, tf.float32)
+    mixed = alpha * levels[..., :-1] + (1.0 - alpha) * below
+    return tf.cast(tf.round(mixed), tf.uint8) if image.dtype == tf.uint8 else mixed
+
+
+def _luma(image: tf.Tensor) -> tf.Tensor:
+    image = tf.ensure_shape(image, [None, None, 3])
+    if image.dtype == tf.uint8:
+        return tf.image.rgb_to_grayscale(image)
+    # Whose weights add up to 0.9999, which bytes do not show.
+    return tf.tensordot(image, LUMA, 1)[..., tf.newaxis]
+
+
+def _with_alpha(image: tf.Tensor) -> tf.Tensor:
+    own = _channels_of(image)
+    color = with_channels(image[..., : own - 1 + own % 2], 3)
+    opaque = tf.fill(tf.shape(image[..., :1]), tf.constant(255, image.dtype))
+    alpha = _either(own % 2 == 0, lambda: image[..., -1:], lambda: opaque)
+    color = tf.where(alpha > 0, color, tf.zeros([], image.dtype))
+    return tf.ensure_shape(tf.concat([color, alpha], axis=-1), [None, None, 4])
 
 
 def crop_and_resize(image: tf.Tensor, size: int) -> tf.Tensor:
     """Cuts the largest square out of the middle and scales it, with anti-aliasing.
 
     Without anti-aliasing a picture that shrinks keeps single pixels and drops those between: false
-    patterns, which a generator learns and FID sees.
+    patterns, which a generator learns and FID sees. Of pictures with alpha each color counts as
+    much as it is seen, so that what is hidden leaves no fringe.
 
     Args:
-        image: uint8 in 0..255, `[height, width, channels]`.
+        image: uint8 or float32 in 0..255, `[height, width, channels]`; 4 channels are color and
+            alpha.
         size: Height and width of the result in pixels, an integer >= 1.
 
     Returns:
@@ -166,9 +153,36 @@ def crop_and_resize(image: tf.Tensor, size: int) -> tf.Tensor:
     square = tf.image.crop_to_bounding_box(
         image, (height - side) // 2, (width - side) // 2, side, side
     )
-    resized = tf.image.resize(square, [size, size], method="bicubic", antialias=True)
+    if square.shape[-1] == 4:
+        return from_levels(_resized_with_alpha(tf.cast(square, tf.float32), size))
+    return from_levels(_resized(square, size))
+
+
+def from_levels(levels: tf.Tensor) -> tf.Tensor:
+    """Scales levels to [-1, 1], and clips what is beyond.
+
+    Args:
+        levels: uint8, or float32 about 0..255, any shape.
+
+    Returns:
+        float32, same shape.
+    """
+    return tf.clip_by_value(tf.cast(levels, tf.float32) / 127.5 - 1.0, -1.0, 1.0)
+
+
+def _resized(square: tf.Tensor, size: int) -> tf.Tensor:
     # The bicubic filter has negative lobes, which overshoot at edges.
-    return tf.clip_by_value(resized / 127.5 - 1.0, -1.0, 1.0)
+    return tf.image.resize(square, [size, size], method="bicubic", antialias=True)
+
+
+def _resized_with_alpha(square: tf.Tensor, size: int) -> tf.Tensor:
+    """Resizes colors weighted by alpha, then divides by it; what rounds to alpha 0 is black."""
+    alpha = square[..., 3:]
+    weighted = _resized(tf.concat([square[..., :3] * alpha / 255.0, alpha], axis=-1), size)
+    # Not clipped yet: where alpha overshoots, so do the weighted colors.
+    alpha = weighted[..., 3:]
+    color = tf.where(alpha >= 0.5, tf.math.divide_no_nan(weighted[..., :3] * 255.0, alpha), 0.0)
+    return tf.concat([color, alpha], axis=-1)
 
 
 def check_size_and_channels(size: int | None, channels: int | None) -> None:
@@ -176,7 +190,8 @@ def check_size_and_channels(size: int | None, channels: int | None) -> None:
 
     Args:
         size: Height and width in pixels, an integer >= 1; `None` to leave pictures as they are.
-        channels: 1 for gray or 3 for color; `None` to leave pictures as they are.
+        channels: 1 for gray, 3 for color, 4 for color and alpha; `None` to leave pictures as they
+            are.
 
     Raises:
         ValueError: If either is anything else.
@@ -184,10 +199,48 @@ def check_size_and_channels(size: int | None, channels: int | None) -> None:
     if size is not None:
         validation.integer("size", size, unit="pixels", fix="It is both height and width.")
     if channels is not None:
-        validation.choice("channels", channels, (1, 3), fix="Use 1 for gray, 3 for color.")
+        fix = "Use 1 for gray, 3 for color, 4 for color and alpha."
+        validation.choice("channels", channels, (1, 3, 4), fix=fix)
 
 
-def check_array(name: str, shape: tuple[int, ...], dtype: np.dtype, points: bool = False) -> None:
+def checked_background(background: int | Sequence[int] | None) -> tuple[int, int, int]:
+    """Returns a background's red, green and blue; white unless one is given.
+
+    Args:
+        background: A gray level or three, each an integer in 0..255; or `None`.
+
+    Raises:
+        ValueError: If it is anything else.
+
+    Example:
+        >>> checked_background(None), checked_background(0)
+        ((255, 255, 255), (0, 0, 0))
+    """
+    if background is None:
+        return WHITE
+    levels = list(background) if isinstance(background, Sequence) else [background] * 3
+    whole = [isinstance(x, (int, np.integer)) and not isinstance(x, bool) for x in levels]
+    if len(levels) != 3 or not all(whole) or min(levels) < 0 or max(levels) > 255:
+        raise ValueError(
+            "`background` must be a gray level or red, green and blue, integers from 0 to 255. "
+            f"Received: {background!r}. Use 255 for white, (255, 0, 0) for red."
+        )
+    red, green, blue = map(int, levels)
+    return red, green, blue
+
+
+def is_scaled(dtype: np.dtype) -> bool:
+    """Returns whether black and white are known of such numbers: uint8 and floats."""
+    return dtype == np.uint8 or np.issubdtype(dtype, np.floating)
+
+
+def check_array(
+    name: str,
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+    points: bool = False,
+    white: int | None = None,
+) -> None:
     """Refuses arrays that hold no pictures, going by their shape and dtype alone.
 
     Args:
@@ -195,10 +248,12 @@ def check_array(name: str, shape: tuple[int, ...], dtype: np.dtype, points: bool
         shape: The array's.
         dtype: The array's.
         points: Whether points, `[examples, dimensions]`, will do too.
+        white: Which value is white in an array of other integers than uint8.
 
     Raises:
-        TypeError: If the dtype is another than uint8 or floats.
-        ValueError: If the shape is not that of pictures with their channels last.
+        TypeError: If the dtype is another than uint8 or floats, or needs a `white`.
+        ValueError: If the shape is not that of pictures with their channels last, or `white` would
+            do nothing.
     """
     size = list(shape)
     if len(size) not in ((2, 3, 4) if points else (3, 4)) or 0 in size:
@@ -212,11 +267,50 @@ def check_array(name: str, shape: tuple[int, ...], dtype: np.dtype, points: bool
             f"{name!r} must have its channels last. Received: shape {size}, which has them first. "
             "Use `numpy.transpose(images, (0, 2, 3, 1))`."
         )
-    if dtype != np.uint8 and not np.issubdtype(dtype, np.floating):
+    scaled = is_scaled(dtype)
+    if white is not None and scaled:
+        raise ValueError(
+            "`white` is for arrays of more than 8 bits. Received: "
+            f"white={white}, and dtype {dtype} in {name!r}. Leave it out: white is 255 in uint8 "
+            "and 1 in floats."
+        )
+    if not scaled and (white is None or not np.issubdtype(dtype, np.integer)):
         raise TypeError(
             f"{name!r} must hold uint8 in 0..255 or floats in [-1, 1]. Received: dtype {dtype}. If "
-            "the values are 0..255, use `numpy.asarray(images, numpy.uint8)`."
+            "the values are 0..255, use `numpy.asarray(images, numpy.uint8)`; if they have more "
+            "bits, give the value of white: white=65535 for full 16 bits, white=4095 for 12 bits."
         )
+
+
+def scaled_by_white(name: str, images: np.ndarray, white: int) -> np.ndarray:
+    """Scales integers to [-1, 1].
+
+    ::
+
+        0..white  ->  2 x / white - 1
+
+    Args:
+        name: What the pictures are called in the message: a file, or an argument.
+        images: Integers, any shape with at least one entry.
+        white: Which value is white, an integer >= 1.
+
+    Returns:
+        float32, same shape.
+
+    Raises:
+        ValueError: If a value is negative, or above white.
+
+    Example:
+        >>> scaled_by_white("scans", np.array([0, 4095], np.uint16), 4095).tolist()
+        [-1.0, 1.0]
+    """
+    low, high = images.min(), images.max()
+    if low < 0 or high > white:
+        raise ValueError(
+            f"{name!r} must hold values from 0 to white={white}. Received: values from {low} to "
+            f"{high}. Give the value that is white, such as white=65535 for full 16 bits."
+        )
+    return images.astype(np.float32) / np.float32(white) * np.float32(2) - np.float32(1)
 
 
 def check_range(name: str, images: np.ndarray) -> None:

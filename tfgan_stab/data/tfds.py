@@ -35,7 +35,8 @@ def tfds(
         size: Height and width in pixels, an integer >= 1: the largest square in the middle of a
             picture is kept, and resized with anti-aliasing. `None` leaves pictures as they are,
             which sets with pictures of any size (LSUN, ImageNet) cannot have.
-        channels: 1 for gray, 3 for color; `None` leaves pictures as they are.
+        channels: 1 for gray, 3 for color, on white where pictures are transparent, 4 for color and
+            alpha; `None` leaves pictures as they are.
         labels: Whether elements are `(images, labels)`.
         download: Whether TFDS may download and prepare the set if it is absent.
         shuffle_buffer: Encoded pictures to shuffle among, an integer >= 1. Sets larger than that
@@ -61,7 +62,7 @@ def tfds(
 
     def decode_image(record: dict[Any, tf.Tensor]) -> tf.Tensor:
         image = features[image_key].decode_example(record[image_key])
-        image = image if channels is None else images.with_channels(image, channels)
+        image = images.with_channels(image, shape[-1]) if shape[-1] in (1, 3, 4) else image
         image = images.to_float(image) if size is None else images.crop_and_resize(image, size)
         return tf.ensure_shape(image, shape)
 
@@ -147,6 +148,7 @@ def _shape(
     if feature.tf_dtype != tf.uint8:
         raise ValueError(
             f"{name!r} must have pictures of 8 bits per channel. Received: {feature.tf_dtype.name}."
+            " Write them into an array, and load that with `tgs.data.arrays(images, white=65535)`."
         )
     height, width, own_channels = feature.shape
     if size is None and None in (height, width):

@@ -33,6 +33,7 @@ def test_opening_has_all_that_says_how_images_are_read_or_made():
         "num_classes": None,
         "size": None,
         "channels": None,
+        "white": None,
         "batch_size": 256,
     }
 
@@ -43,7 +44,7 @@ def test_opening_has_all_that_says_how_images_are_read_or_made():
         ([], "--source is missing.*--source=runs/digits"),
         (["--source=x", "--seed=-1"], "--seed=-1: -1 is not an integer in the range"),
         (["--source=x", "--latents=cauchy"], "should be one of <normal.sphere"),
-        (["--source=x", "--channels=2"], "--channels=2: must be 1 for gray or 3"),
+        (["--source=x", "--channels=2"], "--channels=2: must be 1 for gray, 3 for color, or 4"),
     ],
 )
 def test_wrong_sources(arguments, message):

@@ -73,6 +73,22 @@ def test_written_files_are_read_as_the_same_images(image_gan, tmp_path):
     np.testing.assert_allclose(next(iter(in_training.examples())), first, atol=1e-6)
 
 
+def test_alpha_is_written_and_read_again(tmp_path):
+    pixels = np.random.RandomState(0).randint(0, 256, [6, 4, 5, 4], np.uint8)
+    pixels[:, 0, :, 3], pixels[:, 1, :, 3] = 0, 255
+    job.write_pictures(tmp_path / "in", [pixels / 127.5 - 1], 6)
+    np.testing.assert_array_equal(decoded(sorted((tmp_path / "in").iterdir())), pixels)
+    assert run(f"--source={tmp_path}/in", f"--output={tmp_path}/out.npz", "--channels=4") == 0
+    with np.load(tmp_path / "out.npz") as arrays:
+        hidden = np.where(pixels[..., 3:] > 0, pixels, 0)
+        np.testing.assert_array_equal(arrays["arr_0"], hidden)
+    # By default on white.
+    alpha = pixels[..., 3:] / 255
+    shown = np.concatenate(list(open_source(tmp_path / "in").draw(6)))
+    expected = alpha * pixels[..., :3] + (1 - alpha) * 255
+    np.testing.assert_allclose((shown + 1) * 127.5, expected, atol=0.51)
+
+
 def test_array_is_byte_for_byte_what_numpy_writes(tmp_path):
     images = np.random.RandomState(0).uniform(-1, 1, [7, 4, 4, 3]).astype(np.float32)
     for name, size in (("one", 7), ("other", 3)):
@@ -128,8 +144,9 @@ def test_points_are_written_as_floats(tiny, tmp_path, capsys):
         assert arrays["arr_0"].dtype == np.float32
         np.testing.assert_allclose(arrays["arr_0"], gan.sample(50), atol=1e-6)
     assert run(*arguments, f"--output={tmp_path}/points") == 1
-    assert "PNG files hold pictures [height, width, 1 or 3]. Received: examples of shape [2]." in (
-        capsys.readouterr().err
+    assert (
+        "PNG files hold pictures [height, width, 1, 3 or 4]. Received: examples of shape [2]."
+        in (capsys.readouterr().err)
     )
     assert sorted(os.listdir(tmp_path)) == ["generator.keras", "points.npz"]
 

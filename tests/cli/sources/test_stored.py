@@ -3,6 +3,7 @@
 import zipfile
 
 import numpy as np
+import PIL.Image
 import pytest
 import tensorflow as tf
 
@@ -138,6 +139,47 @@ def test_mixed_gray_and_color_become_color(tmp_path):
     np.testing.assert_array_equal(shown[0], scaled(pixels[0]))
     np.testing.assert_array_equal(shown[1], scaled(np.repeat(pixels[1, ..., :1], 3, axis=-1)))
     assert whole(open_source(tmp_path, channels=1)).shape == (2, 5, 6, 1)
+
+
+def test_sixteen_bits_are_scaled_by_white_in_folders_and_arrays(tmp_path):
+    ramp = np.linspace(0, 4095, 64).reshape(1, 8, 8, 1).astype(np.uint16)
+    np.save(tmp_path / "ramp.npy", ramp)
+    (tmp_path / "scans").mkdir()
+    PIL.Image.fromarray(ramp[0, ..., 0]).save(tmp_path / "scans" / "ramp.png")
+    for place, message in (("ramp.npy", "dtype uint16.*"), ("scans", "16 bits, such as .*")):
+        with pytest.raises((TypeError, ValueError), match=f"{message}white=4095 for 12 bits"):
+            open_source(tmp_path / place)
+        shown = whole(open_source(tmp_path / place, white=4095))
+        np.testing.assert_allclose(shown, ramp / 2047.5 - 1, atol=1e-6)
+        with pytest.raises(ValueError, match="white=4000"):
+            whole(open_source(tmp_path / place, white=4000))
+
+
+def test_eight_bits_do_without_white(tmp_path):
+    pixels = some_bytes(3)
+    np.save(tmp_path / "samples.npy", pixels)
+    write_pngs(tmp_path / "samples", pixels)
+    for place in ("samples", "samples.npy"):
+        shown = whole(open_source(tmp_path / place, white=4095))
+        np.testing.assert_array_equal(shown, scaled(pixels))
+
+
+def test_folders_are_read_as_in_training(tmp_path):
+    pixels = some_bytes(12)
+    for name, part in (("10", pixels[:4]), ("2", pixels[4:9]), ("9", pixels[9:])):
+        write_pngs(tmp_path / name, part)
+    (tmp_path / "1").mkdir()
+    (tmp_path / "2" / "all").symlink_to(tmp_path)
+    (tmp_path / "notes.txt").touch()
+    with (
+        pytest.warns(UserWarning, match="Left out 1 of 13 files"),
+        pytest.warns(UserWarning, match="links in .*'2/all'"),
+        pytest.warns(UserWarning, match=r"1 of 4 classes in .* no pictures: '1' \(class 0\)"),
+    ):
+        source = open_source(tmp_path)
+    assert (source.count, source.num_classes) == (12, 4)
+    np.testing.assert_array_equal(whole(source, 5, label=1), scaled(pixels[4:9]))
+    np.testing.assert_array_equal(whole(source, 4, label=3), scaled(pixels[:4]))
 
 
 def test_mixed_sizes_need_resizing(tmp_path):

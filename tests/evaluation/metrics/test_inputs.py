@@ -84,10 +84,16 @@ def test_one_channel_is_repeated():
     assert np.array_equal(checked_color_images(colored), colored)
 
 
-@pytest.mark.parametrize("shape", [[2, 4, 4, 2], [2, 4, 4, 4], [2, 3]], ids=str)
+@pytest.mark.parametrize("shape", [[2, 4, 4, 2], [2, 3], [2, 4]], ids=str)
 def test_other_numbers_of_channels_raise(shape):
     with pytest.raises(ValueError, match=r"of 1 or 3 channels. Received: shape.*of your own"):
         checked_color_images(noise(*shape))
+
+
+def test_alpha_is_refused_with_what_to_do():
+    message = r"Received: shape \[2, 5, 5, 4\]. If the last is alpha, .*PNG.*on white.*channels=3"
+    with pytest.raises(ValueError, match=message):
+        checked_color_images(noise(2, 5, 5, 4))
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", ml_dtypes.bfloat16])

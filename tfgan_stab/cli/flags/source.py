@@ -44,7 +44,16 @@ class SourceSettings(Settings):
     channels: int | None = flag(
         flags.DEFINE_integer,
         None,
-        "1 or 3: reads a folder's pictures as gray or as color. Without it, as they are.",
+        "1, 3 or 4: reads a folder's pictures as gray, as color, or as color and alpha. Without "
+        "it, as they are, on white where they are transparent.",
+    )
+    white: int | None = flag(
+        flags.DEFINE_integer,
+        None,
+        "Which value is white in pictures of 16 bits and in arrays of such integers: 65535 for "
+        "full 16 bits, 4095 for 12 bits.",
+        lower_bound=1,
+        upper_bound=65535,
     )
     batch_size: int = flag(
         flags.DEFINE_integer,
@@ -63,16 +72,16 @@ class SourceSettings(Settings):
     def check(self) -> None:
         """Also checks the number of channels."""
         super().check()
-        if self.channels not in (None, 1, 3):
+        if self.channels not in (None, 1, 3, 4):
             raise flags.Error(
-                f"--channels={self.channels}: must be 1 for gray or 3 for color. Leave it out to "
-                "take pictures as they are."
+                f"--channels={self.channels}: must be 1 for gray, 3 for color, or 4 for color and "
+                "alpha. Leave it out to take pictures as they are."
             )
 
     @property
     def opening(self) -> dict[str, Any]:
         """The arguments of `open_source`."""
-        names = ("latents", "num_classes", "size", "channels", "batch_size")
+        names = ("latents", "num_classes", "size", "channels", "white", "batch_size")
         return {name: getattr(self, name) for name in names}
 
     def check_have_effect(self, kinds: Collection[Kind]) -> None:
@@ -90,6 +99,7 @@ class SourceSettings(Settings):
             "num_classes": {Kind.KERAS},
             "size": {Kind.FOLDER},
             "channels": {Kind.FOLDER},
+            "white": {Kind.FOLDER, Kind.ARRAYS},
             "batch_size": generators,
             "weights": generators,
         }

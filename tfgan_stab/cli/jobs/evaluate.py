@@ -144,7 +144,12 @@ def _real(settings: EvaluateSettings) -> Any:
     if alone and settings.real is None and not (settings.baseline or settings.per_class):
         return None
     return open_real(
-        settings.real, settings.source, settings.size, settings.channels, settings.per_class
+        settings.real,
+        settings.source,
+        settings.size,
+        settings.channels,
+        settings.per_class,
+        settings.white,
     )
 
 

@@ -54,7 +54,7 @@ def write_pictures(
 
     Args:
         folder: Where to write; what is there is replaced.
-        batches: Float `[batch, height, width, 1 or 3]` in [-1, 1].
+        batches: Float `[batch, height, width, 1, 3 or 4]` in [-1, 1]; 4 are color and alpha.
         count: How many images they hold in all.
         classes: int `[count]`: each class gets a folder, which `tgs.data.image_folder` counts as
             that class where each has an image; by default all lie side by side.
@@ -69,9 +69,9 @@ def write_pictures(
         folders = [draft] * count if classes is None else _class_folders(draft, classes)
         number = 0
         for batch in _finite(batches):
-            if batch.ndim != 4 or batch.shape[-1] not in (1, 3):
+            if batch.ndim != 4 or batch.shape[-1] not in (1, 3, 4):
                 raise ValueError(
-                    "PNG files hold pictures [height, width, 1 or 3]. Received: examples of "
+                    "PNG files hold pictures [height, width, 1, 3 or 4]. Received: examples of "
                     f"shape {list(batch.shape[1:])}. Write them to a file that ends in .npz."
                 )
             for png in tf.io.encode_png(to_bytes(batch)).numpy():

@@ -103,6 +103,7 @@ def open_source(
     num_classes: int | None = None,
     size: int | None = None,
     channels: int | None = None,
+    white: int | None = None,
     batch_size: int = BATCH,
 ) -> Source:
     """Returns the source of images at a path. Settings that its kind does not take are left alone.
@@ -114,7 +115,9 @@ def open_source(
             unless given.
         num_classes: Classes of a generator in a `.keras` file that does not tell.
         size: Height and width that a folder's pictures are resized to, an integer >= 1.
-        channels: 1 or 3, for a folder's pictures.
+        channels: 1, 3 or 4, for a folder's pictures.
+        white: Which value is white, for a folder's pictures of 16 bits and arrays of such
+            integers.
         batch_size: Images generated at once, an integer >= 1. A different batch size gives
             different images.
 
@@ -140,7 +143,7 @@ def open_source(
         return open_checkpoint(place, batch_size)
     if kind is Kind.KERAS:
         return open_keras_file(place, latents, num_classes, batch_size)
-    return StoredImages(open_stored(place, size, channels), str(place))
+    return StoredImages(open_stored(place, size, channels, white), str(place))
 
 
 def open_real(
@@ -149,6 +152,7 @@ def open_real(
     size: int | None = None,
     channels: int | None = None,
     labels: bool = False,
+    white: int | None = None,
 ) -> Batches:
     """Returns the real images to score a source against.
 
@@ -157,8 +161,10 @@ def open_real(
             `None` for what a run trains on.
         source: The path of the source that is scored.
         size: Height and width that a folder's pictures are resized to, an integer >= 1.
-        channels: 1 or 3, for a folder's pictures.
+        channels: 1, 3 or 4, for a folder's pictures.
         labels: Whether a data set that is loaded by its name gives its classes.
+        white: Which value is white, for a folder's pictures of 16 bits and arrays of such
+            integers.
 
     Returns:
         The data set. Stored images have classes if their place tells them.
@@ -179,7 +185,7 @@ def open_real(
         if real.startswith("image_folder:"):
             settings = {
                 name: value
-                for name, value in (("size", size), ("channels", channels))
+                for name, value in (("size", size), ("channels", channels), ("white", white))
                 if value is not None
             }
         if labels and not real.startswith("arrays:"):  # They want an array there.
@@ -190,7 +196,7 @@ def open_real(
             f"Real images are a data set's, or lie in a folder or an array. Received: {real}, "
             f"{kind_of(real).value}. Write samples of it first, with scripts/sample.py."
         )
-    images = open_stored(pathlib.Path(real).expanduser(), size, channels)
+    images = open_stored(pathlib.Path(real).expanduser(), size, channels, white)
     return Batches(images, batch_size=min(BATCH, images.num_examples))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from tfgan_stab._utils import validation
 from tfgan_stab.cli.sources.kinds import Kind, SourceError, kind_of
 from tfgan_stab.cli.sources.source import Source
-from tfgan_stab.data import folders
+from tfgan_stab.data import folders, image_files
 from tfgan_stab.data import image_decoding as images
 from tfgan_stab.data.array_files import ArrayFile, keys_in
 
@@ -92,7 +92,12 @@ class StoredImages(Source):
         return indices
 
 
-def open_stored(path: pathlib.Path, size: int | None = None, channels: int | None = None) -> Stored:
+def open_stored(
+    path: pathlib.Path,
+    size: int | None = None,
+    channels: int | None = None,
+    white: int | None = None,
+) -> Stored:
     """Returns the images in a file of arrays, or in a folder and the folders in it.
 
     Images or points in a `.npz` file are called `arr_0`, `images` or `samples`, or are the only
@@ -104,7 +109,10 @@ def open_stored(path: pathlib.Path, size: int | None = None, channels: int | Non
         path: The file or the folder.
         size: Cuts out the largest square of a folder's pictures and resizes it to this height and
             width, an integer >= 1; by default pictures stay as they are, and must be of one size.
-        channels: 1 for gray, 3 for color; by default 3 if any picture of the folder has color.
+        channels: 1 for gray, 3 for color, 4 for color and alpha; by default 3 if any picture of the
+            folder has color, else 1. Unless alpha is kept, what is transparent shows white.
+        white: Which value is white in pictures of 16 bits and in arrays of such integers; others
+            do without.
 
     Raises:
         TypeError: If arrays have another dtype.
@@ -112,12 +120,12 @@ def open_stored(path: pathlib.Path, size: int | None = None, channels: int | Non
     """
     name = path.resolve().name
     if kind_of(path) is Kind.FOLDER:
-        return _folder(path, name, size, channels)
+        return _folder(path, name, size, channels, white)
     keys = keys_in(str(path))
     if keys is None:
-        return ArrayFile(str(path), name)
+        return ArrayFile(str(path), name, white=white)
     classes = next((key for key in LABELS if key in keys), None)
-    return ArrayFile(str(path), name, _images_key(path, keys), classes)
+    return ArrayFile(str(path), name, _images_key(path, keys), classes, white)
 
 
 def _images_key(path: pathlib.Path, keys: list[str]) -> str:
@@ -135,24 +143,32 @@ def _images_key(path: pathlib.Path, keys: list[str]) -> str:
 
 
 def _folder(
-    directory: pathlib.Path, name: str, size: int | None, channels: int | None
+    directory: pathlib.Path,
+    name: str,
+    size: int | None,
+    channels: int | None,
+    white: int | None,
 ) -> folders.ImageFiles:
     images.check_size_and_channels(size, channels)
-    paths = folders.find_pictures(str(directory))
-    shapes = folders.shapes_of(paths, show=True)
-    damaged = [path for path in paths if path not in shapes]
+    found = folders.find_pictures(str(directory))
+    headers, damaged = image_files.read_headers(found.paths)
+    image_files.check_white(headers, white)
+    shapes = image_files.shapes_of(headers, white, show=True)
+    cut = [path for path in headers if path not in shapes]
+    damaged |= {path: image_files.damage_of(path, white) for path in cut[:1]}
     if damaged:
+        path, reason = next(iter(damaged.items()))
         raise SourceError(
-            f"{len(damaged)} of {len(paths)} pictures cannot be read, such as {damaged[0]}: "
-            f"{folders.damage_of(damaged[0])}. Mend or remove them."
+            f"{len(found.paths) - len(shapes)} of {len(found.paths)} pictures cannot be read, such "
+            f"as {path}: {reason}. Mend or remove them."
         )
     if size is None:
         _check_one_size(directory, shapes)
-    height, width = (size, size) if size else shapes[paths[0]][:2]
-    channels = channels or (3 if any(shape[-1] >= 3 for shape in shapes.values()) else 1)
-    classes, names = _classes(directory, paths)
+    height, width = (size, size) if size else shapes[found.paths[0]][:2]
+    channels = channels or (3 if any(header.color for header in headers.values()) else 1)
     shape = (height, width, channels)
-    return folders.ImageFiles(name, paths, shape, size is not None, classes, names)
+    classes, names = _classes(directory, found)
+    return folders.ImageFiles(name, headers, shape, size is not None, classes, names, white=white)
 
 
 def _check_one_size(directory: pathlib.Path, shapes: dict[str, tuple[int, ...]]) -> None:
@@ -167,10 +183,10 @@ def _check_one_size(directory: pathlib.Path, shapes: dict[str, tuple[int, ...]])
 
 
 def _classes(
-    directory: pathlib.Path, paths: list[str]
+    directory: pathlib.Path, found: folders.Contents
 ) -> tuple[list[int] | None, list[str] | None]:
-    parents = {pathlib.Path(path).relative_to(directory).parts[0] for path in paths}
-    loose = any(pathlib.Path(path).parent == directory for path in paths)
+    parents = {pathlib.Path(path).relative_to(directory).parts[0] for path in found.paths}
+    loose = any(pathlib.Path(path).parent == directory for path in found.paths)
     if loose or len(parents) == 1:
         return None, None
-    return folders.classes_of(str(directory), paths)
+    return folders.classes_of(str(directory), found.paths, found.folders)

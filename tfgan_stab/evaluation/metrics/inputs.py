@@ -160,10 +160,15 @@ def checked_color_images(images: ArrayLike) -> np.ndarray:
     """
     array = checked_images(images)
     if array.ndim != 4 or array.shape[3] not in (1, 3):
+        fix = "Choose the channels to score, or use an extractor of your own."
+        if array.ndim == 4 and array.shape[3] == 4:
+            fix = (
+                "If the last is alpha, write the images to PNG files with scripts/sample.py and "
+                "score that folder, which is read on white; load real pictures with channels=3."
+            )
         raise ValueError(
             "This extractor takes images [batch, height, width, channels] of 1 or 3 channels. "
-            f"Received: shape {list(array.shape)}. Choose the channels to score, or use an "
-            "extractor of your own."
+            f"Received: shape {list(array.shape)}. {fix}"
         )
     return np.repeat(array, 3, axis=3) if array.shape[3] == 1 else array
 
