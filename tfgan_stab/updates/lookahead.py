@@ -166,8 +166,8 @@ class Lookahead(Scheme):
         def mean(s: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
             return w if alpha == 1.0 else s + alpha * (w - s)
 
-        pulled = game.project(tf.nest.map_structure(mean, slow, fast))
-        slow = _where(count, period, pulled, slow)
+        projected = game.project(tf.nest.map_structure(mean, slow, fast))
+        slow = _where(count, period, projected, slow)
         return _where(count, period, slow, fast), slow
 
 
