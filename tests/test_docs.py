@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
+from tfgan_stab.training import gradient_check
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WALK = ROOT / "docs" / "how_one_step_works.md"
@@ -140,3 +141,25 @@ def test_the_page_on_pictures_runs_and_names_every_argument(capsys):
     assert len(blocks) == len(printed) == 3
     arguments = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
     assert arguments == list(inspect.signature(tgs.data.image_folder).parameters)
+
+
+def test_the_page_on_training_counts_minibatches_and_evaluations_right():
+    text = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+\([^|]*\|[^|]*\|[^|]*)\|$", text, re.MULTILINE)
+    assert len(rows) == 5
+    names = {name: getattr(tgs.updates, name) for name in dir(tgs.updates)}
+    for scheme, minibatches, evaluations in (row.split("|") for row in rows):
+        for name in re.findall(r"(?:^|`)(\w+\([^`]*\))`", scheme):
+            if "scheme" in name:
+                continue
+            made = eval(name.replace("=n", "=3"), {}, names)
+            expected = [minibatches.split(";")[0], evaluations]
+            numbers = [eval(each, {"n": 3}) for each in expected]
+            assert [made.minibatches, made.evaluations] == numbers, name
+    for scheme in (tgs.Extragradient(batches="fresh"), tgs.RungeKutta("rk4", batches="fresh")):
+        name = type(scheme).__name__
+        (row,) = (row for row in rows if row.startswith(name))
+        assert int(row.split("|")[1].split(";")[1]) == scheme.minibatches
+    assert {"UpSampling2D", "Resizing", "SpectralNormalization"} <= set(dir(tgs.networks))
+    refused = {kind.__name__ for kind, *_ in gradient_check.KNOWN}
+    assert all(f"`{name}`" in text for name in refused)

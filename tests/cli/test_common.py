@@ -62,7 +62,10 @@ def test_a_failing_driver_is_named_where_there_is_one(there, monkeypatch):
 
 
 def test_lines_come_through_where_the_import_fails(capfd):
-    with pytest.raises(ImportError, match="no TensorFlow"), common._lines_left_out(common._is_noise):
+    with (
+        pytest.raises(ImportError, match="no TensorFlow"),
+        common._lines_left_out(common._is_noise),
+    ):
         os.write(2, b"the reason\n")
         raise ImportError("no TensorFlow")
     assert capfd.readouterr().err == "the reason\n"

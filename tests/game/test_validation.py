@@ -1,8 +1,11 @@
 """Pairs that cannot play are refused before anything is trained."""
 
 import keras
+import numpy as np
 import pytest
+import tensorflow as tf
 
+import tfgan_stab as tgs
 from tfgan_stab.game.validation import check_pair
 
 layers = keras.layers
@@ -87,3 +90,24 @@ def test_more_than_two_inputs():
     network = keras.Model(three, layers.Dense(3)(layers.Add()(three)))
     with pytest.raises(ValueError, match="one input, or two.*Received: 3"):
         check_pair(network, discriminator(), 4)
+
+
+class GroupDeviation(keras.layers.Layer):
+    """The deviation over groups of four rows, as in progressive GANs: fails for two rows."""
+
+    def call(self, inputs):
+        groups = tf.reshape(inputs, [4, -1, inputs.shape[-1]])
+        deviation = tf.repeat(tf.math.reduce_std(groups, axis=0), 4, axis=0)
+        return tf.concat([inputs, deviation], axis=-1)
+
+    def compute_output_shape(self, shape):
+        return (shape[0], 2 * shape[1])
+
+
+def test_networks_are_not_run_on_batches_of_sizes_that_they_do_not_take():
+    generator = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+    discriminator = keras.Sequential([keras.Input((3,)), GroupDeviation(), keras.layers.Dense(1)])
+    gan = tgs.GAN(generator, discriminator, latents=2)
+    gan.compile("sgd", "sgd", penalties=[tgs.R1(1.0)], jit_compile=True)
+    gan.fit(np.ones([16, 3], "float32"), batch_size=8, verbose=0)
+    assert gan.steps == 2
