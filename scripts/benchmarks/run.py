@@ -18,6 +18,8 @@ import sys
 import tempfile
 
 import keras
+import matplotlib.pyplot as plt
+import numpy as np
 import tensorflow as tf
 from absl import app, flags
 from figures import FIGURES, Row
@@ -97,6 +99,23 @@ def table(facts, groups):
     return "\n".join(lines) + "\n"
 
 
+def draw_growth(rows, path):
+    """Draws the time of a step by what grows, with the line that was fitted."""
+    figure, panels = plt.subplots(1, len(rows), figsize=(3.2 * len(rows), 2.8), layout="tight")
+    for panel, row in zip(panels, rows, strict=True):
+        x, y = np.array([(float(name), time) for name, time in row.milliseconds.items()]).T
+        panel.plot(x, y, "o", color="C0")
+        panel.plot(x, np.polyval(np.polyfit(x, y, 1, w=1 / y), x), color="C1")
+        low, high = f"{row.low - 1:+.0%}", f"{row.high - 1:+.0%}"
+        panel.set(
+            xlabel=row.figure.removeprefix("step by "), title=f"{low} to {high}", ylim=(0, None)
+        )
+    panels[0].set_ylabel("milliseconds a step, fastest")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
 def measured(name):
     """Returns the rows of a figure, measured in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
@@ -125,7 +144,12 @@ def main(argv):
         figures = {each: [vars(row) for row in rows] for each, rows in groups.items()}
         text = json.dumps({"machine": facts, "figures": figures}, indent=2) + "\n"
         paths["json"].write_text(text)
-        paths["md"].write_text(table(facts, groups))
+        page = table(facts, groups)
+        if "growth" in groups:
+            picture = pathlib.Path("images", f"{paths['md'].stem}_growth.png")
+            draw_growth(groups["growth"], paths["md"].parent / picture)
+            page += f"\n![Time of a step by batch, width and penalties]({picture})\n"
+        paths["md"].write_text(page)
 
 
 if __name__ == "__main__":
