@@ -130,13 +130,21 @@ def test_the_commands_that_score_and_sample_run(text, run):
 def test_the_example_of_scoring_in_training_runs(tiny):
     import tfgan_stab as tgs
 
-    (example,) = blocks("python", EVALUATION)
-    quick = example.replace("samples=2000", "samples=80").replace("samples=1000", "samples=50")
+    example, _ = blocks("python", EVALUATION)
+    quick = example.replace("samples=2000", "samples=80").replace("samples=1000", "samples=100")
     names = {"tgs": tgs, "data": tgs.data.digits(batch_size=8)}
     exec(quick.replace("every=500", "every=1"), names)
     gan = tiny.image_gan()
     history = gan.fit(names["data"], steps_per_epoch=2, callbacks=[names["evaluate"]], verbose=0)
     assert {"fid", "recall", "coverage", "evaluation_share"} < set(history.history)
+
+
+def test_the_example_of_statistics_in_a_file_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    _, example = blocks("python", EVALUATION)
+    exec(example, {})
+    pattern = "/real=600 statistics statistics@[0-9a-f]{8}/fake=300/"
+    assert re.search(pattern, capsys.readouterr().out)
 
 
 def test_every_score_is_in_the_documents():

@@ -36,6 +36,31 @@ def test_temporary_path_keeps_suffix_and_folder(tmp_path):
         temporary.write_text("weights")
 
 
+def test_users_paths(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert files.user_path("~/runs/") == tmp_path / "runs"
+    for name in ("~no-such-user/runs", "lr=[1,2]", "a\\b", "plain", "a~"):
+        assert str(files.user_path(name)) == name
+
+
+@pytest.mark.parametrize("temporary", ["plain", "with [brackets]"])
+def test_plain_names_of_folders(monkeypatch, tmp_path, temporary):
+    (tmp_path / temporary).mkdir()
+    monkeypatch.setattr(files.tempfile, "tempdir", str(tmp_path / temporary))
+    monkeypatch.chdir(tmp_path)
+    for name in ("lr=[1,2]", "a\\b", "st*r", "wh?t"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "file").write_text(name)
+        for path in (folder, folder.relative_to(tmp_path)):
+            with files.under_plain_name(path) as plain:
+                assert not set("[]*?\\") & set(str(plain))
+                assert (plain / "file").read_text() == name
+            assert not plain.exists() and (folder / "file").exists()
+    with files.under_plain_name(tmp_path) as plain:
+        assert plain == tmp_path
+
+
 def test_missing_folder_is_named(tmp_path):
     target = tmp_path / "absent" / "config.gin"
     with pytest.raises(FileNotFoundError, match=f"Could not write {target}: No such file"):

@@ -1,11 +1,19 @@
 """Checkpoints of other versions: names of keys and owners do not matter, the layout does."""
 
 import json
+import pathlib
 
 import pytest
 
 from tfgan_stab.callbacks import checkpoint_files
-from tfgan_stab.callbacks.checkpoint_files import owned_variables, read_json, restore, save
+from tfgan_stab.callbacks.checkpoint_files import (
+    DamagedCheckpointError,
+    owned_variables,
+    read_json,
+    restore,
+    restore_newest,
+    save,
+)
 from tfgan_stab.training.resume import Progress
 
 
@@ -40,6 +48,26 @@ def test_another_layout_is_refused(tiny, image_gan, tmp_path, change):
     with pytest.raises(ValueError, match="Received: other variables, for example .* there. Use"):
         restore(image_gan, path)
     assert tiny.same(tiny.everything(image_gan), before)
+
+
+NAMES = ["with space", "日本", "#1", "100%", "{y}", "st*r", "wh?t", "lr=[1,2]", "[", "a\\b", "~a"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_folders_may_have_any_name(tiny, image_gan, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    folder = pathlib.Path(name)
+    folder.mkdir()
+    expected = tiny.everything(image_gan)
+    save(image_gan, folder, Progress(0, 0))
+    for directory in (folder, tmp_path / name, f"{name}/"):
+        tiny.disturb(image_gan)
+        path, metadata = restore_newest(image_gan, directory)
+        assert (path.name, metadata["step"]) == ("step-0000000000", 0)
+        assert tiny.same(tiny.everything(image_gan), expected)
+    (path / "state.index").write_bytes(b"")
+    with pytest.raises(DamagedCheckpointError, match="is damaged: .'state.index'. changed"):
+        restore(image_gan, path)
 
 
 def test_keys_of_version_0_1_are_read(tmp_path):

@@ -8,6 +8,9 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
+from tfgan_stab.data.arrays import InMemory
+from tfgan_stab.data.batches import Batches
+from tfgan_stab.data.digits import loaded_digits
 from tfgan_stab.training import distribution
 
 Evaluate = tgs.callbacks.Evaluate
@@ -281,7 +284,7 @@ def test_impossible_classes_raise_before_training(tiny, image_gan):
         run(tiny, image_gan, Evaluate(score))
     conditional = tiny.image_gan(eager=True, num_classes=10)
     data = tgs.data.digits(batch_size=8, labels=True).take(2)
-    with pytest.raises(ValueError, match="must be classes from 0 to 9. Received: 13 to 13"):
+    with pytest.raises(ValueError, match="Received: class '13' of real images alone, none of gen"):
         conditional.fit(data, callbacks=[Evaluate(per_class([3, 13]))], verbose=0)
     assert image_gan.steps == conditional.steps == 0
 
@@ -319,6 +322,48 @@ def test_each_class_has_its_own_images_on_all_devices(tiny, monkeypatch):
     found = [measurement.result.value for measurement in evaluate.latest]
     np.testing.assert_allclose(found, [*expected, np.mean(expected)], rtol=1e-6)
     assert expected[0] != expected[1]
+
+
+class Named(InMemory):
+    """Digits 0 and 1 that have names."""
+
+    def __init__(self, *names):
+        images, labels = loaded_digits()
+        few = labels < 2
+        super().__init__("named", images[few], labels[few], num_classes=2)
+        self.names = names
+
+    def metadata(self):
+        return {"class_names": list(self.names)}
+
+
+def test_classes_of_real_images_are_matched_by_name(tiny):
+    def flat(images):
+        return np.asarray(images).reshape(len(images), -1)[:, :2]
+
+    gan = tiny.image_gan(eager=True, num_classes=2)
+    real = Batches(Named("one", "zero"), batch_size=8)
+    evaluate = Evaluate(tgs.PerClass(tgs.FID(flat, real, samples=10)), weights="live")
+    data = Batches(Named("zero", "one"), batch_size=8)
+    gan.fit(data, steps_per_epoch=1, callbacks=[evaluate], verbose=0)
+    found = {event.result.name: event.result for event in evaluate.latest}
+    for number, (name, drawn) in enumerate({"one": 1, "zero": 0}.items()):
+        result = found[f"fid_class_{number}"]
+        score = evaluate.scores[0].components[number]
+        expected = score([gan.sample(10, "live", labels=np.full(10, drawn))])
+        assert result.value == pytest.approx(expected.value, rel=1e-6)
+        assert result.remark == f"class {name!r}"
+    other = Evaluate(
+        tgs.PerClass(tgs.FID(flat, Batches(Named("one", "two"), batch_size=8), samples=10))
+    )
+    with pytest.raises(ValueError, match="by name. Received: class 'two' of real .*class 'zero'"):
+        gan.fit(data, steps_per_epoch=1, callbacks=[other], verbose=0)
+
+
+def test_few_real_images_are_warned_of(tiny, image_gan):
+    evaluate = Evaluate(tgs.FID("random", PICTURES, samples=300), weights="live")
+    with pytest.warns(UserWarning, match="FID from 40 real images, for 256 features.*Give more"):
+        run(tiny, image_gan, evaluate, epochs=1, steps=1)
 
 
 def test_each_number_tells_which_way_is_better(tiny, image_gan):

@@ -17,7 +17,7 @@ def scored(command, workdir, *params, flags=()):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:FID from:UserWarning")
+@pytest.mark.filterwarnings("ignore:(FID|kid|precision and recall) from:UserWarning")
 def test_all_scores_of_all_weights(command, tmp_path, capsys):
     small = ["score_samples = 60", "max_share = 1.0", "tgs.MSSSIM.samples = 20"]
     lines = scored(command, tmp_path / "run", *small, flags=[PATH])

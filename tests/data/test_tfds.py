@@ -158,6 +158,7 @@ def test_records_describe_themselves(data_dir):
         "seed": 0,
         "version": "1.2.3",
         "shuffle_buffer": 10_000,
+        "class_names": ["0", "1", "2"],
     }
 
 

@@ -58,7 +58,7 @@ def test_anything_else_is_added_up(noise):
 
 
 def test_moments_are_those_of_all_features(noise, pixels):
-    accumulator = MomentsAccumulator(pixels)
+    accumulator = MomentsAccumulator(lambda batch: batch.outputs(pixels).features)
     for size in (3, 1, 5):
         accumulator.add(Batch(noise(9)[:size]))
     features = np.concatenate([noise(9)[:size].reshape(size, -1) for size in (3, 1, 5)])

@@ -214,6 +214,7 @@ def test_logits_belong_to_their_images():
     )
 
 
+@pytest.mark.filterwarnings("ignore:kid from:UserWarning")
 def test_baselines_share_one_pass_over_the_real_images(noise):
     seen, real = Seen(), noise(300)
     scores = [FID(seen, real, samples=80), tgs.KID(seen, real, samples=60, real_samples=None)]

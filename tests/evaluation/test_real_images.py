@@ -104,6 +104,51 @@ def test_names_of_data_raise(tmp_path):
             tgs.FID("random", name, samples=4)
 
 
+SIGMA = np.array([[2.0, 1.0], [1.0, 2.0]])
+
+
+@pytest.mark.parametrize(
+    "arrays, message",
+    [
+        ({"arr_0": np.zeros([4, 2, 2, 1])}, "`mu` and `sigma`. Received: .'arr_0'.. Images of"),
+        ({"mu": np.zeros(2)}, "Received: .'mu'."),
+        ({"mu": np.zeros(3), "sigma": SIGMA}, r"Received: shapes \[3\] and \[2, 2\]. Obtain"),
+        ({"mu": np.zeros([1, 2]), "sigma": SIGMA}, r"Received: shapes \[1, 2\] and \[2, 2\]"),
+        ({"mu": np.zeros(0), "sigma": np.zeros([0, 0])}, r"Received: shapes \[0\] and \[0, 0\]"),
+        ({"mu": np.zeros(2), "sigma": SIGMA * 1j}, "Received: dtypes float64 and complex128"),
+        ({"mu": np.array([0.0, np.nan]), "sigma": SIGMA}, "Received: NaN or infinity"),
+        ({"mu": np.zeros(2), "sigma": SIGMA * np.inf}, "Received: NaN or infinity"),
+        ({"mu": np.zeros(2), "sigma": np.triu(SIGMA)}, "Received: a covariance that is not symm"),
+        ({"mu": np.zeros(2), "sigma": -SIGMA}, "Received: a negative variance"),
+    ],
+)
+def test_wrong_statistics_are_refused(tmp_path, pixels, arrays, message):
+    path = tmp_path / "stats.npz"
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match=f"stats.npz.*{message}"):
+        FID(pixels, path, samples=5)
+
+
+def test_damaged_statistics_are_refused(tmp_path, pixels):
+    path = tmp_path / "stats.npz"
+    with pytest.raises(FileNotFoundError, match="There is no file .*stats.npz"):
+        FID(pixels, path, samples=5)
+    np.savez(path, mu=np.zeros(2), sigma=SIGMA)
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(ValueError, match="stats.npz"):
+        FID(pixels, path, samples=5)
+
+
+def test_statistics_in_single_precision_are_taken(tmp_path, noise, pixels):
+    features = noise(50).reshape(50, -1)
+    sigma = np.cov(features, rowvar=False)
+    paths = [tmp_path / "single.npz", tmp_path / "double.npz"]
+    for path, dtype in zip(paths, (np.float32, np.float64), strict=True):
+        np.savez(path, mu=features.mean(axis=0).astype(dtype), sigma=sigma.astype(dtype))
+    values = [FID(pixels, path, samples=40)([noise(40, seed=1)]).value for path in paths]
+    assert_allclose(values[0], values[1], rtol=1e-5)
+
+
 @pytest.mark.parametrize("count, samples, limit", [(80, 60, 60), (300, 150, 200), (90, 20, 89)])
 def test_held_out_images_come_from_beside_the_limit(count, samples, limit, noise, pixels):
     score = tgs.FID(pixels, noise(count), samples=samples, real_samples=limit)

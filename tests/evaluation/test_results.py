@@ -134,6 +134,19 @@ def test_parsed_line_equals_the_protocol(line):
     assert other != protocol and other != line and protocol != 3
 
 
+def test_parts_of_the_line_are_found_and_taken():
+    protocol = Protocol("kid", "flat@v1", samples=(30,), seed=2)
+    assert protocol[-7:] == "/seed=2" and protocol[0] == "k" and protocol[4:] == str(protocol)[4:]
+    assert "/fake=30/" in protocol and "/fake=31/" not in protocol
+
+
+def test_statistics_alone_are_told_by_the_line():
+    known = Protocol("fid", "i@1", real_images="statistics a@2", samples=(5,), seed=0)
+    assert str(known) == "fid/i@1/real=statistics a@2/fake=5/seed=0"
+    counted = dataclasses.replace(known, real_samples=9)
+    assert str(counted) == "fid/i@1/real=9 statistics a@2/fake=5/seed=0"
+
+
 @pytest.mark.parametrize("line", ["fid", "", "mean/fake=10/seed=3", "a//b/", "p"])
 def test_any_text_may_be_a_line(line):
     assert str(Protocol.parse(line)) == line

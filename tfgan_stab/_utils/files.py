@@ -1,4 +1,4 @@
-"""Writes files so that a kill or a full disk never leaves half of one.
+"""Files: written so that a kill or a full disk never leaves half of one, and found by any name.
 
 Whatever this package writes into a workdir or a cache goes through here: into a temporary file
 beside the target, onto the disk, and then over the target in one step.
@@ -8,23 +8,73 @@ import contextlib
 import glob
 import os
 import pathlib
+import re
 import secrets
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 
-__all__ = ["cache_directory", "flush", "replacing", "replacing_folder", "write_atomically"]
+__all__ = [
+    "cache_directory",
+    "flush",
+    "replacing",
+    "replacing_folder",
+    "under_plain_name",
+    "user_path",
+    "write_atomically",
+]
 
 # Temporary files of a killed process are removed by the next write of the same target, once nobody
 # has written to them for this many seconds: until then they may be another process's.
 ABANDONED = 3600.0
+# What has a meaning in patterns of file names.
+_OF_PATTERNS = re.compile(r"[*?\[\\]")
+
+
+def user_path(path: str | os.PathLike[str]) -> pathlib.Path:
+    """Returns a path that a user wrote; a leading `~` or `~name` is a home, if there is such a one.
+
+    Example:
+        >>> str(user_path("~nobody-of-this-name/runs/"))
+        '~nobody-of-this-name/runs'
+    """
+    # Path.expanduser raises for a folder whose name merely begins with "~".
+    return pathlib.Path(os.path.expanduser(path))
+
+
+@contextlib.contextmanager
+def under_plain_name(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    r"""Yields a path to a folder in which no character has a meaning in patterns of file names.
+
+    TensorFlow looks for a checkpoint as for a pattern, and opens it by the path as it was given: in
+    a folder called `lr=[1,2]` or `a\b` it finds nothing, escaped or not. Such a folder is reached
+    through a link among the system's temporary files, which is removed at the end.
+
+    Args:
+        folder: The folder.
+
+    Yields:
+        The folder itself, or the link to it.
+
+    Example:
+        >>> with under_plain_name(pathlib.Path("runs/lr=[1,2]")) as plain:
+        ...     "[" in str(plain), os.readlink(plain).endswith("runs/lr=[1,2]")
+        (False, True)
+    """
+    if not _OF_PATTERNS.search(os.fspath(folder)):
+        yield folder
+        return
+    place = tempfile.gettempdir()
+    with tempfile.TemporaryDirectory(dir="/tmp" if _OF_PATTERNS.search(place) else place) as links:
+        link = pathlib.Path(links) / "folder"
+        link.symlink_to(folder.absolute(), target_is_directory=True)
+        yield link
 
 
 def cache_directory() -> pathlib.Path:
     """Returns the folder `TFGAN_STAB_CACHE` names, else `~/.cache/tfgan_stab`."""
-    return pathlib.Path(
-        os.environ.get("TFGAN_STAB_CACHE") or pathlib.Path.home() / ".cache" / "tfgan_stab"
-    )
+    return user_path(os.environ.get("TFGAN_STAB_CACHE") or "~/.cache/tfgan_stab")
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfgan_stab._utils.files import flush, write_atomically
+from tfgan_stab._utils.files import flush, user_path, write_atomically
 from tfgan_stab.callbacks.base import CheckpointEvent, EpochPosition, ScoreEvent, usable_directory
 from tfgan_stab.callbacks.checkpoint_files import (
     UNFINISHED,
@@ -97,7 +97,7 @@ class BestCheckpoint(EpochPosition):
 
     def __init__(self, directory: str | os.PathLike[str]):
         super().__init__()
-        self.directory = pathlib.Path(directory)
+        self.directory = user_path(directory)
         self._kept: dict[pathlib.Path, list[Best]] = {}  # By folder, the best first.
         self._protocols: dict[pathlib.Path, Protocol] = {}
         self._saved: int | None = None  # Steps taken at the newest checkpoint to resume from.
@@ -249,7 +249,7 @@ def best_of(directory: str | os.PathLike[str]) -> list[Best]:
     Raises:
         DamagedCheckpointError: If a file with a score cannot be read.
     """
-    found = (map(_read, checkpoints(folder)) for folder in _folders(pathlib.Path(directory)))
+    found = (map(_read, checkpoints(folder)) for folder in _folders(user_path(directory)))
     return [min(each, key=lambda best: best.rank) for each in found]
 
 

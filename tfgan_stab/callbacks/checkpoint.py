@@ -1,10 +1,10 @@
 """Saves everything a run needs to go on, so that a kill at any moment loses at most a period."""
 
 import os
-import pathlib
 import shutil
 from typing import Any
 
+from tfgan_stab._utils.files import user_path
 from tfgan_stab._utils.validation import integer
 from tfgan_stab.callbacks.base import CheckpointEvent, EpochPosition, Periodic, usable_directory
 from tfgan_stab.callbacks.checkpoint_files import UNFINISHED, checkpoints, restore_newest, save
@@ -48,7 +48,7 @@ class Checkpoint(Periodic, EpochPosition):
         self, directory: str | os.PathLike[str], every: str | int = "epoch", keep: int = 3
     ):
         super().__init__(every)
-        self.directory = pathlib.Path(directory)
+        self.directory = user_path(directory)
         self.keep = integer("keep", keep, unit="checkpoints", fix="Use 3.")
         self._ordered = False
         self._saved_step: int | None = None

@@ -18,7 +18,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgan_stab._utils.files import flush, write_atomically
+from tfgan_stab._utils.files import flush, under_plain_name, user_path, write_atomically
 from tfgan_stab.training.averaging.swap import LIVE
 from tfgan_stab.training.gan import GAN
 from tfgan_stab.training.optimizers import rate_scales, set_rate_scales
@@ -89,7 +89,7 @@ def _write(gan: GAN, folder: pathlib.Path, progress: Progress) -> None:
 
 def checkpoints(directory: str | os.PathLike[str]) -> list[pathlib.Path]:
     """Returns the checkpoints in a directory, the newest first."""
-    found = pathlib.Path(directory).glob("step-*")
+    found = user_path(directory).glob("step-*")
     complete = (p for p in found if p.is_dir() and not p.name.endswith(UNFINISHED))
     return sorted(complete, reverse=True)
 
@@ -152,8 +152,8 @@ def restore(gan: GAN, path: pathlib.Path) -> dict[str, Any]:
     _check_inventory(_inventory(owned), inventory, path)
     owners = dict.fromkeys(line.partition(" ")[0] for line in inventory)
     try:
-        with gan.using(LIVE):
-            _trackable(owned, owners).read(str(path / "state")).assert_consumed()
+        with gan.using(LIVE), under_plain_name(path) as folder:
+            _trackable(owned, owners).read(str(folder / "state")).assert_consumed()
     except tf.errors.OpError as error:  # Another process has just removed it.
         raise DamagedCheckpointError(f"Checkpoint {path} is damaged: {error.message}.") from error
     gan.clock.set(metadata["seconds"])

@@ -1,7 +1,6 @@
 """Detects divergence in the step where it occurs, and restores the last good state."""
 
 import os
-import pathlib
 from typing import Any
 
 import keras
@@ -10,6 +9,7 @@ import tensorflow as tf
 
 from tfgan_stab._utils import validation
 from tfgan_stab._utils.errors import DivergenceError
+from tfgan_stab._utils.files import user_path
 from tfgan_stab.callbacks.base import GANCallback, TextEvent, usable_directory
 from tfgan_stab.callbacks.checkpoint_files import owned_variables, save
 from tfgan_stab.training import distribution
@@ -144,7 +144,7 @@ class DivergenceGuard(GANCallback):
         self.rate_factor = validation.number(
             "rate_factor", rate_factor, above=0, most=1, fix="Use 0.5."
         )
-        self.directory = None if directory is None else pathlib.Path(directory)
+        self.directory = None if directory is None else user_path(directory)
         self._good: GoodState
         self._older: GoodState | None = None
         self._restored = -1  # The step that the last rollback went back to.

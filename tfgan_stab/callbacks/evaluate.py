@@ -13,6 +13,7 @@ from tfgan_stab.evaluation.evaluate import Draw, baselines, measure, validate
 from tfgan_stab.evaluation.real_images import read_real_images
 from tfgan_stab.evaluation.results import ScoreResult, all_of
 from tfgan_stab.evaluation.score import Sample, Score
+from tfgan_stab.evaluation.scores.per_class import PerClass
 from tfgan_stab.training import distribution
 from tfgan_stab.training.averaging.swap import LIVE
 
@@ -102,6 +103,7 @@ class Evaluate(Periodic):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Checks that all weights can be sampled from, and that scores take such images."""
         super().on_train_begin(logs)
+        self._match_classes()
         for name in self.weights:
             for label in self._classes:
                 # Draws nothing yet, but says if the weights or the classes are not known.
@@ -192,7 +194,18 @@ class Evaluate(Periodic):
     def _classes(self) -> set[int | None]:
         """The classes that scores ask for; `None` for the classes in turn."""
         alone = [None] if len(self._sharing) < len(self.scores) else []
-        return {*(each.label for each in self._components), *alone}
+        return {*(each.sample.label for each in self._components), *alone}
+
+    def _match_classes(self) -> None:
+        """Has scores of each class ask for the generated class of the same name."""
+        count = self.gan.num_classes if self.gan.pair.conditional else None
+        if count is None:
+            return
+        names = (self.gan.data_metadata or {}).get("class_names")
+        generated = dict(enumerate(names or map(str, range(count))))
+        for score in self._sharing:
+            if isinstance(score, PerClass):
+                score.match(generated)
 
     @property
     def _devices(self) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfgan_stab._utils.files import write_atomically
+from tfgan_stab._utils.files import user_path, write_atomically
 from tfgan_stab._utils.validation import integer
 from tfgan_stab.callbacks.base import GANCallback, usable_directory
 
@@ -57,7 +57,7 @@ class Profile(GANCallback):
 
     def __init__(self, directory: str | os.PathLike[str], steps: int = 20, start: int = 10):
         super().__init__()
-        self.directory = pathlib.Path(directory)
+        self.directory = user_path(directory)
         self.steps = integer("steps", steps, unit="steps", fix="Use 20.")
         self.start = integer("start", start, unit="steps", fix="Use 10.")
         self._begin, self._first = 0, 0

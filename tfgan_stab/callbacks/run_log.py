@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_stab import __version__
-from tfgan_stab._utils.files import write_atomically
+from tfgan_stab._utils.files import user_path, write_atomically
 from tfgan_stab.callbacks.base import (
     GANCallback,
     ImageEvent,
@@ -57,7 +57,7 @@ class RunLog(GANCallback):
 
     def __init__(self, workdir: str | os.PathLike[str]):
         super().__init__()
-        self.workdir = pathlib.Path(workdir)
+        self.workdir = user_path(workdir)
         self._metrics_file = self.workdir / "metrics.jsonl"
         self._events_file = self.workdir / "events.jsonl"
         self._tensorboard_folder = self.workdir / "tensorboard"

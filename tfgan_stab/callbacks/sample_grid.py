@@ -1,14 +1,13 @@
 """Grids of samples, as PNG files."""
 
 import os
-import pathlib
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfgan_stab._utils import validation
-from tfgan_stab._utils.files import write_atomically
+from tfgan_stab._utils.files import user_path, write_atomically
 from tfgan_stab._utils.validation import integer
 from tfgan_stab.callbacks.base import ImageEvent, Periodic, usable_directory
 from tfgan_stab.data.image_decoding import to_bytes
@@ -53,7 +52,7 @@ class SampleGrid(Periodic):
         seed: int = 0,
     ):
         super().__init__(every)
-        self.directory = pathlib.Path(directory)
+        self.directory = user_path(directory)
         self.rows = integer("rows", rows, unit="images", fix="Use 8.")
         self.columns = integer("columns", columns, unit="images", fix="Use 8.")
         self.weights = weights

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from absl import flags as absl_flags
 
+from tfgan_stab._utils.files import user_path
 from tfgan_stab.cli.config import gin as configuring
 from tfgan_stab.cli.flags.settings import Settings
 
@@ -132,20 +133,21 @@ class OutputError(ValueError):
     """A path that must not be written to."""
 
 
-def check_report(output: pathlib.Path) -> None:
+def check_report(output: pathlib.Path, flag: str = "output") -> None:
     """Refuses a report's path before hours are spent on its numbers.
 
     Args:
         output: The file to write.
+        flag: The name of the flag that says so.
 
     Raises:
         OutputError: If something is there already, or its folder cannot be written to.
     """
     if output.exists():
-        raise OutputError(f"--output={output} must not exist yet. Choose another name.")
+        raise OutputError(f"--{flag}={output} must not exist yet. Choose another name.")
     if not os.access(output.parent, os.W_OK | os.X_OK):
         raise OutputError(
-            f"--output={output}: expected a folder that can be written to. Received: "
+            f"--{flag}={output}: expected a folder that can be written to. Received: "
             f"{output.parent}. Make it, or choose another one."
         )
 
@@ -178,7 +180,7 @@ def check_output(output: pathlib.Path, source: str | os.PathLike[str], overwrite
             f"--output={output} must not exist yet. Received: a {what}. Choose another name, or "
             "replace it with --overwrite."
         )
-    target, origin = output.resolve(), pathlib.Path(source).expanduser().resolve()
+    target, origin = output.resolve(), user_path(source).resolve()
     if target == origin or target in origin.parents:
         raise OutputError(
             f"--output={output} would replace {source}, where the samples come from. Choose "

@@ -7,12 +7,12 @@ seconds to import: hence the imports inside functions.
 """
 
 import os
-import pathlib
 import sys
 import threading
 from collections.abc import Sequence
 
 from tfgan_stab._utils.errors import DivergenceError
+from tfgan_stab._utils.files import user_path
 from tfgan_stab.cli import common
 from tfgan_stab.cli.common import (
     Command,
@@ -82,11 +82,12 @@ def run(name: str, arguments: Sequence[str]) -> int:
 
 def _evaluate(settings: EvaluateSettings) -> None:
     kinds = [kind_of(settings.source)]
-    if settings.real and pathlib.Path(settings.real).expanduser().exists():
+    if settings.real and user_path(settings.real).exists():
         kinds.append(kind_of(settings.real))
     settings.check_have_effect(kinds)
-    if settings.output is not None:
-        check_report(settings.output)
+    for name in ("output", "write_statistics"):
+        if getattr(settings, name) is not None:
+            check_report(getattr(settings, name), name)
     _share_gpu()
     import_tensorflow()
     from tfgan_stab.cli.jobs import evaluate as job

@@ -2,13 +2,12 @@
 
 import fcntl
 import os
-import pathlib
 import tempfile
 from collections.abc import Collection
 from types import TracebackType
 from typing import IO
 
-from tfgan_stab._utils.files import write_atomically
+from tfgan_stab._utils.files import user_path, write_atomically
 from tfgan_stab.cli.config.gin import differences
 
 __all__ = ["Workdir", "WorkdirError"]
@@ -43,7 +42,7 @@ class Workdir:
     """
 
     def __init__(self, path: str | os.PathLike[str], resume: str = "auto") -> None:
-        self.path = pathlib.Path(path)
+        self.path = user_path(path)
         self.config = self.path / "config.gin"
         self.checkpoints = self.path / "checkpoints"
         self.best = self.path / "best"
@@ -108,7 +107,7 @@ class Workdir:
         if not self.config.exists():
             write_atomically(self.config, config)
             return
-        changes = differences(self.config.read_text(encoding="utf-8"), config, defaults)
+        changes = differences(self.config.read_text(encoding="utf-8-sig"), config, defaults)
         if not changes:
             return
         lines = "\n".join(f"  {change}" for change in changes)

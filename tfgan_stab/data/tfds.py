@@ -80,7 +80,11 @@ def tfds(
         decode=decode_both if label_key else decode_image,
         decode_image=decode_image,
         shuffle_buffer=shuffle_buffer,
-        metadata={"version": str(builder.info.version), "shuffle_buffer": shuffle_buffer},
+        metadata={
+            "version": str(builder.info.version),
+            "shuffle_buffer": shuffle_buffer,
+            **({"class_names": features[label_key].names} if label_key else {}),
+        },
     )
     return Batches(examples, batch_size, seed)
 

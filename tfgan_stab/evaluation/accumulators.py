@@ -102,11 +102,11 @@ class MomentsAccumulator(Accumulator):
     """Keeps the moments of features, in bounded memory.
 
     Args:
-        extractor: Whose features.
+        keep: Returns the features of a batch.
     """
 
-    def __init__(self, extractor: Extractor) -> None:
-        super().__init__(lambda batch: batch.outputs(extractor).features)
+    def __init__(self, keep: Callable[[Batch], np.ndarray]) -> None:
+        super().__init__(keep)
         self._running = RunningMoments()
 
     def add(self, batch: Batch) -> None:

@@ -13,7 +13,7 @@ import tqdm
 from tfgan_stab._utils.progress import PATIENCE, with_progress
 from tfgan_stab.evaluation.accumulators import Accumulator, Batch, map_over_devices, needs_of
 from tfgan_stab.evaluation.image_source import BATCH_SIZE, rebatched
-from tfgan_stab.evaluation.real_images import read_real_images
+from tfgan_stab.evaluation.real_images import RealImages, read_real_images
 from tfgan_stab.evaluation.results import INFERENCE, ScoreResult, all_of
 from tfgan_stab.evaluation.score import Sample, Score
 
@@ -93,7 +93,7 @@ def validate(scores: Sequence[Any], draw: Draw) -> None:
     for first in [score.components[0] for score in scores]:
         least = dataclasses.replace(first.sample, count=min(first.samples, BATCH_SIZE))
         _show(first, first.accumulator(), draw(least))
-        if first.compared_with is not None:
+        if isinstance(first.compared_with, RealImages):
             source = first.compared_with.source
             _show(first, first.real_accumulator(), source.batches(limit=1))
 
@@ -112,14 +112,15 @@ def baselines(
     """Returns what real images score against other real images: the best score to expect, of each.
 
     Args:
-        scores: Scores; those that know no real images have no baseline, an empty list.
+        scores: Scores; those that know no real images, or only statistics of them, have no
+            baseline, an empty list.
         devices: As in `measure`.
         show: As in `measure`.
     """
     read_real_images([each.reading() for each in _components(scores)], devices, show)
     return [
         []
-        if any(each.real_images is None for each in score.components)
+        if not all(isinstance(each.real_images, RealImages) for each in score.components)
         else all_of(score.baseline())
         for score in scores
     ]

@@ -39,6 +39,7 @@ class ImageSource:
             raise TypeError(
                 "Real images must be a data set of tgs.data, a tf.data.Dataset or an array. "
                 f"Received: {images!r}. Use tgs.data.load('digits'), or tgs.data.image_folder(...)."
+                " Files of statistics, `mu` and `sigma`, are for the FID."
             )
         if labelled:
             _check_labelled(images)
@@ -80,6 +81,17 @@ class ImageSource:
                 f"{labels.dtype} {list(labels.shape)}. Take np.argmax of one-hot labels."
             )
         return labels
+
+    @functools.cached_property
+    def classes(self) -> dict[int, str]:
+        """The name of each class that has images, by its number: the number if it has no other."""
+        names = getattr(self.images, "class_names", None)  # As Keras' sets from folders have.
+        if isinstance(self.images, Batches):
+            names = self.images.example_set.metadata().get("class_names")
+        known = dict(enumerate(() if names is None else names))
+        return {
+            number: known.get(number, str(number)) for number in np.unique(self.labels).tolist()
+        }
 
     @functools.cached_property
     def count(self) -> int:

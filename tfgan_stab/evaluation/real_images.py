@@ -1,17 +1,29 @@
-"""The real images of a score: gone through once, for the score and for its real-data baseline."""
+"""The real images of a score: gone through once, for the score and for its real-data baseline.
+
+Or, in their place, statistics of their features that lie in a file.
+"""
 
 import functools
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from tfgan_stab._utils.files import replacing, user_path
+from tfgan_stab._utils.model_hash import content_hash
 from tfgan_stab._utils.progress import with_progress
+from tfgan_stab.data.array_files import StoredArray, keys_in
 from tfgan_stab.evaluation.accumulators import Accumulator, Batch, map_over_devices, needs_of
 from tfgan_stab.evaluation.extractors.base import Extractor
 from tfgan_stab.evaluation.image_source import ImageSource
+from tfgan_stab.evaluation.metrics.moments import Moments
 
 _LEAST = 4  # So that those held out have a covariance, and so have the others.
+# What other tools call a mean and a covariance; only our own files have the others.
+MEAN, COVARIANCE = "mu", "sigma"
+_COUNT, _EXTRACTOR = "count", "extractor"
+_ASYMMETRY = 1e-6  # As a share of the largest entry: of files in single precision.
 
 
 class RealImages:
@@ -111,6 +123,154 @@ class RealImages:
         self.held_out, self.reference = held_out, reference
         self.extracted_by = extracted_by
         self.is_known = True
+
+    def check_extractor(self, extractor: Extractor | None) -> None:
+        """Refuses a network that has learnt since it has seen the images.
+
+        Raises:
+            RuntimeError: If its weights are others.
+        """
+        if extractor is not None and self.extracted_by != extractor.content_hash:
+            raise RuntimeError(
+                f"Real and generated images must be seen by the same network. Received: "
+                f"{extractor.name!r} with other weights than those that the real images were "
+                "seen with. Score by a copy that is not trained, or make a new score."
+            )
+
+
+class FeatureStatistics:
+    """Mean and covariance of real images' features, from a file, in the place of the images.
+
+    The file is a `.npz` of `mu`, `[features]`, and `sigma`, `[features, features]`, as pytorch-fid
+    and others write and publish them. Those that `write_statistics` wrote also say how many images
+    they are of, and which extractor has seen these.
+
+    Args:
+        path: The file.
+
+    Attributes:
+        count: How many images they are of; `None` if the file does not say.
+        description: What protocols call them, such as "statistics cifar10@1a2b3c4d".
+        reference: The moments.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds no such statistics.
+    """
+
+    held_out = None
+    reference_is_enough = True
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = user_path(path)
+        keys = keys_in(str(self.path)) or []
+        if not holds_statistics(keys):
+            raise ValueError(
+                f"Expected statistics of features in {self.path}: `{MEAN}` and `{COVARIANCE}`. "
+                f"Received: {sorted(keys) or 'no .npz file'}. Images of a file are given as "
+                "tgs.data.arrays(path)."
+            )
+        wanted = {MEAN, COVARIANCE, _COUNT, _EXTRACTOR} & set(keys)
+        found = {key: StoredArray(str(self.path), key).whole() for key in wanted}
+        mean, covariance = self._checked(found[MEAN], found[COVARIANCE])
+        self.count = int(found[_COUNT]) if _COUNT in found else None
+        self._extractor = str(found[_EXTRACTOR]) if _EXTRACTOR in found else None
+        # Of two samples the scatter is the covariance.
+        self.reference = Moments(2, mean, covariance)
+        name = self.path.stem.replace(" ", "-")
+        self.description = f"statistics {name}@{content_hash([mean, covariance])[:8]}"
+
+    def check_extractor(self, extractor: Extractor) -> None:
+        """Refuses another extractor than that of the statistics, if the file says which.
+
+        Raises:
+            ValueError: If it is another one.
+        """
+        if self._extractor not in (None, extractor_line(extractor)):
+            raise ValueError(
+                f"Expected the extractor that the statistics in {self.path} were taken with, "
+                f"{self._extractor}. Received: {extractor_line(extractor)}. Use that one, or "
+                "statistics of this one."
+            )
+
+    def check_size(self, features: int) -> None:
+        """Refuses features of another size than those of the statistics.
+
+        Raises:
+            ValueError: If the size is another.
+        """
+        size = self.reference.mean.size
+        if features != size:
+            raise ValueError(
+                f"Expected an extractor of {size} features, of which {self.path} holds statistics. "
+                f"Received: one of {features}. Use the extractor that they were taken with."
+            )
+
+    def _checked(self, mean: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns both in float64, or says what is wrong with them."""
+        shapes = list(mean.shape), list(covariance.shape)
+        wrong = ""
+        if mean.ndim != 1 or not mean.size or shapes[1] != 2 * shapes[0]:
+            wrong = f"shapes {shapes[0]} and {shapes[1]}"
+        elif {mean.dtype.kind, covariance.dtype.kind} - set("fiu"):
+            wrong = f"dtypes {mean.dtype} and {covariance.dtype}"
+        elif not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
+            wrong = "NaN or infinity"
+        elif np.abs(covariance - covariance.T).max() > _ASYMMETRY * np.abs(covariance).max():
+            wrong = "a covariance that is not symmetric"
+        elif covariance.diagonal().min() < 0:
+            wrong = "a negative variance"
+        if wrong:
+            raise ValueError(
+                f"Expected {self.path} to hold a mean, `{MEAN}` [features], and a covariance, "
+                f"`{COVARIANCE}` [features, features]. Received: {wrong}. Obtain the file again, "
+                "or take the statistics anew."
+            )
+        return mean.astype(np.float64), covariance.astype(np.float64)
+
+
+def holds_statistics(keys: Sequence[str]) -> bool:
+    """Whether arrays of these names are statistics of features."""
+    return {MEAN, COVARIANCE} <= set(keys)
+
+
+def write_statistics(
+    path: str | os.PathLike[str], moments: Moments, count: int | None, extractor: Extractor
+) -> None:
+    """Writes mean and covariance to a `.npz` file as pytorch-fid does, and what they are of.
+
+    Args:
+        path: The file, whose name ends in `.npz`; one that is there is replaced.
+        moments: Those of the features.
+        count: How many images they are of; `None` if that is not known.
+        extractor: What has seen the images.
+
+    Raises:
+        ValueError: If the name ends otherwise.
+        OSError: If the file cannot be written.
+    """
+    path = user_path(path)
+    if path.suffix != ".npz":
+        raise ValueError(
+            f"Statistics are written to files that end in .npz. Received: {path}. Add the ending."
+        )
+    arrays: dict[str, Any] = {MEAN: moments.mean, COVARIANCE: moments.covariance}
+    arrays[_EXTRACTOR] = np.array(extractor_line(extractor))
+    if count is not None:
+        arrays[_COUNT] = np.array(count)
+    with replacing(path) as draft:
+        np.savez(draft, **arrays)
+
+
+def named(extractor: Extractor) -> str:
+    """Returns what protocols call an extractor: its name and content hash."""
+    return f"{extractor.name}@{extractor.content_hash}"
+
+
+def extractor_line(extractor: Extractor) -> str:
+    """Returns all that decides an extractor's features."""
+    parts = (getattr(extractor, part, "") for part in ("layer", "preprocessing"))
+    return "/".join([named(extractor), *filter(None, parts)])
 
 
 class Reading(NamedTuple):

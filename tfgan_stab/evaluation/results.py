@@ -2,7 +2,8 @@
 
 import dataclasses
 import operator
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 # How a generator runs when it is scored, unless the caller says otherwise.
@@ -15,7 +16,8 @@ class Protocol:
 
     `str()` is its one line, such as `fid/digits-classifier@1a2b3c4d/features-64/real=1797
     digits@5e6f7a8b/fake=500/seed=0/bn=inference`. A protocol equals another, or a text, with the
-    same line; so it can be compared with what earlier runs have written.
+    same line; so it can be compared with what earlier runs have written. As of a text, parts of the
+    line can be looked for (`in`) and taken (`[-20:]`).
 
     Args:
         name: The number's name, with the class in it where it is of one class.
@@ -26,8 +28,9 @@ class Protocol:
         label: The class that all images are of; `None` for any.
         classes: The classes whose numbers this one is the mean of.
         real_samples: How many real images generated ones were compared with; `None` where a score
-            compares with none.
-        real_images: Name and content hash of the real images, as `name@hash`.
+            compares with none, or it is not known of how many images statistics are.
+        real_images: Name and content hash of the real images, as `name@hash`, with "statistics "
+            before it where only those of their features were known.
         samples: How many generated images; several where a line was drawn through several sizes.
         held_out: Whether real images that were held out stood for generated ones.
         seed: What latents, or the images to hold out, were drawn by.
@@ -71,6 +74,8 @@ class Protocol:
             pieces.append(f"classes={','.join(map(str, self.classes))}")
         if self.real_samples is not None:
             pieces.append(f"real={self.real_samples} {self.real_images}")
+        elif self.real_images and not self.held_out:
+            pieces.append(f"real={self.real_images}")
         pieces += filter(None, [*self._generated, self.note, "uint8" if self.quantized else ""])
         return "/".join([*pieces, *self.flaws])
 
@@ -96,6 +101,12 @@ class Protocol:
 
     def __hash__(self) -> int:
         return hash(str(self))
+
+    def __contains__(self, text: str) -> bool:
+        return text in str(self)
+
+    def __getitem__(self, index: int | slice) -> str:
+        return str(self)[index]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,6 +179,44 @@ def same_protocol(*results: ScoreResult) -> Protocol:
             "Measure them in the same way."
         )
     return protocols[0]
+
+
+def warn_of_few(
+    by_class: Mapping[int | None, Sequence[ScoreResult]],
+    enough: int,
+    describe: Callable[[str], str],
+) -> None:
+    """Warns if numbers were taken from too few images of a side, once for all classes.
+
+    Args:
+        by_class: A score's numbers for each class, or for `None` of images of any class.
+        enough: How many images of each side they need.
+        describe: Returns a sentence on what comes of images, such as "10 real images".
+    """
+    few: dict[str, dict[int | None, int]] = {}
+    for label, results in by_class.items():
+        for side, count in _images_of(results).items():
+            if count < enough:
+                few.setdefault(side, {})[label] = count
+    for side, counts in few.items():
+        label = min(counts, key=lambda each: counts[each])
+        of_class = "" if label is None else f" of class {label}"
+        more = len(counts) - 1
+        others = f" So it is for {more} of the other classes." if more else ""
+        fix = "Raise `samples`." if side == "generated" else "Give more real images."
+        text = describe(f"{counts[label]} {side} images{of_class}")
+        warnings.warn(f"{text}{others} {fix}", stacklevel=5)
+
+
+def _images_of(results: Sequence[ScoreResult]) -> dict[str, int]:
+    """Returns how many images of each side the numbers of one score were taken from, at least."""
+    counts: dict[str, int] = {}
+    for protocol in (result.protocol for result in results):
+        side = "held-out real" if protocol.held_out else "generated"
+        for name, count in ((side, min(protocol.samples)), ("real", protocol.real_samples)):
+            if count is not None:
+                counts[name] = min(count, counts.get(name, count))
+    return counts
 
 
 def one_or_all(several: list[Any]) -> Any:

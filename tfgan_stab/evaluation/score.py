@@ -15,12 +15,17 @@ from numpy.typing import ArrayLike
 
 from tfgan_stab._utils import validation
 from tfgan_stab.evaluation.accumulators import Accumulator, Batch
-from tfgan_stab.evaluation.extractors.base import Extractor
 from tfgan_stab.evaluation.extractors.function import as_extractor
 from tfgan_stab.evaluation.image_source import BATCH_SIZE, ImageSource, rebatched
 from tfgan_stab.evaluation.metrics.inputs import checked_images
-from tfgan_stab.evaluation.real_images import Reading, RealImages, read_real_images
-from tfgan_stab.evaluation.results import INFERENCE, Protocol, ScoreResult, one_or_all
+from tfgan_stab.evaluation.real_images import (
+    FeatureStatistics,
+    Reading,
+    RealImages,
+    named,
+    read_real_images,
+)
+from tfgan_stab.evaluation.results import INFERENCE, Protocol, ScoreResult, one_or_all, warn_of_few
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,13 +112,12 @@ class Score:
             )
         self.seed = validation.seed(seed)
         self.label: int | None = None
+        self.generated_label: int | None = None
         self.quantize = quantize
         self.extractor: Any = None if extractor is None else as_extractor(extractor)
         self._real_samples = real_samples if self.compares else 0
         self._statistics: Any = None
-        self.real_images: RealImages | None = None
-        if real is not None:
-            self.real_images = self._real_images_of(ImageSource(real))
+        self.real_images = None if real is None else self._real_side(real)
 
     # -- What a derived class defines, or may define ---------------------------------------------
 
@@ -150,6 +154,15 @@ class Score:
     def flaws(self, real: int | None, fake: int) -> list[str]:
         """What is wrong with numbers from so few images, for the protocol."""
         return []
+
+    @property
+    def enough_images(self) -> int:
+        """How many images of each side the numbers need; fewer are warned of."""
+        return 0
+
+    def few_images(self, images: str) -> str:
+        """Returns a sentence on what comes of too few images, such as "10 real images"."""
+        return f"{self.name!r} from {images} depends on which they are."
 
     def accumulator(self) -> Accumulator:
         """Returns an empty accumulator of what the score needs of generated images."""
@@ -201,14 +214,14 @@ class Score:
             label: The class.
         """
         alone = copy.copy(self)
-        alone.label = label
+        alone.label = alone.generated_label = label
         alone._statistics = None
         alone.real_images = alone._real_images_of(source)
         return alone
 
     @property
-    def compared_with(self) -> RealImages | None:
-        """The real images that generated ones are compared with, if any."""
+    def compared_with(self) -> RealImages | FeatureStatistics | None:
+        """What generated images are compared with, if anything."""
         return self.real_images if self.compares else None
 
     @property
@@ -226,7 +239,7 @@ class Score:
     def reading(self) -> Reading | None:
         """Returns what is to be read of the real images; `None` if there is nothing more to."""
         real = self.real_images
-        if real is None or real.is_known:
+        if not isinstance(real, RealImages) or real.is_known:
             return None
         held_out = self.held_out_accumulator(len(real.rows[0]))
         reference = self.real_accumulator()
@@ -235,7 +248,7 @@ class Score:
     @property
     def sample(self) -> Sample:
         """The generated images that the score asks for."""
-        return Sample(self.samples, self.seed, self.label)
+        return Sample(self.samples, self.seed, self.generated_label)
 
     def __call__(self, images: Iterable[ArrayLike], note: str = INFERENCE) -> Any:
         """Scores the first `samples` images of an iterable of batches.
@@ -252,7 +265,7 @@ class Score:
             TypeError: If the images are not floats.
         """
         if self.compared_with is not None:
-            self._known(self.compared_with)  # What is wrong with them is said first.
+            read_real_images([self.reading()])  # What is wrong with them is said first.
         accumulator = self.accumulator()
         for images_of_one_size in rebatched(images, BATCH_SIZE, self.samples):
             batch = Batch(images_of_one_size)
@@ -273,12 +286,12 @@ class Score:
             ValueError: If the score knows no real images.
         """
         real = self.real_images
-        if real is None:
+        if not isinstance(real, RealImages):
             raise ValueError(
-                f"The baseline of {self.name!r} is measured on real images. Received: real=None. "
-                "Pass the real images."
+                f"The baseline of {self.name!r} is measured on real images. Received: "
+                f"{'real=None' if real is None else real.description}. Pass the real images."
             )
-        real = self._known(real)
+        self._known(real)
         held_out, reference = (len(rows) for rows in real.rows)
         images = dataclasses.replace(
             self._images(""),
@@ -308,7 +321,7 @@ class Score:
         return dataclasses.replace(
             images,
             name=self._with_class(name),
-            extractor=_named(self.extractor),
+            extractor="" if self.extractor is None else named(self.extractor),
             layer=self.layer if self.extractor is not None else "",
             preprocessing=getattr(self.extractor, "preprocessing", ""),
             settings=tuple(self.settings),
@@ -318,19 +331,17 @@ class Score:
 
     # -- How ---------------------------------------------------------------------------------------
 
+    def _real_side(self, real: Any) -> RealImages | FeatureStatistics:
+        """Returns what generated images are compared with."""
+        return self._real_images_of(ImageSource(real))
+
     def _real_images_of(self, source: ImageSource) -> RealImages:
         return RealImages(source, self.samples, self.seed, self._real_samples, self.label)
 
-    def _known(self, real: RealImages) -> RealImages:
-        """Returns real images of this score after going through them, unless that is done."""
+    def _known(self, real: RealImages | FeatureStatistics) -> RealImages | FeatureStatistics:
+        """Returns the real side of this score after going through it, unless that is done."""
         read_real_images([self.reading()])
-        hash_now = None if self.extractor is None else self.extractor.content_hash
-        if real.extracted_by != hash_now:
-            raise RuntimeError(
-                f"Real and generated images must be seen by the same network. Received: "
-                f"{self.extractor.name!r} with other weights than those that the real images were "
-                "seen with. Score by a copy that is not trained, or make a new score."
-            )
+        real.check_extractor(self.extractor)
         return real
 
     def _with_class(self, name: str) -> str:
@@ -351,7 +362,7 @@ class Score:
 
     def _results(self, found: float | Mapping[str, float], images: Protocol) -> list[ScoreResult]:
         numbers = found if isinstance(found, Mapping) else {self.name: found}
-        return [
+        results = [
             ScoreResult(
                 self._with_class(name),
                 float(number),
@@ -362,14 +373,13 @@ class Score:
             )
             for name, number in numbers.items()
         ]
+        if self.label is None:  # Of classes `PerClass` warns, once for all of them.
+            warn_of_few({None: results}, self.enough_images, self.few_images)
+        return results
 
     def _is_better_if_larger(self, name: str) -> bool:
         larger = self.larger_is_better
         return larger if isinstance(larger, bool) else name in larger
-
-
-def _named(extractor: Extractor | None) -> str:
-    return "" if extractor is None else f"{extractor.name}@{extractor.content_hash}"
 
 
 def _error(number: float) -> float | None:

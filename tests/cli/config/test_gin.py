@@ -49,6 +49,54 @@ def test_files_are_found_in_gin_configs_from_any_folder(folder):
     assert "batch_size = 64" in gin.config_str()
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "marked"])
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n"], ids=["LF", "CRLF"])
+def test_files_as_editors_on_windows_write_them(folder, mark, ending):
+    def rewrite(source, target):
+        lines = (folder / source).read_bytes().splitlines()
+        (folder / target).write_bytes(mark + ending.join([*lines, b""]))
+
+    rewrite("run.gin", "inner.gin")
+    write(folder, "outer.gin", 'include "inner.gin"\nimport stand_in\nstand_in.run.rate = 0.25\n')
+    rewrite("outer.gin", "outer.gin")
+    epochs, part, rate, _ = run(files=("outer.gin",))
+    assert (epochs, part.size, rate) == (3, 5, 0.25)
+    write(folder, "wrong.gin", "stand_in.run.epochs = = 4\n")
+    rewrite("wrong.gin", "wrong.gin")
+    with pytest.raises(ConfigError, match="wrong.gin:2: not gin syntax"):
+        configuring.read(["wrong.gin"])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_files_in_wide_characters_are_refused(folder, encoding):
+    (folder / "wide.gin").write_bytes((folder / "run.gin").read_text().encode(encoding))
+    message = "Expected wide.gin to be a text file in UTF-8. Received: .* Save it as UTF-8"
+    with pytest.raises(ConfigError, match=message) as refused:
+        run(files=("wide.gin",))
+    assert ("UTF-16, as some editors" in str(refused.value)) == (encoding in ("utf-16", "utf-32"))
+
+
+@pytest.mark.parametrize(
+    "name", ["lr=[1,2]", "with space", "日本", "#1", "100%", "{y}", "a\\b", "~"]
+)
+def test_files_may_have_any_name(folder, name, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    path = folder / "home" / "run.gin" if name == "~" else folder / name / f"{name}.gin"
+    path.parent.mkdir()
+    path.write_text((folder / "run.gin").read_text())
+    given = "~/run.gin" if name == "~" else f"{name}/{name}.gin"
+    write(folder, "outer.gin", f"include {given!r}\nimport stand_in\nstand_in.run.rate = 0.25\n")
+    assert run(files=(given,))[0] == 3
+    assert run(files=("outer.gin",))[2] == 0.25
+
+
+def test_lines_are_those_that_gin_counts(folder):
+    """A form feed or a line separator in a comment ends no line."""
+    text = '# One.\f Two.\u2028 Three.\x85\ninclude "run.gin"\nepochs = 100\n'
+    (folder / "long.gin").write_text(text, encoding="utf-8")
+    assert run(files=("long.gin",))[0] == 100
+
+
 def test_wrong_syntax_in_a_file(folder):
     write(folder, "wrong.gin", "import stand_in\nstand_in.run.epochs = = 4\n")
     with pytest.raises(ConfigError, match=r"wrong.gin:3: not gin syntax"):
@@ -81,7 +129,7 @@ def test_include_below_a_setting(folder):
 
 def test_file_that_is_not_text(folder):
     (folder / "image.gin").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match="image.gin is not a text file in UTF-8"):
+    with pytest.raises(ConfigError, match="Expected image.gin to be a text file in UTF-8. Receiv"):
         configuring.read(["image.gin"])
 
 

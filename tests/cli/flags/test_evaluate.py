@@ -66,6 +66,9 @@ def test_lists_keep_their_order():
             "--extractor=digits has no effect",
         ),
         (["--source=x", "--output=scores"], "must end in .json. Try --output=scores.json"),
+        (["--source=x", "--write_statistics=s"], "must end in .npz. Try --write_statistics=s.npz"),
+        (["--source=x", "--write_statistics=s.npz", "--per_class"], "--write_statistics has no ef"),
+        (["--source=x", "--write_statistics=s.npz", "--scores=kid"], "has no effect: it is for th"),
     ],
 )
 def test_wrong_flags(arguments, message):

@@ -1,9 +1,11 @@
 """The evaluation command on files alone: its defaults, and what it refuses."""
 
 import json
+import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import tfgan_stab as tgs
 from tfgan_stab.cli import main
@@ -25,6 +27,86 @@ def samples(tmp_path):
 def run(source, *arguments):
     given = [f"--source={source}", f"--real={source}", "--extractor=random", *arguments]
     return main.run("evaluate", ["evaluate.py", *given])
+
+
+def folders(root, shades):
+    """A folder of thirty pictures for each class, of about the given shade."""
+    random = np.random.RandomState(0)
+    for name, shade in shades.items():
+        (root / name).mkdir(parents=True)
+        for number in range(30):
+            picture = np.clip(random.normal(shade, 6, [8, 8]), 0, 255).astype(np.uint8)
+            Image.fromarray(picture).save(root / name / f"{number}.png")
+    return root
+
+
+@pytest.mark.parametrize(
+    "fake, real, message",
+    [
+        ("acd", "abd", "by name. Received: class 'b' of real images alone, class 'c' of gen"),
+        ("012", "ab", "only one side has names. Received: none of real .*class '2' of generated"),
+        ("02", "ab", "only one side has names. Received: class 'b' of real .*class '2' of gen"),
+    ],
+)
+def test_classes_of_one_side_are_named(tmp_path, capsys, fake, real, message):
+    for side, names in {"fake": fake, "real": real}.items():
+        folders(tmp_path / side, dict.fromkeys(names, 100))
+    given = [f"--source={tmp_path}/fake", f"--real={tmp_path}/real", "--extractor=random"]
+    assert main.run("evaluate", ["evaluate.py", *given, "--per_class"]) == 1
+    assert re.search(message, capsys.readouterr().err)
+
+
+def test_samples_of_numbered_classes_are_matched_by_number(tmp_path):
+    folders(tmp_path / "real", {"cat": 40, "dog": 200})
+    folders(tmp_path / "fake", {"00": 40, "01": 200})
+    given = [f"--source={tmp_path}/fake", f"--real={tmp_path}/real", "--extractor=random"]
+    given += ["--per_class", f"--output={tmp_path}/scores.json"]
+    assert main.run("evaluate", ["evaluate.py", *given]) == 0
+    scores = json.loads((tmp_path / "scores.json").read_text())["scores"]
+    remarks = [each.get("remark", "").split(";")[0] for each in scores]
+    assert remarks == ["class 'cat'", "class 'dog'", ""]
+    assert max(each["value"] for each in scores) < 1.0
+
+
+def test_statistics_are_written_and_read(samples, tmp_path, capsys):
+    """They score as the images do; the report says that they are statistics."""
+    path, found = tmp_path / "stats.npz", {}
+    for name, given in {
+        "images": [f"--real={samples}", f"--write_statistics={path}", "--scores=fid"],
+        "statistics": [f"--real={path}", "--scores=fid,ms_ssim"],
+    }.items():
+        arguments = [f"--source={samples}", "--extractor=random", "--samples=20", *given]
+        output = tmp_path / f"{name}.json"
+        assert main.run("evaluate", ["evaluate.py", *arguments, f"--output={output}"]) == 0
+        found[name] = json.loads(output.read_text())["scores"][0]
+    assert f"Statistics of the real images written to {path}." in capsys.readouterr().out
+    assert found["images"]["value"] == pytest.approx(found["statistics"]["value"], rel=1e-9)
+    assert "/real=40 samples.npz@" in found["images"]["protocol"]
+    assert "/real=40 statistics stats@" in found["statistics"]["protocol"]
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--scores=fid,kid"], "of which the FID can be told. Received: kid, for which there must"),
+        (["--scores=inception_score"], "the FID can be told. Received: inception_score"),
+        (["--baseline"], "Received: --baseline, for which"),
+        (["--per_class"], "Received: --per_class, for which"),
+    ],
+)
+def test_statistics_are_for_the_fid_alone(samples, tmp_path, capsys, arguments, message):
+    path = tmp_path / "stats.npz"
+    np.savez(path, mu=np.zeros(256), sigma=np.eye(256))
+    given = [f"--source={samples}", f"--real={path}", "--extractor=random", *arguments]
+    assert main.run("evaluate", ["evaluate.py", *given]) == 1
+    assert message in capsys.readouterr().err
+    assert main.run("evaluate", ["evaluate.py", f"--source={path}", "--real=digits"]) == 1
+    assert "Received: statistics of features, mu and sigma, which" in capsys.readouterr().err
+
+
+def test_statistics_do_not_replace_a_file(samples, tmp_path, capsys):
+    assert run(samples, f"--write_statistics={samples}") == 1
+    assert f"--write_statistics={samples} must not exist yet" in capsys.readouterr().err
 
 
 def test_per_class_takes_the_size_of_the_smallest_class(samples, tmp_path, capsys):

@@ -42,6 +42,35 @@ def test_no_callback_of_a_run_needs_every_step(monkeypatch, command, tmp_path):
     assert [each for each in found if needs_every_step(each)] == []
 
 
+def test_a_run_may_lie_in_a_folder_of_any_name(command, tmp_path, capsys):
+    """It is trained, resumed, scored and sampled by a path that is full of other meanings."""
+    folder = tmp_path / "~ lr=[1,2] a\\b #1 100% {y} st*r? 日本"
+    folder.mkdir()
+    (folder / "more.gin").write_bytes(b"\xef\xbb\xbf# As on Windows.\r\nema_decay = 0.9\r\n")
+    arguments = command(
+        f"{folder}/run/",
+        "tgs.train.scores = [@tgs.FID]",
+        "tgs.FID.samples = 100",
+        "epochs = 1",
+        flags=[f"--gin_file={folder / 'more.gin'}"],
+    )
+    for _ in range(2):
+        assert main.run("train", arguments) == 0
+    workdir = folder / "run"
+    checkpoint = workdir / "checkpoints" / "step-0000000003"
+    assert f"Resuming from {checkpoint}: 3 steps done." in capsys.readouterr().out
+    [best] = workdir.glob("best/fid_ema/step-*")
+    assert (
+        main.run("sample", ["", f"--source={workdir}/", f"--output={folder}/some/", "--count=200"])
+        == 0
+    )
+    against = ["--real=digits", "--extractor=digits", "--samples=100"]
+    for number, source in enumerate((checkpoint, best, folder / "some")):
+        output = f"--output={folder / str(number)}.json"
+        assert main.run("evaluate", ["", f"--source={source}", output, *against]) == 0
+    assert "FID" not in capsys.readouterr().err
+
+
 def test_files_in_the_workdir(finished):
     workdir, _ = finished
     names = set(contents(workdir))

@@ -214,4 +214,9 @@ def test_a_class_conditional_run_knows_its_classes(command, tmp_path):
     threes = gan.sample(20, labels=[3] * 20)
     np.testing.assert_array_equal(whole(source, 20, weights="live", label=3), threes)
     (tmp_path / "run" / "run.json").write_text(json.dumps({"data": {"classes": 4}}))
-    assert open_source(tmp_path / "run").num_classes == 4
+    few = open_source(tmp_path / "run")
+    assert (few.num_classes, few.classes) == (4, {0: "0", 1: "1", 2: "2", 3: "3"})
+    noted = {"data": {"classes": 2, "class_names": ["cat", "dog"]}}
+    (tmp_path / "run" / "run.json").write_text(json.dumps(noted))
+    for path in (tmp_path / "run", tmp_path / "run" / "checkpoints" / "step-0000000000"):
+        assert open_source(path).classes == {0: "cat", 1: "dog"}

@@ -202,7 +202,8 @@ def test_a_damaged_picture_is_named_before_anything_is_drawn(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"mu": np.zeros(3), "sigma": np.zeros([3, 3])}, r"must hold images.*\['mu', 'sigma'\]"),
+        ({"mu": np.zeros(3), "sigma": np.zeros([3, 3])}, "Received: statistics of features, mu a"),
+        ({"first": np.zeros(3), "second": np.zeros(3)}, r"must hold images.*'first', 'second'\]"),
         ({}, "must hold images.*Received: no arrays"),
         ({"arr_0": some_bytes(2).transpose(0, 3, 1, 2)}, "channels last.*numpy.transpose"),
         ({"arr_0": some_bytes(2).astype(np.int32)}, "uint8 in 0..255.*dtype int32.*numpy.asarray"),

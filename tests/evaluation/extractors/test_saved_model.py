@@ -64,6 +64,14 @@ def test_a_network_runs_as_an_object_or_by_its_signature(tmp_path, called):
     np.testing.assert_allclose(outputs["scaled"], 2 * expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["lr=[1,2]", "a\\b"])
+def test_a_network_may_lie_in_a_folder_of_any_name(tmp_path, folder, name):
+    copied = shutil.copytree(folder, tmp_path / name / "network")
+    network, images = loaded(copied, SHAPE), tf.ones([2, *SHAPE])
+    np.testing.assert_allclose(network.run(images)["scaled"], [[96.0], [96.0]])
+    assert network.content_hash == loaded(folder, SHAPE).content_hash
+
+
 def test_an_older_module_of_tensorflow_hub_runs_its_graph_for_inference(tmp_path):
     v1, builder = tf.compat.v1, tf.compat.v1.saved_model.Builder(str(tmp_path / "module"))
     for tags, factor in [([], 2.0), (["train"], 3.0)]:

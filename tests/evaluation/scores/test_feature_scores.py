@@ -1,6 +1,7 @@
 """KID, precision and recall and the Inception score of all features or logits."""
 
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -12,6 +13,11 @@ from tfgan_stab.evaluation.extractors.base import Outputs
 from tfgan_stab.evaluation.metrics.inception_score import inception_score
 from tfgan_stab.evaluation.metrics.kernel import kernel_distance
 from tfgan_stab.evaluation.metrics.precision_recall import precision_recall
+
+# Most sets here are small, which one test is about.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:kid from:UserWarning", "ignore:precision and recall from:UserWarning"
+)
 
 
 class Classifier:
@@ -39,6 +45,23 @@ def test_kid_of_one_block(noise, pixels):
     result = score([fake])
     assert result.standard_error is None and result.name == "kid"
     assert "/features-4/block=1024/real=80 array@" in str(result.protocol)
+
+
+@pytest.mark.parametrize("kind", [tgs.KID, tgs.PrecisionRecall])
+def test_few_images_of_either_side_are_warned_of(noise, pixels, kind):
+    name = {tgs.KID: "kid", tgs.PrecisionRecall: "precision and recall"}[kind]
+    for count, side, fix in ((99, "real", "Give more real"), (200, "generated", "Raise `samples`")):
+        samples = 300 - count if side == "real" else 99
+        score = kind(pixels, noise(count), samples=samples)
+        with pytest.warns(UserWarning, match=f"{name} from 99") as shown:
+            score([noise(samples)])
+        expected = f"{name} from 99 {side} images, fewer than 100: chance decides much of that. "
+        # As many real ones are taken as generated ones.
+        assert str(shown[0].message).startswith(f"{name} from 99 ")
+        assert any(str(each.message).startswith(expected + fix) for each in shown)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kind(pixels, noise(100), samples=100)([noise(100)])
 
 
 def test_kid_takes_as_many_real_images_as_generated_ones(noise, pixels):

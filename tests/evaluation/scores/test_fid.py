@@ -1,14 +1,17 @@
 """FID: the distance of features, its baseline, and what too few samples do."""
 
+import re
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 import tfgan_stab as tgs
+from tfgan_stab.evaluation.extractors.function import FunctionExtractor
 from tfgan_stab.evaluation.metrics.estimate import Estimate
 from tfgan_stab.evaluation.metrics.frechet import frechet_distance
 from tfgan_stab.evaluation.scores import fid
-from tfgan_stab.evaluation.scores.fid import FID
+from tfgan_stab.evaluation.scores.fid import FID, FIDAtSizes
 
 
 def test_fid_is_the_distance_of_the_features(noise, flat):
@@ -74,11 +77,92 @@ def test_baseline_is_the_distance_of_held_out_images(count, samples, noise, flat
 
 def test_too_few_samples_warn(noise, flat_fid):
     fid = flat_fid(samples=4)
-    with pytest.warns(UserWarning, match="4 samples of 4 features.*Raise `samples`"):
+    with pytest.warns(UserWarning, match="FID from 4 generated .* 4 features.*Raise `samples`"):
         score = fid([noise(4)])
     assert str(score.protocol).endswith("/bn=inference/singular-covariance")
     assert np.isfinite(score.value)
     assert not flat_fid(samples=5).protocol().flaws
+
+
+@pytest.mark.parametrize("make", [FID, lambda *given, samples: FIDAtSizes(*given, [4, samples])])
+def test_few_real_images_warn(noise, pixels, make):
+    few, enough = (make(pixels, noise(count), samples=5) for count in (4, 5))
+    with pytest.warns(UserWarning, match="FID from 4") as shown:
+        few([noise(5)])
+    expected = (
+        "FID from 4 real images, for 4 features: the covariance is singular and the score far"
+    )
+    assert [str(each.message)[: len(expected)] for each in shown][-1:] == [expected]
+    assert "Give more real images." in str(shown[-1].message)
+    if make is FID:
+        assert len(shown) == 1
+        enough([noise(5)])
+    with pytest.warns(UserWarning, match="FID from 4 held-out real images, for 4 features.*Give"):
+        make(pixels, noise(9), samples=5).baseline()
+
+
+def naive_distance(first, second):
+    """By the eigenvalues of the product of both covariances."""
+    (mean_1, cov_1), (mean_2, cov_2) = (
+        (features.mean(axis=0), np.cov(features, rowvar=False)) for features in (first, second)
+    )
+    roots = np.sqrt(np.maximum(np.linalg.eigvals(cov_1 @ cov_2).real, 0.0))
+    return np.sum((mean_1 - mean_2) ** 2) + np.trace(cov_1 + cov_2) - 2 * roots.sum()
+
+
+def test_statistics_in_a_file_stand_for_real_images(noise, pixels, tmp_path):
+    real, fake = noise(50).reshape(50, -1), noise(40, seed=1, width=0.7)
+    path = tmp_path / "of real=[1].npz"
+    np.savez(path, mu=real.mean(axis=0), sigma=np.cov(real, rowvar=False))
+    fid = FID(pixels, path, samples=40)
+    result = fid([fake])
+    assert_allclose(result.value, naive_distance(real, fake.reshape(40, -1)), rtol=1e-6)
+    line = r"fid/flat@v1/features-4/real=statistics of-real=\[1\]@[0-9a-f]{8}/fake=40/seed=0/"
+    assert re.match(line, str(result.protocol))
+    assert result.protocol != FID(pixels, noise(50), samples=40).protocol()
+    at_sizes = FIDAtSizes(pixels, str(path), sizes=[20, 40])([fake])
+    assert_allclose(at_sizes[1].value, result.value, rtol=1e-9)
+    assert at_sizes[1].protocol == result.protocol
+    with pytest.raises(ValueError, match="on real images. Received: statistics of-real.*Pass the"):
+        fid.baseline()
+
+
+def test_saved_statistics_give_the_same_score(noise, pixels, tmp_path):
+    fake, whole = noise(40, seed=1), FID(pixels, noise(50), samples=40)
+    whole.save_statistics(tmp_path / "real.npz")
+    with np.load(tmp_path / "real.npz") as saved:
+        assert_allclose(saved["mu"], noise(50).reshape(50, -1).mean(axis=0), rtol=1e-6)
+        assert_allclose(saved["sigma"], np.cov(noise(50).reshape(50, -1), rowvar=False), rtol=1e-6)
+    again = FID(pixels, tmp_path / "real.npz", samples=40)
+    result = again([fake])
+    assert_allclose(result.value, whole([fake]).value, rtol=1e-12)
+    assert "/real=50 statistics real@" in str(result.protocol)
+    again.save_statistics(tmp_path / "copy.npz")
+    assert FID(pixels, tmp_path / "copy.npz", samples=40)([fake]).value == result.value
+    other = FunctionExtractor(pixels._function, name="flat", content_hash="v2")
+    with pytest.raises(ValueError, match="were taken with, flat@v1. Received: flat@v2. Use that"):
+        FID(other, tmp_path / "real.npz", samples=40)([fake])
+    with pytest.raises(ValueError, match="files that end in .npz. Received: .*real.npy"):
+        whole.save_statistics(tmp_path / "real.npy")
+
+
+def test_statistics_of_few_images_warn(noise, pixels, tmp_path):
+    FID(pixels, noise(4), samples=5).save_statistics(tmp_path / "few.npz")
+    with pytest.warns(UserWarning, match="FID from 4 real images, for 4 features"):
+        FID(pixels, tmp_path / "few.npz", samples=5)([noise(5)])
+
+
+def test_statistics_are_for_fid_alone_and_of_its_features(noise, pixels, tmp_path):
+    path = tmp_path / "three.npz"
+    np.savez(path, mu=np.zeros(3), sigma=np.eye(3))
+    with pytest.raises(ValueError, match="an extractor of 3 features, .*three.npz.*one of 4. Use"):
+        FID(pixels, path, samples=5)([noise(5)])
+    with pytest.raises(ValueError, match="real_samples=9 and the statistics in .*three.npz. Leave"):
+        FID(pixels, path, samples=5, real_samples=9)
+    with pytest.raises(TypeError, match="Real images must be .*, are for the FID."):
+        tgs.KID(pixels, path, samples=5)
+    with pytest.raises(TypeError, match="`score` must be a score with real images"):
+        tgs.PerClass(FID(pixels, path, samples=5))
 
 
 @pytest.mark.filterwarnings("ignore:FID from:UserWarning")

@@ -109,6 +109,6 @@ def test_fewer_than_two_sizes_raise(sizes):
 
 
 def test_sizes_below_the_number_of_features_warn():
-    with pytest.warns(UserWarning, match="8 samples of 8 features"):
+    with pytest.warns(UserWarning, match="FID from 8 generated images, for 8 features"):
         results = FIDAtSizes(POINTS, gaussian(300, 0), sizes=[8, 100])([gaussian(100, 1)])
     assert [str(r.protocol).endswith("singular-covariance") for r in results] == [True, False, True]

@@ -6,14 +6,16 @@ import tensorflow as tf
 from numpy.testing import assert_allclose
 
 import tfgan_stab as tgs
+from tfgan_stab.evaluation.evaluate import measure
 from tfgan_stab.evaluation.scores.fid import FID
-from tfgan_stab.evaluation.scores.per_class import PerClass
+from tfgan_stab.evaluation.scores.per_class import PerClass, match_classes
 
 
 def test_protocol_of_the_mean(noise, pixels):
     labels = np.array([0] * 12 + [1] * 30 + [2] * 9)
     score = tgs.PerClass(tgs.FID(pixels, (noise(51), labels), samples=10))
-    *classes, mean = score.baseline()
+    with pytest.warns(UserWarning, match="FID from 4 held-out real images of class 2, for 4"):
+        *classes, mean = score.baseline()
     assert [("singular-covariance" in str(each.protocol)) for each in classes] == [
         False,
         False,
@@ -24,6 +26,76 @@ def test_protocol_of_the_mean(noise, pixels):
     assert str(mean.protocol).endswith("/fake=20 real/held-out-seed=0/singular-covariance")
     *_, asked = score.collect([[part([noise(10)])] for part in score.components])
     assert str(asked.protocol).endswith("/fake=10/seed=0/bn=inference")
+
+
+def named(*names):
+    return dict(enumerate(names))
+
+
+@pytest.mark.parametrize(
+    "real, generated, expected",
+    [
+        (named("a", "b", "c"), named("c", "a", "b"), {0: 1, 1: 2, 2: 0}),
+        (named("0", "1", "2"), named("00", "01", "02"), {0: 0, 1: 1, 2: 2}),
+        # Of folders "1", "10" and "2" in the order of texts.
+        (named("1", "10", "2"), {1: "1", 2: "2", 10: "10"}, {0: 1, 1: 10, 2: 2}),
+        (named("cat", "dog"), named("0", "1"), {0: 0, 1: 1}),
+        (named("0", "1"), named("cat", "dog"), {0: 0, 1: 1}),
+    ],
+)
+def test_classes_are_matched(real, generated, expected):
+    assert match_classes(real, generated) == expected
+
+
+@pytest.mark.parametrize(
+    "real, generated, message",
+    [
+        (named("a", "b", "d"), named("a", "c", "d"), "by name. .*'b' of real .*'c' of generated"),
+        (named("a", "b"), named("a", "b", "c"), "none of real images alone, class 'c' of gener"),
+        (named("0", "1"), {0: "0", 2: "2"}, "by number. Received: class '1' of .*, class '2' of"),
+        (named("a", "b", "c"), named("0", "1"), "only one side has names.*class 'c' of real"),
+        (named("a", "b"), {0: "0", 2: "2"}, "only one side has names.*'b' of real .*'2' of gen"),
+    ],
+)
+def test_classes_of_one_side_are_refused(real, generated, message):
+    with pytest.raises(ValueError, match=f"Expected the same classes .*{message}"):
+        match_classes(real, generated)
+
+
+def test_chosen_classes_need_a_match_alone():
+    real, generated = named("a", "b", "c"), named("c", "d", "a")
+    assert match_classes(real, generated, [0, 2]) == {0: 2, 2: 0}
+    with pytest.raises(ValueError, match="class 'b' of real images alone, none of generated"):
+        match_classes(real, generated, [0, 1])
+
+
+def test_classes_draw_what_they_are_matched_with(noise, pixels):
+    asked = []
+
+    def draw(sample):
+        asked.append(sample.label)
+        return iter([noise(sample.count, seed=sample.label)])
+
+    data = tf.data.Dataset.from_tensor_slices((noise(60), np.arange(60) % 2)).batch(20)
+    data.class_names = ["dog", "cat"]
+    score = PerClass(FID(pixels, data, samples=10))
+    score.match(named("cat", "dog"))
+    [results] = measure([score], draw)
+    assert asked == [1, 0]
+    assert [result.name for result in results[:2]] == ["fid_class_0", "fid_class_1"]
+    assert [result.remark for result in results] == ["class 'dog'", "class 'cat'", ""]
+    expected = FID(pixels, noise(60)[::2], samples=10)([noise(10, seed=1)])
+    assert_allclose(results[0].value, expected.value, rtol=1e-9)
+
+
+def test_few_images_of_classes_are_warned_of_once(noise, pixels):
+    labels = np.array([0] * 4 + [1] * 30 + [2] * 4)
+    score = PerClass(FID(pixels, (noise(38), labels), samples=10))
+    with pytest.warns(UserWarning, match="FID from 4 real images of class 0") as shown:
+        measure([score], lambda sample: iter([noise(sample.count)]))
+    [warning] = map(str, (each.message for each in shown))
+    assert warning.startswith("FID from 4 real images of class 0, for 4 features: ")
+    assert "So it is for 1 of the other classes. Give more real images." in warning
 
 
 def test_classes_are_named_once(noise, pixels):

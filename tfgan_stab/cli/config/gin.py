@@ -5,9 +5,11 @@ decorators. Before gin parses anything, each name in each file is looked up: a s
 nothing is an error, and the error says what was meant and where.
 """
 
+import codecs
 import copy
 import inspect
 import io
+import os
 import pathlib
 import re
 import tokenize
@@ -36,10 +38,10 @@ class ConfigText(NamedTuple):
 
 def find_file(name: str) -> pathlib.Path:
     """Returns a gin file from the working folder, or else from the `gin_configs` that we ship."""
-    shipped = _HOME / "gin_configs"
+    shipped, place = _HOME / "gin_configs", os.path.expanduser(name)
     for folder in (pathlib.Path(), _HOME, shipped):
-        if (folder / name).is_file():
-            return folder / name
+        if (folder / place).is_file():
+            return folder / place
     known = [str(path.relative_to(_HOME)) for path in shipped.glob("**/*.gin")]
     raise ConfigError(
         f"There is no gin file {name!r} in {pathlib.Path.cwd()} or {shipped}. "
@@ -241,11 +243,9 @@ def _read_file(path: pathlib.Path, outer: tuple[pathlib.Path, ...]) -> list[Conf
     """Returns the files that a file includes, and then the file itself."""
     if path in outer:
         raise ConfigError(f"{outer[-1]} includes {path}, which includes it in turn.")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not a text file in UTF-8: {error}.") from error
-    sources, lines, names = [], text.splitlines(), _names(text, str(path))
+    text = _text_of(path)
+    # As gin counts lines: `splitlines` ends them at other marks too, such as form feeds.
+    sources, lines, names = [], text.split("\n"), _names(text, str(path))
     for name in names:
         if name.kind == "include":
             try:
@@ -255,6 +255,23 @@ def _read_file(path: pathlib.Path, outer: tuple[pathlib.Path, ...]) -> list[Conf
             sources += _read_file(included, (*outer, path))
             lines[name.line - 1] = ""
     return [*sources, ConfigText(str(path), "\n".join(lines), names)]
+
+
+def _text_of(path: pathlib.Path) -> str:
+    """Returns a file's text, without the mark that editors on Windows put at its beginning."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        reason = str(error)
+    else:
+        if "\0" not in text:
+            return text
+        reason = "it holds zero bytes"
+    wide = path.read_bytes()[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    received = "UTF-16, as some editors and shells on Windows write" if wide else reason
+    raise ConfigError(
+        f"Expected {path} to be a text file in UTF-8. Received: {received}. Save it as UTF-8."
+    )
 
 
 def _names(text: str, file: str) -> list[Name]:

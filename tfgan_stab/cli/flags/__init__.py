@@ -1,4 +1,4 @@
 """The commands' flags, read and checked before TensorFlow is imported.
 
-May import `cli.config` and `cli.sources.kinds`.
+May import `_utils`, `cli.config` and `cli.sources.kinds`.
 """

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from tfgan_stab._utils.files import user_path
 from tfgan_stab.cli.config.names import nearest
 from tfgan_stab.cli.flags.settings import check_choices, flag, path
 from tfgan_stab.cli.flags.source import SourceSettings
@@ -49,7 +50,8 @@ Scores images: those that a run's generator makes, or those in a folder or an ar
         flags.DEFINE_string,
         None,
         "Real images: a data set's name, such as digits or tfds:cifar10, a folder of pictures, or "
-        "a .npz or .npy file. Without it, those that the run trains on.",
+        "a .npz or .npy file; for the FID also a .npz file of their features' mean and covariance, "
+        "mu and sigma. Without it, those that the run trains on.",
     )
     extractor: str = flag(
         flags.DEFINE_string,
@@ -106,6 +108,13 @@ Scores images: those that a run's generator makes, or those in a folder or an ar
     output: pathlib.Path | None = flag(
         flags.DEFINE_string, None, "A file for the scores, ending in .json.", convert=path
     )
+    write_statistics: pathlib.Path | None = flag(
+        flags.DEFINE_string,
+        None,
+        "A file for mean and covariance of the real images' features, as pytorch-fid reads it, "
+        "ending in .npz. It can be given as --real, with the same extractor.",
+        convert=path,
+    )
 
     def check(self) -> None:
         """Also checks that names exist, and that no flag is without effect."""
@@ -119,6 +128,7 @@ Scores images: those that a run's generator makes, or those in a folder or an ar
             raise flags.Error(
                 f"--output={self.output}: must end in .json. Try --output={self.output}.json."
             )
+        self._check_statistics()
 
     def _check_extractor(self) -> None:
         name = self.extractor
@@ -139,8 +149,22 @@ Scores images: those that a run's generator makes, or those in a folder or an ar
                     f"--extractor={name}. Leave one of them out."
                 )
         for other, place in (("inception", self.inception), ("extractor", name)):
-            if place not in (None, *EXTRACTORS) and not pathlib.Path(place).expanduser().exists():
+            if place not in (None, *EXTRACTORS) and not user_path(place).exists():
                 raise flags.Error(f"--{other}={place}: no such file or folder. Correct the path.")
+
+    def _check_statistics(self) -> None:
+        path = self.write_statistics
+        if path is None:
+            return
+        if path.suffix != ".npz":
+            raise flags.Error(
+                f"--write_statistics={path}: must end in .npz. Try --write_statistics={path}.npz."
+            )
+        if "fid" not in self.scores or self.per_class:
+            raise flags.Error(
+                "--write_statistics has no effect: it is for the FID of all classes together. Add "
+                "fid to --scores, and leave out --per_class."
+            )
 
     def _check_sizes(self) -> None:
         if not self.sizes:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, TypeVar
 
 from absl import flags
 
+from tfgan_stab._utils.files import user_path
 from tfgan_stab.cli.config.names import nearest
 
 __all__ = ["Settings", "check_choices", "flag", "path"]
@@ -105,7 +106,7 @@ class Settings:
 
 def path(text: str) -> pathlib.Path | None:
     """Converts a flag's value to a path; an empty one counts as not given."""
-    return pathlib.Path(text).expanduser() if text else None
+    return user_path(text) if text else None
 
 
 def check_choices(name: str, values: Sequence[str], known: Collection[str] | None = None) -> None:

@@ -1,13 +1,12 @@
 """Scores stored images, or those that a generator makes, and prints a table."""
 
 import json
-import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from tfgan_stab._utils.files import write_atomically
+from tfgan_stab._utils.files import user_path, write_atomically
 from tfgan_stab.cli.flags.evaluate import FEATURE_SCORES, EvaluateSettings
 from tfgan_stab.cli.sources.generators import load_network
 from tfgan_stab.cli.sources.kinds import SourceError
@@ -17,6 +16,7 @@ from tfgan_stab.cli.sources.stored import StoredImages
 from tfgan_stab.evaluation.evaluate import baselines, measure, validate
 from tfgan_stab.evaluation.extractors.function import as_extractor
 from tfgan_stab.evaluation.extractors.inception import Inception
+from tfgan_stab.evaluation.real_images import FeatureStatistics
 from tfgan_stab.evaluation.results import INFERENCE, ScoreResult
 from tfgan_stab.evaluation.score import Sample
 from tfgan_stab.evaluation.scores.feature_scores import KID, InceptionScore, PrecisionRecall
@@ -28,6 +28,7 @@ from tfgan_stab.evaluation.scores.per_class import PerClass
 __all__ = ["evaluate"]
 
 _SAMPLES = 10_000
+_ALONE = {"inception_score", "ms_ssim"}  # They compare with nothing.
 _BASELINE = "baseline"
 
 
@@ -44,6 +45,7 @@ def evaluate(settings: EvaluateSettings) -> None:
     source = open_source(settings.source, **settings.opening)
     samples = _samples(settings, source)
     scores = _scores(settings, samples)
+    _match_classes(scores, source)
     sides = _weights(settings, source)
     validate(scores, _draw(source, sides[0]))
     sizes = settings.sizes
@@ -68,6 +70,17 @@ def evaluate(settings: EvaluateSettings) -> None:
     if settings.output is not None:
         write_atomically(settings.output, _report(settings, source, rows))
         print(f"Written to {settings.output}.")
+    if settings.write_statistics is not None:
+        [fid] = (score for score in scores if isinstance(score, FID))
+        fid.save_statistics(settings.write_statistics)
+        print(f"Statistics of the real images written to {settings.write_statistics}.")
+
+
+def _match_classes(scores: Sequence[Any], source: Source) -> None:
+    """Has scores of each class draw the class of the same name; says if one side lacks some."""
+    for score in scores:
+        if isinstance(score, PerClass) and source.classes is not None:
+            score.match(source.classes)
 
 
 def _samples(settings: EvaluateSettings, source: Source) -> int:
@@ -117,6 +130,8 @@ def _note(source: Source) -> str:
 def _scores(settings: EvaluateSettings, samples: int) -> list[Any]:
     """Returns the scores asked for."""
     real = _real(settings)
+    # Scores that compare with nothing need none; statistics tell them nothing.
+    images = None if isinstance(real, FeatureStatistics) else real
     extractor = _extractor(settings) if set(FEATURE_SCORES) & set(settings.scores) else None
     common: dict[str, Any] = {"samples": samples, "seed": settings.seed}
     pictures = {**common, "quantize": settings.quantize}
@@ -128,10 +143,10 @@ def _scores(settings: EvaluateSettings, samples: int) -> list[Any]:
             made.append(ModeCoverage(real, **common))
         elif name in ("sliced_wasserstein", "ms_ssim"):
             kind = SlicedWasserstein if name == "sliced_wasserstein" else MSSSIM
-            made.append(kind(real, **pictures))
+            made.append(kind(images, **pictures))
         else:
             kinds = {"kid": KID, "inception_score": InceptionScore}
-            made.append(kinds.get(name, PrecisionRecall)(extractor, real, **pictures))
+            made.append(kinds.get(name, PrecisionRecall)(extractor, images, **pictures))
     if settings.sizes:
         sized = {key: value for key, value in pictures.items() if key != "samples"}
         made.append(FIDAtSizes(extractor, real, sizes=list(settings.sizes), **sized))
@@ -140,10 +155,10 @@ def _scores(settings: EvaluateSettings, samples: int) -> list[Any]:
 
 def _real(settings: EvaluateSettings) -> Any:
     """Returns the real images; `None` if none are named and no score needs them."""
-    alone = set(settings.scores) <= {"inception_score", "ms_ssim"}
+    alone = set(settings.scores) <= _ALONE
     if alone and settings.real is None and not (settings.baseline or settings.per_class):
         return None
-    return open_real(
+    real = open_real(
         settings.real,
         settings.source,
         settings.size,
@@ -151,13 +166,23 @@ def _real(settings: EvaluateSettings) -> Any:
         settings.per_class,
         settings.white,
     )
+    if isinstance(real, FeatureStatistics):
+        others = [name for name in settings.scores if name not in {"fid", *_ALONE}]
+        others += [f"--{name}" for name in ("baseline", "per_class") if getattr(settings, name)]
+        if others or "fid" not in settings.scores:
+            raise SourceError(
+                f"--real={settings.real} holds statistics of features, of which the FID can be "
+                f"told. Received: {', '.join(others or settings.scores)}, for which there must be "
+                "real images. Leave that out, or give the images."
+            )
+    return real
 
 
 def _extractor(settings: EvaluateSettings) -> Any:
     if settings.extractor == "inception":
         return Inception(settings.inception, settings.resize)
     if settings.extractor.endswith(".keras"):
-        return load_network(pathlib.Path(settings.extractor).expanduser(), "a network")
+        return load_network(user_path(settings.extractor), "a network")
     return as_extractor(settings.extractor)
 
 

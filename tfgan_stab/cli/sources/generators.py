@@ -3,7 +3,7 @@
 import importlib
 import pathlib
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -34,10 +34,16 @@ class GeneratedByGAN(Source):
         default_weights: The weights used unless others are asked for.
         batch_size: Images made at once, an integer >= 1. A different batch size gives different
             images.
+        class_names: Names of the classes, where the data that it was trained on have any.
     """
 
     def __init__(
-        self, gan: GAN, description: str, default_weights: str = LIVE, batch_size: int = BATCH
+        self,
+        gan: GAN,
+        description: str,
+        default_weights: str = LIVE,
+        batch_size: int = BATCH,
+        class_names: Sequence[str] | None = None,
     ) -> None:
         conditional: bool = gan.pair.conditional
         super().__init__(
@@ -46,6 +52,7 @@ class GeneratedByGAN(Source):
             default_weights,
             conditional,
             gan.num_classes if conditional else None,
+            class_names=class_names,
         )
         self.gan: Sampling = gan
         self._batch_size = batch_size

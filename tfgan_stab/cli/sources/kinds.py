@@ -5,6 +5,8 @@ import enum
 import os
 import pathlib
 
+from tfgan_stab._utils.files import user_path
+
 __all__ = ["Kind", "SourceError", "kind_of", "workdir_of"]
 
 CONFIG = "config.gin"
@@ -56,7 +58,7 @@ def kind_of(source: str | os.PathLike[str]) -> Kind:
         >>> kind_of(folder)
         <Kind.WORKDIR: 'a workdir'>
     """
-    path = pathlib.Path(source).expanduser()
+    path = user_path(source)
     if path.is_dir():
         return _kind_of_folder(path)
     if not path.exists():
@@ -84,7 +86,7 @@ def workdir_of(checkpoint: str | os.PathLike[str]) -> pathlib.Path:
     Raises:
         SourceError: If no folder above it holds settings.
     """
-    path = pathlib.Path(checkpoint).expanduser().absolute()
+    path = user_path(checkpoint).absolute()
     for folder in path.parents[:3]:  # Below best/ each score has a folder.
         if (folder / CONFIG).is_file():
             return folder

@@ -6,6 +6,7 @@ import os
 import pathlib
 from typing import Any
 
+from tfgan_stab._utils.files import user_path
 from tfgan_stab.callbacks.best_checkpoint import SCORE
 from tfgan_stab.callbacks.checkpoint_files import restore, restore_newest
 from tfgan_stab.cli.config import gin as configuring
@@ -15,8 +16,10 @@ from tfgan_stab.cli.sources.generators import GeneratedByGAN, open_keras_file
 from tfgan_stab.cli.sources.kinds import CONFIG, Kind, SourceError, kind_of, workdir_of
 from tfgan_stab.cli.sources.source import BATCH, Source
 from tfgan_stab.cli.sources.stored import StoredImages, open_stored
+from tfgan_stab.data.array_files import keys_in
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.data.registry import KINDS, SETS, load
+from tfgan_stab.evaluation.real_images import FeatureStatistics, holds_statistics
 from tfgan_stab.training.averaging.swap import LIVE
 from tfgan_stab.training.gan import GAN
 
@@ -36,9 +39,9 @@ def open_workdir(workdir: pathlib.Path, batch_size: int = BATCH) -> GeneratedByG
         DamagedCheckpointError: If all checkpoints are damaged.
         ValueError: If the checkpoints do not belong to the settings.
     """
-    gan, weights = _rebuilt(workdir)
+    gan, weights, class_names = _rebuilt(workdir)
     path, _ = restore_newest(gan, workdir / "checkpoints")
-    return GeneratedByGAN(gan, str(path), weights, batch_size)
+    return GeneratedByGAN(gan, str(path), weights, batch_size, class_names)
 
 
 def open_checkpoint(checkpoint: pathlib.Path, batch_size: int = BATCH) -> GeneratedByGAN:
@@ -53,12 +56,12 @@ def open_checkpoint(checkpoint: pathlib.Path, batch_size: int = BATCH) -> Genera
         DamagedCheckpointError: If the checkpoint is damaged.
         ValueError: If the checkpoint does not belong to the settings.
     """
-    gan, weights = _rebuilt(workdir_of(checkpoint))
+    gan, weights, class_names = _rebuilt(workdir_of(checkpoint))
     restore(gan, checkpoint)
     score = checkpoint / SCORE
     if score.is_file():  # One of the best, by a score of these weights.
         weights = json.loads(score.read_text(encoding="utf-8"))["weights"]
-    return GeneratedByGAN(gan, str(checkpoint), weights, batch_size)
+    return GeneratedByGAN(gan, str(checkpoint), weights, batch_size, class_names)
 
 
 def data_of(workdir: pathlib.Path) -> Batches:
@@ -70,30 +73,32 @@ def data_of(workdir: pathlib.Path) -> Batches:
     Raises:
         ConfigError: If its settings cannot be read.
     """
-    configuring.parse([str(workdir / CONFIG)])
+    configuring.parse([str((workdir / CONFIG).absolute())])
     return configuring.arguments(training.train, ["data"])["data"]
 
 
-def _rebuilt(workdir: pathlib.Path) -> tuple[GAN, str]:
-    """Returns the GAN with new weights, and the weights that the run draws and saves."""
-    configuring.parse([str(workdir / CONFIG)])
+def _rebuilt(workdir: pathlib.Path) -> tuple[GAN, str, list[str] | None]:
+    """Returns the GAN with new weights, the weights that the run saves, and its classes' names."""
+    configuring.parse([str((workdir / CONFIG).absolute())])
     settings = configuring.arguments(training.train, list(inspect.signature(build).parameters))
     # Nothing will be trained, so that whether XLA could need not be found out.
     gan = build(**{**settings, "jit_compile": False})
+    class_names = None
     if gan.pair.conditional:
-        gan.num_classes = _num_classes(workdir)
+        data = _data_metadata(workdir)
+        gan.num_classes, class_names = data["classes"], data.get("class_names")
     weights: dict[str, Any] = configuring.arguments(training.train, ["weights"])
-    return gan, weights.get("weights", LIVE)
+    return gan, weights.get("weights", LIVE), class_names
 
 
-def _num_classes(workdir: pathlib.Path) -> int | None:
+def _data_metadata(workdir: pathlib.Path) -> dict[str, Any]:
     """What the run has noted of its data; where it has not, the data are loaded."""
     report = workdir / "run.json"
     metadata = json.loads(report.read_text(encoding="utf-8")) if report.is_file() else {}
-    noted = (metadata.get("data") or {}).get("classes")
-    if noted is not None:
-        return int(noted)
-    return configuring.arguments(training.train, ["data"])["data"].num_classes
+    noted: dict[str, Any] = metadata.get("data") or {}
+    if noted.get("classes") is not None:
+        return noted
+    return configuring.arguments(training.train, ["data"])["data"].description()
 
 
 def open_source(
@@ -136,7 +141,7 @@ def open_source(
         (10, (4, 8, 8, 3))
     """
     kind = kind_of(path)
-    place = pathlib.Path(path).expanduser()
+    place = user_path(path)
     if kind is Kind.WORKDIR:
         return open_workdir(place, batch_size)
     if kind is Kind.CHECKPOINT:
@@ -153,8 +158,8 @@ def open_real(
     channels: int | None = None,
     labels: bool = False,
     white: int | None = None,
-) -> Batches:
-    """Returns the real images to score a source against.
+) -> Batches | FeatureStatistics:
+    """Returns the real images to score a source against, or statistics of their features.
 
     Args:
         real: A name that `tgs.data.load` knows, a folder of pictures, or a `.npz` or `.npy` file;
@@ -167,7 +172,8 @@ def open_real(
             integers.
 
     Returns:
-        The data set. Stored images have classes if their place tells them.
+        The data set, whose stored images have classes if their place tells them; or the statistics
+        in a `.npz` file of `mu` and `sigma`.
 
     Raises:
         FileNotFoundError: If nothing lies there.
@@ -196,7 +202,10 @@ def open_real(
             f"Real images are a data set's, or lie in a folder or an array. Received: {real}, "
             f"{kind_of(real).value}. Write samples of it first, with scripts/sample.py."
         )
-    images = open_stored(pathlib.Path(real).expanduser(), size, channels, white)
+    place = user_path(real)
+    if place.suffix == ".npz" and holds_statistics(keys_in(str(place)) or ()):
+        return FeatureStatistics(place)
+    images = open_stored(place, size, channels, white)
     return Batches(images, batch_size=min(BATCH, images.num_examples))
 
 
@@ -207,7 +216,7 @@ def _run_of(source: str) -> pathlib.Path:
             f"--real is missing: {source}, {kind.value}, does not tell which images are real. Try "
             "--real=tfds:cifar10, or a folder of pictures."
         )
-    return pathlib.Path(source).expanduser() if kind is Kind.WORKDIR else workdir_of(source)
+    return user_path(source) if kind is Kind.WORKDIR else workdir_of(source)
 
 
 def _kind_of(real: str) -> Kind:

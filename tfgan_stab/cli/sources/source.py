@@ -21,6 +21,7 @@ class Source:
         conditional: Whether images have classes.
         num_classes: Classes of the images; `None` without classes, or if it is not known how many.
         count: How many images there are; `None` where they are made without end.
+        class_names: Names of the classes, where they have any.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Source:
         conditional: bool = False,
         num_classes: int | None = None,
         count: int | None = None,
+        class_names: Sequence[str] | None = None,
     ) -> None:
         self.description = description
         self.weights = list(weights)
@@ -38,6 +40,14 @@ class Source:
         self.conditional = conditional
         self.num_classes = num_classes
         self.count = count
+        self._class_names = class_names
+
+    @property
+    def classes(self) -> dict[int, str] | None:
+        """The name of each class, by its number: the number if it has no other; `None` without."""
+        if self.num_classes is None:
+            return None
+        return dict(enumerate(self._class_names or map(str, range(self.num_classes))))
 
     def draw(
         self, count: int, weights: str | None = None, seed: int = 0, label: int | None = None

@@ -16,6 +16,7 @@ from tfgan_stab.cli.sources.source import Source
 from tfgan_stab.data import folders, image_files
 from tfgan_stab.data import image_decoding as images
 from tfgan_stab.data.array_files import ArrayFile, keys_in
+from tfgan_stab.evaluation.real_images import holds_statistics
 
 # What arrays are called: by `numpy.savez` without a name, and by the evaluators of other projects.
 IMAGES = ("arr_0", "images", "samples")
@@ -38,8 +39,17 @@ class StoredImages(Source):
             conditional=examples.labels is not None,
             num_classes=examples.num_classes,
             count=examples.num_examples,
+            class_names=examples.metadata().get("class_names"),
         )
         self._examples = examples
+
+    @property
+    def classes(self) -> dict[int, str] | None:
+        """Those that have images; see `Source.classes`."""
+        known, labels = super().classes, self._examples.labels
+        if known is None or labels is None:
+            return None
+        return {number: known[number] for number in np.unique(labels).tolist()}
 
     def picked(
         self, count: int, seed: int, label: int | None = None, sizes: Sequence[int] = ()
@@ -131,6 +141,12 @@ def open_stored(
 def _images_key(path: pathlib.Path, keys: list[str]) -> str:
     known = [key for key in IMAGES if key in keys]
     others = [key for key in keys if key not in LABELS]
+    if holds_statistics(keys) and not known:
+        raise SourceError(
+            f"Expected images in {path}. Received: statistics of features, "
+            f"{' and '.join(sorted(keys))}, which stand for the real images of an FID. Give them "
+            "as --real."
+        )
     if known:
         return known[0]
     if len(others) == 1:

@@ -20,7 +20,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from tfgan_stab._utils import validation
-from tfgan_stab._utils.files import cache_directory, replacing
+from tfgan_stab._utils.files import cache_directory, replacing, user_path
 from tfgan_stab._utils.model_hash import content_hash
 from tfgan_stab.data.digits import loaded_digits
 from tfgan_stab.evaluation.extractors.base import Extractor, Outputs
@@ -58,7 +58,7 @@ class DigitsClassifier(Extractor):
     feature_size = 64
 
     def __init__(self, directory: str | pathlib.Path | None = None, batch_size: int = 256) -> None:
-        self._directory = pathlib.Path(directory or cache_directory())
+        self._directory = user_path(directory or cache_directory())
         self.batch_size = validation.integer("batch_size", batch_size)
 
     @property

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tfgan_stab._utils.files import under_plain_name, user_path
+
 _lock = threading.Lock()
 # What of a SavedModel determines its outputs; the rest are fingerprints and descriptions.
 _GRAPHS = ("saved_model.pb", "saved_model.pbtxt")
@@ -70,7 +72,7 @@ def loaded(folder: pathlib.Path, shape: tuple[int, int, int]) -> SavedNetwork:
         ValueError: If the SavedModel cannot be read, does not take such images, or does not return
             a dict of tensors.
     """
-    folder = folder.expanduser().resolve()
+    folder = user_path(folder).resolve()
     if not any((folder / graph).is_file() for graph in _GRAPHS):
         found = "a file" if folder.is_file() else "no such folder"
         if folder.is_dir():
@@ -112,7 +114,8 @@ def _loaded_once(folder: pathlib.Path, shape: tuple[int, int, int]) -> SavedNetw
 def _load(folder: pathlib.Path, shape: tuple[int, int, int]) -> SavedNetwork:
     content_hash = folder_hash(folder)[:8]
     try:
-        network = tf.saved_model.load(str(folder), tags=_tags(folder))
+        with under_plain_name(folder) as plain:
+            network = tf.saved_model.load(str(plain), tags=_tags(folder))
     except (OSError, ValueError, tf.errors.OpError) as error:
         raise ValueError(
             f"The SavedModel in {folder} cannot be read: {error}. Obtain it again."

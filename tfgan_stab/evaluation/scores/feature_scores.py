@@ -12,9 +12,23 @@ from tfgan_stab.evaluation.metrics.kernel import kernel_distance
 from tfgan_stab.evaluation.metrics.precision_recall import precision_recall
 from tfgan_stab.evaluation.score import Score
 
+# Images of a side below which KID, precision and recall are warned of: a share of 100 images is
+# known to 5 points.
+ENOUGH = 100
+
 
 class FeatureScore(Score):
     """A score that compares features of both sides; keeps all of them."""
+
+    @property
+    def enough_images(self) -> int:
+        """Enough that chance does not decide the numbers."""
+        return ENOUGH
+
+    def few_images(self, images: str) -> str:
+        """Says what comes of fewer images."""
+        numbers = " and ".join(self.number_names[:2])
+        return f"{numbers} from {images}, fewer than {ENOUGH}: chance decides much of that."
 
     @property
     def layer(self) -> str:

@@ -2,19 +2,19 @@
 
 import dataclasses
 import itertools
-import warnings
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tfgan_stab._utils import validation
 from tfgan_stab.evaluation.accumulators import Accumulator, Batch, MomentsAccumulator
-from tfgan_stab.evaluation.extractors.base import Extractor
 from tfgan_stab.evaluation.metrics.estimate import Estimate
 from tfgan_stab.evaluation.metrics.frechet import frechet_distance_from_moments
 from tfgan_stab.evaluation.metrics.moments import Moments, RunningMoments
-from tfgan_stab.evaluation.results import INFERENCE, Protocol, ScoreResult
+from tfgan_stab.evaluation.real_images import FeatureStatistics, RealImages, write_statistics
+from tfgan_stab.evaluation.results import Protocol
 from tfgan_stab.evaluation.scores.feature_scores import FeatureScore
 
 # What protocols say where there are too few images for a covariance.
@@ -22,16 +22,64 @@ SINGULAR = "singular-covariance"
 
 
 class MomentsScore(FeatureScore):
-    """A score that keeps the moments of the real images' features."""
+    """A score that keeps the moments of the real images' features, or reads them from a file."""
+
+    def keep(self, batch: Batch) -> np.ndarray:
+        """Returns the features; refuses those of which the real side has no statistics."""
+        features = super().keep(batch)
+        if isinstance(self.real_images, FeatureStatistics):
+            self.real_images.check_size(features.shape[1])
+        return features
+
+    def save_statistics(self, path: str | os.PathLike[str]) -> None:
+        """Writes mean and covariance of the real images' features, `mu` and `sigma`, to a `.npz`.
+
+        Of all real images that generated ones are compared with. pytorch-fid reads such files, and
+        so does this score in the place of real images.
+
+        Args:
+            path: The file, whose name ends in `.npz`; one that is there is replaced.
+
+        Raises:
+            ValueError: If the name ends otherwise, or there are too few real images.
+            OSError: If the file cannot be written.
+        """
+        write_statistics(path, self.statistics, self._images("").real_samples, self.extractor)
 
     @property
     def num_features(self) -> int:
         """How many features the extractor gives."""
         return int(self.statistics.mean.size)
 
+    @property
+    def enough_images(self) -> int:
+        """More than features, since a covariance of fewer is singular."""
+        return self.num_features + 1
+
+    def few_images(self, images: str) -> str:
+        """Says what comes of fewer images."""
+        return (
+            f"FID from {images}, for {self.num_features} features: the covariance is singular and "
+            "the score far too high."
+        )
+
     def flaws(self, real: int | None, fake: int) -> list[str]:
         """Says where either covariance must be singular."""
-        return [SINGULAR] if min(real or fake, fake) <= self.num_features else []
+        return [SINGULAR] if min(real or fake, fake) < self.enough_images else []
+
+    def _real_side(self, real: Any) -> RealImages | FeatureStatistics:
+        """Returns real images, or the statistics in a file."""
+        if isinstance(real, (str, os.PathLike)) and os.fspath(real).endswith(".npz"):
+            real = FeatureStatistics(real)
+        if not isinstance(real, FeatureStatistics):
+            return super()._real_side(real)
+        if self._real_samples is not None:
+            raise ValueError(
+                "`real_samples` chooses among real images. Received: "
+                f"real_samples={self._real_samples} and the statistics in {real.path}. Leave it "
+                "out."
+            )
+        return real
 
 
 class FID(MomentsScore):
@@ -42,7 +90,8 @@ class FID(MomentsScore):
             `Extractor`.
         real: The real images: a data set of `tgs.data` (its `examples()`), a finite
             `tf.data.Dataset` of image batches, or an array `[samples, height, width, channels]`;
-            floats in [-1, 1].
+            floats in [-1, 1]. Or a `.npz` file of their features' mean `mu` and covariance `sigma`,
+            taken with the same extractor; there is no baseline then.
         samples: How many generated images a score takes, an integer >= 2. FID falls with the number
             of samples, so that only scores of equal `samples` compare.
         seed: Draws the latents, and the real images that are held out for `baseline()`.
@@ -51,7 +100,8 @@ class FID(MomentsScore):
 
     Raises:
         TypeError: If `extractor` cannot be called.
-        ValueError: If a number is no integer or out of range, or the data set is endless.
+        ValueError: If a number is no integer or out of range, the data set is endless, or a file
+            holds no statistics.
 
     Example:
         >>> import numpy as np
@@ -82,26 +132,11 @@ class FID(MomentsScore):
 
     def accumulator(self) -> Accumulator:
         """Returns an empty accumulator of the features' moments."""
-        return MomentsAccumulator(self.extractor)
+        return MomentsAccumulator(self.keep)
 
     def compute(self, real: Moments, fake: Moments) -> Estimate:
         """Returns the distance."""
         return frechet_distance_from_moments(real, fake)
-
-    def results(self, fake: Moments, note: str = INFERENCE) -> list[ScoreResult]:
-        """Returns the distance, and warns if the samples are too few for it."""
-        warn_of_few_samples(fake)
-        return super().results(fake, note)
-
-
-def warn_of_few_samples(fake: Moments) -> None:
-    """Warns where a covariance of generated images must be singular."""
-    if fake.count <= fake.mean.size:
-        warnings.warn(
-            f"FID from {fake.count} samples of {fake.mean.size} features: the covariance is "
-            "singular and the score far too high. Raise `samples`.",
-            stacklevel=3,
-        )
 
 
 _SIZES = 5
@@ -202,17 +237,17 @@ class FIDAtSizes(MomentsScore):
 
     def accumulator(self) -> Accumulator:
         """Returns an empty accumulator of the moments of the first images, for each size."""
-        return _FirstAccumulator(self.extractor, self.sizes)
+        return _FirstAccumulator(self.keep, self.sizes)
 
     def held_out_accumulator(self, count: int) -> Accumulator:
         """Returns an empty accumulator of the moments of some held-out images, for each size."""
         # RandomState's stream is frozen, Generator's may change with NumPy's version.
         ranks = np.random.RandomState(self.seed % 2**32).permutation(count)
-        return _MixedAccumulator(self.extractor, self.sizes, ranks)
+        return _MixedAccumulator(self.keep, self.sizes, ranks)
 
     def real_accumulator(self) -> MomentsAccumulator:
         """Returns an empty accumulator of the features' moments."""
-        return MomentsAccumulator(self.extractor)
+        return MomentsAccumulator(self.keep)
 
     def combine(self, reference: Moments, held_out: "_AtSizes") -> Moments:
         """Returns the moments of all real images."""
@@ -230,11 +265,6 @@ class FIDAtSizes(MomentsScore):
         if len(distances) > 1:
             distances[_INFINITY] = extrapolated(list(fake.at), list(distances.values()))
         return distances
-
-    def results(self, fake: "_AtSizes", note: str = INFERENCE) -> list[ScoreResult]:
-        """Returns the distances, and warns if the samples of a size are too few."""
-        warn_of_few_samples(fake.at[self.sizes[0]])
-        return super().results(fake, note)
 
     @property
     def number_names(self) -> list[str]:
@@ -265,8 +295,8 @@ class _AtSizes(NamedTuple):
 class _FirstAccumulator(Accumulator):
     """Keeps moments, with a copy of them at each size."""
 
-    def __init__(self, extractor: Extractor, sizes: Sequence[int]) -> None:
-        super().__init__(lambda batch: batch.outputs(extractor).features)
+    def __init__(self, keep: Callable[[Batch], np.ndarray], sizes: Sequence[int]) -> None:
+        super().__init__(keep)
         self._left = list(sizes)
         self._running = RunningMoments()
         self._at: dict[int, Moments] = {}
@@ -293,13 +323,15 @@ class _MixedAccumulator(Accumulator):
     """Keeps moments at each size of images that come in the order of their classes, say.
 
     Args:
-        extractor: Whose features.
+        keep: Returns the features of a batch.
         sizes: Numbers of images, in order.
         ranks: The place of each image that comes, in an order without a meaning.
     """
 
-    def __init__(self, extractor: Extractor, sizes: Sequence[int], ranks: np.ndarray) -> None:
-        super().__init__(lambda batch: batch.outputs(extractor).features)
+    def __init__(
+        self, keep: Callable[[Batch], np.ndarray], sizes: Sequence[int], ranks: np.ndarray
+    ) -> None:
+        super().__init__(keep)
         self._sizes, self._ranks = list(sizes), ranks
         self._between = [RunningMoments() for _ in range(len(sizes) + 1)]
         self._seen = 0

@@ -2,13 +2,14 @@
 
 import dataclasses
 import itertools
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
 from tfgan_stab.evaluation.image_source import ImageSource
-from tfgan_stab.evaluation.real_images import read_real_images
-from tfgan_stab.evaluation.results import INFERENCE, Protocol, ScoreResult, all_of
+from tfgan_stab.evaluation.real_images import RealImages, read_real_images
+from tfgan_stab.evaluation.results import INFERENCE, Protocol, ScoreResult, all_of, warn_of_few
 from tfgan_stab.evaluation.score import Score
 
 _MEAN = "{}_class_mean"
@@ -19,7 +20,8 @@ class PerClass:
 
     A generator may be good on the whole and miss a class, or take one for another. Each class draws
     `samples` images of its own. Its numbers are called "fid_class_3", say, and their mean
-    "fid_class_mean": for FID, the intra-FID.
+    "fid_class_mean": for FID, the intra-FID. The 3 is the class's number among the real images;
+    classes with names are compared with generated ones of the same name (see `match_classes`).
 
     Each class keeps its own real side: for FID of 2,048 features about 130 MB.
 
@@ -49,7 +51,7 @@ class PerClass:
     def __init__(self, score: Any, real: Any = None, classes: Any = None) -> None:
         if real is not None and callable(score) and not isinstance(score, Score):
             score = score(real=real)
-        if not isinstance(score, Score) or score.real_images is None:
+        if not isinstance(score, Score) or not isinstance(score.real_images, RealImages):
             raise TypeError(
                 "`score` must be a score with real images, such as tgs.FID('digits', data). "
                 f"Received: {score!r}."
@@ -57,7 +59,9 @@ class PerClass:
         self.name = f"{score.name}_per_class"
         self.samples, self.seed = score.samples, score.seed
         source = ImageSource(score.real_images.source.images, labelled=True)
-        labels = np.unique(source.labels) if classes is None else np.atleast_1d(classes)
+        self.classes = source.classes
+        self._chosen = classes is not None
+        labels = np.array([*self.classes]) if classes is None else np.atleast_1d(classes)
         if len(set(labels)) < len(labels):
             raise ValueError(f"`classes` must name each class once. Received: {classes!r}.")
         self.components = [score.of_class(source, int(label)) for label in labels]
@@ -71,8 +75,26 @@ class PerClass:
         means = [_MEAN.format(name) for name in self._score.names]
         return [*(name for each in self.components for name in each.names), *means]
 
+    def match(self, generated: Mapping[int, str]) -> None:
+        """Has each class draw the generated class of the same name.
+
+        Args:
+            generated: The name of each class that can be generated, by its number.
+
+        Raises:
+            ValueError: If a class is only on one side, unless the classes to score were chosen.
+        """
+        wanted = {each.label for each in self.components} if self._chosen else None
+        matched = match_classes(self.classes, generated, wanted)
+        for each in self.components:
+            if each.label in matched:
+                each.generated_label = matched[each.label]
+
     def collect(self, results: list[list[ScoreResult]]) -> list[ScoreResult]:
         """Returns the numbers of all classes, followed by their means."""
+        one = self.components[0]
+        of_class = dict(zip((each.label for each in self.components), results, strict=True))
+        warn_of_few(of_class, one.enough_images, one.few_images)
         by_name = [
             {result.name.removesuffix(f"_class_{each.label}"): result for result in own}
             for each, own in zip(self.components, results, strict=True)
@@ -80,7 +102,8 @@ class PerClass:
         # The baseline of a class with few images may lack the numbers of large samples.
         names = [name for name in by_name[0] if all(name in own for own in by_name)]
         means = [self._mean(name, [own[name] for own in by_name]) for name in names]
-        return [*itertools.chain(*results), *means]
+        told = [self._told(result, label) for label, own in of_class.items() for result in own]
+        return [*told, *means]
 
     def baseline(self) -> list[ScoreResult]:
         """Returns each class's score of real images against other real images, and the means."""
@@ -90,6 +113,14 @@ class PerClass:
     def protocol(self, note: str = INFERENCE) -> list[Protocol]:
         """Returns how the numbers of each class are measured."""
         return [line for each in self.components for line in all_of(each.protocol(note))]
+
+    def _told(self, result: ScoreResult, label: Any) -> ScoreResult:
+        """Returns a number with the name of its class, if that has one."""
+        name = self.classes.get(label, str(label))
+        if name == str(label):
+            return result
+        remark = "; ".join(filter(None, [f"class {name!r}", result.remark]))
+        return dataclasses.replace(result, remark=remark)
 
     def _mean(self, name: str, column: list[ScoreResult]) -> ScoreResult:
         """Returns the mean of a number over classes."""
@@ -111,3 +142,62 @@ class PerClass:
         )
         mean = float(np.mean([result.value for result in column]))
         return ScoreResult(protocol.name, mean, protocol, first.larger_is_better)
+
+
+def match_classes(
+    real: Mapping[int, str], generated: Mapping[int, str], wanted: Collection[Any] | None = None
+) -> dict[int, int]:
+    """Returns, for the number of each class of the real images, its number on the other side.
+
+    Classes of the same name are the same, whatever their numbers. Names that are numbers, as those
+    of folders "00", "01", ..., and classes without names are matched by number. If one side alone
+    has names, as where a generator's classes 0, 1, ... are compared with a folder's, the class
+    number 0 is the first name: then there must be as many on either side.
+
+    Args:
+        real: The name of each class of the real images, by its number.
+        generated: Those of the generated images.
+        wanted: The real classes that matter; all of both sides unless given.
+
+    Raises:
+        ValueError: If one side lacks a class.
+
+    Example:
+        >>> match_classes({0: "cat", 1: "dog"}, {0: "bird", 1: "cat", 2: "dog"}, wanted=[0, 1])
+        {0: 1, 1: 2}
+    """
+    here, there, how = _by_number(real), _by_number(generated), "by number"
+    if here is None and there is None:
+        here, there, how = _by_name(real), _by_name(generated), "by name"
+    elif here is None or there is None:
+        here, there = here or _as_numbered(real), there or _as_numbered(generated)
+        how, wanted = "by number, since only one side has names", None
+    lacking = [key for key in here if key not in there and (wanted is None or here[key] in wanted)]
+    surplus = [key for key in there if key not in here and wanted is None]
+    if lacking or surplus:
+        raise ValueError(
+            f"Expected the same classes of real and generated images, {how}. Received: "
+            f"{_listed(real, here, lacking)} of real images alone, "
+            f"{_listed(generated, there, surplus)} of generated ones alone. Leave their images "
+            "out, or choose what to score: tgs.PerClass(score, classes=[0, 2])."
+        )
+    return {number: there[key] for key, number in here.items() if key in there}
+
+
+def _by_number(classes: Mapping[int, str]) -> dict[Any, int] | None:
+    """Returns the classes by the numbers that their names are; `None` if they are others."""
+    found: dict[Any, int] = {int(n): number for number, n in classes.items() if n.isdecimal()}
+    return found if len(found) == len(classes) else None
+
+
+def _by_name(classes: Mapping[int, str]) -> dict[Any, int]:
+    return {name: number for number, name in classes.items()}
+
+
+def _as_numbered(classes: Mapping[int, str]) -> dict[Any, int]:
+    return {number: number for number in classes}
+
+
+def _listed(classes: Mapping[int, str], numbers: Mapping[Any, int], keys: Collection[Any]) -> str:
+    """Returns some classes for a message, by their names."""
+    return ", ".join(f"class {classes[numbers[key]]!r}" for key in keys) or "none"
