@@ -9,6 +9,7 @@ from tfgan_stab.data.batches import Batches
 from tfgan_stab.data.digits import digits
 from tfgan_stab.data.folders import image_folder
 from tfgan_stab.data.mixtures import mixture
+from tfgan_stab.data.photo_patches import photo_patches
 from tfgan_stab.data.registry import load
 from tfgan_stab.data.tfds import tfds
 
@@ -20,6 +21,7 @@ __all__ = [
     "latents",
     "load",
     "mixture",
+    "photo_patches",
     "tfds",
 ]
 

@@ -1,0 +1,65 @@
+"""Pieces of the two photographs, against slices of them."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_sample_images
+
+import tfgan_stab as tgs
+
+
+def slices(size, first, end):
+    """All pieces of a split, cut out one by one."""
+    return [
+        photograph[top : top + size, left : left + size] / 127.5 - 1
+        for photograph in load_sample_images().images
+        for top in range(0, 427 - size + 1, 4)
+        for left in range(first, end - size + 1, 4)
+    ]
+
+
+@pytest.mark.parametrize(("split", "first", "end"), [("train", 0, 480), ("test", 480, 640)])
+def test_pieces_are_slices_of_the_photographs(split, first, end):
+    data = tgs.data.photo_patches(batch_size=50, size=128, split=split)
+    expected = slices(128, first, end)
+    assert data.num_examples == len(expected)
+    assert data.element_spec.shape == [50, 128, 128, 3]
+    for number, images in enumerate(data.examples().as_numpy_iterator()):
+        if number % 20 == 0:
+            own = np.array(expected[50 * number : 50 * number + 50])
+            np.testing.assert_allclose(images, own, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_an_epoch_shows_each_piece_once():
+    data = tgs.data.photo_patches(batch_size=33, size=8, split="test", seed=3)
+    shown = np.concatenate(list(data.take(data.num_examples // 33).as_numpy_iterator()))
+    assert len(shown) == data.num_examples // 33 * 33 > 7000
+    expected = np.float32(slices(8, 480, 640))
+    # Some pieces of sky are the same: as often, but for the few that are still to come.
+    seen, wanted = (
+        np.unique(np.round(each.reshape(len(each), -1), 4), axis=0, return_counts=True)
+        for each in (shown, expected)
+    )
+    assert len(wanted[0]) - len(seen[0]) <= 33 and seen[1].max() <= wanted[1].max()
+
+
+def test_it_has_a_name_and_says_what_it_holds():
+    data = tgs.data.load("photo_patches", batch_size=8, size=16)
+    description = data.description()
+    content = description.pop("content")
+    assert content != tgs.data.photo_patches(size=16, split="test").description()["content"]
+    assert description == {
+        "name": "photo_patches:16/train",
+        "examples": 24102,
+        "shape": [16, 16, 3],
+        "classes": None,
+        "batch_size": 8,
+        "seed": 0,
+    }
+
+
+@pytest.mark.parametrize("settings", [{"size": 4}, {"size": 129}, {"split": "validation"}])
+def test_what_the_photographs_do_not_hold_is_refused(settings):
+    (name,) = settings
+    with pytest.raises(ValueError, match=f"`{name}` must be"):
+        tgs.data.photo_patches(**settings)
