@@ -13,6 +13,7 @@ import tfgan_stab as tgs
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WALK = ROOT / "docs" / "how_one_step_works.md"
 PENALTY = ROOT / "docs" / "write_your_own_penalty.md"
+TAKES = ROOT / "docs" / "what_fit_takes.md"
 PACKAGE = pathlib.Path(tgs.__file__).resolve().parent
 
 
@@ -56,7 +57,7 @@ def documented_walk():
 
 def test_a_step_enters_the_files_that_the_page_lists():
     found = entered(point_gan(averages={"ema": tgs.ExponentialAverage(0.9)}))
-    assert set(found) == set(documented_walk()) and len(found) == 12
+    assert set(found) == set(documented_walk()) and len(found) == 13
 
 
 @pytest.mark.slow
@@ -125,3 +126,15 @@ def test_documented_output_drift_is_the_mean_of_squares(penalties):
     logs = gan.train_on_batch(images, return_dict=True)
     expected = 2.0 * float(tf.reduce_mean(logits**2))
     assert float(logs["output_drift"]) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_what_fit_takes_runs_as_it_stands(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "documented"}
+    for block in re.findall(r"```python\n(.*?)```", TAKES.read_text(encoding="utf-8"), re.DOTALL):
+        exec(compile(block, str(TAKES), "exec"), names)
+    assert names["gan"].steps == 8
+    assert names["images"].shape == (4, 8, 8, 1)
+    outputs = names["Generator"]()([tf.zeros([3, 4]), tf.zeros([3], tf.int32)])
+    assert outputs.shape == (3, 2)
