@@ -15,6 +15,7 @@ from tfgan_stab.training import gradient_check
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WALK = ROOT / "docs" / "how_one_step_works.md"
 PENALTY = ROOT / "docs" / "write_your_own_penalty.md"
+TAKES = ROOT / "docs" / "what_fit_takes.md"
 PACKAGE = pathlib.Path(tgs.__file__).resolve().parent
 
 
@@ -58,7 +59,7 @@ def documented_walk():
 
 def test_a_step_enters_the_files_that_the_page_lists():
     found = entered(point_gan(averages={"ema": tgs.ExponentialAverage(0.9)}))
-    assert set(found) == set(documented_walk()) and len(found) == 12
+    assert set(found) == set(documented_walk()) and len(found) == 13
 
 
 @pytest.mark.slow
@@ -163,3 +164,15 @@ def test_the_page_on_training_counts_minibatches_and_evaluations_right():
     assert {"UpSampling2D", "Resizing", "SpectralNormalization"} <= set(dir(tgs.networks))
     refused = {kind.__name__ for kind, *_ in gradient_check.KNOWN}
     assert all(f"`{name}`" in text for name in refused)
+
+
+@pytest.mark.slow
+def test_what_fit_takes_runs_as_it_stands(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "documented"}
+    for block in re.findall(r"```python\n(.*?)```", TAKES.read_text(encoding="utf-8"), re.DOTALL):
+        exec(compile(block, str(TAKES), "exec"), names)
+    assert names["gan"].steps == 8
+    assert names["images"].shape == (4, 8, 8, 1)
+    outputs = names["Generator"]()([tf.zeros([3, 4]), tf.zeros([3], tf.int32)])
+    assert outputs.shape == (3, 2)

@@ -75,3 +75,24 @@ def test_periods_are_epochs_or_steps():
     message = '`every` must be "epoch" or a number of steps, an integer >= 1. Received: 0.'
     with pytest.raises(ValueError, match=message):
         validation.period("every", 0)
+
+
+class Oven:
+    @validation.known_arguments("heat", {"celsius": "temperature=180"})
+    def heat(self, temperature, minutes=30):
+        """Heats."""
+        return temperature, minutes
+
+
+def test_unknown_arguments_are_answered_with_what_to_write():
+    assert Oven().heat(180) == (180, 30)
+    assert Oven().heat(minutes=10, temperature=200) == (200, 10)
+    assert Oven.heat.__doc__ == "Heats."
+    message = "`heat` takes temperature, minutes. Received: {}. {}"
+    for given, shown, fix in (
+        ({"celsius": 180}, "celsius=180", "Write temperature=180."),
+        ({"minuets": 5}, "minuets=5", "Write minutes=..."),
+        ({"colour": "red"}, "colour='red'", "Leave it out."),
+    ):
+        with pytest.raises(TypeError, match=message.format(shown, fix)):
+            Oven().heat(180, **given)

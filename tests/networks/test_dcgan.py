@@ -85,3 +85,23 @@ def test_a_network_from_its_config_has_weights_of_the_same_shapes():
     network = dcgan_discriminator(8, 1, base_size=2, normalization="spectral", num_classes=3)
     copy = keras.Model.from_config(network.get_config())
     assert [w.shape for w in copy.weights] == [w.shape for w in network.weights]
+
+
+def test_keras_default_of_channels_changes_nothing():
+    settings = {"image_size": 8, "channels": 1, "base_size": 2, "width": 4}
+    expected = [
+        [layer.get_config() for layer in network.layers]
+        for network in (
+            dcgan_generator(latents=5, **settings, name="g"),
+            dcgan_discriminator(**settings, name="d"),
+        )
+    ]
+    keras.config.set_image_data_format("channels_first")
+    try:
+        pair = [dcgan_generator(latents=5, **settings), dcgan_discriminator(**settings)]
+        assert pair[1](pair[0](tf.zeros([2, 5]))).shape == (2, 1)
+    finally:
+        keras.config.set_image_data_format("channels_last")
+    formats = [[each.get("data_format") for each in network] for network in expected]
+    found = [[each.get_config().get("data_format") for each in n.layers] for n in pair]
+    assert found == formats

@@ -39,7 +39,8 @@ class Recorder(KerasWorkflows):
             current="live", switch=lambda name: None, use_classes=lambda count: None
         )
         self.built = True
-        self.compile(run_eagerly=True)
+        self.maker = types.SimpleNamespace(classes=None)
+        keras.Model.compile(self, optimizer=None, run_eagerly=True)
 
     @property
     def steps_taken(self):
@@ -47,6 +48,9 @@ class Recorder(KerasWorkflows):
 
     def build_monitor(self, diagnostics):
         return types.SimpleNamespace(diagnostics=diagnostics, reset=lambda: None)
+
+    def _check_before_fit(self, x, y, steps, others):
+        """There are no networks that data could not fit."""
 
     def start_over(self):
         self.starts += 1

@@ -11,7 +11,8 @@ from point_gans import make, points
 from recorder import Recorder, Resumed, numbered
 
 import tfgan_stab as tgs
-from tfgan_stab.training.fit_checks import images_per_step
+from tfgan_stab.game.players import Players
+from tfgan_stab.training.fit_checks import check_networks, images_per_step, in_order
 from tfgan_stab.training.resume import Progress
 
 layers = keras.layers
@@ -65,6 +66,41 @@ def test_callbacks_that_set_one_learning_rate_are_refused_with_what_to_use(callb
         make().fit(points(), callbacks=[callback], verbose=0)
 
 
+def test_callbacks_of_one_optimizer_and_files_of_keras_2_are_refused(tmp_path):
+    kinds = keras.callbacks
+    message = r"averages=\{'ema': .*tgs.callbacks.SwapWeights\('ema'\)"
+    with pytest.raises(ValueError, match=message):
+        in_order(kinds.SwapEMAWeights())
+    with pytest.raises(ValueError, match="ends in `.keras`. Received: 'best.h5'"):
+        in_order([kinds.ModelCheckpoint("best.h5")])
+    kept = [
+        kinds.ModelCheckpoint("best.keras"),
+        kinds.ModelCheckpoint("best.weights.h5", save_weights_only=True),
+    ]
+    assert in_order(kept) == kept
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("player", [0, 1])
+def test_keras_terminates_on_nan(tiny, player, capsys):
+    gan = tgs.GAN(*tiny.perceptrons(), latents=3)  # Without ReLU, which makes 0 of NaN.
+    gan.compile("sgd", "sgd", jit_compile=False)
+    data = tf.data.Dataset.from_tensor_slices(points(64)).batch(8)
+    spoil = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: spoiled(epoch))
+
+    def spoiled(epoch):
+        if epoch == 1:
+            variable = gan.networks[player].trainable_variables[0]
+            variable.assign(np.full(variable.shape, np.nan))
+
+    stop = keras.callbacks.TerminateOnNaN()
+    history = gan.fit(data, epochs=4, callbacks=[stop, spoil], verbose=0)
+    assert len(history.epoch) == 2 and gan.steps == 9
+    assert "Invalid loss, terminating training" in capsys.readouterr().out
+    with pytest.raises(RuntimeError, match="NaN or Inf loss encountered at batch 0"):
+        gan.fit(data, callbacks=keras.callbacks.TerminateOnNaN(raise_error=True), verbose=0)
+
+
 def test_checkpoints_are_called_last_wherever_they_stand():
     order = []
 
@@ -101,6 +137,21 @@ def test_a_guard_is_called_first_wherever_it_stands():
     other = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: order.append("other"))
     Recorder().fit(numbered(3), callbacks=[Resumed(Progress(0, 1)), other, Guard()])
     assert order == [(Progress(0, 1), True), "guard", "other"]
+
+
+def test_scores_are_in_the_logs_of_other_callbacks_in_any_order(tiny, image_gan):
+    score = tgs.callbacks.Evaluate(tiny.MeanScore())
+    found = []
+    note = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: found.append(dict(logs)))
+    stop = keras.callbacks.EarlyStopping("mean", min_delta=1e9, patience=0, mode="min")
+    guard = tgs.callbacks.DivergenceGuard()
+    order = in_order([note, stop, score, guard])
+    assert order == [guard, score, note, stop]
+    history = image_gan.fit(
+        tiny.images(), epochs=4, steps_per_epoch=1, callbacks=[note, stop, score], verbose=0
+    )
+    assert len(history.epoch) == len(found) == 2
+    assert [logs["mean"] for logs in found] == history.history["mean"]
 
 
 def test_a_single_callback_needs_no_list():
@@ -247,3 +298,46 @@ def test_floor_above_the_last_smaller_batch_only(kind, calls):
     else:
         gan.fit(tf.data.Dataset.from_tensor_slices(points).batch(8), verbose=0)
     assert gan.steps == 3
+
+
+class TwoArguments(keras.Model):
+    def call(self, z, labels, training=False):
+        return z
+
+
+def test_networks_that_take_latents_and_labels_apart_are_told_how_to():
+    generator, discriminator = make().networks
+    check_networks(Players(generator, discriminator))
+    message = r"one list: def call\(self, inputs\): z, labels = inputs. Received: call\(self, z"
+    with pytest.raises(TypeError, match=message):
+        tgs.GAN(TwoArguments(), discriminator, latents=3, num_classes=4)
+
+
+def test_networks_of_keras_2_are_refused_by_name():
+    old = type("Sequential", (), {"__module__": "tf_keras.src.engine.sequential"})
+    with pytest.raises(TypeError, match="`discriminator` must be a model of Keras 3.*tf_keras"):
+        tgs.GAN(make().generator, old(), latents=3)
+
+
+@pytest.mark.parametrize(
+    ("argument", "answer"),
+    [
+        ("d_optimizer", "discriminator_optimizer="),
+        ("g_optimizer", "generator_optimizer="),
+        ("generator_optimiser", "generator_optimizer="),
+        ("optimizer", "generator_optimizer=... and discriminator_optimizer="),
+        ("loss_fn", "loss='non_saturating'"),
+        ("metrics", r"fit\(.*tgs.callbacks.Evaluate"),
+        ("latent_dim", r"latents=... in GAN\("),
+        ("n_critic", r"scheme=tgs.Alternating\(discriminator_steps=5\)"),
+    ],
+)
+def test_arguments_of_other_programs_are_answered(argument, answer):
+    with pytest.raises(TypeError, match=f"`compile` takes .*{argument}=.*Write {answer}"):
+        make().compile(**{argument: "adam"})
+
+
+def test_arguments_of_other_gans_are_answered():
+    for argument, answer in (("latent_dim", "latents=128"), ("n_classes", "num_classes=10")):
+        with pytest.raises(TypeError, match=f"`GAN` takes .*{argument}=3. Write {answer}"):
+            tgs.GAN(*make().networks, **{argument: 3})

@@ -24,7 +24,7 @@ def test_fit_reports_both_losses_per_epoch_and_counts_steps_and_images(trained):
 def test_everything_is_built_by_compile_and_nothing_stray():
     gan = make()
     assert gan.built and gan.generator_optimizer.built and gan.discriminator_optimizer.built
-    assert gan.optimizer is None
+    assert not gan.optimizer
     owners = {v.path.split("/")[0] for v in gan.variables}
     assert not [owner for owner in owners if "rmsprop" in owner]
 

@@ -4,10 +4,15 @@ Each check returns the value, as Python's own number, so that it can be used whe
 NumPy's numbers become Python's, and `True` is no number.
 """
 
+import difflib
+import functools
+import inspect
 import math
 import numbers
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def integer(
@@ -144,3 +149,44 @@ def _range(
 def _wrong(name: str, expected: str, value: Any, fix: str) -> ValueError:
     advice = f" {fix}" if fix else ""
     return ValueError(f"`{name}` must be {expected}. Received: {value!r:.200}.{advice}")
+
+
+def known_arguments(what: str, answers: Mapping[str, str]) -> Callable[[Method], Method]:
+    """Returns a decorator: a method says what to write for arguments that it does not have.
+
+    Args:
+        what: What the user calls.
+        answers: What to write instead of arguments that other programs have.
+
+    Example:
+        >>> class Oven:
+        ...     @known_arguments("heat", {"celsius": "temperature=180"})
+        ...     def heat(self, temperature):
+        ...         return temperature
+        >>> Oven().heat(celsius=180)
+        Traceback (most recent call last):
+        TypeError: `heat` takes temperature. Received: celsius=180. Write temperature=180.
+    """
+
+    def decorated(method: Method) -> Method:
+        _, *names = inspect.signature(method).parameters
+
+        @functools.wraps(method)
+        def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
+            for name in kwargs:
+                if name not in names:
+                    raise TypeError(_unknown(what, name, kwargs[name], names, answers))
+            return method(self, *args, **kwargs)
+
+        return checked  # type: ignore[return-value]
+
+    return decorated
+
+
+def _unknown(
+    what: str, name: str, value: Any, names: Sequence[str], answers: Mapping[str, str]
+) -> str:
+    similar = difflib.get_close_matches(name, names, 1)
+    answer = answers.get(name) or (f"{similar[0]}=..." if similar else "")
+    fix = f"Write {answer}." if answer else "Leave it out."
+    return f"`{what}` takes {', '.join(names)}. Received: {name}={value!r:.60}. {fix}"

@@ -14,6 +14,7 @@ from tfgan_stab.callbacks.base import GANCallback, TextEvent, usable_directory
 from tfgan_stab.callbacks.checkpoint_files import owned_variables, save
 from tfgan_stab.training import distribution
 from tfgan_stab.training.averaging.swap import LIVE
+from tfgan_stab.training.data_checks import OF_NAN
 from tfgan_stab.training.gan import GAN
 from tfgan_stab.training.nan_monitor import Fault, Monitor
 from tfgan_stab.training.optimizers import rate_scales, set_rate_scales, slow_down
@@ -90,6 +91,9 @@ class DivergenceGuard(GANCallback):
     The guard is called before all other callbacks, wherever it stands in the list, so none of them
     finds numbers that are not finite, and no checkpoint holds them. Steps that a rollback undoes
     still count as taken: epochs do not grow.
+
+    Where an example of the step's batch is not finite, the message says which, and training stops
+    with either policy: no learning rate mends data.
 
     While it watches, the logs have the means over the epoch of `generator_gradient_l2` and
     `discriminator_gradient_l2`; see `tgs.callbacks.Diagnostics` for them and for more.
@@ -194,7 +198,9 @@ class DivergenceGuard(GANCallback):
             fault = self._copy()
         if fault is None:
             return
-        if self.policy == "stop" or self.gan.rollback_state.rollbacks >= self.max_rollbacks:
+        of_data = isinstance(fault, Fault) and fault.is_of_data
+        rollbacks = self.gan.rollback_state.rollbacks
+        if self.policy == "stop" or of_data or rollbacks >= self.max_rollbacks:
             self._stop(fault)
         else:
             self._roll_back(fault)
@@ -272,10 +278,12 @@ class DivergenceGuard(GANCallback):
         self._monitor.reset()
         path = None if self.directory is None else save(gan, self.directory, good.progress)
         place = "" if path is None else f", saved as {path}"
+        of_data = isinstance(fault, Fault) and fault.is_of_data
+        expected = "real examples" if of_data else "losses, gradients and weights"
         message = (
-            "Expected losses, gradients and weights that are finite. Received: "
+            f"Expected {expected} that are finite. Received: "
             f"{fault}, after {tried} rollback(s). The model holds the last good state, that of "
-            f"step {good.step}{place}. {ADVICE}"
+            f"step {good.step}{place}. {OF_NAN if of_data else ADVICE}"
         )
         saved = None if path is None else str(path)
         self._log("stop", message, restored=good.step, path=saved, fault=_metadata(fault))

@@ -14,6 +14,8 @@ layers = keras.layers
 WEIGHTS_STD = 0.02
 NEGATIVE_SLOPE = 0.2
 
+CHANNELS_LAST = "channels_last"  # Whatever keras.json says.
+
 
 def dcgan_generator(
     image_size: int = 32,
@@ -62,11 +64,11 @@ def dcgan_generator(
     x = layers.ReLU()(BatchNormalization(momentum=0.9)(x))
     for level in range(1, doublings):
         x = layers.Conv2DTranspose(
-            filters // 2**level, 4, strides=2, padding="same", use_bias=False, **_initializer()
+            filters // 2**level, use_bias=False, **_doubling(), **_initializer()
         )(x)
         x = layers.ReLU()(BatchNormalization(momentum=0.9)(x))
     images = layers.Conv2DTranspose(
-        channels, 4, strides=2, padding="same", activation="tanh", dtype="float32", **_initializer()
+        channels, activation="tanh", dtype="float32", **_doubling(), **_initializer()
     )(x)
     return keras.Model(inputs if labels is None else [inputs, labels], images, name=name)
 
@@ -118,18 +120,13 @@ def dcgan_discriminator(
     for level in range(_doublings(image_size, base_size)):
         normalized = normalization == "batch" and level > 0
         convolution = layers.Conv2D(
-            width * 2**level,
-            4,
-            strides=2,
-            padding="same",
-            use_bias=not normalized,
-            **_initializer(),
+            width * 2**level, use_bias=not normalized, **_doubling(), **_initializer()
         )
         x = wrapped(convolution)(x)
         if normalized:
             x = BatchNormalization(momentum=0.9)(x)
         x = layers.LeakyReLU(NEGATIVE_SLOPE)(x)
-    features = layers.Flatten()(x)
+    features = layers.Flatten(CHANNELS_LAST)(x)
     logits = wrapped(layers.Dense(1, **_initializer()))(features)
     if num_classes is None:
         return keras.Model(images, logits, name=name)
@@ -137,6 +134,11 @@ def dcgan_discriminator(
     embedded = layers.Embedding(num_classes, features.shape[-1])(labels)
     projection = layers.Dot(axes=1)([embedded, features])
     return keras.Model([images, labels], layers.Add()([logits, projection]), name=name)
+
+
+def _doubling() -> dict[str, Any]:
+    """Returns what the convolutions have in common that double sides or halve them."""
+    return {"kernel_size": 4, "strides": 2, "padding": "same", "data_format": CHANNELS_LAST}
 
 
 def _initializer() -> dict[str, Any]:

@@ -58,4 +58,7 @@ def _is_plain(model: keras.Model) -> bool:
 
 def _keras_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
     kind: Any = KERAS_LAYERS.get(type(layer), type(layer))
-    return kind.from_config(layer.get_config())
+    config = layer.get_config()
+    if isinstance(layer, Resizing | UpSampling2D):
+        config["data_format"] = "channels_last"  # Whatever keras.json says.
+    return kind.from_config(config)

@@ -9,6 +9,7 @@ do, so each callback finds the weights, counts and logs that it would have found
 import contextlib
 import dataclasses
 import functools
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +25,14 @@ from tfgan_stab.game.top_k import TopK
 from tfgan_stab.training import distribution, xla
 from tfgan_stab.training.minibatches import MinibatchMaker
 from tfgan_stab.training.nan_monitor import Monitor
-from tfgan_stab.training.step_functions import Kinds, StepFunctions, step_functions
+from tfgan_stab.training.step_functions import (
+    FirstBatch,
+    Kinds,
+    StepFunctions,
+    gives_batches,
+    is_distributed,
+    step_functions,
+)
 from tfgan_stab.training.train_step import TrainState
 from tfgan_stab.training.xla import Compilation
 from tfgan_stab.updates.scheme import Scheme
@@ -94,28 +102,27 @@ class Execution:
 
         Args:
             iterator: Gives the batches.
-            first: Another iterator, for the first step of all.
+            first: Another iterator, or a batch, for the first step of all.
         """
         if not gives_batches(iterator):
             (data,) = iterator  # A single batch, of `train_on_batch`.
             return self.functions.one(data)
         if self._is_fixed:
             return self._take_all(iterator, first)
-        iterator = iterator if first is None else first
         if self._pending == 0:
-            self._block = self._next_block()
+            self._block = self._next_block() if first is None else 1
         self._pending, self._left = self._pending + 1, self._left - 1
         if self._pending >= self._block:
-            self._take(iterator)
+            self._take(iterator if first is None else first)
         return dict(self._logs)
 
     def _take_all(self, iterator: Any, first: Any) -> dict[str, Any]:
         """Takes as many steps as the user wants, or those that there are data for."""
         taken, count = 0, self.steps_per_call or 1
         if first is not None:
-            taken, self._logs = self.functions.several(first, tf.constant(1))
+            taken, self._logs = self.functions.take(first, 1)
         if int(taken) < count:
-            more, logs = self.functions.several(iterator, tf.constant(count - int(taken)))
+            more, logs = self.functions.take(iterator, count - int(taken))
             taken, self._logs = taken + more, logs if int(more) else self._logs
         if not int(taken):
             raise StopIteration
@@ -124,7 +131,7 @@ class Execution:
     def _take(self, iterator: Any) -> None:
         """Takes all pending steps, or those until one must be looked at."""
         start = time.perf_counter()
-        taken, self._logs = self.functions.several(iterator, tf.constant(self._pending))
+        taken, self._logs = self.functions.take(iterator, self._pending)
         if self._needs is None or self._length is None:
             self._pending = 0
             return
@@ -147,11 +154,6 @@ class Execution:
         if self._interruptible and self._left <= most:
             return 1  # Should one be interrupted, none is left behind at the epoch's end.
         return max(1, min([most, self._left, *needs]))
-
-
-def gives_batches(iterator: Any) -> bool:
-    """Returns whether it is an iterator of `fit`, not the single batch of `train_on_batch`."""
-    return isinstance(iterator, tf.data.Iterator | tf.distribute.DistributedIterator)
 
 
 def steps_worth_a_call(seconds: float) -> int:
@@ -194,14 +196,17 @@ class ExecutedSteps(keras.Model):
     loss_pair: AdversarialLoss
     publish: Callable[[Any], None]
     train_function: Any
+    test_function: Any
     execution: Execution | None  # `None` where Keras executes the steps.
     compilation: Compilation
     maker: MinibatchMaker
     train_state: TrainState
+    examine: Callable[[Any], None]  # Looks at the first batch that a training or a test gets.
     steps_at_once: int | None = None  # Per call from Python, as the user chose.
     too_short: int = 0  # Steps of the longest run that a trial of XLA was not worth.
     _undecided = False  # Whether the run's first step decides on XLA.
     _verbose: Any = 0
+    _unseen: frozenset[str] = frozenset()  # Whose first batch is still to be looked at.
     _graphs: dict[str, GameFunctions]
     _functions: GameFunctions
 
@@ -251,10 +256,34 @@ class ExecutedSteps(keras.Model):
         self.execution = None
         if self.run_eagerly:
             super().make_train_function(force=True)
+            self.train_function = functools.partial(self._on_seen, "fit", self.train_function)
         else:
             functions = self._step_functions(self.compilation)
             self.execution = Execution(functions, self.monitor is not None, self.steps_at_once)
             self.train_function = self._due_steps
+
+    def make_test_function(self, force: bool = False) -> None:
+        """Builds what Keras calls for each batch that it evaluates."""
+        if self.test_function is None or force:
+            super().make_test_function(force=True)
+            self.test_function = functools.partial(self._on_seen, "test", self.test_function)
+
+    def _on_seen(self, kind: str, function: Callable[[Any], Any], iterator: Any) -> Any:
+        """Calls a function of Keras, on data whose first batch has been looked at."""
+        first = self._seen(kind, iterator)
+        if first is None:
+            return function(iterator)
+        alone = self.steps_per_execution == 1 and not is_distributed(iterator)
+        return function(xla.replayed(*first) if alone else itertools.chain([first.data], iterator))
+
+    def _seen(self, kind: str, iterator: Any) -> FirstBatch | None:
+        """Looks at the first batch, and returns it; `None` if that is done already."""
+        if kind not in self._unseen or not gives_batches(iterator):
+            return None
+        self._unseen -= {kind}
+        first = FirstBatch(next(iterator), iterator.element_spec)
+        self.examine(first.data)
+        return first
 
     def _step_functions(self, wanted: Compilation) -> StepFunctions:
         """Returns functions that take steps, compiled like that."""
@@ -268,6 +297,7 @@ class ExecutedSteps(keras.Model):
             whole,
             None if monitor is None or chosen else lambda: monitor.must_interrupt,
             may_end=chosen,
+            checked=self.maker.checked if whole else None,
         )
 
     @property
@@ -291,9 +321,11 @@ class ExecutedSteps(keras.Model):
     def _due_steps(self, iterator: Any) -> dict[str, Any]:
         """Takes the steps that are due; before the very first, decides on XLA."""
         execution: Execution = self.execution  # type: ignore[assignment]
-        first = None
+        first: Any = self._seen("fit", iterator)
+        if first is not None and not is_distributed(iterator):
+            first = xla.replayed(*first)
         if self._undecided and gives_batches(iterator):
-            execution.functions, first = self._decide_compilation(iterator)
+            execution.functions, first = self._decide_compilation(first or iterator)
         steps_before = execution.steps_per_call
         logs = execution(iterator, first)
         steps = execution.steps_per_call

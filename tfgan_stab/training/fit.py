@@ -1,7 +1,7 @@
 """What a Keras user calls: `fit`, `evaluate`, `predict`, `save`, with what a GAN needs added."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfgan_stab._utils.progress import Clock
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.game.players import Players
-from tfgan_stab.training import distribution
+from tfgan_stab.training import data_checks, distribution
 from tfgan_stab.training.averaging.averaged_weights import AveragedWeights
 from tfgan_stab.training.averaging.rules import Average
 from tfgan_stab.training.averaging.swap import LIVE, WeightsInUse
@@ -22,6 +22,7 @@ from tfgan_stab.training.fit_checks import (
     CheckFloor,
     CountEpochs,
     check_data,
+    check_ending,
     check_files,
     cost_of_step,
     images_per_step,
@@ -32,7 +33,9 @@ from tfgan_stab.training.fit_checks import (
     warning_of_young_average,
 )
 from tfgan_stab.training.gradient_check import check_gradients
+from tfgan_stab.training.minibatches import check_batch
 from tfgan_stab.training.nan_monitor import DiagnosticsSettings, Monitor, watchers_among
+from tfgan_stab.training.optimizers import TwoOptimizers, check_trained, trained
 from tfgan_stab.training.resume import (
     Progress,
     callbacks_of_one_training,
@@ -64,7 +67,15 @@ class KerasWorkflows(ExecutedSteps):
     _averages: dict[str, AveragedWeights]
     _compile_settings: dict[str, Any]
     build_monitor: Callable[[DiagnosticsSettings | None], Monitor]
-    sample_batches: Callable[..., Iterator[np.ndarray]]
+    scores_now: Callable[[Sequence[Any]], dict[str, float]]
+    optimizer = TwoOptimizers()
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compiles as Keras does, and notes what each optimizer was built for."""
+        super().compile(*args, **kwargs)
+        self._trained = trained(self.networks)
+        self._unseen = frozenset({"batch"})
+        data_checks.warn_of_sigmoid(self.discriminator, self.loss_pair)
 
     def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
         """Returns the generator's examples for latents (and labels): the model's prediction."""
@@ -91,7 +102,8 @@ class KerasWorkflows(ExecutedSteps):
         with self._weights_restored(), self.clock.running():
             self.weights_in_use.switch(LIVE)  # Training an average would be undone by a switch.
             try:
-                return self._fit(x, y, **kwargs)
+                with data_checks.plain_errors():
+                    return self._fit(x, y, **kwargs)
             except UNREADABLE as error:
                 check_files(x, error)
                 raise
@@ -115,8 +127,9 @@ class KerasWorkflows(ExecutedSteps):
         if verbose in ("auto", 2):
             callbacks.append(EpochLines())
         rows = kwargs.get("batch_size")
-        check_data(x, y, rows, self.scheme, self.top_k, self.num_classes)
         steps = self._epoch_length(x, steps_per_epoch)
+        self._check_before_fit(x, y, steps_per_epoch, kwargs)
+        check_data(x, rows, self.scheme, self.top_k, self.maker.classes)
         resumed = self._prepare(x, callbacks, steps, Progress(initial_epoch, 0))
         progress = resumed or Progress(initial_epoch, 0)
         planned = planned_steps(x, steps, rows, epochs)
@@ -124,7 +137,7 @@ class KerasWorkflows(ExecutedSteps):
         if verbose:
             self._print_headline(planned, x, rows)
         arguments = {"y": y, "callbacks": callbacks, "verbose": verbose, **kwargs}
-        if isinstance(x, tf.data.Dataset):
+        if isinstance(x, tf.data.Dataset | Generator):
             arguments["shuffle"] = False  # Keras would only warn that it cannot.
         if kwargs.get("validation_steps") is None:
             arguments.update(one_pass(kwargs.get("validation_data"), "validation_steps"))
@@ -146,6 +159,41 @@ class KerasWorkflows(ExecutedSteps):
             steps_per_epoch=steps if ours else steps_per_epoch,
             **arguments,
         )
+
+    def _check_before_fit(self, x: Any, y: Any, steps: int | None, others: dict[str, Any]) -> None:
+        """Checks what can be known before the first batch."""
+        check_trained(self._trained, self.networks)
+        self._check_given("fit", x, y, steps, "steps_per_epoch")
+        if others.get("validation_data") is not None:
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(others["validation_data"])
+            self._check_given("test", x, y, others.get("validation_steps"), "validation_steps")
+
+    def _check_given(self, kind: str, x: Any, y: Any, steps: int | None, name: str) -> None:
+        """Checks data as far as they are known, and notes whether their first batch is not."""
+        data_checks.check_kind(x, y)
+        data_checks.check_end(x, steps, name)
+        self._unseen -= {kind}
+        if isinstance(x, tf.data.Dataset):
+            data_checks.check_elements(x.element_spec, self.pair, check_batch)
+        if isinstance(x, np.ndarray | tf.Tensor):
+            self.examine((x, y), "`x`")
+        elif not isinstance(x, Batches):  # Those were looked at when they were opened.
+            self._unseen |= {kind}
+
+    def examine(self, batch: Any, where: str = "the first batch") -> None:
+        """Raises where a batch is not what the networks expect, by its values too.
+
+        Args:
+            batch: Examples, or `(examples, labels)`; of several replicas too.
+            where: What they are called in messages.
+        """
+        parts = keras.utils.unpack_x_y_sample_weight(batch)
+        images, labels, weights = map(data_checks.whole, parts)
+        check_batch(images, labels, weights, self.pair)
+        data_checks.check_classes(labels, self.maker.classes)
+        if isinstance(images, np.ndarray):
+            ends_with = data_checks.last_activation(self.generator)
+            data_checks.check_values(where, images, ends_with)
 
     def _prepare(
         self, x: Any, callbacks: Sequence[Any], steps: int | None, begin: Progress
@@ -255,31 +303,23 @@ class KerasWorkflows(ExecutedSteps):
         if scores:
             # First of all callbacks, so that an average that another one swaps in is still there.
             scoring = keras.callbacks.LambdaCallback(
-                on_test_end=lambda logs: measured.update(self._scored(scores))
+                on_test_end=lambda logs: measured.update(self.scores_now(scores))
             )
             kwargs["callbacks"] = [scoring, *listed(kwargs.get("callbacks"))]
-        with self._weights_restored():
+        if self.compiled and not kwargs.get("_use_cached_eval_dataset"):  # That one is looked at.
+            self._check_given("test", x, y, kwargs.get("steps"), "steps")
+        with self._weights_restored(), data_checks.plain_errors():
             found = super().evaluate(x, y, return_dict=True, **kwargs)
         results = {name: found.pop(name) for name in (m.name for m in self.loss_means)}
         results.update(found, **measured)
         return results if as_dictionary else list(results.values())
-
-    def _scored(self, scores: Sequence[Any]) -> dict[str, float]:
-        """Returns the scores of the weights in use."""
-        weights = self.weights_in_use.current
-        return {
-            score.name: score(
-                self.sample_batches(score.samples, weights=weights, seed=getattr(score, "seed", 0))
-            ).value
-            for score in scores
-        }
 
     def _check_gradients_once(self) -> None:
         if self.check_derivatives and not self.derivatives_checked:
             check_gradients(self.networks, self.loss_pair, self.penalties, self.maker)
             self.derivatives_checked = True
 
-    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+    def train_on_batch(self, x: Any, y: Any = None, **kwargs: Any) -> Any:
         """Takes one step on a batch, as `keras.Model.train_on_batch`."""
         if self.weights_in_use.current != LIVE:
             raise RuntimeError(
@@ -289,12 +329,30 @@ class KerasWorkflows(ExecutedSteps):
         if self.compiled and not self.steps:
             self.start_over()  # From weights that may have been set since `compile`.
             self._check_gradients_once()
-        return super().train_on_batch(*args, **kwargs)
+        data_checks.check_kind(x, y)
+        if "batch" in self._unseen:
+            self._unseen -= {"batch"}
+            self.examine((x, y), "the batch")
+        if self.compiled:
+            data_checks.check_classes(data_checks.whole(y), self.maker.classes)
+        return super().train_on_batch(x, y, **kwargs)
 
     def predict(self, x: Any, **kwargs: Any) -> np.ndarray:
         """Returns the generator's examples for latents (and labels), as `keras.Model.predict`."""
         with self._weights_restored():
             return super().predict(x, **kwargs)
+
+    def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        """Saves everything, in a file that ends in `.keras`, as `keras.Model.save`."""
+        check_ending(filepath, kwargs.get("zipped"))
+        super().save(filepath, *args, **kwargs)
+
+    def export(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        """Exports the generator with the weights in use, as `keras.Model.export`.
+
+        A SavedModel's `serve` takes latents, or a list of latents and labels.
+        """
+        self.generator.export(filepath, *args, **kwargs)
 
     def publish(self, event: Any) -> None:
         """Tells the listeners (a run's log, say) of an event, such as a score."""

@@ -25,7 +25,7 @@ from tfgan_stab.game.penalties.weight_gradient import check_placements
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.game.top_k import TopK, check_top_k
 from tfgan_stab.game.validation import check_pair
-from tfgan_stab.training import distribution, minibatches, xla
+from tfgan_stab.training import data_checks, distribution, minibatches, xla
 from tfgan_stab.training.averaging.averaged_weights import AveragedWeights, build_averages
 from tfgan_stab.training.averaging.batch_statistics import Recalibration
 from tfgan_stab.training.averaging.rules import Average, check_averages
@@ -33,6 +33,7 @@ from tfgan_stab.training.averaging.swap import LIVE, WeightsInUse
 from tfgan_stab.training.distribution import StoredTensors
 from tfgan_stab.training.execution import checked_steps
 from tfgan_stab.training.fit import KerasWorkflows
+from tfgan_stab.training.fit_checks import FOR_COMPILE, FOR_GAN, check_networks
 from tfgan_stab.training.nan_monitor import LOGGED, DiagnosticsSettings, Monitor
 from tfgan_stab.training.optimizers import check_optimizers, copy_optimizer, count_steps
 from tfgan_stab.training.sampling import Sampling
@@ -85,6 +86,7 @@ class GAN(KerasWorkflows, Sampling):
     Source: Goodfellow et al. 2014, arXiv 1406.2661.
     """
 
+    @validation.known_arguments("GAN", FOR_GAN)
     def __init__(
         self,
         generator: keras.Model,
@@ -94,6 +96,7 @@ class GAN(KerasWorkflows, Sampling):
         name: str = "gan",
     ):
         super().__init__(name=name)
+        check_networks(Players(generator, discriminator))
         with self.distribute_strategy.scope():
             self.pair = check_pair(generator, discriminator, latents, num_classes)
         self.generator = generator
@@ -118,6 +121,7 @@ class GAN(KerasWorkflows, Sampling):
 
     # -- Settings ---------------------------------------------------------------------------------
 
+    @validation.known_arguments("compile", FOR_COMPILE)
     def compile(
         self,
         generator_optimizer: Any,
@@ -264,8 +268,9 @@ class GAN(KerasWorkflows, Sampling):
 
     def _build_functions(self, jit_compile: bool | str, run_eagerly: bool) -> None:
         terms = loss_penalties(self.penalties)
+        classes = data_checks.known_classes(self.networks, self.num_classes)
         self.maker = minibatches.MinibatchMaker(
-            self.pair, self.scheme, self.latents, terms, self.top_k, self.seed
+            self.pair, self.scheme, self.latents, terms, self.top_k, self.seed, classes=classes
         )
         self.game = GameGradients(self.networks, self.loss_pair, terms)
         self.too_short = 0
@@ -296,6 +301,7 @@ class GAN(KerasWorkflows, Sampling):
         if self.maker.is_undecided:  # In a loop of a user's own.
             kinds = self.kinds_of_steps
             return kinds.take_next(kinds.each(self.train_step), data)
+        data = self.maker.checked(data)
         # Data that end unannounced must end the step before it counts, not after.
         arrived = [tensor for tensor in tf.nest.flatten(data) if tensor is not None]
         with tf.control_dependencies(arrived):
@@ -311,12 +317,11 @@ class GAN(KerasWorkflows, Sampling):
                 self._state,
                 self.top_k is not None and self.top_k.scope == "global",
             )
-            state = self.train_state.scheme_state
-            params, state = self.scheme.step(game, game.start, state)
+            params, state = self.scheme.step(game, game.start, self.train_state.scheme_state)
             result = game.finish(params)
             self.train_state.commit(result, state, self.compilation.scope == "field")
             if self.monitor is not None:
-                self.monitor.observe(result)
+                self.monitor.observe(result, data)
             k = self.maker.k(result.images // self.scheme.minibatches, steps, epochs)
             self._update_metrics(result, k)
             return self.get_metrics_result()
@@ -330,7 +335,7 @@ class GAN(KerasWorkflows, Sampling):
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Returns both players' losses in inference mode."""
-        images, labels = minibatches.unpack(data, self.pair)
+        images, labels = minibatches.unpack(self.maker.checked(data), self.pair)
         seen = tf.cast(self.loss_means.generator.count.value, tf.int32)
         latents = self.maker.latents(images, random.TESTING, seen)
         params = Players(*map(distribution.read, self._variables))

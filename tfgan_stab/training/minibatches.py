@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tfgan_stab._utils import random
@@ -20,7 +19,7 @@ from tfgan_stab.game import top_k
 from tfgan_stab.game.functional import Minibatch
 from tfgan_stab.game.penalties.base import LossPenalty
 from tfgan_stab.game.validation import Pair
-from tfgan_stab.training import distribution
+from tfgan_stab.training import data_checks, distribution
 from tfgan_stab.updates.scheme import Scheme
 
 
@@ -36,6 +35,7 @@ class MinibatchMaker:
         top_k: Which fake images the generator learns from; `None` for all.
         seed: Decides all noise.
         active: Whether penalties are active, by their interval, where that is known.
+        classes: For how many classes the networks are made; `None` if that is not known.
     """
 
     pair: Pair
@@ -45,6 +45,11 @@ class MinibatchMaker:
     top_k: top_k.TopK | None
     seed: int
     active: Mapping[int, bool] = dataclasses.field(default_factory=dict)
+    classes: int | None = None
+
+    def checked(self, data: Any) -> Any:
+        """Returns a batch whose labels arrive only if all are classes of the networks."""
+        return data_checks.with_classes(data, self.classes)
 
     def make(self, data: Any, steps: tf.Tensor, epochs: tf.Tensor) -> list[Minibatch]:
         """Splits a batch into the minibatches that the scheme asks for, and draws their noise.
@@ -199,9 +204,9 @@ def unpack(data: Any, pair: Pair) -> tuple[tf.Tensor, tf.Tensor | None]:
         ValueError: If shapes do not fit, or labels are missing, superfluous or weighted.
     """
     images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
-    if isinstance(images, np.ndarray):  # What Keras hands over where no graph is built.
-        images, labels = (None if v is None else tf.convert_to_tensor(v) for v in (images, labels))
-    _check(images, labels, weights, pair)
+    check_batch(images, labels, weights, pair)
+    # Where no graph is built, Keras hands over arrays.
+    images, labels = (None if v is None else tf.convert_to_tensor(v) for v in (images, labels))
     # Data may not know their own sizes; the networks do.
     shaped = tf.ensure_shape(images, [None, *pair.example_shape])
     floats = tf.cast(shaped, keras.config.floatx())
@@ -243,8 +248,14 @@ def _does_not_divide(scheme: Scheme, received: str) -> str:
     )
 
 
-def _check(images: Any, labels: Any, weights: Any, pair: Pair) -> None:
+def check_batch(images: Any, labels: Any, weights: Any, pair: Pair) -> None:
     """Raises where a batch is not what the networks expect.
+
+    Args:
+        images: A tensor, an array or a `tf.TensorSpec`.
+        labels: The like; `None` without.
+        weights: Must be `None`.
+        pair: What the networks expect.
 
     Raises:
         TypeError: If examples are no floats, or labels no integers.
@@ -255,6 +266,7 @@ def _check(images: Any, labels: Any, weights: Any, pair: Pair) -> None:
             "A batch must be examples, or (examples, labels). Received: a third element. Weights "
             "of samples have no meaning in a GAN's game; leave them out."
         )
+    data_checks.check_examples_type(images)
     if pair.conditional and labels is None:
         raise ValueError(
             "The networks take class labels, so batches must be (examples, labels). Received: "
@@ -265,17 +277,6 @@ def _check(images: Any, labels: Any, weights: Any, pair: Pair) -> None:
             "The networks take no class labels, so batches must be examples alone. Received: "
             "(examples, labels). Drop them: dataset.map(lambda examples, labels: examples)."
         )
-    if not tf.is_tensor(images) or not images.dtype.is_floating:
-        kind = getattr(images, "dtype", type(images)).name if tf.is_tensor(images) else type(images)
-        raise TypeError(
-            f"Examples must be floats, images in [-1, 1]. Received: {kind}. Scale bytes with "
-            "tf.cast(images, tf.float32) / 127.5 - 1, or load them through tgs.data."
-        )
-    if labels is not None and not labels.dtype.is_integer:
-        raise TypeError(f"Labels must be integers, shape [batch]. Received: {labels.dtype.name}.")
-    shape = images.shape[1:]
-    if not shape.is_compatible_with(pair.example_shape):
-        raise ValueError(
-            f"Examples must have the shape that the generator returns, {list(pair.example_shape)}. "
-            f"Received: {list(shape)}. Resize the data, or change both networks."
-        )
+    data_checks.check_shape(images.shape, pair.example_shape)
+    if labels is not None:
+        data_checks.check_labels(labels)

@@ -26,20 +26,23 @@ MEASURED = ("gradient_angle", "spread_ratio")
 ACCURACIES = ("accuracy_on_real", "accuracy_on_fake")
 LOGGED = (*NORMS, *MEASURED, *ACCURACIES)
 
+EXAMPLE = "example"
+
 
 class Fault(NamedTuple):
     """The first number that was not finite.
 
     Attributes:
-        player: "generator" or "discriminator".
-        kind: "loss" (without penalties); "penalty" (on a loss); "gradient"; "penalized gradient"
-            (after penalties on gradients); "weight" (at trial points too); or "state" (batch
-            statistics and the like).
+        player: "generator" or "discriminator"; "data" for an example.
+        kind: "example"; "loss" (without penalties); "penalty" (on a loss); "gradient"; "penalized
+            gradient" (after penalties on gradients); "weight" (at trial points too); or "state"
+            (batch statistics and the like).
         variable: The Keras path of the variable, or the penalty's name; `None` for a loss.
         evaluation: The step's evaluation that it belongs to or follows, from 1.
         minibatch: The minibatch of that evaluation, from 1.
         step: The step it happened in, from 1; 0 where that is not known yet.
         of: Evaluations and minibatches of a step.
+        example: The first such example's index in the batch; `None` where examples are finite.
     """
 
     player: str
@@ -49,8 +52,16 @@ class Fault(NamedTuple):
     minibatch: int
     step: int = 0
     of: tuple[int, int] = (1, 1)
+    example: int | None = None
+
+    @property
+    def is_of_data(self) -> bool:
+        """Whether it was in the data, which no learning rate mends."""
+        return self.kind == EXAMPLE
 
     def __str__(self) -> str:
+        if self.example is not None:
+            return f"NaN or infinity in example {self.example} of the batch of step {self.step}"
         name = "" if self.variable is None else f" of {self.variable!r}"
         evaluations, minibatches = self.of
         return (
@@ -142,15 +153,18 @@ class Monitor:
             names += [*MEASURED] if self._boundary is None else [*MEASURED, *ACCURACIES]
         with strategy.scope():
             self._previous = None if diagnostics is None else _stored_gradients(networks)
-            # The place in the table (0: none), its step, successive steps collapsed, collapses.
-            self._record = StoredTensors(tf.zeros([4], tf.int64), "record")
+            # Place in the table (0: none), step, example, successive steps collapsed, collapses.
+            self._record = StoredTensors(tf.zeros([5], tf.int64), "record")
             self.means = {name: keras.metrics.Mean(name) for name in names}
 
     @property
     def fault(self) -> Fault | None:
         """The first number that was not finite since `reset`."""
-        place, step, _, _ = self._numbers()
-        return self._places[place - 1]._replace(step=step, of=self._of) if place else None
+        place, step, example, _, _ = self._numbers()
+        if not place:
+            return None
+        fault = self._places[place - 1]._replace(step=step, of=self._of)
+        return fault._replace(example=example) if fault.is_of_data else fault
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -163,23 +177,26 @@ class Monitor:
         (record,) = distribution.read(self._record.weights)
         found = record[0] > 0
         if self.diagnostics is not None:
-            found |= tf.equal(record[2], self.diagnostics.collapse_steps)
+            found |= tf.equal(record[3], self.diagnostics.collapse_steps)
         return found
 
     @property
     def collapses(self) -> int:
         """How often the fakes have collapsed since `reset`."""
-        return self._numbers()[3]
+        return self._numbers()[4]
 
     def reset(self) -> None:
         """Makes the next step the first one."""
-        self._record.write(tf.zeros([4], tf.int64))
+        self._record.write(tf.zeros([5], tf.int64))
         if self._previous is not None:
             self._previous.write(self._previous.read()._replace(initialized=False))
 
-    def observe(self, result: StepResult) -> None:
-        """Checks and measures what a step ended with."""
-        self._places, flags, squares = [], [], {}
+    def observe(self, result: StepResult, data: Any) -> None:
+        """Checks the examples of a step's batch; checks and measures what it ended with."""
+        examples, *_ = keras.utils.unpack_x_y_sample_weight(data)
+        bad = _first_not_finite(examples)
+        self._places, squares = [Fault("data", EXAMPLE, None, 1, 1)], {}
+        flags = [tf.reduce_any(bad > 0)[None]]
         for each in result.observations:
             faults, norms = self._checked(each)
             self._places += faults
@@ -188,9 +205,9 @@ class Monitor:
         both = tf.cast(tf.concat(flags, axis=0), tf.float32)
         spreads = tf.ones([2]) if self.diagnostics is None else _spreads(result)
         # One replica's loss, and its share of the images, are its own; all must note the same.
-        both, spreads = distribution.average([both, spreads])
+        both, spreads, bad = distribution.average([both, spreads, bad])
         ratio = spreads[1] / spreads[0]
-        self._note(both > 0, ratio)
+        self._note(both > 0, ratio, bad)
         norms = [None if g is None else squares[id(g)] for g in result.gradients]
         for name, norm in zip(BOTH, norms, strict=True):
             if norm is not None:
@@ -218,18 +235,18 @@ class Monitor:
             [value for _, value in pairs]
         )
 
-    def _note(self, flags: tf.Tensor, ratio: tf.Tensor) -> None:
+    def _note(self, flags: tf.Tensor, ratio: tf.Tensor, bad: tf.Tensor) -> None:
         """Keeps the first place that is not finite, and counts steps of collapse."""
         record = self._record.read()
         first = tf.argmax(tf.cast(flags, tf.int32), output_type=tf.int64) + 1
         step = tf.convert_to_tensor(self._steps.value)
         fresh = tf.reduce_any(flags) & tf.equal(record[0], 0)
-        found = tf.where(fresh, tf.stack([first, step]), record[:2])
-        counts = record[2:]
+        found = tf.where(fresh, tf.stack([first, step, _index(bad)]), record[:3])
+        counts = record[3:]
         if self.diagnostics is not None:
-            below = tf.where(ratio < self.diagnostics.collapse_ratio, record[2] + 1, 0)
+            below = tf.where(ratio < self.diagnostics.collapse_ratio, record[3] + 1, 0)
             collapsed = tf.equal(below, self.diagnostics.collapse_steps)
-            counts = tf.stack([below, record[3] + tf.cast(collapsed, tf.int64)])
+            counts = tf.stack([below, record[4] + tf.cast(collapsed, tf.int64)])
         self._record.write(tf.concat([found, counts], axis=0))
 
     def _measure_angle(self, gradients: Players, squares: tf.Tensor) -> None:
@@ -287,6 +304,26 @@ def _stored_gradients(networks: Players) -> StoredTensors:
         *([tf.zeros(v.shape, v.dtype) for v in n.trainable_variables] for n in networks)
     )
     return StoredTensors(_Previous(gradients, tf.constant(False)), "previous_gradients")
+
+
+def _first_not_finite(examples: tf.Tensor) -> tf.Tensor:
+    """Returns the first example that is not finite, counted from 1, float32 `[replicas]`.
+
+    It is 0 where all are finite; a replica knows its own, and leaves 0 for the others.
+    """
+    numbers = _at_least_float32(tf.convert_to_tensor(examples))
+    sums = tf.reduce_sum(numbers, list(range(1, numbers.shape.rank)))
+    bad = tf.cast(tf.logical_not(tf.math.is_finite(sums)), tf.int32)
+    rows, replica = tf.shape(bad)[0], distribution.replica_number()
+    place = tf.argmax(tf.concat([bad, [1]], 0), output_type=tf.int32)
+    own = tf.where(place < rows, place + rows * replica + 1, 0)
+    return tf.one_hot(replica, distribution.num_replicas()) * tf.cast(own, tf.float32)
+
+
+def _index(bad: tf.Tensor) -> tf.Tensor:
+    """Returns the first of such numbers that is not 0, after their mean, as an index from 0."""
+    places = tf.cast(tf.round(bad * distribution.num_replicas()), tf.int64)
+    return places[tf.argmax(tf.cast(places > 0, tf.int32))] - 1
 
 
 def _spreads(result: StepResult) -> tf.Tensor:

@@ -5,7 +5,7 @@ trial steps included, and then two players would run through their schedules at 
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -198,3 +198,61 @@ def set_rate_scales(
 def rate_scales(optimizers: Iterable[keras.optimizers.Optimizer]) -> list[float]:
     """Returns what each player's schedule of learning rates is multiplied by."""
     return [rate_scale(optimizer) for optimizer in optimizers]
+
+
+class TwoOptimizers:
+    """The attribute `optimizer` of a model that has two: says what to use instead.
+
+    It is falsy, since Keras asks so whether there is one.
+    """
+
+    built = True  # Keras would build it.
+
+    def __get__(self, model: Any, kind: Any = None) -> "TwoOptimizers":
+        return self
+
+    def __set__(self, model: Any, value: Any) -> None:
+        if value is not None:  # Which Keras' own `compile` sets.
+            raise AttributeError(
+                "A GAN has two optimizers and no `optimizer`. Received: "
+                f"optimizer={value!r:.60}. Call gan.compile(generator_optimizer, "
+                "discriminator_optimizer)."
+            )
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(
+            "A GAN has two optimizers and no `optimizer`. Received: "
+            f"`optimizer.{name}`. Use `generator_optimizer.{name}` and "
+            f"`discriminator_optimizer.{name}` of the model."
+        )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.__getattr__(name)
+
+
+def check_trained(compiled: Sequence[int], networks: Players) -> None:
+    """Raises if other weights are trainable than when the model was compiled.
+
+    Args:
+        compiled: What `trained` said then.
+        networks: Both networks.
+
+    Raises:
+        ValueError: If layers were frozen or unfrozen since.
+    """
+    changed = set(compiled) ^ set(trained(networks))
+    if changed:
+        paths = [v.path for n in networks for v in n.variables if id(v) in changed]
+        raise ValueError(
+            "The layers that are trainable must be those of `compile`, where each optimizer is "
+            f"built on its weights. Received: {len(paths)} other weights, such as {paths[0]!r}. "
+            "Call gan.compile(...) again after setting `trainable`."
+        )
+
+
+def trained(networks: Players) -> tuple[int, ...]:
+    """Returns what tells the networks' trainable weights from all others."""
+    return tuple(id(v) for network in networks for v in network.trainable_variables)

@@ -84,6 +84,20 @@ class Sampling:
         work = _Work(self.generate, self.latents, count, batch_size, validation.seed(seed), classes)
         return _drawn(work, self.weights_in_use, weights, devices)
 
+    def scores_now(self, scores: Sequence[Any]) -> dict[str, float]:
+        """Returns the scores of the weights in use, by name.
+
+        Args:
+            scores: Scores such as `tgs.FID(...)`.
+        """
+        weights = self.weights_in_use.current
+        return {
+            score.name: score(
+                self.sample_batches(score.samples, weights=weights, seed=getattr(score, "seed", 0))
+            ).value
+            for score in scores
+        }
+
     def _generated(self, latents: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
         examples = self.generator(latents if labels is None else [latents, labels], training=False)
         examples = tf.cast(examples, tf.float32)

@@ -24,6 +24,28 @@ class StepFunctions(NamedTuple):
     one: Any
     several: Callable[[Any, tf.Tensor], tuple[tf.Tensor, dict]]
 
+    def take(self, batches: Any, count: int) -> tuple[tf.Tensor, dict]:
+        """Takes so many steps on data from an iterator, or one on a batch that was taken from it.
+
+        Nothing can put a batch of several replicas back into an iterator.
+        """
+        if isinstance(batches, FirstBatch):
+            one = self.one.get_concrete_function(batches.spec)
+            return tf.constant(1), one(batches.data)
+        return self.several(batches, tf.constant(count))
+
+
+class FirstBatch(NamedTuple):
+    """A batch that has been taken from an iterator.
+
+    Attributes:
+        data: The batch.
+        spec: The iterator's `element_spec`.
+    """
+
+    data: Any
+    spec: Any
+
 
 class Kinds(NamedTuple):
     """The kinds of steps that a training has, such as with a lazy penalty and without.
@@ -50,6 +72,16 @@ class Kinds(NamedTuple):
         return tf.switch_case(self.next(), [functools.partial(step, data) for step in steps])
 
 
+def gives_batches(iterator: Any) -> bool:
+    """Returns whether it is an iterator of `fit`, not the single batch of `train_on_batch`."""
+    return isinstance(iterator, tf.data.Iterator) or is_distributed(iterator)
+
+
+def is_distributed(iterator: Any) -> bool:
+    """Returns whether batches come in a part for each replica."""
+    return isinstance(iterator, tf.distribute.DistributedIterator)
+
+
 def step_functions(
     train_step: Callable[[Any], dict],
     kinds: Kinds,
@@ -57,6 +89,7 @@ def step_functions(
     jit_compile: bool,
     interrupted: Callable[[], tf.Tensor] | None = None,
     may_end: bool = False,
+    checked: Callable[[Any], Any] | None = None,
 ) -> StepFunctions:
     """Returns graphs that take steps.
 
@@ -68,6 +101,7 @@ def step_functions(
         interrupted: Says whether what the last step did must be looked at now, a boolean scalar:
             then a block ends there. `None` for never.
         may_end: Whether data may end inside a block.
+        checked: Returns a batch that arrives only if it is sound; XLA would leave that out.
     """
     graph = functools.partial(tf.function, autograph=False, reduce_retracing=True)
     on_all = kinds.each(on_replicas(train_step, strategy))
@@ -78,6 +112,9 @@ def step_functions(
         logs = one.get_concrete_function(iterator.element_spec).structured_outputs
         nothing = tf.nest.map_structure(lambda value: tf.zeros(value.shape, value.dtype), logs)
 
+        def arrived(batch: Any) -> Any:
+            return batch if checked is None else checked(batch)
+
         def go_on(taken: tf.Tensor, stop: tf.Tensor, logs: dict) -> tf.Tensor:
             return tf.logical_and(taken < count, tf.logical_not(stop))
 
@@ -85,9 +122,9 @@ def step_functions(
             if may_end:
                 batch = iterator.get_next_as_optional()
                 there = batch.has_value()
-                logs = tf.cond(there, lambda: one(batch.get_value()), lambda: logs)
+                logs = tf.cond(there, lambda: one(arrived(batch.get_value())), lambda: logs)
                 return taken + tf.cast(there, tf.int32), tf.logical_not(there), logs
-            logs = one(iterator.get_next())
+            logs = one(arrived(iterator.get_next()))
             with tf.control_dependencies(tf.nest.flatten(logs)):
                 return taken + 1, interrupted() if interrupted else tf.constant(False), logs
 

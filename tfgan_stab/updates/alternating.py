@@ -21,6 +21,9 @@ class Alternating(Scheme):
         discriminator_steps: Discriminator updates per generator update, an integer >= 1, unit:
             updates. The papers' n_critic, n_dis.
 
+    Logs show the discriminator's loss before the first of its updates, and the generator's before
+    its own.
+
     Raises:
         ValueError: If `discriminator_steps` is no integer >= 1.
 

@@ -140,7 +140,7 @@ def train(
     gan = build(**model)
     gan.weights_in_use.check(weights)
     _check_data(data, gan.pair)
-    check_data(data, None, None, gan.scheme, gan.top_k, gan.num_classes)
+    check_data(data, None, gan.scheme, gan.top_k, gan.maker.classes)
     made_scores = [make(real=data) for make in _checked_scores(scores)]
     run_callbacks: list[keras.callbacks.Callback] = [
         _Started(started),
