@@ -92,8 +92,8 @@ class DivergenceGuard(GANCallback):
     finds numbers that are not finite, and no checkpoint holds them. Steps that a rollback undoes
     still count as taken: epochs do not grow.
 
-    Where an example of the step's batch is not finite, the message says which, and training stops
-    with either policy: no learning rate mends data.
+    Where an example of the step's batch is not finite, the message says which, and learning rates
+    stay as they are: none of them mends data.
 
     While it watches, the logs have the means over the epoch of `generator_gradient_l2` and
     `discriminator_gradient_l2`; see `tgs.callbacks.Diagnostics` for them and for more.
@@ -152,6 +152,7 @@ class DivergenceGuard(GANCallback):
         self._good: GoodState
         self._older: GoodState | None = None
         self._restored = -1  # The step that the last rollback went back to.
+        self._of_data: list[int] = []  # The rollbacks that no learning rate is to blame for.
         self._ordered = False
         self._epoch, self._epoch_began = 0, 0
 
@@ -176,6 +177,7 @@ class DivergenceGuard(GANCallback):
                 f"{start.not_finite.path!r}. Set other weights, or resume another checkpoint."
             )
         self._good, self._older, self._restored = start, None, -1
+        self._of_data = []
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Notes where the epoch began."""
@@ -198,9 +200,7 @@ class DivergenceGuard(GANCallback):
             fault = self._copy()
         if fault is None:
             return
-        of_data = isinstance(fault, Fault) and fault.is_of_data
-        rollbacks = self.gan.rollback_state.rollbacks
-        if self.policy == "stop" or of_data or rollbacks >= self.max_rollbacks:
+        if self.policy == "stop" or self.gan.rollback_state.rollbacks >= self.max_rollbacks:
             self._stop(fault)
         else:
             self._roll_back(fault)
@@ -252,7 +252,10 @@ class DivergenceGuard(GANCallback):
         gan.epochs = epochs
         gan.rollback_state.steps_lost += lost
         gan.rollback_state.rollbacks += 1
-        times = gan.rollback_state.rollbacks - good.rollbacks
+        if _is_of_data(fault):
+            self._of_data.append(gan.rollback_state.rollbacks)
+        since = range(good.rollbacks + 1, gan.rollback_state.rollbacks + 1)
+        times = len(set(since).difference(self._of_data))
         slow_down([*gan.optimizers, *gan.optimizers_for_extrapolation], self.rate_factor**times)
         self._monitor.reset()
         if good is self._older:
@@ -278,7 +281,7 @@ class DivergenceGuard(GANCallback):
         self._monitor.reset()
         path = None if self.directory is None else save(gan, self.directory, good.progress)
         place = "" if path is None else f", saved as {path}"
-        of_data = isinstance(fault, Fault) and fault.is_of_data
+        of_data = _is_of_data(fault)
         expected = "real examples" if of_data else "losses, gradients and weights"
         message = (
             f"Expected {expected} that are finite. Received: "
@@ -292,6 +295,10 @@ class DivergenceGuard(GANCallback):
     def _log(self, kind: str, text: str, **metadata: Any) -> None:
         print(f"\nDivergenceGuard: {text}")
         self.gan.publish(TextEvent(self.gan.steps, self.gan.clock.seconds, kind, text, metadata))
+
+
+def _is_of_data(fault: Fault | str) -> bool:
+    return isinstance(fault, Fault) and fault.is_of_data
 
 
 def _metadata(fault: Fault | str) -> dict[str, Any]:
