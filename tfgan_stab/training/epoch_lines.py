@@ -70,6 +70,11 @@ class EpochLines(keras.callbacks.ProgbarLogger):
         self._bar = None
 
 
+def lines_for(verbose: Any) -> list[EpochLines]:
+    """Returns what prints lines, for the `verbose` of `fit` that ask for them: "auto" and 2."""
+    return [EpochLines()] if verbose in ("auto", 2) else []
+
+
 def line(head: str, numbers: dict[str, float]) -> str:
     """Returns as many numbers as fit into a line, the first ones.
 

@@ -257,10 +257,10 @@ class ExecutedSteps(keras.Model):
         if self.run_eagerly:
             super().make_train_function(force=True)
             self.train_function = functools.partial(self._on_seen, "fit", self.train_function)
-        else:
-            functions = self._step_functions(self.compilation)
-            self.execution = Execution(functions, self.monitor is not None, self.steps_at_once)
-            self.train_function = self._due_steps
+            return
+        functions = self._step_functions(self.compilation)
+        self.execution = Execution(functions, self.monitor is not None, self.steps_at_once)
+        self.train_function = self._due_steps
 
     def make_test_function(self, force: bool = False) -> None:
         """Builds what Keras calls for each batch that it evaluates."""
@@ -288,8 +288,11 @@ class ExecutedSteps(keras.Model):
     def _step_functions(self, wanted: Compilation) -> StepFunctions:
         """Returns functions that take steps, compiled like that."""
         self.use_compilation(wanted)
-        whole, chosen = wanted.scope == "step", self.steps_at_once is not None
-        monitor = self.monitor
+        whole, chosen, monitor = (
+            wanted.scope == "step",
+            self.steps_at_once is not None,
+            self.monitor,
+        )
         return step_functions(
             self.train_step,
             self.kinds_of_steps,
@@ -330,8 +333,8 @@ class ExecutedSteps(keras.Model):
         logs = execution(iterator, first)
         steps = execution.steps_per_call
         if steps != steps_before and steps != 1:
-            milliseconds = f"{execution.seconds * 1e3:.3g} ms a step"
-            self._say(f"{milliseconds}: {steps} steps per call from Python.")
+            time_of_step = f"{execution.seconds * 1e3:.3g} ms a step"
+            self._say(f"{time_of_step}: {steps} steps per call from Python.")
         return logs
 
     def _say(self, text: str) -> None:

@@ -15,7 +15,7 @@ from tfgan_stab.training import data_checks, distribution
 from tfgan_stab.training.averaging.averaged_weights import AveragedWeights
 from tfgan_stab.training.averaging.rules import Average
 from tfgan_stab.training.averaging.swap import LIVE, WeightsInUse
-from tfgan_stab.training.epoch_lines import EpochLines
+from tfgan_stab.training.epoch_lines import lines_for
 from tfgan_stab.training.execution import ExecutedSteps
 from tfgan_stab.training.fit_checks import (
     UNREADABLE,
@@ -123,9 +123,7 @@ class KerasWorkflows(ExecutedSteps):
         verbose: Any = "auto",
         **kwargs: Any,
     ) -> keras.callbacks.History:
-        callbacks = [CountEpochs(), CheckFloor(), *in_order(callbacks)]
-        if verbose in ("auto", 2):
-            callbacks.append(EpochLines())
+        callbacks = [CountEpochs(), CheckFloor(), *in_order(callbacks), *lines_for(verbose)]
         rows = kwargs.get("batch_size")
         steps = self._epoch_length(x, steps_per_epoch)
         self._check_before_fit(x, y, steps_per_epoch, kwargs)
