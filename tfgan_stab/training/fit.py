@@ -73,10 +73,10 @@ class KerasWorkflows(ExecutedSteps):
         """Trains, as `keras.Model.fit` does; see there for all arguments.
 
         Args:
-            x: A data set of `tgs.data`, a `tf.data.Dataset` of examples or `(examples, labels)`,
-                or an array of examples. A data set of `tgs.data` is endless: an epoch is
-                `steps_per_epoch` steps, and one pass over the examples unless given.
-            y: Labels, if `x` is an array and the networks take labels.
+            x: A data set of `tgs.data`, a `tf.data.Dataset` of examples or `(examples,
+                conditions)`, or an array of examples. A data set of `tgs.data` is endless: an epoch
+                is `steps_per_epoch` steps, and one pass over the examples unless given.
+            y: Labels or other conditions, if `x` is an array and the networks take some.
             **kwargs: `epochs`, `steps_per_epoch`, `batch_size`, `callbacks`, `verbose`, ... A
                 `tgs.callbacks.Checkpoint` among the callbacks is called last and, where its
                 directory holds a checkpoint, resumes that run; `epochs` counts from its beginning.
@@ -181,13 +181,13 @@ class KerasWorkflows(ExecutedSteps):
 
     def _data_from_now(self, x: Any, steps_per_epoch: int | None, step_in_epoch: int = 0) -> Any:
         return data_from(
-            x, self.steps_taken, self.scheme.minibatches, steps_per_epoch, step_in_epoch
+            x, self.steps_taken, self.scheme.data_minibatches, steps_per_epoch, step_in_epoch
         )
 
     def _epoch_length(self, x: Any, steps_per_epoch: int | None) -> int | None:
         if steps_per_epoch is not None or not isinstance(x, Batches):
             return steps_per_epoch or num_batches(x)
-        return one_pass(x, "steps_per_epoch", self.scheme.minibatches)["steps_per_epoch"]
+        return one_pass(x, "steps_per_epoch", self.scheme.data_minibatches)["steps_per_epoch"]
 
     def _print_headline(self, steps: int | None, x: Any, batch_size: int | None) -> None:
         """Prints what trains how, and which averages the training is too short for."""
@@ -198,7 +198,7 @@ class KerasWorkflows(ExecutedSteps):
             kinds = ", ".join(self.execution.single_for)
             print(f"One step per call from Python, since these callbacks see each step: {kinds}")
         if steps is not None:
-            images = images_per_step(x, self.scheme.minibatches, batch_size)
+            images = images_per_step(x, self.scheme.data_minibatches, batch_size)
             for name, average in self.averages.items():
                 period = self.average_periods[name]
                 warning = warning_of_young_average(name, average, period, steps, images)
@@ -232,7 +232,12 @@ class KerasWorkflows(ExecutedSteps):
         return sorted({network.dtype_policy.name for network in networks})
 
     def evaluate(
-        self, x: Any = None, y: Any = None, scores: Sequence[Any] = (), **kwargs: Any
+        self,
+        x: Any = None,
+        y: Any = None,
+        scores: Sequence[Any] = (),
+        labels: Any = None,
+        **kwargs: Any,
     ) -> Any:
         """Returns both players' losses on the data in inference mode, and the scores asked for.
 
@@ -240,6 +245,8 @@ class KerasWorkflows(ExecutedSteps):
             x: Data as for `fit`; of an endless data set one pass, or `steps` batches.
             y: Labels as for `fit`.
             scores: Scores such as `tgs.FID(...)`, for the weights that the losses are of.
+            labels: The conditions of the images that are scored, for a conditional pair; see
+                `sample`. Needed unless they are classes.
             **kwargs: `steps`, `batch_size`, `callbacks`, `return_dict`, ..., as in Keras.
 
         Returns:
@@ -252,7 +259,7 @@ class KerasWorkflows(ExecutedSteps):
         if scores:
             # First of all callbacks, so that an average that another one swaps in is still there.
             scoring = keras.callbacks.LambdaCallback(
-                on_test_end=lambda logs: measured.update(self._scored(scores))
+                on_test_end=lambda logs: measured.update(self._scored(scores, labels))
             )
             kwargs["callbacks"] = [scoring, *listed(kwargs.get("callbacks"))]
         with self._weights_restored():
@@ -261,15 +268,16 @@ class KerasWorkflows(ExecutedSteps):
         results.update(found, **measured)
         return results if as_dictionary else list(results.values())
 
-    def _scored(self, scores: Sequence[Any]) -> dict[str, float]:
+    def _scored(self, scores: Sequence[Any], labels: Any) -> dict[str, float]:
         """Returns the scores of the weights in use."""
         weights = self.weights_in_use.current
-        return {
-            score.name: score(
-                self.sample_batches(score.samples, weights=weights, seed=getattr(score, "seed", 0))
-            ).value
+        drawn = {
+            score.name: self.sample_batches(
+                score.samples, weights=weights, seed=getattr(score, "seed", 0), labels=labels
+            )
             for score in scores
         }
+        return {score.name: score(drawn[score.name]).value for score in scores}
 
     def _check_gradients_once(self) -> None:
         if self.check_derivatives and not self.derivatives_checked:

@@ -58,9 +58,11 @@ class GAN(KerasWorkflows, Sampling):
         generator: Keras model from latents `[batch, size]` to examples `[batch, ...]`, images as
             float `[batch, height, width, channels]` in [-1, 1].
         discriminator: Keras model from examples to logits `[batch, ...]`, larger for more real.
-        latents: Size of N(0, I) noise, an integer, or a sampler of `tgs.data.latents`.
-        num_classes: Classes to sample from when no labels are given, an integer; only for networks
-            that take int32 labels `[batch]` as a second input. `fit` fills it in from `tgs.data`.
+        latents: Size of N(0, I) noise, an integer, or a sampler of `tgs.data.latents`; 0 for a
+            generator that takes a condition alone.
+        num_classes: Classes, an integer, where a second input takes classes: int32 `[batch]`, or
+            one-hot `[batch, num_classes]`, which networks of one input get joined to it. Samples
+            are of all classes in turn unless asked otherwise. `fit` fills it in from `tgs.data`.
         name: The model's name.
 
     Raises:
@@ -216,7 +218,7 @@ class GAN(KerasWorkflows, Sampling):
         recalibration = functools.partial(
             Recalibration,
             self.networks,
-            self.pair.conditional,
+            self.pair.condition,
             self.num_classes,
             self.latents,
             self.seed,
@@ -317,7 +319,7 @@ class GAN(KerasWorkflows, Sampling):
             self.train_state.commit(result, state, self.compilation.scope == "field")
             if self.monitor is not None:
                 self.monitor.observe(result)
-            k = self.maker.k(result.images // self.scheme.minibatches, steps, epochs)
+            k = self.maker.k(result.images // self.scheme.data_minibatches, steps, epochs)
             self._update_metrics(result, k)
             return self.get_metrics_result()
 
