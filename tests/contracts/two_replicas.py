@@ -145,6 +145,28 @@ def check_reductions(name):
         assert penalized == scheme.evaluations + 1, (name, penalized)
 
 
+def check_conditions():
+    """Pictures that are made from pictures: each replica sees the conditions of its own rows."""
+    pictures = np.random.RandomState(0).uniform(-1, 1, [16, 4, 4, 1]).astype("float32")
+    data = tf.data.Dataset.from_tensor_slices((pictures, -pictures)).batch(8)
+    found = []
+    for strategy in STRATEGIES.values():
+        with strategy.scope():
+            keras.utils.set_random_seed(1)
+            generator = keras.Sequential(
+                [keras.Input((4, 4, 1)), layers.Conv2D(1, 3, padding="same")]
+            )
+            discriminator = keras.Sequential(
+                [keras.Input((4, 4, 2)), layers.Flatten(), layers.Dense(1)]
+            )
+            gan = tgs.GAN(generator, discriminator, latents=0)
+            penalties = [tgs.Reconstruction(10.0)]
+            gan.compile("sgd", "sgd", penalties=penalties, jit_compile=False)
+        found.append(gan.fit(data, verbose=0, shuffle=False).history)
+    for name, values in found[0].items():
+        np.testing.assert_allclose(values, found[1][name], rtol=1e-5, err_msg=name)
+
+
 def check_power_iteration():
     """In an ordinary training step, where nothing keeps a layer from writing its vector."""
     vectors = []
@@ -169,5 +191,6 @@ for case in sys.argv[1:]:
     if name == "simultaneous":
         train(SCHEMES[name][0], [], 2, False, normalized=True)
         check_uneven()
+        check_conditions()
         check_power_iteration()
     print(f"{case} agrees")

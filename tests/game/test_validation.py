@@ -82,6 +82,8 @@ LABELS = tf.constant([2, 0])
         (Condition((), "int32", True), tf.constant([2, 0], tf.uint8), [2, 0]),
         (Condition((1,), "int32", True), LABELS, [[2], [0]]),
         (Condition((1,), "float32", True), LABELS, [[2.0], [0.0]]),
+        (Condition((1,), "float32", False), LABELS, [[2.0], [0.0]]),
+        (Condition((1,), "float32", False), tf.constant([0.5, 2.0]), [[0.5], [2.0]]),
         (Condition((3,), "float32", True), LABELS, np.eye(3)[[2, 0]]),
         (Condition((3,), "float32", True), tf.one_hot(LABELS, 3, dtype="int64"), np.eye(3)[[2, 0]]),
         (Condition((2,), "float32", False), tf.constant([[True, False]]), [[1.0, 0.0]]),
@@ -103,7 +105,12 @@ def test_conditions_become_what_the_networks_take(condition, values, expected):
         (Condition((), "int32", True), [[1], [0]], ValueError, r"Write labels\[:, 0\]"),
         (Condition((), "int32", True), [[1, 0]], ValueError, r"Take np.argmax.labels, axis=-1."),
         (Condition((4,), "float32", False), [3, 1], ValueError, r"to_categorical.labels, 4."),
-        (Condition((4,), "float32", True), np.eye(3), ValueError, "Received: float64.*3.*Change"),
+        (
+            Condition((4,), "float32", True),
+            np.eye(3),
+            ValueError,
+            r"Received: float64 \[batch, 3\]. Change",
+        ),
         (Condition((4,), "float32", False), ["a"], TypeError, "Received: string"),
         (
             Condition((2, 2, 1), "float32", False),
@@ -137,6 +144,11 @@ def test_generator_must_be_a_keras_model():
 def test_latents_must_fit_the_generator():
     with pytest.raises(ValueError, match=r"shape \[4\]. Received: `latents`.*\[128\].*latents=4"):
         check_pair(generator(), discriminator(), 128)
+
+
+def test_generator_of_pictures_alone_needs_no_latents():
+    with pytest.raises(ValueError, match="Write latents=0 if it takes pictures as conditions"):
+        check_pair(pixels(2, 3), pixels(5, 1, dense=True), 128)
 
 
 def test_images_must_fit_the_discriminator():

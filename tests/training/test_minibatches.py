@@ -112,9 +112,7 @@ def test_conditions_of_another_kind_are_refused_before_training():
     networks = [keras.Model([image, condition], keras.layers.Dense(n)(joined)) for n in (2, 1)]
     gan = tgs.GAN(*networks, latents=2)
     gan.compile("sgd", "sgd", jit_compile=False)
-    with pytest.raises(
-        ValueError, match=r"Conditions must be float32 \[batch, 3\].*\['batch', 4\]"
-    ):
+    with pytest.raises(ValueError, match=r"Conditions must be float32 \[batch, 3\].*\[batch, 4\]"):
         gan.fit(points(8), np.zeros([8, 4], "float32"), batch_size=8, verbose=0)
     with pytest.raises(ValueError, match=r"take conditions float32 \[batch, 3\], so batches must"):
         gan.fit(points(8), batch_size=8, verbose=0)

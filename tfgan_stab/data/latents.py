@@ -147,8 +147,8 @@ def as_sampler(latents: int | Callable[..., tf.Tensor]) -> Callable[..., tf.Tens
         return latents
     raise TypeError(
         "`latents` must be a number of coordinates or a sampler such as `tgs.data.latents.Normal("
-        "128)`: callable as sampler(count, seed), with a `shape`. "
-        f"Received: {latents!r}."
+        "128)`: callable as sampler(count, seed), with a `shape`; 0 is for a generator without "
+        f"noise. Received: {latents!r}."
     )
 
 

@@ -57,13 +57,16 @@ class Condition(NamedTuple):
         is_integer = values.dtype.is_integer or values.dtype == tf.bool
         if self.classes and is_integer and values.shape.rank == 1:
             return self.of_classes(values)
+        if self.shape == (1,) and values.shape.rank == 1:
+            values = values[:, tf.newaxis]  # As Keras does.
+        received = f"{values.dtype.name} {_rows(values.shape[1:])}"
         if self.dtype == "int32" and not is_integer:
             raise TypeError(
-                f"Labels must be integers, shape {self._batch}. Received: {values.dtype.name} "
-                f"{['batch', *values.shape[1:]]}. Take np.argmax(labels, axis=-1) of one-hot ones."
+                f"Labels must be integers, shape {_rows(self.shape)}. Received: {received}. Take "
+                "np.argmax(labels, axis=-1) of one-hot ones."
             )
         if not is_integer and not values.dtype.is_floating:
-            raise TypeError(f"Conditions must be {self}. Received: {values.dtype.name}.")
+            raise TypeError(f"Conditions must be {self}. Received: {received}.")
         if is_integer and len(self.shape) == 3:
             raise TypeError(
                 f"Pictures as conditions must be {self}, in [-1, 1]. Received: "
@@ -72,7 +75,7 @@ class Condition(NamedTuple):
         if not values.shape[1:].is_compatible_with(self.shape):
             raise ValueError(
                 f"Conditions must be {self}, as the networks take them. Received: "
-                f"{values.dtype.name} {['batch', *values.shape[1:]]}. {self._fix(values)}"
+                f"{received}. {self._fix(values)}"
             )
         return tf.cast(tf.ensure_shape(values, [None, *self.shape]), self.dtype)
 
@@ -84,12 +87,13 @@ class Condition(NamedTuple):
             return f"Take keras.utils.to_categorical(labels, {self.shape[0]}) of classes."
         return "Change the data, or both networks."
 
-    @property
-    def _batch(self) -> str:
-        return f"[{', '.join(map(str, ['batch', *self.shape]))}]"
-
     def __str__(self) -> str:
-        return f"{self.dtype} {self._batch}"
+        return f"{self.dtype} {_rows(self.shape)}"
+
+
+def _rows(shape: Any) -> str:
+    """Returns the shape of a batch for messages, such as "[batch, 5]"."""
+    return f"[{', '.join(map(str, ['batch', *shape]))}]"
 
 
 class Pair(NamedTuple):
@@ -246,11 +250,10 @@ def _check_input(
     if joined is not None and _compatible(expected, joined):
         return
     if not _compatible(expected, given):
-        fix = (
-            f"Write latents={expected[0]}"
-            if name == "generator" and joined is None
-            else f"Give the {name} that input shape"
-        )
+        fix = f"Give the {name} that input shape"
+        if name == "generator" and joined is None:
+            fix = f"Write latents={expected[0] if len(expected) == 1 else 0}"
+            fix += "" if len(expected) == 1 else " if it takes pictures as conditions, and no noise"
         more = "" if joined is None else f", {list(joined)} with the condition"
         raise ValueError(
             f"`{name}` expects inputs of shape {list(expected)}. Received: {giver} shape "
