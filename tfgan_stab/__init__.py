@@ -23,6 +23,7 @@ _HOMES = {
     "GradientPenalty": "game.penalties.input_gradient",
     "Dragan": "game.penalties.input_gradient",
     "ConsistencyRegularization": "game.penalties.consistency",
+    "Reconstruction": "game.penalties.consistency",
     "LossPenalty": "game.penalties.base",
     "WeightGradientPenalty": "game.penalties.base",
     "TopK": "game.top_k",

@@ -32,6 +32,7 @@ def through_json(value):
     [
         tgs.ExponentialAverage(0.9, start=7),
         tgs.Alternating(discriminator_steps=3),
+        tgs.Alternating(discriminator_steps=3, reuse_batch=True),
         tgs.Simultaneous(),
         Wrapped(tgs.Alternating(2), period=9),
         Wrapped(Wrapped(tgs.ExponentialAverage(0.5)), names=()),

@@ -391,3 +391,36 @@ def test_numbers_must_have_different_names():
 
 def test_max_share_may_be_one(tiny):
     assert Evaluate(tiny.MeanScore(), max_share=1).share.largest == 1
+
+
+def vector_gan(tiny):
+    """A GAN whose points are its conditions, on batches of four."""
+    pair = []
+    for first, outputs in ((3, 2), (2, 1)):
+        inputs = [keras.Input((first,)), keras.Input((2,))]
+        joined = keras.layers.Concatenate()(inputs)
+        pair.append(keras.Model(inputs, keras.layers.Dense(outputs, use_bias=False)(joined)))
+    pair[0].set_weights([np.eye(5, 2, k=-3)])
+    gan = tgs.GAN(*pair, latents=3)
+    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0), run_eagerly=True)
+    return gan
+
+
+def test_conditions_of_what_is_scored(tiny):
+    gan, score = vector_gan(tiny), tiny.MeanScore(samples=10)
+    points, vectors = tiny.points(4), tiny.points(3, seed=1)
+    history = gan.fit(points, points, callbacks=[Evaluate(score, labels=vectors)], verbose=0)
+    expected = score.of(np.resize(vectors, [10, 2]))
+    np.testing.assert_allclose(history.history["mean"], [expected], rtol=1e-6)
+    found = gan.evaluate(points, points, [score], labels=vectors, return_dict=True, verbose=0)
+    np.testing.assert_allclose(found["mean"], expected, rtol=1e-6)
+
+
+def test_missing_conditions_are_refused_before_training(tiny):
+    gan, points = vector_gan(tiny), tiny.points(4)
+    message = "needs some to make examples for. Received: no `labels`"
+    with pytest.raises(ValueError, match=message):
+        gan.fit(points, points, callbacks=[Evaluate(tiny.MeanScore())], verbose=0)
+    with pytest.raises(ValueError, match=message):
+        gan.evaluate(points, points, [tiny.MeanScore()], verbose=0)
+    assert gan.steps == 0

@@ -32,7 +32,7 @@ def test_run_json_holds_the_settings(tiny, image_gan, tmp_path):
     assert versions["tfgan_stab"] == tgs.__version__
     assert metadata["devices"] == [d.name for d in tf.config.list_logical_devices()]
     assert metadata["xla"] == {"scope": "off", "reason": "jit_compile=False was asked for."}
-    assert metadata["scheme"] == "Alternating(discriminator_steps=1)"
+    assert metadata["scheme"] == "Alternating(discriminator_steps=1, reuse_batch=False)"
     assert metadata["field_evaluations_per_step"] == 2
     assert metadata["minibatches_per_step"] == 1
     assert metadata["loss"] == "non_saturating"

@@ -174,3 +174,34 @@ def test_full_disk_names_the_file(tiny, image_gan, tmp_path, monkeypatch):
     with pytest.raises(OSError, match=r"Could not write .*step-00000001.png: No space left"):
         image_gan.fit(tiny.images(), steps_per_epoch=1, callbacks=[SampleGrid(tmp_path)], verbose=0)
     assert list(tmp_path.iterdir()) == []
+
+
+def translation_gan(tiny):
+    """A GAN that makes pictures of pictures."""
+    layers = tiny.layers
+    generator = tiny.keras.Sequential([tiny.keras.Input((8, 8, 1)), layers.Conv2D(1, 1)])
+    discriminator = tiny.keras.Sequential(
+        [tiny.keras.Input((8, 8, 2)), layers.Flatten(), layers.Dense(1)]
+    )
+    gan = tgs.GAN(generator, discriminator, latents=0)
+    tiny.compiled(gan, run_eagerly=True)
+    return gan
+
+
+def test_grid_of_conditions(tiny, tmp_path):
+    gan = translation_gan(tiny)
+    pictures = np.linspace(-1, 1, 3 * 64).reshape(3, 8, 8, 1).astype("float32")
+    callback = SampleGrid(tmp_path, rows=2, columns=2, weights="live", labels=pictures)
+    gan.fit(pictures, pictures, callbacks=[callback], verbose=0)
+    shown = cells(read(tmp_path / "step-00000001.png"), 2, 2, 32)
+    expected = shades(gan.generator(np.concatenate([pictures, pictures[:1]])).numpy())
+    for cell, image in zip(shown, expected, strict=True):
+        np.testing.assert_array_equal(cell[::4, ::4], image)
+
+
+def test_missing_conditions_are_refused_before_training(tiny, tmp_path):
+    gan = translation_gan(tiny)
+    pictures = np.zeros([4, 8, 8, 1], "float32")
+    with pytest.raises(ValueError, match="needs some to make examples for. Received: no `labels`"):
+        gan.fit(pictures, pictures, callbacks=[SampleGrid(tmp_path)], verbose=0)
+    assert gan.steps == 0

@@ -6,7 +6,7 @@ import tfgan_stab as tgs
 from tfgan_stab.cli import main
 from tfgan_stab.cli.config import gin as configuring
 from tfgan_stab.cli.jobs import train as job
-from tfgan_stab.game.validation import Pair
+from tfgan_stab.game.validation import Condition, Pair
 
 
 @pytest.mark.parametrize(
@@ -114,11 +114,11 @@ def test_which_errors_are_one_message(
 
 
 def test_networks_with_labels_need_labels(tmp_path):
-    pair = Pair((8, 8, 1), conditional=True)
+    pair = Pair((8, 8, 1), Condition((), "int32", True))
     message = (
         "`data` must give labels, since the networks take class labels. Received: .* with none"
     )
     with pytest.raises(ValueError, match=message):
         job._check_data(tgs.data.digits(), pair)
     job._check_data(tgs.data.digits(labels=True), pair)
-    job._check_data(tgs.data.digits(), Pair((None, None, 1), conditional=False))
+    job._check_data(tgs.data.digits(), Pair((None, None, 1), None))

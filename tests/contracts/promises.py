@@ -48,7 +48,7 @@ def learning_rates_of_zero_change_nothing(name):
 
 
 def batch_must_divide_into_minibatches(name):
-    minibatches = SCHEMES[name][0].minibatches
+    minibatches = SCHEMES[name][0].data_minibatches
     if minibatches == 1:
         gan = make(name)
         train(gan, np.ones([1, 7, 2]))

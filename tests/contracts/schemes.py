@@ -28,6 +28,16 @@ def alternating(game, params, minibatches):
     return [game.update(0, generator, slope), discriminator]
 
 
+def alternating_reused(game, params, minibatches):
+    """The generator has noise of its own, on the same data."""
+    generator, discriminator = params
+    for minibatch in minibatches[:-1]:
+        slope = game.slope(1, (generator, discriminator), minibatch)
+        discriminator = game.update(1, discriminator, slope)
+    slope = game.slope(0, (generator, discriminator), minibatches[-1])
+    return [game.update(0, generator, slope), discriminator]
+
+
 def runge_kutta(a, b):
     """Coefficients written out again, so that a slip in the package's is seen."""
 
@@ -123,6 +133,7 @@ SCHEMES = {
     "simultaneous": (Simultaneous(), lambda: simultaneous),
     "alternating": (Alternating(), lambda: alternating),
     "alternating_3": (Alternating(3), lambda: alternating),
+    "alternating_reused": (Alternating(2, reuse_batch=True), lambda: alternating_reused),
     "euler": (RungeKutta(EULER), lambda: simultaneous),
     "midpoint": (RungeKutta(MIDPOINT), lambda: runge_kutta([[], [HALF]], [0, 1])),
     "heun": (RungeKutta(HEUN), lambda: runge_kutta([[], [1]], [HALF, HALF])),

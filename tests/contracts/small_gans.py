@@ -39,7 +39,7 @@ def make(name, optimizer="sgd", rates=RATES, **settings):
 def points(scheme, steps):
     """The data of so many steps."""
     scheme = SCHEMES[scheme][0] if isinstance(scheme, str) else scheme
-    return np.random.RandomState(5).normal(size=[steps, BATCH * scheme.minibatches, 2])
+    return np.random.RandomState(5).normal(size=[steps, BATCH * scheme.data_minibatches, 2])
 
 
 def weights(gan):
@@ -56,10 +56,11 @@ def train(gan, data):
 
 def minibatches_of(gan, step, rows):
     """A step's minibatches, pairs of real points and the latents that the GAN draws."""
-    count = gan.scheme.minibatches
+    count, in_data = gan.scheme.minibatches, gan.scheme.data_minibatches
     keys = [noise.key(SEED, noise.TRAINING, step, number) for number in range(count)]
     latents = [gan.latents(BATCH, key).numpy().astype("float64") for key in keys]
-    return list(zip(np.split(rows, count), latents, strict=True))
+    images = np.split(rows, in_data) * (count // in_data)
+    return list(zip(images, latents, strict=True))
 
 
 def assert_close(one, other, **tolerance):

@@ -47,7 +47,7 @@ def test_embeddings_are_trained(name, penalty):
         jit_compile=False,
     )
     before = [v.numpy() for v in gan.generator.variables + gan.discriminator.variables]
-    rows = 8 * SCHEMES[name][0].minibatches
+    rows = 8 * SCHEMES[name][0].data_minibatches
     random = np.random.RandomState(0)
     gan.fit(
         random.normal(size=[rows, 2]),

@@ -39,12 +39,12 @@ def train(scheme, penalties, replicas, jit_compile, normalized=False):
             jit_compile=jit_compile,
             seed=2,
         )
-    data = np.random.RandomState(0).normal(size=[STEPS, ROWS * scheme.minibatches, 2])
+    data = np.random.RandomState(0).normal(size=[STEPS, ROWS * scheme.data_minibatches, 2])
     # Replicas take the first and the second half of a batch and cut their minibatches from it:
     # order the rows so that both replicas' minibatch m together is minibatch m of the single one.
     if replicas == 2:
-        data = data.reshape([STEPS, scheme.minibatches, 2, ROWS // 2, 2]).swapaxes(1, 2)
-        data = data.reshape([STEPS, ROWS * scheme.minibatches, 2])
+        data = data.reshape([STEPS, scheme.data_minibatches, 2, ROWS // 2, 2]).swapaxes(1, 2)
+        data = data.reshape([STEPS, ROWS * scheme.data_minibatches, 2])
     dataset = tf.data.Dataset.from_tensor_slices(data.astype("float32"))
     history = gan.fit(dataset, verbose=0).history
     for variable in gan.variables:
@@ -71,7 +71,7 @@ def compare(name, xla, penalty):
         np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5, err_msg=f"{name} {path}")
     for key, values in history_of_one.items():
         np.testing.assert_allclose(values, history_of_two[key], rtol=1e-4, err_msg=f"{name} {key}")
-    assert int(two.images_seen) == STEPS * ROWS * scheme.minibatches
+    assert int(two.images_seen) == STEPS * ROWS * scheme.data_minibatches
     for own in ("live", "ema"):
         samples = [gan.sample(5, weights=own, seed=3) for gan in (one, two)]
         np.testing.assert_allclose(*samples, rtol=1e-3, atol=1e-4)
@@ -130,19 +130,41 @@ def compiled_calls(*arguments):
 def check_reductions(name):
     """One reduction for each evaluation, and one more where the number of rows is not known."""
     scheme, _ = SCHEMES[name]
-    known = reductions(scheme, [], ROWS * scheme.minibatches)
+    known = reductions(scheme, [], ROWS * scheme.data_minibatches)
     assert known == scheme.evaluations, (name, known)
     # One compiled call before each reduction: the whole evaluation of the gradients.
-    compiled = compiled_calls(scheme, [], ROWS * scheme.minibatches)
+    compiled = compiled_calls(scheme, [], ROWS * scheme.data_minibatches)
     assert compiled == scheme.evaluations, (name, compiled)
     if name in ("simultaneous", "rk4"):
         unknown = reductions(scheme, [], None)
         assert unknown == scheme.evaluations + 1, (name, unknown)
         # The penalty takes the gradients of the first evaluation, and communicates its own.
         penalized = reductions(
-            scheme, PENALTIES["generator_gradient_norm"], ROWS * scheme.minibatches
+            scheme, PENALTIES["generator_gradient_norm"], ROWS * scheme.data_minibatches
         )
         assert penalized == scheme.evaluations + 1, (name, penalized)
+
+
+def check_conditions():
+    """Pictures that are made from pictures: each replica sees the conditions of its own rows."""
+    pictures = np.random.RandomState(0).uniform(-1, 1, [16, 4, 4, 1]).astype("float32")
+    data = tf.data.Dataset.from_tensor_slices((pictures, -pictures)).batch(8)
+    found = []
+    for strategy in STRATEGIES.values():
+        with strategy.scope():
+            keras.utils.set_random_seed(1)
+            generator = keras.Sequential(
+                [keras.Input((4, 4, 1)), layers.Conv2D(1, 3, padding="same")]
+            )
+            discriminator = keras.Sequential(
+                [keras.Input((4, 4, 2)), layers.Flatten(), layers.Dense(1)]
+            )
+            gan = tgs.GAN(generator, discriminator, latents=0)
+            penalties = [tgs.Reconstruction(10.0)]
+            gan.compile("sgd", "sgd", penalties=penalties, jit_compile=False)
+        found.append(gan.fit(data, verbose=0, shuffle=False).history)
+    for name, values in found[0].items():
+        np.testing.assert_allclose(values, found[1][name], rtol=1e-5, err_msg=name)
 
 
 def check_power_iteration():
@@ -169,5 +191,6 @@ for case in sys.argv[1:]:
     if name == "simultaneous":
         train(SCHEMES[name][0], [], 2, False, normalized=True)
         check_uneven()
+        check_conditions()
         check_power_iteration()
     print(f"{case} agrees")

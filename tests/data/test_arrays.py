@@ -204,3 +204,37 @@ def test_the_warning_points_at_the_line_that_gave_the_pictures():
     with pytest.warns(UserWarning, match="values from 0 to 1 only") as caught:
         tgs.data.arrays((FLOATS + 1) / 2, batch_size=4)
     assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("kind", ["vectors", "integers", "grey pictures", "pictures"])
+def test_conditions_stay_with_their_pictures(kind):
+    shades = np.arange(10, dtype=np.uint8)
+    pictures = np.broadcast_to(shades[:, None, None], [10, 8, 8])
+    conditions, expected = {
+        "vectors": (np.stack([shades, -1.0 * shades], axis=1), [1.0, -1.0]),
+        "integers": (np.stack([shades] * 2, axis=1), [1, 1]),
+        "grey pictures": (pictures, 1 / 127.5 * np.ones([8, 8, 1])),
+        "pictures": (np.stack([pictures] * 2, axis=-1)[..., :1], 1 / 127.5 * np.ones([8, 8, 1])),
+    }[kind]
+    batches = tgs.data.arrays(pictures, batch_size=5, labels=conditions)
+    assert (batches.num_classes, batches.example_shape) == (None, (8, 8, 1))
+    for images, own in batches.take(4).as_numpy_iterator():
+        assert own.dtype == (np.int32 if kind == "integers" else np.float32)
+        shade = np.rint((images[:, 0, 0, 0] + 1) * 127.5)
+        offset = -1.0 if "pictures" in kind else 0.0
+        for value, condition in zip(shade, own, strict=True):
+            np.testing.assert_allclose(condition, value * np.array(expected) + offset, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        (np.zeros([9, 3]), ValueError, r"shape \[10, ...\]. Received: shape \[9, 3\]"),
+        (np.full([10, 3], np.nan), ValueError, "finite numbers. Received: NaN.*index 0"),
+        (np.full([10, 3], "a"), TypeError, "must be numbers. Received: dtype <U1"),
+        (np.full([10, 4, 4, 3], 2.0), ValueError, "labels of array"),
+    ],
+)
+def test_conditions_that_fit_no_pictures(labels, error, message):
+    with pytest.raises(error, match=message):
+        tgs.data.arrays(np.zeros([10, 8, 8], np.uint8), batch_size=5, labels=labels)

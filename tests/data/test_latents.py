@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgan_stab.data.latents import Normal, Sphere, Uniform, as_sampler
+from tfgan_stab.data.latents import NoNoise, Normal, Sphere, Uniform, as_sampler
 
 SAMPLERS = [Normal(16), Uniform(16), Sphere(16)]
 each_sampler = pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda s: type(s).__name__)
@@ -93,3 +93,9 @@ def test_sizes_are_checked(kind):
         message = f"`size` must be a number of latent coordinates, an integer >= 1. .*{size}"
         with pytest.raises(ValueError, match=message):
             kind(size)
+
+
+def test_no_noise_has_no_coordinates():
+    assert as_sampler(0) == NoNoise()
+    draw = NoNoise()(5, [0, 0])
+    assert draw.shape == (5, *NoNoise().shape) == (5, 0) and draw.dtype == tf.float32

@@ -7,7 +7,12 @@ import tensorflow as tf
 from penalized_games import values
 
 from tfgan_stab.game import losses
-from tfgan_stab.game.functional import LayerWritesWeightsError, Minibatch, NetworksAt
+from tfgan_stab.game.functional import (
+    LayerWritesWeightsError,
+    Minibatch,
+    NetworksAt,
+    network_inputs,
+)
 from tfgan_stab.game.gradients import GameGradients
 from tfgan_stab.game.players import Players
 
@@ -66,6 +71,27 @@ def test_a_minibatch_without_penalties_keeps_their_places():
     minibatch = Minibatch(tf.ones([1, 2]), None, tf.ones([1, 3]), ("one", "two"), (True, False))
     plain = minibatch.without_penalties()
     assert plain.active == (False, False) and plain.noise == ("one", "two")
+
+
+def test_conditions_are_joined_to_networks_of_one_input_as_planes():
+    random = np.random.RandomState(0)
+    noise, images = random.normal(size=[2, 5]), random.normal(size=[2, 4, 3, 1])
+    vectors, pictures = random.normal(size=[2, 2]), random.normal(size=[2, 4, 3, 2])
+    planes = np.broadcast_to(vectors[:, None, None], pictures.shape)
+    for shape, first, condition, expected in (
+        ((7,), noise, vectors, np.concatenate([noise, vectors], axis=-1)),
+        ((4, 3, 3), images, vectors, np.concatenate([images, planes], axis=-1)),
+        ((4, 3, 3), images, pictures, np.concatenate([images, pictures], axis=-1)),
+        ((4, 3, 1), images, pictures, images),
+        ((4, 3, 2), noise[:, :0], pictures, pictures),
+    ):
+        network = keras.Sequential([keras.Input(shape), layers.Flatten()])
+        found = network_inputs(network, tf.constant(first), tf.constant(condition))
+        np.testing.assert_array_equal(found, expected)
+    inputs = [keras.Input((5,)), keras.Input((2,))]
+    both = keras.Model(inputs, layers.Concatenate()(inputs))
+    assert network_inputs(both, noise, vectors) == [noise, vectors]
+    assert network_inputs(both, noise, None) is noise
 
 
 # -- Layers' random numbers -----------------------------------------------------------------------

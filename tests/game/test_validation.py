@@ -1,12 +1,14 @@
 """Pairs that cannot play are refused before anything is trained."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
-from tfgan_stab.game.validation import check_pair
+from tfgan_stab.game.validation import Condition, check_pair
 
 layers = keras.layers
 
@@ -25,9 +27,108 @@ def conditional(size, outputs, dtype="int32", shape=()):
     return keras.Model([first, labels], layers.Dense(outputs)(layers.Add()([first, embedded])))
 
 
+def taker(first, second, outputs, dtype="float32"):
+    """A network of two inputs that it joins along their last axis."""
+    inputs = [keras.Input(first), keras.Input(second, dtype=dtype)]
+    return keras.Model(inputs, layers.Dense(outputs)(layers.Concatenate()(inputs)))
+
+
+def pixels(channels, outputs, dense=False):
+    """A network of one input, pictures of 4 x 4."""
+    last = [layers.Flatten(), layers.Dense(1)] if dense else [layers.Conv2D(outputs, 1)]
+    return keras.Sequential([keras.Input((4, 4, channels)), *last])
+
+
 def test_fitting_pair():
-    assert check_pair(generator(), discriminator(), 4) == ((3,), False)
-    assert check_pair(conditional(4, 3), conditional(3, 1), 4) == ((3,), True)
+    assert check_pair(generator(), discriminator(), 4) == ((3,), None)
+    pair = check_pair(conditional(4, 3), conditional(3, 1), 4)
+    assert pair == ((3,), Condition((), "int32", True)) and pair.conditional
+
+
+def test_vectors_and_pictures_as_second_inputs():
+    vectors = Condition((5,), "float32", False)
+    assert check_pair(taker((4,), (5,), 3), taker((3,), (5,), 1), 4) == ((3,), vectors)
+    one_hot = check_pair(taker((4,), (5,), 3), taker((3,), (5,), 1), 4, num_classes=5)
+    assert one_hot.condition == Condition((5,), "float32", True)
+    pictures = check_pair(pixels(2, 3), taker((4, 4, 3), (4, 4, 2), 1), 0)
+    assert pictures == ((4, 4, 3), Condition((4, 4, 2), "float32", False))
+    column = check_pair(conditional(4, 3, shape=(1,)), conditional(3, 1, shape=(1,)), 4)
+    assert column.condition == Condition((1,), "int32", True)
+
+
+@pytest.mark.parametrize("channels", [3, 5])
+def test_discriminator_of_one_input_sees_pictures_alone_or_with_the_condition_joined(channels):
+    pair = check_pair(pixels(2, 3), pixels(channels, 1, dense=True), 0)
+    assert pair == ((4, 4, 3), Condition((4, 4, 2), "float32", False))
+
+
+def test_classes_are_joined_to_networks_of_one_input():
+    image = keras.Sequential(
+        [keras.Input((4 + 5,)), layers.Dense(48), layers.Reshape((4, 4, 3))],
+    )
+    pair = check_pair(image, pixels(3 + 5, 1, dense=True), 4, num_classes=5)
+    assert pair == ((4, 4, 3), Condition((5,), "float32", True))
+    with pytest.raises(ValueError, match=r"\[4, 4, 3\], \[4, 4, 8\] with the condition. Give the"):
+        check_pair(image, pixels(4, 1, dense=True), 4, num_classes=5)
+    with pytest.raises(ValueError, match=r"noise of shape \[3\], \[8\] with the condition"):
+        check_pair(image, pixels(3 + 5, 1, dense=True), 3, num_classes=5)
+
+
+LABELS = tf.constant([2, 0])
+
+
+@pytest.mark.parametrize(
+    ("condition", "values", "expected"),
+    [
+        (Condition((), "int32", True), tf.constant([2, 0], tf.uint8), [2, 0]),
+        (Condition((1,), "int32", True), LABELS, [[2], [0]]),
+        (Condition((1,), "float32", True), LABELS, [[2.0], [0.0]]),
+        (Condition((1,), "float32", False), LABELS, [[2.0], [0.0]]),
+        (Condition((1,), "float32", False), tf.constant([0.5, 2.0]), [[0.5], [2.0]]),
+        (Condition((3,), "float32", True), LABELS, np.eye(3)[[2, 0]]),
+        (Condition((3,), "float32", True), tf.one_hot(LABELS, 3, dtype="int64"), np.eye(3)[[2, 0]]),
+        (Condition((2,), "float32", False), tf.constant([[True, False]]), [[1.0, 0.0]]),
+        (Condition((2,), "int32", False), tf.constant([[7, 8]]), [[7, 8]]),
+        (Condition((None,), "float32", False), tf.constant([[0.5]], tf.float64), [[0.5]]),
+    ],
+)
+def test_conditions_become_what_the_networks_take(condition, values, expected):
+    found = condition.checked(values)
+    np.testing.assert_array_equal(found, expected)
+    assert found.dtype == condition.dtype
+
+
+@pytest.mark.parametrize(
+    ("condition", "values", "error", "message"),
+    [
+        (Condition((), "int32", True), [0.5, 1.5], TypeError, "Labels must be integers.*float32"),
+        (Condition((), "int32", True), np.eye(2), TypeError, r"Take np.argmax.labels, axis=-1."),
+        (Condition((), "int32", True), [[1], [0]], ValueError, r"Write labels\[:, 0\]"),
+        (Condition((), "int32", True), [[1, 0]], ValueError, r"Take np.argmax.labels, axis=-1."),
+        (Condition((4,), "float32", False), [3, 1], ValueError, r"to_categorical.labels, 4."),
+        (
+            Condition((4,), "float32", True),
+            np.eye(3),
+            ValueError,
+            r"Received: float64 \[batch, 3\]. Change",
+        ),
+        (Condition((4,), "float32", False), ["a"], TypeError, "Received: string"),
+        (
+            Condition((2, 2, 1), "float32", False),
+            np.zeros([1, 2, 2, 1], "uint8"),
+            TypeError,
+            "Received: uint8. Scale bytes with",
+        ),
+    ],
+)
+def test_other_conditions_are_refused_with_what_to_write(condition, values, error, message):
+    with pytest.raises(error, match=message):
+        condition.checked(tf.convert_to_tensor(values))
+
+
+def test_conditions_must_be_one_tensor():
+    with pytest.raises(TypeError, match=r"one tensor int32 \[batch\]. Received: dict"):
+        Condition((), "int32", True).checked({"labels": LABELS})
 
 
 def test_unbuilt_networks_are_built():
@@ -44,6 +145,11 @@ def test_generator_must_be_a_keras_model():
 def test_latents_must_fit_the_generator():
     with pytest.raises(ValueError, match=r"shape \[4\]. Received: `latents`.*\[128\].*latents=4"):
         check_pair(generator(), discriminator(), 128)
+
+
+def test_generator_of_pictures_alone_needs_no_latents():
+    with pytest.raises(ValueError, match="Write latents=0 if it takes pictures as conditions"):
+        check_pair(pixels(2, 3), pixels(5, 1, dense=True), 128)
 
 
 def test_images_must_fit_the_discriminator():
@@ -74,15 +180,58 @@ def test_generator_with_several_outputs():
 
 
 def test_labels_for_one_player_only():
-    with pytest.raises(ValueError, match="Either both networks take class labels.*or neither"):
+    with pytest.raises(
+        ValueError, match="Either both networks take class labels.*or neither.*int32"
+    ):
         check_pair(conditional(4, 3), discriminator(), 4)
 
 
-def test_labels_must_be_integers():
-    first, labels = keras.Input((4,)), keras.Input((1,), dtype="float32")
-    floats = keras.Model([first, labels], layers.Dense(3)(layers.Concatenate()([first, labels])))
-    with pytest.raises(ValueError, match="second input of `generator` must take integer class"):
-        check_pair(floats, conditional(3, 1), 4)
+@pytest.mark.parametrize(
+    ("networks", "arguments", "message"),
+    [
+        (
+            lambda: (taker((4,), (1,), 3), conditional(3, 1)),
+            (4,),
+            "same condition. Received: a generator for float32 [batch, 1] and a discriminator for "
+            "int32 [batch]. Give both",
+        ),
+        (
+            lambda: (taker((4,), (5,), 3), taker((3,), (6,), 1)),
+            (4,),
+            "Received: a generator for float32 [batch, 5] and a discriminator for float32 [batch, ",
+        ),
+        (
+            lambda: (taker((4,), (5,), 3), discriminator()),
+            (4,),
+            "Received: a discriminator without, where the other one takes float32 [batch, 5]. Add ",
+        ),
+        (
+            lambda: (taker((4,), (5,), 3), taker((3,), (5,), 1)),
+            (4, 10),
+            "`num_classes` is for conditions that are classes, int32 [batch] or one-hot [batch, 10"
+            "]. Received: a `generator` for float32 [batch, 5]. Leave it out",
+        ),
+        (
+            lambda: (conditional(4, 3), conditional(3, 1)),
+            (0,),
+            "latents=0 is for a generator that takes a condition alone, with one keras.Input. "
+            "Received: 2 inputs. Give the size",
+        ),
+        (
+            lambda: (keras.Sequential([layers.Dense(3)]), discriminator()),
+            (0,),
+            "Received: an unknown number of inputs",
+        ),
+        (
+            lambda: (taker((4,), (2,), 3, "bool"), taker((3,), (2,), 1, "bool")),
+            (4,),
+            "The condition that `generator` takes must be integer class labels or floats",
+        ),
+    ],
+)
+def test_networks_that_take_other_conditions(networks, arguments, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check_pair(*networks(), *arguments)
 
 
 def test_more_than_two_inputs():

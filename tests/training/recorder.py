@@ -27,7 +27,7 @@ class Recorder(KerasWorkflows):
         self.num_classes = None
         self.data_metadata = None
         self.starts = 0
-        self.scheme = types.SimpleNamespace(minibatches=minibatches, evaluations=2)
+        self.scheme = types.SimpleNamespace(data_minibatches=minibatches, evaluations=2)
         self.compilation = Compilation("off", "of no use here.")
         self.precision = ["float32"]
         self.averages = {}

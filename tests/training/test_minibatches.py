@@ -2,12 +2,17 @@
 
 import math
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from point_gans import make, points
 
 import tfgan_stab as tgs
+from tfgan_stab.data.arrays import InMemory
+from tfgan_stab.data.batches import Batches
+from tfgan_stab.data.latents import Normal
+from tfgan_stab.game.validation import Condition, Pair
 from tfgan_stab.training.minibatches import MinibatchMaker
 
 
@@ -59,3 +64,56 @@ def test_patterns_are_the_sets_of_penalties_that_are_active_together(intervals):
         assert patterns[number] == {i: step % i == 0 for i in lazy}
         seen.add(number)
     assert sorted(seen) == list(range(len(patterns)))
+
+
+def made(scheme, data, condition=None):
+    """The first step's minibatches."""
+    maker = MinibatchMaker(Pair((2,), condition), scheme, Normal(3), [], None, 0)
+    return maker.make(data, *tf.zeros([2], tf.int64))
+
+
+def test_reused_batch_is_one_tensor_for_all_minibatches_with_noise_of_their_own():
+    minibatches = made(tgs.Alternating(2, reuse_batch=True), tf.constant(points(5)))
+    assert len(minibatches) == 3
+    for minibatch in minibatches:
+        assert minibatch.real_images is minibatches[0].real_images
+        np.testing.assert_array_equal(minibatch.real_images, points(5))
+    rows = np.concatenate([minibatch.latents for minibatch in minibatches])
+    assert len(np.unique(rows, axis=0)) == 15
+
+
+@pytest.mark.parametrize("shape", [(), (4,), (3, 3, 2)])
+def test_conditions_are_split_as_their_examples_are(shape):
+    numbers = np.arange(6.0, dtype="float32")
+    conditions = np.broadcast_to(numbers.reshape([6] + [1] * len(shape)), [6, *shape])
+    data = (tf.constant(np.stack([numbers, -numbers], axis=1)), tf.constant(conditions))
+    minibatches = made(tgs.Alternating(3), data, Condition(shape, "float32", False))
+    for number, minibatch in enumerate(minibatches):
+        np.testing.assert_array_equal(minibatch.real_images[:, 0], [2 * number, 2 * number + 1])
+        own = np.reshape(minibatch.labels, [2, -1])
+        np.testing.assert_array_equal(own, np.repeat(minibatch.real_images[:, :1], own.shape[1], 1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("steps", [1, 3])
+def test_images_seen_count_a_reused_batch_once(steps):
+    scheme = tgs.Alternating(steps, reuse_batch=True)
+    gan = make(scheme=scheme, top_k=tgs.TopK(floor=5))
+    # Seven rows and no multiple of the minibatches; k is of a minibatch, which is the whole batch.
+    history = gan.fit(points(14), batch_size=7, verbose=0).history
+    assert (gan.steps, gan.images_seen, history["top_k"]) == (2, 14, [7.0])
+    gan.fit(Batches(InMemory("points", points(16)), 8), verbose=0)  # One pass is two steps.
+    assert (gan.steps, gan.images_seen) == (4, 14 + 16)
+
+
+def test_conditions_of_another_kind_are_refused_before_training():
+    image, condition = keras.Input((2,)), keras.Input((3,))
+    joined = keras.layers.Concatenate()([image, condition])
+    networks = [keras.Model([image, condition], keras.layers.Dense(n)(joined)) for n in (2, 1)]
+    gan = tgs.GAN(*networks, latents=2)
+    gan.compile("sgd", "sgd", jit_compile=False)
+    with pytest.raises(ValueError, match=r"Conditions must be float32 \[batch, 3\].*\[batch, 4\]"):
+        gan.fit(points(8), np.zeros([8, 4], "float32"), batch_size=8, verbose=0)
+    with pytest.raises(ValueError, match=r"take conditions float32 \[batch, 3\], so batches must"):
+        gan.fit(points(8), batch_size=8, verbose=0)
+    assert gan.steps == 0

@@ -61,3 +61,66 @@ def test_each_sample_needs_one_label(conditional):
     unknown = tgs.GAN(*conditional_pair(), latents=3)
     with pytest.raises(ValueError, match="needs to know its classes"):
         unknown.sample(3)
+
+
+def taker(noise, condition, outputs):
+    """A generator and a discriminator that join conditions to what they take."""
+    pair = []
+    for first, count in ((noise, outputs), (outputs, 1)):
+        inputs = [keras.Input((first,)), keras.Input((condition,))]
+        joined = layers.Concatenate()(inputs)
+        pair.append(keras.Model(inputs, layers.Dense(count, use_bias=False)(joined)))
+    return pair
+
+
+def test_vectors_are_repeated_in_turn_whatever_the_batches():
+    gan = tgs.GAN(*taker(2, 3, 4), latents=2)
+    gan.generator.set_weights([np.eye(5, 4, k=-1)])  # The second latent, and the condition.
+    vectors = np.arange(15.0).reshape(5, 3)
+    found = gan.sample(12, labels=vectors)
+    np.testing.assert_array_equal(found[:, 1:], np.resize(vectors, [12, 3]))
+    assert len(np.unique(found[:, 0])) == 12
+    pieces = list(gan.sample_batches(12, batch_size=4, labels=vectors))
+    np.testing.assert_array_equal(np.concatenate(pieces)[:, 1:], found[:, 1:])
+    np.testing.assert_array_equal(gan.sample(3, labels=vectors)[:, 1:], vectors[:3])
+
+
+def test_one_hot_classes_take_turns_and_may_be_given_as_numbers():
+    gan = tgs.GAN(*taker(2, 3, 4), latents=2, num_classes=3)
+    in_turn = gan.sample(6, seed=1)
+    classes = np.arange(6) % 3
+    np.testing.assert_array_equal(in_turn, gan.sample(6, seed=1, labels=classes))
+    np.testing.assert_array_equal(in_turn, gan.sample(6, seed=1, labels=np.eye(3)[classes]))
+    assert np.abs(in_turn - gan.sample(6, seed=1, labels=[0] * 6)).max() > 0.1
+    with pytest.raises(ValueError, match="from 0 to 2. Received: 3 to 3"):
+        gan.sample(1, labels=[3])
+
+
+def test_a_generator_without_noise_gives_what_it_makes_of_its_conditions(tmp_path):
+    generator = keras.Sequential([keras.Input((4, 4, 2)), layers.Conv2D(3, 1, activation="tanh")])
+    image, condition = keras.Input((4, 4, 3)), keras.Input((4, 4, 2))
+    joined = layers.Flatten()(layers.Concatenate()([image, condition]))
+    gan = tgs.GAN(generator, keras.Model([image, condition], layers.Dense(1)(joined)), latents=0)
+    pictures = np.random.RandomState(0).uniform(-1, 1, [6, 4, 4, 2]).astype("float32")
+    expected = generator(pictures)
+    np.testing.assert_allclose(gan.sample(6, labels=pictures), expected, rtol=1e-5, atol=1e-6)
+    gan.save(tmp_path / "translation.keras")
+    loaded = keras.models.load_model(tmp_path / "translation.keras")
+    assert loaded.pair == gan.pair
+    np.testing.assert_allclose(loaded.sample(6, labels=pictures), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        (None, ValueError, r"takes conditions, float32 \[batch, 3\], needs some.*no `labels`"),
+        (np.zeros([4, 2]), ValueError, r"Conditions must be float32 \[batch, 3\]"),
+        (np.zeros([0, 3]), ValueError, "`labels` must hold a condition. Received: none"),
+        ([0, 1, 2, 0], ValueError, "to_categorical.labels, 3."),
+        (["a", "b"], TypeError, "Received: string"),
+    ],
+)
+def test_conditions_that_are_missing_or_of_another_kind(labels, error, message):
+    gan = tgs.GAN(*taker(2, 3, 4), latents=2)
+    with pytest.raises(error, match=message):
+        gan.sample(4, labels=labels)

@@ -5,6 +5,7 @@ import pytest
 
 from tfgan_stab.game.players import Players
 from tfgan_stab.updates.alternating import Alternating
+from tfgan_stab.updates.lookahead import Lookahead
 
 
 @pytest.mark.parametrize("h", [0.1, 0.3])
@@ -48,3 +49,29 @@ def test_discriminator_steps_must_be_positive_integer(steps):
     )
     with pytest.raises(ValueError, match=message):
         Alternating(steps)
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_reused_batch_has_new_noise_for_each_update(tiny, steps):
+    scheme = Alternating(steps, reuse_batch=True)
+    strengths = tuple(1.0 + minibatch for minibatch in range(steps + 1))
+    game = tiny.Rotation(Players(0.1, 0.2), strengths)
+    *_, end = tiny.play(scheme, game, 2)
+    assert game.asked[: steps + 1] == [(n, ("discriminator",)) for n in range(steps)] + [
+        (steps, ("generator",))
+    ]
+    x, y = 0.6, -0.8
+    for _ in range(2):
+        for s in strengths[:-1]:
+            y += 0.2 * s * x
+        x -= 0.1 * strengths[-1] * y
+    np.testing.assert_allclose(end, [x, y], rtol=1e-12)
+    assert (scheme.evaluations, scheme.minibatches) == (steps + 1, steps + 1)
+    assert (scheme.data_minibatches, Alternating(steps).data_minibatches) == (1, steps)
+    assert Lookahead(scheme, 2).data_minibatches == 1
+
+
+@pytest.mark.parametrize("value", [1, None, "yes"])
+def test_reuse_batch_must_be_a_truth_value(value):
+    with pytest.raises(ValueError, match=f"`reuse_batch` must be one of True, False.*{value!r}"):
+        Alternating(2, reuse_batch=value)

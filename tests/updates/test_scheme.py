@@ -26,6 +26,7 @@ class OnlyStep(Scheme):
     [
         Simultaneous(),
         Alternating(3),
+        Alternating(2, reuse_batch=True),
         Extragradient(),
         Extragradient(batches="fresh"),
         OptimisticGradient(),
@@ -44,6 +45,7 @@ def test_stated_evaluations_and_minibatches_are_used(tiny, scheme):
 
 def test_defaults():
     scheme, state = OnlyStep(), object()
+    assert scheme.minibatches == scheme.data_minibatches == 1
     assert scheme.init(Players(1.0, 2.0)) == ()
     assert scheme.restarted(state, Players(1.0, 2.0)) is state
     assert scheme.first_weight is scheme.synchronization_period is None

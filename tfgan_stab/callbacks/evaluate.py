@@ -45,6 +45,8 @@ class Evaluate(Periodic):
             last epoch.
         baseline: Whether to report, before the first score, what real images score against other
             real images: as an event, which `RunLog` writes to `events.jsonl`, and as `baselines`.
+        labels: The conditions of the images that are scored, for a conditional pair; see
+            `GAN.sample`. Needed unless they are classes. A score of one class takes that class.
 
     Raises:
         TypeError: If something is no score.
@@ -66,6 +68,7 @@ class Evaluate(Periodic):
         at_start: bool = False,
         max_share: float | None = None,
         baseline: bool = False,
+        labels: Any = None,
     ):
         super().__init__(every)
         self.scores = list(scores) if isinstance(scores, (list, tuple)) else [scores]
@@ -88,6 +91,7 @@ class Evaluate(Periodic):
         self.latest: list[ScoreEvent] = []
         self.baselines: list[ScoreResult] | None = None
         self._with_baseline = baseline
+        self._labels = labels
 
     @property
     def weights(self) -> list[str]:
@@ -105,10 +109,9 @@ class Evaluate(Periodic):
         super().on_train_begin(logs)
         self._match_classes()
         for name in self.weights:
-            for label in self._classes:
-                # Draws nothing yet, but says if the weights or the classes are not known.
-                labels = None if label is None else [label]
-                self.gan.sample_batches(1, weights=name, labels=labels)
+            for sample in self._samples:
+                # Draws nothing yet, but says if the weights or the conditions are not known.
+                self._drawing(name)(sample)
         validate(self._sharing, self._drawing(self.weights[0]))
         self.postponed, self._is_due = 0, False
         self.share.begin()
@@ -191,10 +194,10 @@ class Evaluate(Periodic):
         return [each for score in self._sharing for each in score.components]
 
     @property
-    def _classes(self) -> set[int | None]:
-        """The classes that scores ask for; `None` for the classes in turn."""
-        alone = [None] if len(self._sharing) < len(self.scores) else []
-        return {*(each.sample.label for each in self._components), *alone}
+    def _samples(self) -> list[Sample]:
+        """The images that scores ask for."""
+        alone = [_sample_of(score) for score in self.scores if not _shares(score)]
+        return [*(each.sample for each in self._components), *alone]
 
     def _match_classes(self) -> None:
         """Has scores of each class ask for the generated class of the same name."""
@@ -228,7 +231,9 @@ class Evaluate(Periodic):
         """Returns what draws the images that a score asks for."""
 
         def draw(sample: Sample) -> Iterator[np.ndarray]:
-            labels = None if sample.label is None else np.full(sample.count, sample.label)
+            labels = self._labels
+            if sample.label is not None:
+                labels = np.full(sample.count, sample.label)
             return self.gan.sample_batches(
                 sample.count,
                 weights=weights,
@@ -241,7 +246,7 @@ class Evaluate(Periodic):
 
     def _alone(self, score: Any, draw: Draw) -> list[ScoreResult]:
         """Returns the results of a score that is a mere function of images."""
-        return all_of(score(draw(Sample(score.samples, getattr(score, "seed", 0)))))
+        return all_of(score(draw(_sample_of(score))))
 
     def _measurement(self, weights: str, result: ScoreResult, score: Any) -> ScoreEvent:
         larger = result.larger_is_better
@@ -287,6 +292,11 @@ def _is_score(score: Any) -> bool:
     return _shares(score) or (
         callable(score) and hasattr(score, "name") and hasattr(score, "samples")
     )
+
+
+def _sample_of(score: Any) -> Sample:
+    """Returns the images that a score which shares none asks for."""
+    return Sample(score.samples, getattr(score, "seed", 0))
 
 
 def _shares(score: Any) -> bool:

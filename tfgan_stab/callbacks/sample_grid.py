@@ -30,10 +30,12 @@ class SampleGrid(Periodic):
         weights: "live" for the trained weights, or an average's name.
         every: "epoch", or a number of steps >= 1.
         seed: Decides the noise, an integer in [0, 2**62).
+        labels: The conditions, for a conditional pair; see `GAN.sample`. Needed unless they are
+            classes.
 
     Raises:
-        ValueError: If a number is out of range, there are no such weights, or the generator makes
-            no images.
+        ValueError: If a number is out of range, there are no such weights or conditions, or the
+            generator makes no images.
         OSError: If the directory cannot be written to.
 
     Example:
@@ -50,6 +52,7 @@ class SampleGrid(Periodic):
         weights: str = "ema",
         every: str | int = "epoch",
         seed: int = 0,
+        labels: Any = None,
     ):
         super().__init__(every)
         self.directory = user_path(directory)
@@ -57,12 +60,14 @@ class SampleGrid(Periodic):
         self.columns = integer("columns", columns, unit="images", fix="Use 8.")
         self.weights = weights
         self.seed = validation.seed(seed)
+        self.labels = labels
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Checks that there will be something to draw, and somewhere to put it."""
         super().on_train_begin(logs)
         # Draws nothing yet, but raises if the weights or the classes are not known.
-        self.gan.sample_batches(self.rows * self.columns, weights=self.weights)
+        count = self.rows * self.columns
+        self.gan.sample_batches(count, weights=self.weights, labels=self.labels)
         shape = self.gan.pair.example_shape
         if len(shape) != 3 or shape[-1] not in (1, 3, 4):
             raise ValueError(
@@ -73,7 +78,9 @@ class SampleGrid(Periodic):
 
     def act(self, logs: dict[str, Any]) -> None:
         """Draws the samples, writes and publishes the image."""
-        images = self.gan.sample(self.rows * self.columns, weights=self.weights, seed=self.seed)
+        images = self.gan.sample(
+            self.rows * self.columns, weights=self.weights, seed=self.seed, labels=self.labels
+        )
         pixels = grid(images, self.columns)
         steps = self.gan.steps
         path = self.directory / f"step-{steps:08d}.png"

@@ -34,14 +34,15 @@ def arrays(
         batch_size: Images in a minibatch, an integer in [1, examples].
         seed: Decides the order, an integer in [0, 2**63).
         key: Which array of a `.npz` file holds the pictures; not needed where there is one alone.
-        labels: Classes 0, 1, ...: integers `[examples]`, or which array of the `.npz` file holds
-            them; `None` for a stream of images alone.
+        labels: Classes 0, 1, ...: integers `[examples]`; or other conditions of the pictures, such
+            as vectors `[examples, n]`, or pictures again, one for each. Or which array of the
+            `.npz` file holds them; `None` for a stream of images alone.
         white: Which value is white in an array of other integers than uint8, an integer >= 1: 65535
             for full 16 bits, 4095 for 12 bits. Black is 0.
 
     Returns:
         Endless batches of float32 `[batch_size, height, width, channels]` in [-1, 1], with int32
-        `[batch_size]` labels when asked.
+        `[batch_size]` labels, or conditions `[batch_size, ...]`, when asked.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -61,8 +62,11 @@ def arrays(
     num_classes = None
     if classes is not None:
         classes = _as_array("labels", classes)
-        check_labels(f"`labels` of {name!r}", classes, len(pictures))
-        num_classes = int(classes.max()) + 1
+        if classes.ndim < 2:
+            check_labels(f"`labels` of {name!r}", classes, len(pictures))
+            num_classes = int(classes.max()) + 1
+        else:
+            classes = _conditions(f"labels of {name}", classes, len(pictures), white)
     return Batches(InMemory(name, pictures, classes, num_classes), batch_size, seed)
 
 
@@ -136,6 +140,26 @@ def _checked(name: str, images: np.ndarray, white: int | None) -> np.ndarray:
     return images.astype(np.float32, copy=False)
 
 
+def _conditions(name: str, conditions: np.ndarray, count: int, white: int | None) -> np.ndarray:
+    """Returns vectors or pictures, one for each of so many pictures."""
+    if len(conditions) != count:
+        raise ValueError(
+            f"{name!r} must have one entry per picture, shape [{count}, ...]. Received: shape "
+            f"{list(conditions.shape)}. Write as many, or leave the labels out."
+        )
+    if conditions.ndim > 2:
+        return _checked(name, conditions, white)
+    if conditions.dtype.kind not in "biuf":
+        raise TypeError(f"{name!r} must be numbers. Received: dtype {conditions.dtype}.")
+    if not np.isfinite(conditions).all():
+        row = np.flatnonzero(~np.isfinite(conditions).all(axis=1))[0]
+        raise ValueError(
+            f"{name!r} must hold finite numbers. Received: NaN or infinity at index {row}. Leave "
+            "such examples out."
+        )
+    return conditions.astype(np.float32 if conditions.dtype.kind == "f" else np.int32)
+
+
 class InMemory:
     """Examples that all lie in one tensor, picked by their index.
 
@@ -144,7 +168,8 @@ class InMemory:
     Args:
         name: What the set is called in reports.
         images: uint8 in 0..255 or float32 in [-1, 1], `[examples, height, width, channels]`.
-        labels: int32 `[examples]`; `None` for a stream of images alone.
+        labels: Integers `[examples]`, or conditions `[examples, ...]`, pictures as `images` are;
+            `None` for a stream of images alone.
         num_classes: Classes of the labels; `None` without labels.
     """
 
@@ -161,7 +186,9 @@ class InMemory:
         # On a machine with a GPU a constant would land in its memory, and each batch come back.
         with tf.device("CPU:0"):
             self._images = tf.constant(images)
-            self._labels = None if labels is None else tf.constant(labels, tf.int32)
+            self._labels = None
+            if labels is not None:
+                self._labels = tf.constant(labels, tf.int32 if labels.ndim == 1 else None)
 
     def stream(self, first: int, count: int, seed: int) -> tf.data.Dataset:
         """Endless batches of `count` examples, from the running number `first` on."""
@@ -182,7 +209,9 @@ class InMemory:
 
     def _pick(self, indices: tf.Tensor) -> Any:
         images = self._pick_images(indices)
-        return images if self._labels is None else (images, tf.gather(self._labels, indices))
+        if self._labels is None:
+            return images
+        return images, image_decoding.to_float(tf.gather(self._labels, indices))
 
     def _pick_images(self, indices: tf.Tensor) -> tf.Tensor:
         return image_decoding.to_float(tf.gather(self._images, indices))

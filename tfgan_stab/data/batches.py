@@ -118,7 +118,8 @@ class Batches(tf.data.Dataset):
     @property
     def example_shape(self) -> tuple[int, ...]:
         """Shape of one image, `(height, width, channels)`, or of one point, `(2,)`."""
-        images = self.element_spec[0] if self.num_classes else self.element_spec
+        spec = self.element_spec
+        images = spec[0] if isinstance(spec, tuple) else spec
         return tuple(images.shape[1:])
 
     def starting_at(self, step: int, minibatches: int = 1) -> "Batches":

@@ -11,6 +11,7 @@ from tfgan_stab._utils import validation
 from tfgan_stab._utils.serialization import Serializable
 
 __all__ = [
+    "NoNoise",
     "Normal",
     "Sphere",
     "Uniform",
@@ -103,8 +104,28 @@ class Sphere(_Sampler):
         return normal * (self.size**0.5 / tf.norm(normal, axis=-1, keepdims=True))
 
 
+@dataclasses.dataclass(frozen=True)
+class NoNoise(Serializable):
+    """Draws nothing: for a generator that takes a condition alone, as in image translation.
+
+    Example:
+        >>> NoNoise()(2, seed=[0, 1]).shape
+        TensorShape([2, 0])
+    """
+
+    @property
+    def shape(self) -> tuple[int]:
+        """Shape of one latent vector, `(0,)`."""
+        return (0,)
+
+    def __call__(self, count: int | tf.Tensor, seed: Any) -> tf.Tensor:
+        """Returns float32 `[count, 0]`."""
+        del seed
+        return tf.zeros([count, 0])
+
+
 def as_sampler(latents: int | Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
-    """Turns a size into `Normal(size)`; gives a sampler back as it is.
+    """Turns a size into `Normal(size)`, 0 into `NoNoise()`; gives a sampler back as it is.
 
     Args:
         latents: Latent coordinates, or an object with a `shape` that is called with
@@ -121,13 +142,13 @@ def as_sampler(latents: int | Callable[..., tf.Tensor]) -> Callable[..., tf.Tens
         Normal(size=128)
     """
     if isinstance(latents, int) and not isinstance(latents, bool):
-        return Normal(latents)
+        return Normal(latents) if latents else NoNoise()
     if callable(latents) and hasattr(latents, "shape"):
         return latents
     raise TypeError(
         "`latents` must be a number of coordinates or a sampler such as `tgs.data.latents.Normal("
-        "128)`: callable as sampler(count, seed), with a `shape`. "
-        f"Received: {latents!r}."
+        "128)`: callable as sampler(count, seed), with a `shape`; 0 is for a generator without "
+        f"noise. Received: {latents!r}."
     )
 
 

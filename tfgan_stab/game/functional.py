@@ -15,8 +15,8 @@ class Minibatch(NamedTuple):
 
     Attributes:
         real_images: float `[batch, ...]`, the data (images, points or texts).
-        labels: int32 `[batch]`, the classes, or `None` for an unconditional pair. The fake images
-            are made for the same classes.
+        labels: The conditions, `None` for an unconditional pair: int32 `[batch]` classes, or float
+            `[batch, ...]` vectors or pictures. The fake images are made for the same ones.
         latents: float `[batch, latents]`, the generator's noise.
         noise: For each loss penalty, in order, nested tensors `[batch, ...]`: its own noise.
         active: For each loss penalty, in order, whether it is added in this step: a Python boolean
@@ -54,6 +54,40 @@ def only(values: Players, players: Sequence[str]) -> Players:
     return Players(*(v if name in players else None for name, v in zip(BOTH, values, strict=True)))
 
 
+def network_inputs(network: Any, first: Any, condition: Any) -> Any:
+    """Returns what a network is called with.
+
+    A network of two inputs takes both. One of a single input takes what its size says: `first`
+    alone, or `first` with the condition joined along the last axis, a vector as constant planes. A
+    generator without noise takes the condition alone.
+
+    Args:
+        network: A built network.
+        first: `[batch, ...]`: the generator's noise, or the discriminator's examples.
+        condition: `[batch, ...]`, or `None` for an unconditional pair.
+
+    Example:
+        >>> network = keras.Sequential([keras.Input((4, 4, 5)), keras.layers.Flatten()])
+        >>> network_inputs(network, tf.zeros([2, 4, 4, 3]), tf.ones([2, 2])).shape
+        TensorShape([2, 4, 4, 5])
+    """
+    if condition is None:
+        return first
+    if first.shape[-1] == 0:
+        return condition
+    inputs = getattr(network, "inputs", None)
+    if not inputs or len(inputs) == 2:
+        return [first, condition]
+    if inputs[0].shape[-1] == first.shape[-1]:
+        return first
+    planes = keras.ops.cast(condition, first.dtype)
+    if len(planes.shape) < len(first.shape):
+        between = [1] * (len(first.shape) - len(planes.shape))
+        planes = keras.ops.reshape(planes, [-1, *between, planes.shape[-1]])
+        planes = planes + keras.ops.zeros_like(first[..., :1])
+    return keras.ops.concatenate([first, planes], axis=-1)
+
+
 class Output(NamedTuple):
     """What a network's call gives.
 
@@ -76,7 +110,7 @@ class NetworksAt:
         params: `Players` of lists of tensors, the trainable weights.
         state: `Players` of lists of tensors, the non-trainable variables. Every call starts from
             them, so that two calls see the same power iteration.
-        labels: int32 `[batch]`, or `None`.
+        labels: The conditions `[batch, ...]`, or `None`.
         training: Whether layers behave as in training.
         number: int32 scalar, the minibatch's number. The random numbers of a layer, such as
             dropout's, depend on it and on how many calls came before: each call has its own, and
@@ -100,20 +134,20 @@ class NetworksAt:
         self._number = number
         self._calls = 0
 
-    def generate(self, latents: tf.Tensor) -> Output:
-        """Returns examples for latents."""
-        return self._call("generator", latents)
+    def generate(self, latents: tf.Tensor, labels: tf.Tensor | None = None) -> Output:
+        """Returns examples for latents, of other conditions where they are given."""
+        return self._call("generator", latents, self._labels if labels is None else labels)
 
     def discriminate(self, examples: tf.Tensor) -> Output:
         """Returns logits for examples; half-precision ones as float32, for sums need more."""
-        output = self._call("discriminator", examples)
+        output = self._call("discriminator", examples, self._labels)
         logits = output.values
         exact = tf.cast(logits, tf.float32) if logits.dtype.size < 4 else logits
         # An operation that TensorFlow moves no arithmetic across: it would merge a loss with the
         # last layer, and round otherwise, where nothing else uses the logits.
         return output._replace(values=tf.ensure_shape(exact, exact.shape))
 
-    def _call(self, player: str, inputs: tf.Tensor) -> Output:
+    def _call(self, player: str, inputs: tf.Tensor, labels: tf.Tensor | None) -> Output:
         network = getattr(self._networks, player)
         weights, before = getattr(self._params, player), getattr(self._state, player)
         state = [
@@ -129,9 +163,7 @@ class NetworksAt:
             ):
                 for update in zip(variables, values, strict=True):
                     scope.add_update(update)  # As they are; the constructor would round to float32.
-            outputs = network(
-                inputs if self._labels is None else [inputs, self._labels], training=self._training
-            )
+            outputs = network(network_inputs(network, inputs, labels), training=self._training)
             regularization = sum(network.losses)
         self._calls += 1
         _check_unwritten(network, weights, scope)

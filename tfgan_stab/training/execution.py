@@ -18,7 +18,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgan_stab._utils import validation
 from tfgan_stab.game.gradients import GameFunctions
 from tfgan_stab.game.losses import AdversarialLoss
 from tfgan_stab.game.top_k import TopK
@@ -394,11 +393,3 @@ class ExecutedSteps(keras.Model):
         found += [variable for metric in self.metrics for variable in metric.variables]
         found += [] if self.monitor is None else self.monitor.variables
         return list({id(variable): variable for variable in found}.values())
-
-
-def checked_steps(steps: Any) -> int | None:
-    """Returns the steps per call from Python that were asked for, `None` for "auto"."""
-    if steps == "auto":
-        return None
-    fix = 'Use "auto".'
-    return validation.integer("steps_per_execution", steps, unit="steps", fix=fix)

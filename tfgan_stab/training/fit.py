@@ -1,4 +1,4 @@
-"""What a Keras user calls: `fit`, `evaluate`, `predict`, `save`, with what a GAN needs added."""
+"""What a Keras user calls: `fit`, `evaluate`, `predict`, with what a GAN needs added."""
 
 import contextlib
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -22,7 +22,6 @@ from tfgan_stab.training.fit_checks import (
     CheckFloor,
     CountEpochs,
     check_data,
-    check_ending,
     check_files,
     cost_of_step,
     images_per_step,
@@ -44,10 +43,11 @@ from tfgan_stab.training.resume import (
     num_batches,
     resume_from,
 )
+from tfgan_stab.training.saving import Saving
 from tfgan_stab.training.train_step import Counters, RollbackState
 
 
-class KerasWorkflows(ExecutedSteps):
+class KerasWorkflows(ExecutedSteps, Saving):
     """Keras' own workflows on a pair of networks whose weights can be swapped."""
 
     generator: keras.Model
@@ -65,9 +65,8 @@ class KerasWorkflows(ExecutedSteps):
     rollback_state: RollbackState
     _counters: Counters
     _averages: dict[str, AveragedWeights]
-    _compile_settings: dict[str, Any]
     build_monitor: Callable[[DiagnosticsSettings | None], Monitor]
-    scores_now: Callable[[Sequence[Any]], dict[str, float]]
+    scores_now: Callable[..., dict[str, float]]
     optimizer = TwoOptimizers()
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
@@ -85,10 +84,10 @@ class KerasWorkflows(ExecutedSteps):
         """Trains, as `keras.Model.fit` does; see there for all arguments.
 
         Args:
-            x: A data set of `tgs.data`, a `tf.data.Dataset` of examples or `(examples, labels)`,
-                or an array of examples. A data set of `tgs.data` is endless: an epoch is
-                `steps_per_epoch` steps, and one pass over the examples unless given.
-            y: Labels, if `x` is an array and the networks take labels.
+            x: A data set of `tgs.data`, a `tf.data.Dataset` of examples or `(examples,
+                conditions)`, or an array of examples. A data set of `tgs.data` is endless: an epoch
+                is `steps_per_epoch` steps, and one pass over the examples unless given.
+            y: Labels or other conditions, if `x` is an array and the networks take some.
             **kwargs: `epochs`, `steps_per_epoch`, `batch_size`, `callbacks`, `verbose`, ... A
                 `tgs.callbacks.Checkpoint` among the callbacks is called last and, where its
                 directory holds a checkpoint, resumes that run; `epochs` counts from its beginning.
@@ -230,13 +229,13 @@ class KerasWorkflows(ExecutedSteps):
 
     def _data_from_now(self, x: Any, steps_per_epoch: int | None, step_in_epoch: int = 0) -> Any:
         return data_from(
-            x, self.steps_taken, self.scheme.minibatches, steps_per_epoch, step_in_epoch
+            x, self.steps_taken, self.scheme.data_minibatches, steps_per_epoch, step_in_epoch
         )
 
     def _epoch_length(self, x: Any, steps_per_epoch: int | None) -> int | None:
         if steps_per_epoch is not None or not isinstance(x, Batches):
             return steps_per_epoch or num_batches(x)
-        return one_pass(x, "steps_per_epoch", self.scheme.minibatches)["steps_per_epoch"]
+        return one_pass(x, "steps_per_epoch", self.scheme.data_minibatches)["steps_per_epoch"]
 
     def _print_headline(self, steps: int | None, x: Any, batch_size: int | None) -> None:
         """Prints what trains how, and which averages the training is too short for."""
@@ -247,7 +246,7 @@ class KerasWorkflows(ExecutedSteps):
             kinds = ", ".join(self.execution.single_for)
             print(f"One step per call from Python, since these callbacks see each step: {kinds}")
         if steps is not None:
-            images = images_per_step(x, self.scheme.minibatches, batch_size)
+            images = images_per_step(x, self.scheme.data_minibatches, batch_size)
             for name, average in self.averages.items():
                 period = self.average_periods[name]
                 warning = warning_of_young_average(name, average, period, steps, images)
@@ -281,7 +280,12 @@ class KerasWorkflows(ExecutedSteps):
         return sorted({network.dtype_policy.name for network in networks})
 
     def evaluate(
-        self, x: Any = None, y: Any = None, scores: Sequence[Any] = (), **kwargs: Any
+        self,
+        x: Any = None,
+        y: Any = None,
+        scores: Sequence[Any] = (),
+        labels: Any = None,
+        **kwargs: Any,
     ) -> Any:
         """Returns both players' losses on the data in inference mode, and the scores asked for.
 
@@ -289,6 +293,8 @@ class KerasWorkflows(ExecutedSteps):
             x: Data as for `fit`; of an endless data set one pass, or `steps` batches.
             y: Labels as for `fit`.
             scores: Scores such as `tgs.FID(...)`, for the weights that the losses are of.
+            labels: The conditions of the images that are scored, for a conditional pair; see
+                `sample`. Needed unless they are classes.
             **kwargs: `steps`, `batch_size`, `callbacks`, `return_dict`, ..., as in Keras.
 
         Returns:
@@ -301,7 +307,7 @@ class KerasWorkflows(ExecutedSteps):
         if scores:
             # First of all callbacks, so that an average that another one swaps in is still there.
             scoring = keras.callbacks.LambdaCallback(
-                on_test_end=lambda logs: measured.update(self.scores_now(scores))
+                on_test_end=lambda logs: measured.update(self.scores_now(scores, labels))
             )
             kwargs["callbacks"] = [scoring, *listed(kwargs.get("callbacks"))]
         if self.compiled and not kwargs.get("_use_cached_eval_dataset"):  # That one is looked at.
@@ -340,18 +346,6 @@ class KerasWorkflows(ExecutedSteps):
         with self._weights_restored():
             return super().predict(x, **kwargs)
 
-    def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
-        """Saves everything, in a file that ends in `.keras`, as `keras.Model.save`."""
-        check_ending(filepath, kwargs.get("zipped"))
-        super().save(filepath, *args, **kwargs)
-
-    def export(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
-        """Exports the generator with the weights in use, as `keras.Model.export`.
-
-        A SavedModel's `serve` takes latents, or a list of latents and labels.
-        """
-        self.generator.export(filepath, *args, **kwargs)
-
     def publish(self, event: Any) -> None:
         """Tells the listeners (a run's log, say) of an event, such as a score."""
         for listener in list(self.listeners):
@@ -368,33 +362,3 @@ class KerasWorkflows(ExecutedSteps):
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         """Builds nothing: all is built in the constructor and `compile`, and no batch is eaten."""
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments, for Keras' serialization."""
-        return {
-            "generator": keras.saving.serialize_keras_object(self.generator),
-            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
-            "latents": keras.saving.serialize_keras_object(self.latents),
-            "num_classes": self.num_classes,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
-        """Returns the model that a configuration describes, not yet compiled."""
-        config = dict(config)
-        for name in ("generator", "discriminator", "latents"):
-            config[name] = keras.saving.deserialize_keras_object(
-                config[name], custom_objects=custom_objects
-            )
-        return cls(**config)
-
-    def get_compile_config(self) -> dict[str, Any] | None:
-        """Returns the arguments of `compile`, for Keras' serialization."""
-        if not self.compiled:
-            return None
-        return keras.saving.serialize_keras_object(self._compile_settings)
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compiles with the arguments that a configuration describes."""
-        self.compile(**keras.saving.deserialize_keras_object(config))

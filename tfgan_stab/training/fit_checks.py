@@ -46,7 +46,7 @@ def check_data(
     rows = _rows(x, batch_size)
     if top_k is not None and rows is not None:
         # A data set of tgs.data gives each minibatch a batch; others are split.
-        top_k.check_batch(rows if isinstance(x, Batches) else rows // scheme.minibatches)
+        top_k.check_batch(rows if isinstance(x, Batches) else rows // scheme.data_minibatches)
     found = x.num_classes if isinstance(x, Batches) else None
     if classes and found and found > classes:
         raise ValueError(
@@ -104,7 +104,7 @@ class CheckFloor(keras.callbacks.Callback):
         if self._unchecked:
             self._unchecked = False
             # One call may take several steps; if only the last is smaller, the others are not more.
-            batches = max(1, self.model.steps - 1) * self.model.scheme.minibatches
+            batches = max(1, self.model.steps - 1) * self.model.scheme.data_minibatches
             self.model.top_k.check_batch(self.model.images_seen // batches)
 
 

@@ -31,12 +31,12 @@ from tfgan_stab.training.averaging.batch_statistics import Recalibration
 from tfgan_stab.training.averaging.rules import Average, check_averages
 from tfgan_stab.training.averaging.swap import LIVE, WeightsInUse
 from tfgan_stab.training.distribution import StoredTensors
-from tfgan_stab.training.execution import checked_steps
 from tfgan_stab.training.fit import KerasWorkflows
 from tfgan_stab.training.fit_checks import FOR_COMPILE, FOR_GAN, check_networks
 from tfgan_stab.training.nan_monitor import LOGGED, DiagnosticsSettings, Monitor
 from tfgan_stab.training.optimizers import check_optimizers, copy_optimizer, count_steps
 from tfgan_stab.training.sampling import Sampling
+from tfgan_stab.training.step_functions import checked_steps
 from tfgan_stab.training.train_step import (
     Counters,
     RollbackState,
@@ -59,9 +59,11 @@ class GAN(KerasWorkflows, Sampling):
         generator: Keras model from latents `[batch, size]` to examples `[batch, ...]`, images as
             float `[batch, height, width, channels]` in [-1, 1].
         discriminator: Keras model from examples to logits `[batch, ...]`, larger for more real.
-        latents: Size of N(0, I) noise, an integer, or a sampler of `tgs.data.latents`.
-        num_classes: Classes to sample from when no labels are given, an integer; only for networks
-            that take int32 labels `[batch]` as a second input. `fit` fills it in from `tgs.data`.
+        latents: Size of N(0, I) noise, an integer, or a sampler of `tgs.data.latents`; 0 for a
+            generator that takes a condition alone.
+        num_classes: Classes, an integer, where a second input takes classes: int32 `[batch]`, or
+            one-hot `[batch, num_classes]`, which networks of one input get joined to it. Samples
+            are of all classes in turn unless asked otherwise. `fit` fills it in from `tgs.data`.
         name: The model's name.
 
     Raises:
@@ -220,7 +222,7 @@ class GAN(KerasWorkflows, Sampling):
         recalibration = functools.partial(
             Recalibration,
             self.networks,
-            self.pair.conditional,
+            self.pair.condition,
             self.num_classes,
             self.latents,
             self.seed,
@@ -283,10 +285,8 @@ class GAN(KerasWorkflows, Sampling):
             self.scheme.evaluations,
             run_eagerly,
         )
-        self._graphs = {
-            scope: xla.compile_functions(self.game, scope, run_eagerly)
-            for scope in ("off", "field")
-        }
+        graphs = functools.partial(xla.compile_functions, self.game, run_eagerly=run_eagerly)
+        self._graphs = {scope: graphs(scope) for scope in ("off", "field")}
         self.use_compilation(chosen)
 
     def start_over(self) -> None:
@@ -322,7 +322,7 @@ class GAN(KerasWorkflows, Sampling):
             self.train_state.commit(result, state, self.compilation.scope == "field")
             if self.monitor is not None:
                 self.monitor.observe(result, data)
-            k = self.maker.k(result.images // self.scheme.minibatches, steps, epochs)
+            k = self.maker.k(result.images // self.scheme.data_minibatches, steps, epochs)
             self._update_metrics(result, k)
             return self.get_metrics_result()
 

@@ -56,7 +56,7 @@ def check_gradients(
     """Raises a `WrongDerivativeError` if a penalty's gradient is wrong, on made-up examples."""
     shape = [side or SIDE for side in maker.pair.example_shape]
     images = 2.0 * random.uniform([ROWS, *shape], random.key(maker.seed, random.TESTING)) - 1.0
-    labels = tf.zeros([ROWS], tf.int32) if maker.pair.conditional else None
+    labels = maker.pair.example_conditions(ROWS)
     minibatch = Minibatch(images, labels, maker.latents(images, random.TESTING))
     minibatch = dataclasses.replace(maker, top_k=None).prepare(
         minibatch, 0, *tf.zeros([2], tf.int64)

@@ -55,13 +55,13 @@ class MinibatchMaker:
         """Splits a batch into the minibatches that the scheme asks for, and draws their noise.
 
         Args:
-            data: What Keras hands to `train_step`: examples, or `(examples, labels)`; minibatches
-                follow one another along axis 0.
+            data: What Keras hands to `train_step`: examples, or `(examples, conditions)`;
+                minibatches follow one another along axis 0.
             steps: int64 scalar, the steps done before this one.
             epochs: int64 scalar, epochs done.
 
         Raises:
-            TypeError: If examples are no floats, or labels no integers.
+            TypeError: If examples are no floats, or conditions of another kind.
             ValueError: If shapes do not fit, or the batch cannot be split evenly.
         """
         images, labels = unpack(data, self.pair)
@@ -81,7 +81,7 @@ class MinibatchMaker:
         """Returns a minibatch with its number, penalties' noise, which are active, and k.
 
         Args:
-            minibatch: Images, labels and latents.
+            minibatch: Images, conditions and latents.
             number: Its number in the step, from 0.
             steps: int64 scalar, the steps done before this one.
             epochs: int64 scalar, epochs done.
@@ -193,15 +193,15 @@ def rows_of_replica(sampler: Callable[..., Any], count: Any, key: tf.Tensor) -> 
 
 
 def unpack(data: Any, pair: Pair) -> tuple[tf.Tensor, tf.Tensor | None]:
-    """Returns a batch's examples and labels, as the networks expect them.
+    """Returns a batch's examples and conditions, as the networks expect them.
 
     Args:
-        data: What Keras hands to `train_step`: examples, or `(examples, labels)`.
+        data: What Keras hands to `train_step`: examples, or `(examples, conditions)`.
         pair: What the networks expect.
 
     Raises:
-        TypeError: If examples are no floats, or labels no integers.
-        ValueError: If shapes do not fit, or labels are missing, superfluous or weighted.
+        TypeError: If examples are no floats, or conditions of another kind.
+        ValueError: If shapes do not fit, or conditions are missing, superfluous or weighted.
     """
     images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
     check_batch(images, labels, weights, pair)
@@ -210,12 +210,12 @@ def unpack(data: Any, pair: Pair) -> tuple[tf.Tensor, tf.Tensor | None]:
     # Data may not know their own sizes; the networks do.
     shaped = tf.ensure_shape(images, [None, *pair.example_shape])
     floats = tf.cast(shaped, keras.config.floatx())
-    return floats, None if labels is None else tf.cast(labels, tf.int32)
+    return floats, None if pair.condition is None else pair.condition.checked(labels)
 
 
 def _split(images: tf.Tensor, labels: tf.Tensor | None, scheme: Scheme) -> Any:
-    """Returns pairs of images and labels, one for each minibatch."""
-    count = scheme.minibatches
+    """Returns pairs of images and conditions, one for each minibatch."""
+    count = scheme.data_minibatches
     rows = images.shape[0]
     if rows is not None:
         check_divides(rows, scheme, "a batch of {} (per replica)")
@@ -224,8 +224,9 @@ def _split(images: tf.Tensor, labels: tf.Tensor | None, scheme: Scheme) -> Any:
         check = tf.debugging.assert_equal(remainder, 0, _does_not_divide(scheme, "another batch"))
         with tf.control_dependencies([check] if check is not None else []):
             images = tf.identity(images)
-    classes = [None] * count if labels is None else tf.split(labels, count)
-    return zip(tf.split(images, count), classes, strict=True)
+    conditions = [None] * count if labels is None else tf.split(labels, count)
+    pairs = zip(tf.split(images, count), conditions, strict=True)
+    return itertools.islice(itertools.cycle(pairs), scheme.minibatches)
 
 
 def check_divides(rows: int, scheme: Scheme, what: str) -> None:
@@ -236,20 +237,20 @@ def check_divides(rows: int, scheme: Scheme, what: str) -> None:
         scheme: Says how many minibatches there are.
         what: What the rows are, with `{}` for their number.
     """
-    if rows % scheme.minibatches:
+    if rows % scheme.data_minibatches:
         raise ValueError(_does_not_divide(scheme, what.format(rows)))
 
 
 def _does_not_divide(scheme: Scheme, received: str) -> str:
     return (
-        f"{scheme} splits each batch into {scheme.minibatches} equal minibatches. Received: "
-        f"{received}. Batch by a multiple of {scheme.minibatches} without a smaller last batch, or "
-        "give `fit` a data set of tgs.data, which takes care of it."
+        f"{scheme} splits each batch into {scheme.data_minibatches} equal minibatches. Received: "
+        f"{received}. Batch by a multiple of {scheme.data_minibatches} without a smaller last "
+        "batch, or give `fit` a data set of tgs.data, which takes care of it."
     )
 
 
 def check_batch(images: Any, labels: Any, weights: Any, pair: Pair) -> None:
-    """Raises where a batch is not what the networks expect.
+    """Raises where a batch is not what the networks expect; conditions check themselves.
 
     Args:
         images: A tensor, an array or a `tf.TensorSpec`.
@@ -258,25 +259,27 @@ def check_batch(images: Any, labels: Any, weights: Any, pair: Pair) -> None:
         pair: What the networks expect.
 
     Raises:
-        TypeError: If examples are no floats, or labels no integers.
-        ValueError: If shapes do not fit, or labels are missing, superfluous or weighted.
+        TypeError: If examples are no floats.
+        ValueError: If shapes do not fit, or conditions are missing, superfluous or weighted.
     """
     if weights is not None:
         raise ValueError(
-            "A batch must be examples, or (examples, labels). Received: a third element. Weights "
-            "of samples have no meaning in a GAN's game; leave them out."
+            "A batch must be examples, or (examples, conditions). Received: a third element. "
+            "Weights of samples have no meaning in a GAN's game; leave them out."
         )
     data_checks.check_examples_type(images)
-    if pair.conditional and labels is None:
+    if pair.condition is not None and labels is None:
+        what = "labels" if pair.condition.classes else "conditions"
         raise ValueError(
-            "The networks take class labels, so batches must be (examples, labels). Received: "
-            "examples alone. Load the data with labels=True."
+            f"The networks take {what} {pair.condition}, so batches must be (examples, {what}). "
+            "Received: examples alone. Load labels with labels=True, or zip two data sets: "
+            "tf.data.Dataset.zip((examples, conditions))."
         )
-    if not pair.conditional and labels is not None:
+    if pair.condition is None and labels is not None:
         raise ValueError(
             "The networks take no class labels, so batches must be examples alone. Received: "
             "(examples, labels). Drop them: dataset.map(lambda examples, labels: examples)."
         )
     data_checks.check_shape(images.shape, pair.example_shape)
-    if labels is not None:
+    if pair.condition is not None and pair.condition.shape == ():
         data_checks.check_labels(labels)

@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_stab._utils import random, validation
-from tfgan_stab.game.validation import Pair
+from tfgan_stab.game.functional import network_inputs
+from tfgan_stab.game.validation import Condition, Pair
 from tfgan_stab.training.averaging.swap import LIVE, WeightsInUse
 
 
@@ -42,8 +43,9 @@ class Sampling:
             count: How many, an integer >= 1.
             weights: "live" for the trained weights, or an average's name.
             seed: Decides the noise, an integer.
-            labels: int `[count]`, the classes, for a conditional pair; in turn 0, 1, ... unless
-                given.
+            labels: The conditions, for a conditional pair. Of classes int `[count]`, in turn 0, 1,
+                ... unless given. Vectors or pictures, `[n, ...]`: the first `count`, or all of them
+                again and again.
 
         Returns:
             float32 `[count, height, width, channels]` in [-1, 1]; for other examples than images
@@ -69,7 +71,7 @@ class Sampling:
             batch_size: How many at a time, an integer >= 1.
             weights: "live" for the trained weights, or an average's name.
             seed: Decides the noise, an integer.
-            labels: int `[count]`, the classes, for a conditional pair.
+            labels: The conditions, for a conditional pair; see `sample`.
             devices: Names of devices that make a batch each at the same time; where TensorFlow puts
                 it unless given. What comes out does not depend on them, as far as they compute
                 alike.
@@ -80,26 +82,30 @@ class Sampling:
         validation.integer("count", count)
         validation.integer("batch_size", batch_size)
         self.weights_in_use.check(weights)
-        classes = _classes(count, labels, self.pair.conditional, self.num_classes)
-        work = _Work(self.generate, self.latents, count, batch_size, validation.seed(seed), classes)
+        conditions = _conditions(count, labels, self.pair.condition, self.num_classes)
+        seed = validation.seed(seed)
+        work = _Work(self.generate, self.latents, count, batch_size, seed, conditions)
         return _drawn(work, self.weights_in_use, weights, devices)
 
-    def scores_now(self, scores: Sequence[Any]) -> dict[str, float]:
+    def scores_now(self, scores: Sequence[Any], labels: Any = None) -> dict[str, float]:
         """Returns the scores of the weights in use, by name.
 
         Args:
             scores: Scores such as `tgs.FID(...)`.
+            labels: As in `sample`.
         """
         weights = self.weights_in_use.current
-        return {
-            score.name: score(
-                self.sample_batches(score.samples, weights=weights, seed=getattr(score, "seed", 0))
-            ).value
+        drawn = [
+            self.sample_batches(
+                score.samples, weights=weights, seed=getattr(score, "seed", 0), labels=labels
+            )
             for score in scores
-        }
+        ]
+        return {score.name: score(own).value for score, own in zip(scores, drawn, strict=True)}
 
     def _generated(self, latents: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
-        examples = self.generator(latents if labels is None else [latents, labels], training=False)
+        inputs = network_inputs(self.generator, latents, labels)
+        examples = self.generator(inputs, training=False)
         examples = tf.cast(examples, tf.float32)
         # Pictures are clipped, for generators that do not end in tanh.
         return tf.clip_by_value(examples, -1.0, 1.0) if examples.shape.rank == 4 else examples
@@ -114,7 +120,7 @@ class _Work:
     count: int
     batch_size: int
     seed: int
-    classes: np.ndarray | None
+    conditions: np.ndarray | None
 
     @property
     def num_batches(self) -> int:
@@ -128,7 +134,9 @@ class _Work:
             # Drawn for a whole batch, so that the first examples of more are the same.
             key = random.key(self.seed, random.SAMPLING, number)
             latents = self.sampler(self.batch_size, key)[: len(rows)]
-            own = None if self.classes is None else np.take(self.classes, rows, mode="wrap")
+            own = self.conditions
+            if own is not None:
+                own = np.take(own, rows, axis=0, mode="wrap")
             examples = self.generate(tf.cast(latents, keras.config.floatx()), own).numpy()
         return examples[: self.count - first]
 
@@ -149,32 +157,46 @@ def _drawn(
             yield from made
 
 
-def _classes(
-    count: int, labels: Any, conditional: bool, num_classes: int | None
+def _conditions(
+    count: int, labels: Any, condition: Condition | None, num_classes: int | None
 ) -> np.ndarray | None:
-    if not conditional:
+    """Returns the conditions to generate examples for, `[n, ...]`, in turn."""
+    if condition is None:
         if labels is not None:
             raise ValueError(
-                "`labels` expects networks that take class labels. Received: labels for an "
-                "unconditional pair. Leave them out."
+                "`labels` expects networks that take class labels, or another condition. Received: "
+                "labels for an unconditional pair. Leave them out."
             )
         return None
-    if labels is None:
-        if num_classes is None:
-            raise ValueError(
-                "A class-conditional generator needs to know its classes. Received: no `labels`. "
-                "Give labels, or write GAN(..., num_classes=10)."
-            )
-        return np.arange(count, dtype=np.int32) % num_classes
-    classes = np.asarray(labels, dtype=np.int32)
-    if num_classes is not None and not np.all((classes >= 0) & (classes < num_classes)):
+    if labels is not None:
+        given = np.asarray(labels)
+        if condition.classes:
+            _check_classes(given, count, num_classes)
+        conditions = condition.checked(tf.convert_to_tensor(given)).numpy()
+        if not len(conditions):
+            raise ValueError("`labels` must hold a condition. Received: none. Leave it out.")
+        return conditions
+    if not condition.classes:
         raise ValueError(
-            f"`labels` must be classes from 0 to {num_classes - 1}. Received: {classes.min()} "
-            f"to {classes.max()}."
+            f"A generator that takes conditions, {condition}, needs some to make examples for. "
+            "Received: no `labels`. Give some of your data: labels=conditions."
         )
-    if classes.shape != (count,):
+    if num_classes is None:
+        raise ValueError(
+            "A class-conditional generator needs to know its classes. Received: no `labels`. "
+            "Give labels, or write GAN(..., num_classes=10)."
+        )
+    return condition.of_classes(np.arange(count, dtype=np.int32) % num_classes).numpy()
+
+
+def _check_classes(labels: np.ndarray, count: int, num_classes: int | None) -> None:
+    if labels.shape[:1] != (count,):
         raise ValueError(
             f"`labels` must hold one class per example, shape [{count}]. Received: shape "
-            f"{list(classes.shape)}."
+            f"{list(labels.shape)}."
         )
-    return classes
+    if num_classes is not None and not np.all((labels >= 0) & (labels < num_classes)):
+        raise ValueError(
+            f"`labels` must be classes from 0 to {num_classes - 1}. Received: {labels.min()} "
+            f"to {labels.max()}."
+        )

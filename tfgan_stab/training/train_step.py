@@ -60,7 +60,8 @@ class StepResult(NamedTuple):
             evaluation, means over replicas.
         losses: Each player's loss where its gradient was first computed; `None` without one.
         penalty_values: Each penalty's value, those of the losses first.
-        images: Real images of all minibatches on all replicas, an int64 scalar.
+        images: Real images of all minibatches on all replicas, an int64 scalar; those that several
+            minibatches share count once.
         share: What `distribution.rows_of` says of this replica's rows.
         observations: What came up, in the order of time.
         real_images: The real images of the first evaluation that saw some.
@@ -184,11 +185,12 @@ class TrainStep(Game):
                 self._observe(WEIGHT, name, weights)
             self._observe(STATE, name, values)
         losses = (self._losses.get(name) for name in BOTH)
+        distinct = {id(minibatch.real_images) for minibatch in self._minibatches}
         return StepResult(
             state,
             Players(*(None if each is None else self._weigh(each) for each in losses)),
             penalty_values,
-            self._rows * len(self._minibatches),
+            self._rows * len(distinct),
             self._share,
             self._observations,
             *self._outputs,

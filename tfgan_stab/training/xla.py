@@ -219,7 +219,7 @@ def example_arguments(
 ) -> tuple[Players, Players, Minibatch]:
     """Returns weights, state and a minibatch of zeros, as a step would see them."""
     images = tf.zeros([ROWS, *(side or SIDE for side in maker.pair.example_shape)])
-    labels = tf.zeros([ROWS], tf.int32) if maker.pair.conditional else None
+    labels = maker.pair.example_conditions(ROWS)
     params = Players(*(distribution.read(n.trainable_variables) for n in networks))
     state = Players(*(distribution.read(n.non_trainable_variables) for n in networks))
     return params, state, Minibatch(images, labels, maker.latents(images, random.SAMPLING))

@@ -103,6 +103,11 @@ class Lookahead(Scheme):
         return self.inner.minibatches
 
     @property
+    def data_minibatches(self) -> int:
+        """As the wrapped scheme."""
+        return self.inner.data_minibatches
+
+    @property
     def evaluations(self) -> int:
         """As the wrapped scheme: pulling back evaluates nothing."""
         return self.inner.evaluations

@@ -69,8 +69,16 @@ class Scheme(Serializable, abc.ABC):
 
     @property
     def minibatches(self) -> int:
-        """How many minibatches one step consumes."""
+        """How many minibatches one step has."""
         return 1
+
+    @property
+    def data_minibatches(self) -> int:
+        """How many minibatches of data one step consumes: as many, unless it sees some again.
+
+        A step's minibatches take them in turn, each with noise of its own.
+        """
+        return self.minibatches
 
     @property
     def evaluations(self) -> int:

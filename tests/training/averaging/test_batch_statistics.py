@@ -276,3 +276,23 @@ def test_unknown_classes_are_told_before_the_first_step(tiny):
     assert gan.steps == 0
     gan.fit(data, steps_per_epoch=1, verbose=0)  # These data say how many they have.
     assert (gan.steps, gan.num_classes) == (1, 10)
+
+
+def test_conditions_that_are_no_classes_are_told_before_the_first_step():
+    noise, vectors = keras.Input((3,)), keras.Input((4,))
+    hidden = layers.BatchNormalization()(layers.Concatenate()([noise, vectors]))
+    points, own = keras.Input((2,)), keras.Input((4,))
+    joined = layers.Concatenate()([points, own])
+    networks = (
+        keras.Model([noise, vectors], layers.Dense(2)(hidden)),
+        keras.Model([points, own], layers.Dense(1)(joined)),
+    )
+    gan = gan_with({"ema": RULE}, *networks)
+    data = np.zeros([4, 2], "float32"), np.zeros([4, 4], "float32")
+    message = r"can make classes only. Received: .*float32 \[batch, 4\]. Use batch_statistics"
+    with pytest.raises(ValueError, match=message):
+        gan.fit(*data, verbose=0)
+    assert gan.steps == 0
+    classes = gan_with({"ema": RULE}, *networks, num_classes=4)
+    seen = classes._averages["ema"].finish._classes(1)
+    np.testing.assert_array_equal(seen, np.eye(4)[(SIZE + np.arange(SIZE)) % 4])

@@ -203,7 +203,7 @@ def _check_data(data: Any, pair: Pair) -> None:
             f"{data.name!r} of {shape}. Change the networks' image_size and channels, or "
             "choose other data."
         )
-    if pair.conditional != (data.num_classes is not None):
+    if pair.conditional != isinstance(data.element_spec, tuple):
         wanted, given = ("", "none") if pair.conditional else ("no ", "some")
         raise ValueError(
             f"`data` must give {wanted}labels, since the networks take {wanted}class labels. "

@@ -9,7 +9,11 @@ from tfgan_stab.game.penalties.base import (
     PenaltyContext,
     WeightGradientPenalty,
 )
-from tfgan_stab.game.penalties.consistency import ConsistencyRegularization, FlipAndShift
+from tfgan_stab.game.penalties.consistency import (
+    ConsistencyRegularization,
+    FlipAndShift,
+    Reconstruction,
+)
 from tfgan_stab.game.penalties.input_gradient import (
     R1,
     R2,
@@ -31,6 +35,7 @@ __all__ = [
     "PenaltyContext",
     "R1",
     "R2",
+    "Reconstruction",
     "WeightGradientPenalty",
     "ZeroCenteredGradientPenalty",
 ]

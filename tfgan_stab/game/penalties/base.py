@@ -32,6 +32,7 @@ class PenaltyContext:
         real_images: float `[batch, ...]`.
         fake_images: The same shape, generated from the minibatch's latents.
         latents: float `[batch, latents]`.
+        conditions: `[batch, ...]`, which the images are of; `None` for an unconditional pair.
         real_logits: `[batch, ...]`, or `None` where only the generator's gradient is wanted.
         fake_logits: `[batch, ...]`.
 
@@ -54,16 +55,16 @@ class PenaltyContext:
         self._networks = networks
         self._input_gradients = dict(input_gradients)
         self.real_images, self.fake_images = minibatch.real_images, fake_images
-        self.latents = minibatch.latents
+        self.latents, self.conditions = minibatch.latents, minibatch.labels
         self.real_logits, self.fake_logits = logits.get("real"), logits["fake"]
 
     def logits(self, images: tf.Tensor) -> tf.Tensor:
-        """Returns the discriminator's outputs for other images of the same classes."""
+        """Returns the discriminator's outputs for other images of the same conditions."""
         return self._networks.discriminate(images).values
 
-    def generate(self, latents: tf.Tensor) -> tf.Tensor:
-        """Returns the generator's images for other latents and the same classes."""
-        return self._networks.generate(latents).values
+    def generate(self, latents: tf.Tensor, conditions: tf.Tensor | None = None) -> tf.Tensor:
+        """Returns the generator's images for other latents, of the same conditions or of others."""
+        return self._networks.generate(latents, conditions).values
 
     def input_gradients(self, images: tf.Tensor) -> tf.Tensor:
         """Returns the gradient of the discriminator's output along each image.

@@ -1,6 +1,6 @@
 """Averages of the weights, kept beside the run: training never sees them.
 
-May import `_utils`, `game.players` and `training.distribution`.
+May import `_utils`, `game` and `training.distribution`.
 """
 
 from tfgan_stab.training.averaging.rules import (

@@ -12,7 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_stab._utils import random
+from tfgan_stab.game.functional import network_inputs
 from tfgan_stab.game.players import Players
+from tfgan_stab.game.validation import Condition
 from tfgan_stab.training.averaging.rules import Average
 
 
@@ -70,7 +72,7 @@ class Recalibration:
     Args:
         networks: Both networks; each of the generator's normalization layers is called once per
             batch.
-        conditional: Whether the generator takes labels.
+        condition: What conditions the generator takes, if any.
         num_classes: The number of classes, if it is known yet; an attribute to be set later.
         latents: Draws latents, function `(count, key)`.
         seed: Decides the noise.
@@ -84,7 +86,7 @@ class Recalibration:
     def __init__(
         self,
         networks: Players,
-        conditional: bool,
+        condition: Condition | None,
         num_classes: int | None,
         latents: Callable[..., tf.Tensor],
         seed: int,
@@ -93,7 +95,7 @@ class Recalibration:
     ):
         _check(networks, rule, name)
         self._generator = networks.generator
-        self._conditional = conditional
+        self._condition = condition
         self.num_classes = num_classes
         self._latents = latents
         self._seed = seed
@@ -122,8 +124,16 @@ class Recalibration:
         return [*replaced, *values[len(replaced) :]]
 
     def check_classes(self) -> None:
-        """Raises ValueError if the number of classes, which labels are made from, is missing."""
-        if self._conditional and self.num_classes is None:
+        """Raises ValueError if conditions are no classes, or it is not known how many there are."""
+        if self._condition is None:
+            return
+        if not self._condition.classes:
+            raise ValueError(
+                "Recalibrating makes conditions of its own, and can make classes only. Received: a "
+                f"generator that takes {self._condition}. Use "
+                'batch_statistics="average".'
+            )
+        if self.num_classes is None:
             raise ValueError(
                 "Recalibrating a class-conditional generator needs to know its classes. Received: "
                 "num_classes=None. Write GAN(..., num_classes=10)."
@@ -154,12 +164,13 @@ class Recalibration:
         return pooled
 
     def _classes(self, number: int) -> tf.Tensor | None:
-        """Returns labels, all classes in turn, where the generator takes them."""
-        if not self._conditional:
-            return None
+        """Returns conditions of all classes in turn, where the generator takes them."""
         self.check_classes()
+        if self._condition is None:
+            return None
         first = number * self._batch_size
-        return tf.range(first, first + self._batch_size) % self.num_classes
+        classes = tf.range(first, first + self._batch_size) % self.num_classes
+        return self._condition.of_classes(classes)
 
     def _measured(
         self, state: list[tf.Tensor], latents: tf.Tensor, labels: tf.Tensor | None
@@ -175,7 +186,7 @@ class Recalibration:
             for variable, value in zip(self._variables, state, strict=True)
         ]
         with keras.StatelessScope(pairs) as scope:
-            self._generator(latents if labels is None else [latents, labels], training=True)
+            self._generator(network_inputs(self._generator, latents, labels), training=True)
         found = [
             [
                 tf.cast(scope.get_current_value(own), tf.float64) / (1.0 - layer.momentum)

@@ -1,0 +1,59 @@
+"""How a GAN is saved, and what of it is exported."""
+
+from typing import Any
+
+import keras
+
+from tfgan_stab.training.fit_checks import check_ending
+
+
+class Saving(keras.Model):
+    """What Keras asks of a model that is saved; part of `tgs.GAN`."""
+
+    generator: keras.Model
+    discriminator: keras.Model
+    latents: Any
+    num_classes: int | None
+    _compile_settings: dict[str, Any]
+
+    def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        """Saves everything, in a file that ends in `.keras`, as `keras.Model.save`."""
+        check_ending(filepath, kwargs.get("zipped"))
+        super().save(filepath, *args, **kwargs)
+
+    def export(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        """Exports the generator with the weights in use, as `keras.Model.export`.
+
+        A SavedModel's `serve` takes latents, or a list of latents and labels.
+        """
+        self.generator.export(filepath, *args, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments, for Keras' serialization."""
+        return {
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "latents": keras.saving.serialize_keras_object(self.latents),
+            "num_classes": self.num_classes,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """Returns the model that a configuration describes, not yet compiled."""
+        config = dict(config)
+        for name in ("generator", "discriminator", "latents"):
+            config[name] = keras.saving.deserialize_keras_object(
+                config[name], custom_objects=custom_objects
+            )
+        return cls(**config)
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """Returns the arguments of `compile`, for Keras' serialization."""
+        if not self.compiled:
+            return None
+        return keras.saving.serialize_keras_object(self._compile_settings)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles with the arguments that a configuration describes."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
