@@ -10,7 +10,7 @@ from point_gans import conditional_pair, make, points, points_pair
 
 import tfgan_stab as tgs
 from tfgan_stab.game.players import Players
-from tfgan_stab.game.validation import Pair
+from tfgan_stab.game.validation import Condition, Pair
 from tfgan_stab.training import data_checks
 from tfgan_stab.training.fit_checks import check_data
 from tfgan_stab.training.minibatches import check_batch
@@ -294,7 +294,8 @@ def test_data_of_ours_with_more_classes_than_embeddings_are_refused():
 # -- Kinds, shapes and types ----------------------------------------------------------------------
 
 FLOATS, INTEGERS = tf.TensorSpec([None, 8, 8, 1]), tf.TensorSpec([None], tf.int64)
-PLAIN, CONDITIONAL = Pair((8, 8, 1), False), Pair((8, 8, 1), True)
+PLAIN = Pair((8, 8, 1), None)
+CONDITIONAL = Pair((8, 8, 1), Condition((), "int32", True))
 
 
 @pytest.mark.parametrize("images", [FLOATS, np.zeros([2, 8, 8, 1]), tf.zeros([2, 8, 8, 1])])

@@ -281,5 +281,5 @@ def check_batch(images: Any, labels: Any, weights: Any, pair: Pair) -> None:
             "(examples, labels). Drop them: dataset.map(lambda examples, labels: examples)."
         )
     data_checks.check_shape(images.shape, pair.example_shape)
-    if pair.condition is not None and pair.condition.shape == ():
+    if pair.condition is not None and pair.condition.classes and pair.condition.shape == ():
         data_checks.check_labels(labels)
