@@ -55,7 +55,7 @@ def test_spoiled_evaluation_is_named_and_rolled_back(name):
         assert all(np.isfinite(values).all() for values in history.values())
 
 
-MEASURED = {"accuracy_on_fake", "accuracy_on_real", "gradient_angle", "spread_ratio"}
+MEASURED = {"gradient_angle", "spread_ratio"}
 ALL = [(name, {}) for name in SCHEMES if name in {"alternating_3", "rk4_fresh", *QUICK}]
 ALL += [("alternating_3", {"run_eagerly": True}), ("simultaneous", {"jit_compile": True})]
 

@@ -120,3 +120,15 @@ def test_relativistic_loss_where_a_replica_keeps_more_or_none():
     np.testing.assert_allclose(found, fake_part + real_part, rtol=1e-6)
     none = generator(real, fake, fake_weights=tf.zeros([2]))
     np.testing.assert_allclose(none, losses._mean_softplus(real), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("loss", "right"),
+    [("hinge", (2 / 4, 1 / 4)), ("least_squares", (1 / 4, 3 / 4)), ("wasserstein", None)],
+)
+def test_accuracies_are_shares_on_the_right_side_of_the_boundary(loss, right):
+    real, fake = tf.constant([-1.0, 0.0, 0.2, 0.6]), tf.constant([-1.0, 0.0, 0.2, 0.6])
+    found = losses.get(loss).accuracies(real, fake)
+    assert tuple(map(float, found)) == (() if right is None else pytest.approx(right))
+    other = losses.AdversarialLoss("other", None, None, larger_is_real=False, boundary=0.0)
+    assert list(map(float, other.accuracies(real, fake))) == [1 / 4, 2 / 4]

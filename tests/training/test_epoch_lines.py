@@ -26,7 +26,9 @@ def test_one_line_for_each_epoch(capsys):
     lines = [each for each in capsys.readouterr().out.splitlines() if each.startswith("epoch")]
     assert len(lines) == 2
     for number, each in enumerate(lines):
-        assert re.fullmatch(LINE.format(number + 1, 4 * number + 4) + f", fid {10 + number}", each)
+        assert re.fullmatch(
+            LINE.format(number + 1, 4 * number + 4) + f", fid {10 + number}, 2 more", each
+        )
 
 
 @pytest.mark.parametrize(("verbose", "shown"), [(0, ""), (1, "4/4"), (2, "epoch 1/1, step 4")])

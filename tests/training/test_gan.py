@@ -16,7 +16,8 @@ layers = keras.layers
 
 def test_fit_reports_both_losses_per_epoch_and_counts_steps_and_images(trained):
     history = trained.history_of_two_epochs.history
-    assert sorted(history) == ["discriminator_loss", "generator_loss"]
+    accuracies = ["accuracy_on_fake", "accuracy_on_real"]
+    assert sorted(history) == [*accuracies, "discriminator_loss", "generator_loss"]
     assert all(len(values) == 2 and np.isfinite(values).all() for values in history.values())
     assert (trained.steps, trained.images_seen) == (8, 128)
 

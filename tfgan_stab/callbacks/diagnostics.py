@@ -9,7 +9,7 @@ from tfgan_stab.training.resume import Progress
 
 
 class Diagnostics(GANCallback):
-    """Logs gradient norms, the angle between gradients, accuracies and the spread of the fakes.
+    """Logs gradient norms, the angle between gradients and the spread of the fakes.
 
     Means over the epoch of
 
@@ -18,10 +18,6 @@ class Diagnostics(GANCallback):
     - `gradient_angle`: the angle in degrees, 0 to 180, between both players' gradients (jointly) in
       a step and in the step before; 90 and more means going in circles or to and fro. The first
       step has none;
-    - `accuracy_on_real`, `accuracy_on_fake`: the share of those images that the discriminator gets
-      right, 0 to 1, where it first saw both in a step. The line is a logit of 0; 0.5 for
-      "least_squares". "wasserstein" and "relativistic_average" draw no line, and your own losses
-      draw one if they have a `boundary`: without, these two are not logged;
     - `spread_ratio`: the mean squared distance of two fakes over that of two reals, pixel by pixel.
 
     Fakes that have collapsed into one another are warned of, once per collapse; nothing is undone.

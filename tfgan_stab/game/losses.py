@@ -87,6 +87,21 @@ class AdversarialLoss(Serializable):
             self.generator(real_logits, fake_logits), self.discriminator(real_logits, fake_logits)
         )
 
+    def accuracies(self, real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Returns the shares of real and of fake images that the discriminator takes for such.
+
+        Returns:
+            Two float32 scalars; none for a loss without a boundary.
+        """
+        if self.boundary is None:
+            return ()
+        sign = 1.0 if self.larger_is_real else -1.0
+        right = (
+            sign * real_logits > sign * self.boundary,
+            sign * fake_logits < sign * self.boundary,
+        )
+        return tuple(tf.reduce_mean(tf.cast(each, tf.float32)) for each in right)
+
     @property
     def takes_weights(self) -> bool:
         """Whether the generator's loss can be told what each fake counts for."""

@@ -38,11 +38,13 @@ from tfgan_stab.training.optimizers import check_optimizers, copy_optimizer, cou
 from tfgan_stab.training.sampling import Sampling
 from tfgan_stab.training.step_functions import checked_steps
 from tfgan_stab.training.train_step import (
+    ACCURACIES,
     Counters,
     RollbackState,
     StepResult,
     TrainState,
     TrainStep,
+    accuracies,
 )
 from tfgan_stab.updates.alternating import Alternating
 from tfgan_stab.updates.scheme import Scheme, check_scheme
@@ -247,20 +249,18 @@ class GAN(KerasWorkflows, Sampling):
     def _build_metrics(self) -> None:
         self.loss_means = Players(*(keras.metrics.Mean(f"{player}_loss") for player in BOTH))
         terms = loss_penalties(self.penalties)
-        others = [each for each in self.penalties if each not in terms]
-        names = names_of([*terms, *others])
-        check_names(
-            names, ["generator_loss", "discriminator_loss", "top_k", "evaluation_share", *LOGGED]
-        )
+        names = names_of([*terms, *(each for each in self.penalties if each not in terms)])
+        check_names(names, LOGGED)
         self.penalty_means = [keras.metrics.Mean(name) for name in names]
         self.top_k_means = [keras.metrics.Mean("top_k")] if self.top_k else []
+        known = () if self.loss_pair.boundary is None else ACCURACIES
+        self.accuracy_means = [keras.metrics.Mean(name) for name in known]
         self.monitor: Monitor | None = None
 
     def build_monitor(self, diagnostics: DiagnosticsSettings | None) -> Monitor:
         """Returns what watches the steps of this model."""
         return Monitor(
             self.networks,
-            self.loss_pair,
             self.scheme,
             self.penalties,
             self._counters.steps,
@@ -327,8 +327,8 @@ class GAN(KerasWorkflows, Sampling):
             return self.get_metrics_result()
 
     def _update_metrics(self, result: StepResult, k: list[tf.Tensor]) -> None:
-        means = [*self.loss_means, *self.penalty_means, *self.top_k_means]
-        values = [*result.losses, *result.penalty_values, *k]
+        means = [*self.loss_means, *self.penalty_means, *self.top_k_means, *self.accuracy_means]
+        values = [*result.losses, *result.penalty_values, *k, *accuracies(result, self.loss_pair)]
         for mean, value in zip(means, values, strict=True):
             if value is not None:
                 mean.update_state(value)
@@ -349,11 +349,11 @@ class GAN(KerasWorkflows, Sampling):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """The means over an epoch: losses, penalties, k, and what is monitored."""
+        """The means over an epoch: losses, penalties, k, accuracies, and what is monitored."""
         if not self.compiled:
             return []
-        monitored = [] if self.monitor is None else self.monitor.means.values()
-        return [*self.loss_means, *self.penalty_means, *self.top_k_means, *monitored]
+        others = [*self.accuracy_means, *(self.monitor.means.values() if self.monitor else ())]
+        return [*self.loss_means, *self.penalty_means, *self.top_k_means, *others]
 
     @property
     def images_seen(self) -> int:

@@ -11,20 +11,21 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import keras
 import tensorflow as tf
 
-from tfgan_stab.game.losses import AdversarialLoss
 from tfgan_stab.game.penalties.base import Penalty, loss_penalties, names_of
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.training import distribution
 from tfgan_stab.training.distribution import StoredTensors
 from tfgan_stab.training.resume import Progress
-from tfgan_stab.training.train_step import LOSS, PENALTY, STATE, Observation, StepResult
+from tfgan_stab.training.train_step import ACCURACIES, LOSS, PENALTY, STATE, Observation, StepResult
 from tfgan_stab.updates.scheme import Scheme
 
 # What logs call the numbers that a monitor takes down.
 NORMS = tuple(f"{player}_gradient_l2" for player in BOTH)
 MEASURED = ("gradient_angle", "spread_ratio")
-ACCURACIES = ("accuracy_on_real", "accuracy_on_fake")
-LOGGED = (*NORMS, *MEASURED, *ACCURACIES)
+LOGGED = (
+    *("generator_loss", "discriminator_loss", "top_k", "evaluation_share"),
+    *(*NORMS, *MEASURED, *ACCURACIES),
+)
 
 EXAMPLE = "example"
 
@@ -118,7 +119,6 @@ class Monitor:
 
     Args:
         networks: Both networks.
-        loss: Their losses.
         scheme: The update scheme.
         penalties: All penalties.
         steps: The variable that counts steps.
@@ -132,7 +132,6 @@ class Monitor:
     def __init__(
         self,
         networks: Players,
-        loss: AdversarialLoss,
         scheme: Scheme,
         penalties: Sequence[Penalty],
         steps: keras.Variable,
@@ -140,17 +139,13 @@ class Monitor:
         diagnostics: DiagnosticsSettings | None,
     ):
         self.diagnostics = diagnostics
-        self._boundary = loss.boundary
-        self._sign_of_real = 1.0 if loss.larger_is_real else -1.0
         self._penalty_names = names_of(loss_penalties(penalties))
         self._weights = Players(*([v.path for v in n.trainable_variables] for n in networks))
         self._states = Players(*([v.path for v in n.non_trainable_variables] for n in networks))
         self._of = (scheme.evaluations, scheme.minibatches)
         self._steps = steps
         self._places: list[Fault] = []
-        names = [*NORMS]
-        if diagnostics is not None:
-            names += [*MEASURED] if self._boundary is None else [*MEASURED, *ACCURACIES]
+        names = NORMS if diagnostics is None else (*NORMS, *MEASURED)
         with strategy.scope():
             self._previous = None if diagnostics is None else _stored_gradients(networks)
             # Place in the table (0: none), step, example, successive steps collapsed, collapses.
@@ -216,7 +211,6 @@ class Monitor:
             self._update("spread_ratio", ratio, tf.math.is_finite(ratio))
             if all(norm is not None for norm in norms):
                 self._measure_angle(result.gradients, tf.reduce_sum(tf.concat(norms, 0)))
-            self._measure_accuracies(result)
 
     def _checked(self, seen: Observation) -> tuple[list[Fault], tf.Tensor]:
         """Returns where a fault would be, and a number for each that is finite if there is none."""
@@ -258,19 +252,6 @@ class Monitor:
         # The first step has no angle, and neither have players whose gradients are 0.
         self._update("gradient_angle", found, previous.initialized & tf.math.is_finite(found))
         self._previous.write(_Previous(gradients, tf.constant(True)))  # type: ignore[union-attr]
-
-    def _measure_accuracies(self, result: StepResult) -> None:
-        if self._boundary is None or result.outputs is None:
-            return
-        real_logits: tf.Tensor = result.outputs.real_logits
-        sign, boundary = self._sign_of_real, self._sign_of_real * self._boundary
-        for name, right in (
-            ("real", sign * real_logits > boundary),
-            ("fake", sign * result.outputs.fake_logits < boundary),
-        ):
-            share = tf.reduce_mean(tf.cast(right, tf.float32))
-            found = distribution.weighted(share, result.share)
-            self.means[f"accuracy_on_{name}"].update_state(found)
 
     def _update(self, name: str, value: tf.Tensor, counts: tf.Tensor) -> None:
         """Takes a value into a mean if it counts."""

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tfgan_stab.game.functional import Minibatch
 from tfgan_stab.game.gradients import Evaluation, GameFunctions, NetworkOutputs
+from tfgan_stab.game.losses import AdversarialLoss
 from tfgan_stab.game.penalties.base import LossPenalty, Penalty, WeightGradientPenalty
 from tfgan_stab.game.penalties.weight_gradient import Regularized
 from tfgan_stab.game.players import BOTH, Players
@@ -78,6 +79,19 @@ class StepResult(NamedTuple):
     real_images: tf.Tensor | None
     outputs: NetworkOutputs | None
     gradients: Players
+
+
+ACCURACIES = ("accuracy_on_real", "accuracy_on_fake")
+
+
+def accuracies(result: StepResult, loss: AdversarialLoss) -> list[tf.Tensor | None]:
+    """Returns this replica's share in each of `ACCURACIES`; none for a loss without a boundary."""
+    if loss.boundary is None:
+        return []
+    if result.outputs is None:
+        return [None for _ in ACCURACIES]
+    found = loss.accuracies(result.outputs.real_logits, result.outputs.fake_logits)
+    return [distribution.weighted(each, result.share) for each in found]
 
 
 class TrainStep(Game):
