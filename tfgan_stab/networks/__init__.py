@@ -3,6 +3,8 @@
 May import `_utils`.
 """
 
+from tfgan_stab.networks.attention import SelfAttention
+from tfgan_stab.networks.conditional import ConditionalBatchNormalization
 from tfgan_stab.networks.dcgan import dcgan_discriminator, dcgan_generator
 from tfgan_stab.networks.export import with_keras_layers
 from tfgan_stab.networks.mlp import mlp_discriminator, mlp_generator
@@ -16,9 +18,11 @@ from tfgan_stab.networks.spectral_normalization import SpectralNormalization
 
 __all__ = [
     "BatchNormalization",
+    "ConditionalBatchNormalization",
     "GroupNormalization",
     "LayerNormalization",
     "Resizing",
+    "SelfAttention",
     "SpectralNormalization",
     "UpSampling2D",
     "dcgan_discriminator",
