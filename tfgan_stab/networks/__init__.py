@@ -14,6 +14,7 @@ from tfgan_stab.networks.normalization import (
     LayerNormalization,
 )
 from tfgan_stab.networks.resizing import Resizing, UpSampling2D
+from tfgan_stab.networks.resnet import resnet_discriminator, resnet_generator
 from tfgan_stab.networks.spectral_normalization import SpectralNormalization
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "dcgan_generator",
     "mlp_discriminator",
     "mlp_generator",
+    "resnet_discriminator",
+    "resnet_generator",
     "with_keras_layers",
 ]
 
