@@ -1,6 +1,7 @@
 """Every network of the papers once, as small as it can be, for 8x8 pictures where it can."""
 
 import functools
+import math
 
 import tfgan_stab as tgs
 
@@ -25,7 +26,46 @@ def attentive(num_classes=None):
     )
 
 
+def sndcgan(normalization):
+    return (
+        networks.sndcgan_generator(8, 1, LATENTS, width=4),
+        networks.sndcgan_discriminator(8, 1, width=4, normalization=normalization),
+    )
+
+
+def dcgan_of_fives():
+    size = {"image_size": 8, "channels": 1, "kernel_size": 5, "width": 4}
+    return (
+        networks.dcgan_generator(latents=LATENTS, **size),
+        networks.dcgan_discriminator(**size),
+    )
+
+
+def dcgan28():
+    return (
+        networks.dcgan28_generator(latents=LATENTS, width=2),
+        networks.dcgan28_discriminator(width=2),
+    )
+
+
+def conventional(normalization):
+    size = {"image_size": 8, "channels": 1, "width": 16, "base_size": 1}
+    generator = networks.conventional_generator(latents=LATENTS, **size)
+    discriminator = networks.conventional_discriminator(normalization=normalization, **size)
+    for weight in discriminator.trainable_variables:
+        # At this width the initial weights of the paper let hardly any gradient through.
+        inputs = math.prod(weight.shape[:-1])
+        weight.assign(weight * (2 / inputs) ** 0.5 / 0.02)
+    return generator, discriminator
+
+
 PAIRS = {
+    "dcgan of 5x5 kernels": dcgan_of_fives,
+    "dcgan28": dcgan28,
+    "sndcgan spectral": functools.partial(sndcgan, "spectral"),
+    "sndcgan none": functools.partial(sndcgan, "none"),
+    "conventional spectral": functools.partial(conventional, "spectral"),
+    "conventional none": functools.partial(conventional, "none"),
     "resnet sngan": functools.partial(resnet, "sngan"),
     "resnet sngan by class": functools.partial(resnet, "sngan", CLASSES),
     "resnet svre": functools.partial(resnet, "svre"),

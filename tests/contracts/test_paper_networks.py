@@ -100,7 +100,7 @@ def test_a_step_in_half_precision(name, policy):
     assert np.isfinite([float(value) for value in logs.values()]).all()
     for network, old in zip(gan.networks, before, strict=True):
         after = [w.numpy() for w in network.trainable_variables]
-        assert np.mean([np.any(a != b) for a, b in zip(after, old, strict=True)]) > 0.8
+        assert np.mean([np.any(a != b) for a, b in zip(after, old, strict=True)]) > 0.7
         assert all(np.isfinite(weight).all() for weight in after)
     assert gan.generator.output.dtype == "float32"
     assert gan.sample(2).dtype == tf.float32

@@ -5,7 +5,15 @@ May import `_utils`.
 
 from tfgan_stab.networks.attention import SelfAttention
 from tfgan_stab.networks.conditional import ConditionalBatchNormalization
-from tfgan_stab.networks.dcgan import dcgan_discriminator, dcgan_generator
+from tfgan_stab.networks.conventional import conventional_discriminator, conventional_generator
+from tfgan_stab.networks.dcgan import (
+    dcgan28_discriminator,
+    dcgan28_generator,
+    dcgan_discriminator,
+    dcgan_generator,
+    sndcgan_discriminator,
+    sndcgan_generator,
+)
 from tfgan_stab.networks.export import with_keras_layers
 from tfgan_stab.networks.mlp import mlp_discriminator, mlp_generator
 from tfgan_stab.networks.normalization import (
@@ -26,12 +34,18 @@ __all__ = [
     "SelfAttention",
     "SpectralNormalization",
     "UpSampling2D",
+    "conventional_discriminator",
+    "conventional_generator",
+    "dcgan28_discriminator",
+    "dcgan28_generator",
     "dcgan_discriminator",
     "dcgan_generator",
     "mlp_discriminator",
     "mlp_generator",
     "resnet_discriminator",
     "resnet_generator",
+    "sndcgan_discriminator",
+    "sndcgan_generator",
     "with_keras_layers",
 ]
 
