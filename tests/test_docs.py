@@ -13,6 +13,7 @@ import tfgan_stab as tgs
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WALK = ROOT / "docs" / "how_one_step_works.md"
 PENALTY = ROOT / "docs" / "write_your_own_penalty.md"
+NETWORKS = ROOT / "docs" / "networks.md"
 PACKAGE = pathlib.Path(tgs.__file__).resolve().parent
 
 
@@ -125,3 +126,18 @@ def test_documented_output_drift_is_the_mean_of_squares(penalties):
     logs = gan.train_on_batch(images, return_dict=True)
     expected = 2.0 * float(tf.reduce_mean(logits**2))
     assert float(logs["output_drift"]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_documented_networks_are_made():
+    names, text = {}, NETWORKS.read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    shapes = []
+    for block in blocks:
+        exec(compile(block, str(NETWORKS), "exec"), names)
+        shapes.append((names["generator"].output_shape, names["discriminator"].output_shape))
+    assert shapes == [((None, 8, 8, 1), (None, 1))] * 3
+
+
+def test_every_network_is_documented():
+    text = NETWORKS.read_text(encoding="utf-8")
+    assert [n for n in dir(tgs.networks) if f"{n}`" not in text and "keras" not in n] == []

@@ -70,5 +70,6 @@ PAIRS = {
     "resnet sngan by class": functools.partial(resnet, "sngan", CLASSES),
     "resnet svre": functools.partial(resnet, "svre"),
     "resnet wgan_gp": functools.partial(resnet, "wgan_gp"),
+    "resnet biggan by class": functools.partial(resnet, "biggan", CLASSES),
     "resnet sagan by class": functools.partial(attentive, CLASSES),
 }

@@ -80,6 +80,15 @@ COUNTS = {
         SN_GAN_32[0] + attention(256),
         SN_GAN_32[1] + attention(128),
     ),
+    ("biggan", 32): (
+        SN_GAN_32[0],
+        convolution(3, 3, 256)
+        + convolution(3, 256, 256)
+        + convolution(1, 3, 256)
+        + down_block(256, 256)
+        + 2 * down_block(256, 256, shortcut=False)
+        + dense(256, 1),
+    ),
 }
 
 
@@ -304,11 +313,11 @@ def test_layer_normalization_is_of_all_features_of_an_example():
     assert first.gamma.shape == (2,)
 
 
-@pytest.mark.parametrize("architecture", ["sngan", "svre", "sagan"])
+@pytest.mark.parametrize("architecture", ["sngan", "svre", "sagan", "biggan"])
 def test_spectral_normalization_wraps_every_layer(architecture):
     settings = {"architecture": architecture, "width": 8, "num_classes": 3}
     networks = [resnet_discriminator(32, **settings)]
-    networks += [resnet_generator(32, **settings)] * (architecture == "sagan")
+    networks += [resnet_generator(32, **settings)] * (architecture in ("sagan", "biggan"))
     for network in networks:
         kinds = [type(layer) for layer in network.layers]
         assert SpectralNormalization in kinds
@@ -325,6 +334,17 @@ def test_initial_weights_have_the_papers_deviation():
     kernels = [layer.kernel for layer in in_order(discriminator, layers.Conv2D)]
     expected = [(2 / (2 * 9 * 64)) ** 0.5] * 2 + [(4 / (2 * 64)) ** 0.5]
     np.testing.assert_allclose([np.std(k) for k in kernels[3:6]], expected, rtol=0.04)
+
+
+def test_initial_weights_of_biggan_are_narrow():
+    for network in (
+        resnet_generator(32, architecture="biggan", width=64, num_classes=10),
+        resnet_discriminator(32, architecture="biggan", width=64, num_classes=10),
+    ):
+        kernels = [w for w in network.trainable_variables if w.name == "kernel"]
+        stds = [np.std(w) for w in kernels if math.prod(w.shape) > 1000]
+        assert len(stds) > 5
+        np.testing.assert_allclose(stds, 0.02, rtol=0.08)
 
 
 # -- What is refused -------------------------------------------------------------------------------
@@ -345,7 +365,7 @@ REFUSED = {
         "must be a multiple of 4, as 2 blocks double or halve the size. Received: image_size=30. "
         "Change it, or give fewer `multiples`",
     ),
-    "architecture": ({"architecture": "stylegan"}, "one of 'sngan', 'svre', 'wgan_gp', 'sagan'"),
+    "architecture": ({"architecture": "stylegan"}, "one of 'sngan', 'svre', .*'biggan'"),
     "attention": ({"attention": 4}, "`attention` must be one of .*16.* Received: 4. Use one that"),
     "one multiple": ({"multiples": (1,)}, r"`multiples` must be two or more. Received: \(1,\)"),
     "multiples": ({"multiples": (1, 0)}, "`multiples` must be an integer >= 1. Received: 0"),

@@ -26,21 +26,28 @@ class Convolutions:
         spectral: Whether their weights are spectrally normalized.
         gain: Factor of the initial weights in blocks, on top of Glorot's.
         shortcut_gain: The same for shortcuts.
+        weights_std: Initial weights are normal with this deviation instead, if given.
     """
 
     spectral: bool = False
     gain: float = 2.0**0.5
     shortcut_gain: float = 1.0
+    weights_std: float | None = None
 
     def __call__(
         self, filters: int, kernel_size: int = 3, gain: float = 1.0, **kwargs: Any
     ) -> keras.Layer:
         """Returns a convolution that keeps the size."""
+        kernel = self.initializer(gain)
         return self.wrapped(
-            layers.Conv2D(
-                filters, kernel_size, padding="same", kernel_initializer=glorot(gain), **kwargs
-            )
+            layers.Conv2D(filters, kernel_size, padding="same", kernel_initializer=kernel, **kwargs)
         )
+
+    def initializer(self, gain: float = 1.0) -> keras.initializers.Initializer:
+        """Returns what initial weights are drawn from."""
+        if self.weights_std is None:
+            return glorot(gain)
+        return keras.initializers.RandomNormal(stddev=self.weights_std)
 
     def wrapped(self, layer: keras.Layer) -> keras.Layer:
         """Returns a layer, spectrally normalized if the convolutions are."""

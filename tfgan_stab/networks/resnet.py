@@ -1,4 +1,4 @@
-"""ResNets: the generators and discriminators of SN-GAN, SVRE, WGAN-GP and SAGAN.
+"""ResNets: the generators and discriminators of SN-GAN, SVRE, WGAN-GP, SAGAN and BigGAN.
 
 There is one builder for each player; what the papers' code decides differently is data.
 """
@@ -18,7 +18,6 @@ from tfgan_stab.networks.residual import (
     Convolutions,
     down_block,
     first_block,
-    glorot,
     up_block,
 )
 
@@ -51,6 +50,7 @@ class Architecture(NamedTuple):
         gain: Of the initial weights in blocks, on top of Glorot's.
         shortcut_gain: The same for the discriminator's shortcuts.
         image_gain: The same for the generator's last convolution.
+        weights_std: Of initial weights that are normal, in place of Glorot's.
         learned_shortcuts: Whether the generator's shortcuts have a convolution.
         spectral_generator: Whether the generator is spectrally normalized too.
         normalization: The discriminator's.
@@ -66,6 +66,7 @@ class Architecture(NamedTuple):
     gain: float = 2.0**0.5
     shortcut_gain: float = 1.0
     image_gain: float = 1.0
+    weights_std: float | None = None
     learned_shortcuts: bool = True
     spectral_generator: bool = False
     normalization: str = "spectral"
@@ -118,6 +119,13 @@ ARCHITECTURES = {
         spectral_generator=True,
         wide=True,
     ),
+    "biggan": Architecture(
+        generator={32: Widths(256, (1, 1, 1, 1))},
+        discriminator={32: Widths(256, (1, 1, 1, 1), halvings=2)},
+        weights_std=0.02,
+        spectral_generator=True,
+        wide=True,
+    ),
 }
 
 
@@ -137,12 +145,13 @@ def resnet_generator(
 
     Args:
         image_size: Height and width of the images, in pixels: 32, 48, 64 or 128 for "sngan", 32 for
-            "svre", 32 or 64 for "wgan_gp", 32 or 128 for "sagan"; others with `multiples`.
+            "svre" and "biggan", 32 or 64 for "wgan_gp", 32 or 128 for "sagan"; others with
+            `multiples` and `width`.
         channels: 1 for grey, 3 for colour.
         latents: Size of the noise.
         architecture: "sngan" (Miyato et al.; the averaging paper), "svre" (Lookahead-Minmax:
-            shortcuts without weights), "wgan_gp" (TTUR) or "sagan" (spectral normalization of every
-            layer, and self-attention).
+            shortcuts without weights), "wgan_gp" (TTUR), "sagan" (spectral normalization of every
+            layer, and self-attention) or "biggan" (for CIFAR-10, with labels).
         width: Channels are multiples of it; `None` for the paper's.
         multiples: Multiples of `width`: the first feature map's channels, then those after each
             block; each block doubles the size. `None` for the paper's.
@@ -168,8 +177,10 @@ def resnet_generator(
         SAGAN's), of Yazici et al. 2019, arXiv 1806.04498 (48), of Chavdarova et al. 2021, arXiv
         2006.14567 ("svre"), of Heusel et al. 2017, arXiv 1706.08500 ("wgan_gp") and of Zhang et al.
         2019, arXiv 1805.08318 ("sagan" at 128; at 32 it is "sngan" with SAGAN's parts, and where
-        attention comes is ours).
-    Departures: Epsilon of batch normalization is 1e-5 throughout. Convolutions ahead of batch
+        attention comes is ours); the PyTorch code of an author of Brock et al. 2019, arXiv
+        1809.11096 ("biggan"; that it has no attention and starts at N(0, 0.02^2) is from memory).
+    Departures: "biggan" has no shared embedding and no hierarchical latents, and gamma starts at 1.
+        Epsilon of batch normalization is 1e-5 throughout. Convolutions ahead of batch
         normalization have no bias; shortcuts are computed before upsampling: neither changes what
         the network can compute. Biases start at 0.
     """
@@ -180,11 +191,12 @@ def resnet_generator(
     _check_shortcuts(architecture, paper, sizes)
     fix = "Use 'tanh' for images in [-1, 1]."
     validation.choice("output_activation", output_activation, ("tanh", "linear"), fix)
-    make = Convolutions(paper.spectral_generator, paper.gain)
+    make = Convolutions(paper.spectral_generator, paper.gain, weights_std=paper.weights_std)
     inputs: Any = keras.Input((latents,), name="latents")
     labels = None if num_classes is None else keras.Input((), dtype="int32", name="labels")
     first = sizes.width * sizes.multiples[0]
-    x = make.wrapped(layers.Dense(base_size * base_size * first))(inputs)
+    dense = layers.Dense(base_size**2 * first, kernel_initializer=make.initializer())
+    x = make.wrapped(dense)(inputs)
     x = layers.Reshape((base_size, base_size, first))(x)
     normalized = functools.partial(_batch_normalized, labels=labels, num_classes=num_classes)
     for multiple in sizes.multiples[1:]:
@@ -212,7 +224,7 @@ def resnet_discriminator(
     Args:
         image_size: Height and width of the images, in pixels; as for `resnet_generator`.
         channels: 1 for grey, 3 for colour.
-        architecture: "sngan", "svre", "wgan_gp" or "sagan"; as for `resnet_generator`.
+        architecture: "sngan", "svre", "wgan_gp", "sagan" or "biggan"; as for `resnet_generator`.
         width: Channels are multiples of it; `None` for the paper's.
         multiples: Multiples of `width`: channels after the first block (in "wgan_gp", the first
             convolution), then after each further block. `None` for the paper's.
@@ -246,7 +258,8 @@ def resnet_discriminator(
     normalization = paper.normalization if normalization is None else normalization
     fix = "Use 'spectral' to bound the discriminator's gradient."
     validation.choice("normalization", normalization, ("spectral", "layer", "none"), fix)
-    make = Convolutions(normalization == "spectral", paper.gain, paper.shortcut_gain)
+    spectral, gains = normalization == "spectral", (paper.gain, paper.shortcut_gain)
+    make = Convolutions(spectral, *gains, weights_std=paper.weights_std)
     images = keras.Input((image_size, image_size, channels), name="images")
     normalized = _layer_normalized if normalization == "layer" else None
     x, size = images, image_size
@@ -260,11 +273,11 @@ def resnet_discriminator(
             x = SelfAttention(make.spectral)(x)
         size = x.shape[1]
     features = _vector(x, paper.pooling)
-    logits = make.wrapped(layers.Dense(1))(features)
+    logits = make.wrapped(layers.Dense(1, kernel_initializer=make.initializer()))(features)
     if num_classes is None:
         return keras.Model(images, logits, name=name)
     labels = keras.Input((), dtype="int32", name="labels")
-    projected = projection(features, labels, num_classes, glorot(), make.wrapped)
+    projected = projection(features, labels, num_classes, make.initializer(), make.wrapped)
     return keras.Model([images, labels], layers.Add()([logits, projected]), name=name)
 
 
