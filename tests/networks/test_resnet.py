@@ -311,6 +311,7 @@ def test_layer_normalization_is_of_all_features_of_an_example():
     outputs = keras.Model(network.input, first.output)(images)
     np.testing.assert_allclose([np.mean(outputs), np.std(outputs)], [0, 1], atol=1e-3)
     assert first.gamma.shape == (2,)
+    assert np.ptp(np.mean(outputs, axis=(0, 1, 2))) > 0.01  # Not of each channel alone.
 
 
 @pytest.mark.parametrize("architecture", ["sngan", "svre", "sagan", "biggan"])
