@@ -59,7 +59,13 @@ def conventional(normalization):
     return generator, discriminator
 
 
+def text():
+    size = {"vocabulary": 5, "length": 6, "width": 8, "blocks": 2}
+    return networks.text_generator(latents=LATENTS, **size), networks.text_discriminator(**size)
+
+
 PAIRS = {
+    "text": text,
     "dcgan of 5x5 kernels": dcgan_of_fives,
     "dcgan28": dcgan28,
     "sndcgan spectral": functools.partial(sndcgan, "spectral"),

@@ -24,6 +24,7 @@ from tfgan_stab.networks.normalization import (
 from tfgan_stab.networks.resizing import Resizing, UpSampling2D
 from tfgan_stab.networks.resnet import resnet_discriminator, resnet_generator
 from tfgan_stab.networks.spectral_normalization import SpectralNormalization
+from tfgan_stab.networks.text import text_discriminator, text_generator
 
 __all__ = [
     "BatchNormalization",
@@ -46,6 +47,8 @@ __all__ = [
     "resnet_generator",
     "sndcgan_discriminator",
     "sndcgan_generator",
+    "text_discriminator",
+    "text_generator",
     "with_keras_layers",
 ]
 
