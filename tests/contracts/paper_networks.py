@@ -64,6 +64,15 @@ def text():
     return networks.text_generator(latents=LATENTS, **size), networks.text_discriminator(**size)
 
 
+def biggan():
+    size = {"image_size": 8, "architecture": "biggan", "num_classes": CLASSES, **BLOCKS}
+    shared = {"shared_embedding": 4, "hierarchical": True}
+    return (
+        networks.resnet_generator(channels=1, latents=LATENTS, **size, **shared),
+        networks.resnet_discriminator(channels=1, halvings=2, **size),
+    )
+
+
 PAIRS = {
     "text": text,
     "dcgan of 5x5 kernels": dcgan_of_fives,
@@ -76,6 +85,6 @@ PAIRS = {
     "resnet sngan by class": functools.partial(resnet, "sngan", CLASSES),
     "resnet svre": functools.partial(resnet, "svre"),
     "resnet wgan_gp": functools.partial(resnet, "wgan_gp"),
-    "resnet biggan by class": functools.partial(resnet, "biggan", CLASSES),
+    "resnet biggan by class": biggan,
     "resnet sagan by class": functools.partial(attentive, CLASSES),
 }

@@ -6,6 +6,8 @@ import pytest
 import tensorflow as tf
 
 from tfgan_stab.networks import BatchNormalization, ConditionalBatchNormalization
+from tfgan_stab.networks.conditional import modulated
+from tfgan_stab.networks.residual import Convolutions
 from tfgan_stab.training.averaging.batch_statistics import normalizations
 
 layers = keras.layers
@@ -100,6 +102,19 @@ def test_a_saved_model_normalizes_the_same(tmp_path):
     np.testing.assert_array_equal(loaded(batch), model(batch))
     assert [layer.momentum for layer in normalizations(loaded)] == [0.5]
     assert loaded.layers[-1].get_config() == model.layers[-1].get_config()
+
+
+def test_modulated_features_equal_a_naive_program():
+    inputs = [keras.Input((3, 2, 4)), keras.Input((6,))]
+    model = keras.Model(inputs, modulated(*inputs, Convolutions()))
+    x, c = numbers(5, 3, 2, 4).astype("float32"), numbers(5, 6).astype("float32")
+    # As they were made: the scales' matrix comes first.
+    names = sorted((w.path for w in model.trainable_variables), key=lambda p: (len(p), p))
+    by_path = {w.path: w.numpy() for w in model.trainable_variables}
+    scales, shifts = ((c @ by_path[name])[:, None, None] for name in names)
+    mean, variance = x.mean((0, 1, 2)), x.var((0, 1, 2))
+    expected = (1 + scales) * (x - mean) / np.sqrt(variance + 1e-5) + shifts
+    np.testing.assert_allclose(model([x, c], training=True), expected, rtol=1e-4, atol=1e-5)
 
 
 REFUSED = {

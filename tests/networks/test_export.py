@@ -56,10 +56,12 @@ def test_copy_has_keras_layers_and_equal_outputs(name):
     assert "tfgan_stab" in kinds
 
 
+RESNET = {"latents": 4, "width": 4, "num_classes": 3, "output_activation": "linear"}
 CONDITIONAL = {
     "dcgan": lambda: tgs.networks.dcgan_generator(8, 1, latents=4, width=4, num_classes=3),
-    "resnet": lambda: tgs.networks.resnet_generator(
-        8, 1, latents=4, width=4, multiples=(2, 1), num_classes=3, output_activation="linear"
+    "resnet": lambda: tgs.networks.resnet_generator(8, 1, multiples=(2, 1), **RESNET),
+    "shared embedding": lambda: tgs.networks.resnet_generator(
+        8, 1, multiples=(2, 1), shared_embedding=5, hierarchical=True, **RESNET
     ),
 }
 

@@ -181,6 +181,22 @@ def test_parameters_of_labels():
     assert trained(by_class) - trained(plain) == 5 * 4
 
 
+def test_parameters_of_a_shared_embedding():
+    settings = {"latents": 12, "width": 4, "multiples": (1, 1, 1), "num_classes": 5}
+    counts = [
+        trained(resnet_generator(8, **settings, **more))
+        for more in (
+            {},
+            {"shared_embedding": 6},
+            {"shared_embedding": 6, "hierarchical": True},
+        )
+    ]
+    # In place of four tables of scales and shifts: one embedding and four pairs of matrices.
+    assert counts[1] - counts[0] == 5 * 6 + 4 * 2 * 6 * 4 - 4 * 2 * 5 * 4
+    # The dense layer sees a third of the noise, each matrix a third too.
+    assert counts[2] - counts[1] == 4 * 2 * (12 // 3) * 4 - (12 - 12 // 3) * (2 * 2 * 4)
+
+
 # -- A naive program in the papers' order ----------------------------------------------------------
 
 
@@ -304,6 +320,23 @@ def test_labels_add_the_projection():
     np.testing.assert_allclose(network([images, labels])[:, 0], expected, rtol=1e-4, atol=1e-4)
 
 
+def test_each_block_gets_its_part_of_the_noise():
+    settings = {"width": 4, "multiples": (1, 1, 1), "num_classes": 5, "shared_embedding": 6}
+    network = shaken(resnet_generator(8, 1, latents=12, hierarchical=True, **settings))
+    added = [layer.output for layer in network.layers if layer.output.shape[1:] == (4, 4, 4)]
+    first_block = keras.Model(network.input, added[-1])
+    labels, noise = np.array([3], "int32"), numbers(1, 12)
+
+    def changed(model, part):
+        other = noise.copy()
+        other[:, 4 * part : 4 * part + 4] += 1.0
+        return np.abs(model([other, labels]) - model([noise, labels])).max() > 1e-4
+
+    assert [changed(first_block, part) for part in range(3)] == [True, True, False]
+    assert [changed(network, part) for part in range(3)] == [True, True, True]
+    assert np.abs(network([noise, labels]) - network([noise, labels - 1])).max() > 1e-4
+
+
 def test_layer_normalization_is_of_all_features_of_an_example():
     network = resnet_discriminator(32, 3, "wgan_gp", width=2)
     images = numbers(1, 32, 32, 3)
@@ -401,3 +434,14 @@ def test_settings_of_one_player_are_refused():
         resnet_discriminator(32, architecture="wgan_gp", multiples=(1, 1, 1), halvings=3)
     with pytest.raises(ValueError, match="at least 8 channels. Received: shape"):
         resnet_discriminator(32, width=4, attention=16)
+    shared = {"num_classes": 5, "shared_embedding": 6}
+    with pytest.raises(
+        ValueError, match="needs `num_classes`.* Received: num_classes=None, shared"
+    ):
+        resnet_generator(shared_embedding=6)
+    with pytest.raises(ValueError, match="`hierarchical` needs both. Received: num_classes=5"):
+        resnet_generator(num_classes=5, hierarchical=True)
+    with pytest.raises(ValueError, match="must be a multiple of 4 .*Received: 130. Use 128"):
+        resnet_generator(latents=130, hierarchical=True, **shared)
+    with pytest.raises(ValueError, match="`shared_embedding` must be an integer >= 1. Received: 0"):
+        resnet_generator(num_classes=5, shared_embedding=0)

@@ -3,7 +3,6 @@
 There is one builder for each player; what the papers' code decides differently is data.
 """
 
-import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -11,8 +10,8 @@ import keras
 
 from tfgan_stab._utils import validation
 from tfgan_stab.networks.attention import SelfAttention
-from tfgan_stab.networks.conditional import ConditionalBatchNormalization, projection
-from tfgan_stab.networks.normalization import BatchNormalization, GroupNormalization
+from tfgan_stab.networks.conditional import batch_normalized, block_normalizations, projection
+from tfgan_stab.networks.normalization import GroupNormalization
 from tfgan_stab.networks.residual import (
     EPSILON,
     Convolutions,
@@ -138,6 +137,8 @@ def resnet_generator(
     multiples: Sequence[int] | None = None,
     attention: int | None = None,
     num_classes: int | None = None,
+    shared_embedding: int | None = None,
+    hierarchical: bool = False,
     output_activation: str = "tanh",
     name: str = "generator",
 ) -> keras.Model:
@@ -159,6 +160,10 @@ def resnet_generator(
             the paper's, which has one in "sagan" alone.
         num_classes: Number of classes; with one, int32 labels `[batch]` are a second input, and
             blocks have conditional batch normalization.
+        shared_embedding: Size of one embedding of the label, from which linear layers make the
+            scales and shifts in all blocks (BigGAN; 128 in its code); `None` for tables.
+        hierarchical: Whether the noise is cut into equal parts, the first for the dense layer, and
+            one for each block, beside the shared embedding (BigGAN).
         output_activation: "tanh", or "linear" as in the averaging paper's code.
         name: The model's name.
 
@@ -179,10 +184,9 @@ def resnet_generator(
         2019, arXiv 1805.08318 ("sagan" at 128; at 32 it is "sngan" with SAGAN's parts, and where
         attention comes is ours); the PyTorch code of an author of Brock et al. 2019, arXiv
         1809.11096 ("biggan"; that it has no attention and starts at N(0, 0.02^2) is from memory).
-    Departures: "biggan" has no shared embedding and no hierarchical latents, and gamma starts at 1.
-        Epsilon of batch normalization is 1e-5 throughout. Convolutions ahead of batch
-        normalization have no bias; shortcuts are computed before upsampling: neither changes what
-        the network can compute. Biases start at 0.
+    Departures: Tables of scales start at 1 in "biggan" too. Epsilon of batch normalization is 1e-5
+        throughout. Convolutions ahead of batch normalization have no bias; shortcuts are computed
+        before upsampling: neither changes what the network can compute. Biases start at 0.
     """
     paper, sizes = _chosen("generator", architecture, image_size, width, multiples)
     doublings = len(sizes.multiples) - 1
@@ -196,13 +200,15 @@ def resnet_generator(
     labels = None if num_classes is None else keras.Input((), dtype="int32", name="labels")
     first = sizes.width * sizes.multiples[0]
     dense = layers.Dense(base_size**2 * first, kernel_initializer=make.initializer())
-    x = make.wrapped(dense)(inputs)
+    noise, normalizations = block_normalizations(
+        inputs, labels, num_classes, shared_embedding, hierarchical, doublings, make
+    )
+    x = make.wrapped(dense)(noise)
     x = layers.Reshape((base_size, base_size, first))(x)
-    normalized = functools.partial(_batch_normalized, labels=labels, num_classes=num_classes)
-    for multiple in sizes.multiples[1:]:
+    for multiple, normalized in zip(sizes.multiples[1:], normalizations, strict=True):
         x = up_block(x, multiple * sizes.width, make, normalized, paper.learned_shortcuts)
         x = SelfAttention(make.spectral)(x) if x.shape[1] == attention else x
-    x = layers.ReLU()(_batch_normalized(x))
+    x = layers.ReLU()(batch_normalized(x))
     last = make(channels, gain=paper.image_gain, activation=output_activation, dtype="float32")
     return keras.Model(inputs if labels is None else [inputs, labels], last(x), name=name)
 
@@ -350,12 +356,6 @@ def _check_shortcuts(name: str, paper: Architecture, sizes: Widths) -> None:
             f"`multiples` must all be equal in {name!r}, whose shortcuts cannot change the number "
             f"of channels. Received: {sizes.multiples}. Use architecture='sngan'."
         )
-
-
-def _batch_normalized(x: Any, labels: Any = None, num_classes: int | None = None) -> Any:
-    if num_classes is None:
-        return BatchNormalization(momentum=0.9, epsilon=EPSILON)(x)
-    return ConditionalBatchNormalization(num_classes, momentum=0.9, epsilon=EPSILON)(x, labels)
 
 
 def _layer_normalized(x: Any) -> Any:
