@@ -16,6 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 WALK = ROOT / "docs" / "how_one_step_works.md"
 PENALTY = ROOT / "docs" / "write_your_own_penalty.md"
 TAKES = ROOT / "docs" / "what_fit_takes.md"
+NETWORKS = ROOT / "docs" / "networks.md"
 PACKAGE = pathlib.Path(tgs.__file__).resolve().parent
 
 
@@ -177,3 +178,18 @@ def test_what_fit_takes_runs_as_it_stands(tmp_path, monkeypatch):
     assert names["images"].shape == (4, 8, 8, 1)
     outputs = names["Generator"]()([tf.zeros([3, 4]), tf.zeros([3], tf.int32)])
     assert outputs.shape == (3, 2)
+
+
+def test_documented_networks_are_made():
+    names, text = {}, NETWORKS.read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    shapes = []
+    for block in blocks:
+        exec(compile(block, str(NETWORKS), "exec"), names)
+        shapes.append((names["generator"].output_shape, names["discriminator"].output_shape))
+    assert shapes == [((None, 8, 8, 1), (None, 1))] * 3
+
+
+def test_every_network_is_documented():
+    text = NETWORKS.read_text(encoding="utf-8")
+    assert [n for n in dir(tgs.networks) if f"{n}`" not in text and "keras" not in n] == []

@@ -42,7 +42,9 @@ def penalty_derivatives(layer, step=1e-5):
         tape.watch(weights)
         penalty = gradient_penalty(network, weights, images)
     gradients = tape.gradient(penalty, weights, unconnected_gradients="zero")
-    by_tape = sum(np.sum(g * d) for g, d in zip(gradients, directions, strict=True))
+    by_tape = sum(
+        np.sum(tf.convert_to_tensor(g) * d) for g, d in zip(gradients, directions, strict=True)
+    )
 
     def at(distance):
         moved = [w + distance * d for w, d in zip(weights, directions, strict=True)]

@@ -33,6 +33,7 @@ def with_branches():
 
 CASES = {
     "dcgan": lambda: tgs.networks.dcgan_generator(8, 1, latents=4, width=4),
+    "resnet": lambda: tgs.networks.resnet_generator(8, 1, latents=4, width=4, multiples=(2, 1)),
     "batch": lambda: image_generator(tgs.networks.BatchNormalization(momentum=0.5)),
     "layer": lambda: image_generator(tgs.networks.LayerNormalization(axis=(1, 2, 3))),
     "group": lambda: image_generator(tgs.networks.GroupNormalization(groups=2)),
@@ -55,8 +56,19 @@ def test_copy_has_keras_layers_and_equal_outputs(name):
     assert "tfgan_stab" in kinds
 
 
-def test_copy_of_a_conditional_network():
-    network = trained(tgs.networks.dcgan_generator(8, 1, latents=4, width=4, num_classes=3))
+RESNET = {"latents": 4, "width": 4, "num_classes": 3, "output_activation": "linear"}
+CONDITIONAL = {
+    "dcgan": lambda: tgs.networks.dcgan_generator(8, 1, latents=4, width=4, num_classes=3),
+    "resnet": lambda: tgs.networks.resnet_generator(8, 1, multiples=(2, 1), **RESNET),
+    "shared embedding": lambda: tgs.networks.resnet_generator(
+        8, 1, multiples=(2, 1), shared_embedding=5, hierarchical=True, **RESNET
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONDITIONAL)
+def test_copy_of_a_conditional_network(name):
+    network = trained(CONDITIONAL[name]())
     copy = tgs.networks.with_keras_layers(network)
     labels = np.array([0, 2, 1], "int32")
     np.testing.assert_allclose(copy([LATENTS, labels]), network([LATENTS, labels]), rtol=1e-5)

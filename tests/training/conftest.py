@@ -9,7 +9,8 @@ import pytest
 
 import tfgan_stab as tgs
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
+HERE = pathlib.Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "contracts")]
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,11 @@
-"""DCGAN: strided convolutions for images whose side is a small number times a power of two."""
+"""DCGAN and SN-GAN's: strided convolutions, for sides of a small number doubled."""
 
 from typing import Any
 
 import keras
 
 from tfgan_stab._utils import validation
+from tfgan_stab.networks.channels import channels_last
 from tfgan_stab.networks.normalization import BatchNormalization
 from tfgan_stab.networks.spectral_normalization import SpectralNormalization
 
@@ -13,10 +14,10 @@ layers = keras.layers
 # Radford et al. 2016, arXiv 1511.06434, section 4: weights from N(0, 0.02^2), slope 0.2.
 WEIGHTS_STD = 0.02
 NEGATIVE_SLOPE = 0.2
+SNGAN_SLOPE = 0.1
 
-CHANNELS_LAST = "channels_last"  # Whatever keras.json says.
 
-
+@channels_last
 def dcgan_generator(
     image_size: int = 32,
     channels: int = 3,
@@ -24,6 +25,7 @@ def dcgan_generator(
     width: int = 64,
     base_size: int = 4,
     num_classes: int | None = None,
+    kernel_size: int = 4,
     name: str = "generator",
 ) -> keras.Model:
     """Builds the generator: a dense layer, then transposed convolutions that double the size.
@@ -35,6 +37,7 @@ def dcgan_generator(
         width: Channels before the last layer; each layer before has twice as many.
         base_size: Height and width of the first feature map, in pixels.
         num_classes: Number of classes; with one, int32 labels `[batch]` are a second input.
+        kernel_size: Height and width of the kernels, in pixels: 5 in the paper and in TTUR's code.
         name: The model's name.
 
     Returns:
@@ -49,9 +52,13 @@ def dcgan_generator(
         (None, 8, 8, 1)
 
     Source: Radford et al. 2016, arXiv 1511.06434, section 4 and figure 1.
-    Departures: kernels of 4, not 5 pixels, which divide by the stride and leave no checkerboard;
+        `kernel_size=5`, `latents=100` and a `base_size` of a sixteenth of the image are TTUR's:
+        the released code of Heusel et al. 2017, arXiv 1706.08500.
+    Departures: By default kernels of 4, not 5 pixels, which divide by the stride and leave no
+        checkerboard. No bias ahead of batch normalization, whose epsilon is 1e-3 (TTUR: 1e-5);
         labels enter as an embedding that multiplies the noise.
     """
+    kernel_size = _checked_kernel(kernel_size)
     doublings = _doublings(image_size, base_size)
     inputs: Any = keras.Input((latents,), name="latents")
     noise, labels = inputs, None
@@ -64,15 +71,27 @@ def dcgan_generator(
     x = layers.ReLU()(BatchNormalization(momentum=0.9)(x))
     for level in range(1, doublings):
         x = layers.Conv2DTranspose(
-            filters // 2**level, use_bias=False, **_doubling(), **_initializer()
+            filters // 2**level,
+            kernel_size,
+            strides=2,
+            padding="same",
+            use_bias=False,
+            **_initializer(),
         )(x)
         x = layers.ReLU()(BatchNormalization(momentum=0.9)(x))
     images = layers.Conv2DTranspose(
-        channels, activation="tanh", dtype="float32", **_doubling(), **_initializer()
+        channels,
+        kernel_size,
+        strides=2,
+        padding="same",
+        activation="tanh",
+        dtype="float32",
+        **_initializer(),
     )(x)
     return keras.Model(inputs if labels is None else [inputs, labels], images, name=name)
 
 
+@channels_last
 def dcgan_discriminator(
     image_size: int = 32,
     channels: int = 3,
@@ -80,6 +99,7 @@ def dcgan_discriminator(
     base_size: int = 4,
     normalization: str = "batch",
     num_classes: int | None = None,
+    kernel_size: int = 4,
     name: str = "discriminator",
 ) -> keras.Model:
     """Builds the discriminator: strided convolutions that halve the size, then a dense layer.
@@ -92,6 +112,7 @@ def dcgan_discriminator(
         normalization: "batch" (after each convolution but the first), "spectral" (of each layer's
             weights) or "none".
         num_classes: Number of classes; with one, int32 labels `[batch]` are a second input.
+        kernel_size: Height and width of the kernels, in pixels: 5 in the paper and in TTUR's code.
         name: The model's name.
 
     Returns:
@@ -107,10 +128,11 @@ def dcgan_discriminator(
 
     Source: Radford et al. 2016, arXiv 1511.06434, section 4; labels by projection, Miyato and
         Koyama 2018, arXiv 1802.05637, equation 4 (number from memory).
-    Departures: kernels of 4, not 5 pixels.
+    Departures: As for `dcgan_generator`; TTUR draws initial kernels from a truncated normal.
     """
     fix = "Use 'spectral' to bound the discriminator's gradient."
     validation.choice("normalization", normalization, ("batch", "spectral", "none"), fix)
+    kernel_size = _checked_kernel(kernel_size)
 
     def wrapped(layer: keras.layers.Layer) -> keras.layers.Layer:
         return SpectralNormalization(layer) if normalization == "spectral" else layer
@@ -120,13 +142,18 @@ def dcgan_discriminator(
     for level in range(_doublings(image_size, base_size)):
         normalized = normalization == "batch" and level > 0
         convolution = layers.Conv2D(
-            width * 2**level, use_bias=not normalized, **_doubling(), **_initializer()
+            width * 2**level,
+            kernel_size,
+            strides=2,
+            padding="same",
+            use_bias=not normalized,
+            **_initializer(),
         )
         x = wrapped(convolution)(x)
         if normalized:
             x = BatchNormalization(momentum=0.9)(x)
         x = layers.LeakyReLU(NEGATIVE_SLOPE)(x)
-    features = layers.Flatten(CHANNELS_LAST)(x)
+    features = layers.Flatten()(x)
     logits = wrapped(layers.Dense(1, **_initializer()))(features)
     if num_classes is None:
         return keras.Model(images, logits, name=name)
@@ -136,13 +163,132 @@ def dcgan_discriminator(
     return keras.Model([images, labels], layers.Add()([logits, projection]), name=name)
 
 
-def _doubling() -> dict[str, Any]:
-    """Returns what the convolutions have in common that double sides or halve them."""
-    return {"kernel_size": 4, "strides": 2, "padding": "same", "data_format": CHANNELS_LAST}
+@channels_last
+def sndcgan_generator(
+    image_size: int = 32,
+    channels: int = 3,
+    latents: int = 128,
+    width: int = 64,
+    base_size: int = 4,
+    name: str = "generator",
+) -> keras.Model:
+    """Builds SN-GAN's generator: as DCGAN's, and one more convolution makes the colours.
+
+    Args:
+        image_size: Height and width of the images, in pixels: `base_size` times 2, 4, 8, ...
+        channels: 1 for grey, 3 for colour.
+        latents: Size of the noise.
+        width: Channels before the last layer; each layer before has twice as many.
+        base_size: Height and width of the first feature map, in pixels.
+        name: The model's name.
+
+    Returns:
+        A model from float `[batch, latents]` to float `[batch, image_size, image_size, channels]`
+        in [-1, 1]. The dense layer is followed by neither normalization nor activation, each other
+        layer but the last by batch normalization and ReLU.
+
+    Raises:
+        ValueError: If `image_size` cannot be reached by doubling `base_size`.
+
+    Example:
+        >>> sndcgan_generator(image_size=8, channels=1, latents=64).output_shape
+        (None, 8, 8, 1)
+
+    Source: The released CIFAR-10 code of Qin et al. 2020 (ODE-GAN), arXiv 2010.15040, which follows
+        Miyato et al. 2018, arXiv 1802.05957. Initial weights are Sonnet's default (from memory): a
+        truncated normal of deviation 1 / sqrt(inputs).
+    Departures: None.
+    """
+    doublings = _doublings(image_size, base_size)
+    inputs = keras.Input((latents,), name="latents")
+    filters = width * 2**doublings
+    x = layers.Dense(base_size * base_size * filters, kernel_initializer=_of_fan_in(latents))(
+        inputs
+    )
+    x = layers.Reshape((base_size, base_size, filters))(x)
+    for _ in range(doublings):
+        initializer = _of_fan_in(16 * filters)
+        filters //= 2
+        x = layers.Conv2DTranspose(
+            filters, 4, 2, "same", use_bias=False, kernel_initializer=initializer
+        )(x)
+        x = layers.ReLU()(BatchNormalization(momentum=0.9)(x))
+    images = layers.Conv2DTranspose(
+        channels,
+        3,
+        padding="same",
+        activation="tanh",
+        dtype="float32",
+        kernel_initializer=_of_fan_in(9 * filters),
+    )(x)
+    return keras.Model(inputs, images, name=name)
+
+
+@channels_last
+def sndcgan_discriminator(
+    image_size: int = 32,
+    channels: int = 3,
+    width: int = 64,
+    base_size: int = 4,
+    normalization: str = "spectral",
+    name: str = "discriminator",
+) -> keras.Model:
+    """Builds SN-GAN's convolutional discriminator: 3x3 convolutions between 4x4 ones with stride.
+
+    Args:
+        image_size: Height and width of the images, in pixels: `base_size` times 2, 4, 8, ...
+        channels: 1 for grey, 3 for colour.
+        width: Channels of the first two convolutions; each later pair has twice as many.
+        base_size: Height and width of the last feature map, in pixels.
+        normalization: "spectral" (of each layer's weights; SN-GAN) or "none" (ODE-GAN).
+        name: The model's name.
+
+    Returns:
+        A model from float `[batch, image_size, image_size, channels]` to logits `[batch, 1]`, with
+        a leaky ReLU of slope 0.1 after each convolution.
+
+    Raises:
+        ValueError: If `image_size` cannot be reached by doubling `base_size`, or `normalization` is
+            unknown.
+
+    Example:
+        >>> sndcgan_discriminator(image_size=8, channels=1).output_shape
+        (None, 1)
+
+    Source: As for `sndcgan_generator`.
+    Departures: One logit where ODE-GAN's code has two and softmax: the same loss of the difference,
+        but that difference moves with twice the learning rate.
+    """
+    fix = "Use 'none' for ODE-GAN."
+    validation.choice("normalization", normalization, ("spectral", "none"), fix)
+
+    def wrapped(layer: keras.layers.Layer) -> keras.layers.Layer:
+        return SpectralNormalization(layer) if normalization == "spectral" else layer
+
+    def convolved(x: Any, filters: int, kernel_size: int, strides: int) -> Any:
+        initializer = _of_fan_in(kernel_size**2 * x.shape[-1])
+        convolution = layers.Conv2D(
+            filters, kernel_size, strides, "same", kernel_initializer=initializer
+        )
+        return layers.LeakyReLU(SNGAN_SLOPE)(wrapped(convolution)(x))
+
+    x = images = keras.Input((image_size, image_size, channels), name="images")
+    doublings = _doublings(image_size, base_size)
+    for level in range(doublings):
+        x = convolved(x, width * 2**level, 3, 1)
+        x = convolved(x, width * 2**level, 4, 2)
+    features = layers.Flatten()(convolved(x, width * 2**doublings, 3, 1))
+    last = layers.Dense(1, kernel_initializer=_of_fan_in(features.shape[-1]))
+    return keras.Model(images, wrapped(last)(features), name=name)
 
 
 def _initializer() -> dict[str, Any]:
     return {"kernel_initializer": keras.initializers.RandomNormal(stddev=WEIGHTS_STD)}
+
+
+def _checked_kernel(kernel_size: int) -> int:
+    # Smaller ones than the stride would leave pixels out.
+    return validation.integer("kernel_size", kernel_size, least=2, fix="Use 4 or 5.")
 
 
 def _doublings(image_size: int, base_size: int) -> int:
@@ -155,3 +301,8 @@ def _doublings(image_size: int, base_size: int) -> int:
             "96 use base_size=6."
         )
     return doublings
+
+
+def _of_fan_in(inputs: int) -> keras.initializers.Initializer:
+    """Returns Sonnet's default: a normal that is cut at two deviations of 1 / sqrt(inputs)."""
+    return keras.initializers.TruncatedNormal(stddev=inputs**-0.5)
