@@ -14,7 +14,7 @@ layers = keras.layers
 # Radford et al. 2016, arXiv 1511.06434, section 4: weights from N(0, 0.02^2), slope 0.2.
 WEIGHTS_STD = 0.02
 NEGATIVE_SLOPE = 0.2
-SNGAN_SLOPE = 0.1
+LEAK_OF_SNGAN = 0.1
 
 
 @channels_last
@@ -270,7 +270,7 @@ def sndcgan_discriminator(
         convolution = layers.Conv2D(
             filters, kernel_size, strides, "same", kernel_initializer=initializer
         )
-        return layers.LeakyReLU(SNGAN_SLOPE)(wrapped(convolution)(x))
+        return layers.LeakyReLU(LEAK_OF_SNGAN)(wrapped(convolution)(x))
 
     x = images = keras.Input((image_size, image_size, channels), name="images")
     doublings = _doublings(image_size, base_size)
