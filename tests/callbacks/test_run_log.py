@@ -87,7 +87,8 @@ def test_tensorboard_shows_losses_costs_scores_and_images(tiny, image_gan, tmp_p
     shown = tiny.events(tmp_path / "tensorboard")
     for epoch in range(2):
         step = 3 * (epoch + 1)
-        for name in ("generator_loss", "discriminator_loss"):
+        accuracies = ("accuracy_on_real", "accuracy_on_fake")
+        for name in ("generator_loss", "discriminator_loss", *accuracies):
             np.testing.assert_allclose(
                 shown.pop((f"epoch/{name}", step)), history[name][epoch], rtol=1e-6
             )
@@ -203,7 +204,7 @@ def test_unusable_directory_is_refused_before_training(tiny, image_gan, tmp_path
 def test_full_disk_names_the_file(tiny, image_gan, tmp_path):
     class FullDisk(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
-            if epoch == 1:
+            if epoch == 0:
                 log._metrics_file.unlink()
                 log._metrics_file.symlink_to("/dev/full")
 

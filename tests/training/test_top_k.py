@@ -108,7 +108,7 @@ def test_logs_show_k_by_epochs_or_steps_and_a_smaller_batch_keeps_its_part(every
     gan = make(tgs.TopK(decay=0.8, every=every, floor=0.6))
     history = gan.fit(POINTS, batch_size=8, epochs=len(expected), verbose=0).history
     np.testing.assert_allclose(history["top_k"], expected, rtol=1e-6)
-    assert set(history) == {"generator_loss", "discriminator_loss", "top_k"}
+    assert {"generator_loss", "discriminator_loss", "top_k"} < set(history)
 
 
 @pytest.mark.slow
@@ -173,7 +173,7 @@ def test_reports_and_the_first_line_name_the_rule(capsys):
     assert metadata(make(None))["top_k"] is None
     gan.fit(POINTS[:8], batch_size=8, verbose=2)
     printed = capsys.readouterr().out
-    assert repr(rule) in printed and "top_k: 8.0" in printed
+    assert repr(rule) in printed and "top_k 8" in printed
 
 
 @pytest.mark.slow

@@ -63,6 +63,12 @@ class RunLog(GANCallback):
         self._tensorboard_folder = self.workdir / "tensorboard"
         self._tensorboard: Any = None
         self._epoch_start = (0, 0.0)  # Steps taken, and the time.
+        self._last_step = 0.0
+        self._scores = {"evaluation_share"}  # What logs call them.
+
+    def steps_until_needed(self) -> int | None:
+        """Returns `None`: it looks at no single step."""
+        return None
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Writes `run.json`, and listens to what the model publishes."""
@@ -80,15 +86,19 @@ class RunLog(GANCallback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Starts the epoch's clock."""
         self._epoch_start = (self.gan.steps_taken, time.perf_counter())
+        self._last_step = self._epoch_start[1]
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Stops the epoch's clock: what follows the last step is no training."""
+        self._last_step = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes the epoch's means to TensorBoard."""
         first_step, start = self._epoch_start
         steps_taken = self.gan.steps_taken
-        scalars = dict(logs or {})
-        scalars["seconds_per_step"] = (time.perf_counter() - start) / max(
-            1, steps_taken - first_step
-        )
+        scalars = {name: log for name, log in (logs or {}).items() if name not in self._scores}
+        seconds = self._last_step - start
+        scalars["seconds_per_step"] = seconds / max(1, steps_taken - first_step)
         scalars["field_evaluations"] = steps_taken * self.gan.scheme.evaluations
         with self._summaries():
             for name, value in scalars.items():
@@ -103,6 +113,7 @@ class RunLog(GANCallback):
     def on_event(self, event: Any) -> None:
         """Logs an event that the model publishes."""
         if isinstance(event, ScoreEvent):
+            self._scores.add(event.label)
             self._log_score(event)
         elif isinstance(event, ImageEvent):
             with self._summaries():

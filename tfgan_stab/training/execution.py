@@ -323,13 +323,15 @@ class ExecutedSteps(keras.Model):
     def _due_steps(self, iterator: Any) -> dict[str, Any]:
         """Takes the steps that are due; before the very first, decides on XLA."""
         execution: Execution = self.execution  # type: ignore[assignment]
-        first: Any = self._seen("fit", iterator)
-        if first is not None and not is_distributed(iterator):
-            first = xla.replayed(*first)
+        first = self._seen("fit", iterator)
         if self._undecided and gives_batches(iterator):
-            execution.functions, first = self._decide_compilation(first or iterator)
+            first = first or FirstBatch(next(iterator), iterator.element_spec)
+            execution.functions = self._decide_compilation(first)
+        given: Any = first
+        if first is not None and self.distribute_strategy.num_replicas_in_sync == 1:
+            given = xla.replayed(*first)  # What several replicas have taken cannot be.
         steps_before = execution.steps_per_call
-        logs = execution(iterator, first)
+        logs = execution(iterator, given)
         steps = execution.steps_per_call
         if steps != steps_before and steps != 1:
             time_of_step = f"{execution.seconds * 1e3:.3g} ms a step"
@@ -341,26 +343,25 @@ class ExecutedSteps(keras.Model):
         if self._verbose:
             print(f"\n{text}" if self._verbose == 1 else text)
 
-    def _decide_compilation(self, iterator: Any) -> tuple[StepFunctions, Any]:
+    def _decide_compilation(self, first: FirstBatch) -> StepFunctions:
         """Decides whether XLA compiles, by the clock; weights and all else stay as they are.
 
         Returns:
-            The functions that take steps, and an iterator that gives the first batch.
+            The functions that take steps.
         """
         self._undecided = False
         start, undecided = time.perf_counter(), self.compilation
-        batch, spec = next(iterator), iterator.element_spec
         settings = [self.scheme, self.penalties, self.top_k, self.averages, self.precision]
         settings += [self.loss_pair.name, [type(o).__name__ for o in self.optimizers]]
         settings += [None if self.monitor is None else self.monitor.diagnostics]
         settings += [self._steps_per_call(0.0)]
-        key = xla.trial_key((self.generator, self.discriminator), settings, spec)
+        key = xla.trial_key((self.generator, self.discriminator), settings, first.spec)
         times = xla.remembered(key)
         found: dict[str, StepFunctions] = {}
 
         def timed(scope: str) -> Callable[[int], int]:
             found[scope] = self._step_functions(Compilation(scope, "a trial"))
-            batches = xla.replayed(batch, spec)
+            batches = xla.replayed(*first)
             return lambda count: int(found[scope].several(batches, tf.constant(count))[0])
 
         if times is None:
@@ -378,7 +379,7 @@ class ExecutedSteps(keras.Model):
         self.use_compilation(self.compilation)
         self._say(f"{self.compilation}; decided in {time.perf_counter() - start:.1f} s")
         self.publish(self.compilation)
-        return functions, xla.replayed(batch, spec)
+        return functions
 
     def _steps_per_call(self, seconds: float) -> int:
         """Returns how many steps of so many seconds this training takes in one call."""

@@ -118,7 +118,9 @@ def test_missing_real_images(tmp_path):
     np.save(tmp_path / "samples.npy", pixels())
     with pytest.raises(SourceError, match="--real is missing: .*samples.npy.*--real=tfds:cifar10"):
         open_real(None, str(tmp_path / "samples.npy"))
-    with pytest.raises(FileNotFoundError, match="--real=digit is neither .* digits, mixture, arr"):
+    with pytest.raises(
+        FileNotFoundError, match="--real=digit is neither .* digits, mixture, photo"
+    ):
         open_real("digit", "x")
     (tmp_path / "generator.keras").touch()
     with pytest.raises(SourceError, match="Received: .*generator.keras, a .keras file. Write samp"):

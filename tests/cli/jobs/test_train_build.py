@@ -39,7 +39,7 @@ def test_arguments_reach_compile():
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
-        ({"shceme": None}, TypeError, "unexpected keyword argument 'shceme'"),
+        ({"shceme": None}, TypeError, "Received: shceme=None. Write scheme="),
         ({"seed": -1}, ValueError, r"`seed` must be an integer in \[0, 2\*\*62\). Received: -1"),
     ],
 )
