@@ -10,10 +10,6 @@ import keras
 import numpy as np
 import pytest
 
-# Tracing makes many objects that live long; to look through them again and again takes a tenth of
-# the time. The fixture below collects what is left after each file.
-gc.set_threshold(50_000, 20, 20)
-
 
 def pytest_ignore_collect(collection_path):
     """Leaves out programs and modules that tests use, where doctests would be looked for."""

@@ -297,18 +297,12 @@ def test_steps_per_call_of_ones_own_are_kept_while_xla_is_measured(trials):
     assert_equal(measured, chosen)
 
 
-@pytest.mark.slow
-def test_what_is_timed_are_calls_as_the_run_makes_them(trials, monkeypatch):
+def test_what_is_timed_are_calls_as_the_run_makes_them():
     found = []
-
-    def noted(plain, compiled, planned, steps_per_call):
-        found.append([steps_per_call(seconds) for seconds in (0.005, 1e-9)])
-        return {"plain": 0.001, "compiled": 0.0015}
-
-    monkeypatch.setattr(xla, "compare", noted)
-    make(jit_compile="auto").fit(batches(), verbose=0)
-    make(jit_compile="auto").fit(batches(), verbose=0, callbacks=[EachStep()])
-    make(jit_compile="auto", steps_per_execution=4).fit(batches(), verbose=0)
+    for settings, callbacks in (({}, []), ({}, [EachStep()]), ({"steps_per_execution": 4}, [])):
+        gan = make(**settings)
+        gan.begin_execution(callbacks, None, 0)
+        found.append([gan._steps_per_call(seconds) for seconds in (0.005, 1e-9)])
     assert found == [[10, 128], [1, 1], [4, 4]]
 
 
