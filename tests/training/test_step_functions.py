@@ -11,6 +11,7 @@ from point_gans import make, points
 import tfgan_stab as tgs
 from tfgan_stab.callbacks import Diagnostics, DivergenceGuard
 from tfgan_stab.training import xla
+from tfgan_stab.training.resume import Progress
 
 
 def operations(gan):
@@ -35,7 +36,7 @@ def operations(gan):
 
 
 EVERYTHING = {
-    "scheme": tgs.Lookahead(tgs.Simultaneous(), 5),
+    "scheme": tgs.Lookahead(tgs.RungeKutta("rk4"), 5),
     "penalties": [tgs.R1(1.0, interval=4), tgs.GeneratorGradientNorm(0.1)],
     "top_k": tgs.TopK(decay=0.9, every=5, floor=0.5),
     "averages": {"ema": tgs.ExponentialAverage(0.9), "mean": tgs.UniformAverage(start=9)},
@@ -64,17 +65,8 @@ CHOOSING = {
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "kinds", "outside"),
-    [
-        ({}, 1, [READING]),
-        (EVERYTHING, 2, [READING, WATCHING, CHOOSING]),
-        pytest.param(
-            {**EVERYTHING, "scheme": tgs.RungeKutta("rk4")},
-            2,
-            [READING, WATCHING, CHOOSING],
-            marks=pytest.mark.exhaustive,
-        ),
-    ],
-    ids=["default", "everything", "rk4"],
+    [({}, 1, [READING]), (EVERYTHING, 2, [READING, WATCHING, CHOOSING])],
+    ids=["default", "everything"],
 )
 def test_on_accelerators_all_but_reading_the_batch_is_one_compiled_call(
     settings, kinds, outside, monkeypatch
@@ -83,7 +75,9 @@ def test_on_accelerators_all_but_reading_the_batch_is_one_compiled_call(
     gan = make(jit_compile=True, **settings)
     assert gan.compilation.scope == "step"
     watching = [DivergenceGuard(), Diagnostics()] if settings else []
-    gan.fit(points(16), batch_size=8, verbose=0, callbacks=watching)
+    # Traced only: to compile it takes half a minute.
+    gan._attach_monitor(watching, Progress(0, 0), True)
+    gan.make_train_function()
     found = operations(gan)
     assert found.pop("compiled") == kinds  # Of which each step makes one.
     found = {op: count for op, count in found.items() if op not in PLUMBING}
