@@ -238,3 +238,10 @@ def test_conditions_stay_with_their_pictures(kind):
 def test_conditions_that_fit_no_pictures(labels, error, message):
     with pytest.raises(error, match=message):
         tgs.data.arrays(np.zeros([10, 8, 8], np.uint8), batch_size=5, labels=labels)
+
+
+def test_bytes_of_0_and_1_are_warned_of():
+    masks = np.random.default_rng(0).integers(0, 2, (4, 8, 8, 1)).astype(np.uint8)
+    with pytest.warns(UserWarning, match="bytes 0 and 1 only.*use `255 \\* images`"):
+        tgs.data.arrays(masks, batch_size=2)
+    tgs.data.arrays(255 * masks, batch_size=2)

@@ -377,6 +377,12 @@ def test_other_names_are_in_alphabetical_order(tmp_path, names):
     assert classes(tmp_path, *names)[1] == sorted(names)
 
 
+def test_a_folder_of_folders_of_classes_is_no_class(tmp_path):
+    with pytest.warns(UserWarning, match="of one class, 'train', .* If those are the classes"):
+        _, names = classes(tmp_path, "train/cats", "train/dogs")
+    assert names == ["train"]
+
+
 def test_classes_without_pictures_keep_their_numbers(tmp_path):
     (tmp_path / "c" / "below").mkdir(parents=True)
     (tmp_path / ".hidden").mkdir()

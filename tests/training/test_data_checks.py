@@ -211,7 +211,6 @@ def test_pictures_between_0_and_1_are_warned_of_where_the_generator_ends_in_tanh
     for fine in (half - 0.1, PICTURES, PICTURES + 0.5):
         data_checks.check_values("x", fine, "tanh")
     data_checks.check_values("x", half, "")
-    data_checks.check_values("x", half, "sigmoid")
     data_checks.check_values("x", half[:, 0, 0], "tanh")
     data_checks.check_values("x", half[:0], "tanh")
 
@@ -399,3 +398,69 @@ def test_discriminators_that_end_in_a_sigmoid_are_warned_of():
     own = tgs.game.losses.get((lambda real, fake: real, lambda real, fake: fake))
     data_checks.warn_of_sigmoid(discriminator, own)
     data_checks.warn_of_sigmoid(generator, tgs.game.losses.hinge)
+
+
+def test_a_softmax_at_the_end_is_warned_of_too():
+    discriminator = keras.Sequential([keras.Input((2,)), layers.Dense(2, "softmax")])
+    with pytest.warns(UserWarning, match="ends in a softmax, .* 'non_saturating' takes logits"):
+        data_checks.warn_of_sigmoid(discriminator, tgs.game.losses.non_saturating)
+
+
+def test_pictures_of_a_sigmoid_would_be_shown_gray():
+    with pytest.warns(UserWarning, match="ends in a sigmoid.*show it gray. End it in tanh"):
+        data_checks.check_values("x", np.zeros([2, 8, 8, 1]), "sigmoid")
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"), [(np.uint8, 256), (np.uint8, 300), (np.int8, 128), (np.int64, 300)]
+)
+def test_labels_of_narrow_types_fit_many_classes(labels, classes):
+    data_checks.check_classes(np.array([3, 100], labels), classes)
+    found = data_checks.with_classes((tf.zeros([2]), tf.constant([3, 100], labels)), classes)
+    np.testing.assert_array_equal(found[1], [3, 100])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="labels of 100 classes"):
+        data_checks.with_classes((tf.zeros([2]), tf.constant([3, 100], labels)), 100)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (200.0, "Pictures must be floats in .*values from 0 to 200 in the conditions of"),
+        (np.nan, "NaN or infinity in 1 of 8 examples of the conditions of the batch, .* index 3"),
+    ],
+)
+def test_conditions_are_examined_as_examples_are(value, message):
+    shape = (4, 4, 1)
+    inputs = [keras.Input((3,)), keras.Input(shape)]
+    made = layers.Reshape(shape)(layers.Dense(16)(inputs[0]))
+    generator = keras.Model(inputs, layers.Add()([made, inputs[1]]))
+    both = [keras.Input(shape), keras.Input(shape)]
+    logits = layers.Dense(1)(layers.Flatten()(layers.Concatenate()(both)))
+    gan = tgs.GAN(generator, keras.Model(both, logits), latents=3)
+    gan.compile("sgd", "sgd", jit_compile=False)
+    pictures = np.zeros([8, *shape], "float32")
+    conditions = pictures.copy()
+    conditions[3, 1, 2] = value
+    with pytest.raises(ValueError, match=message):
+        gan.train_on_batch(pictures, conditions)
+    assert gan.steps == 0
+
+
+def test_networks_that_are_frozen_as_a_whole_are_refused():
+    gan = make()
+    gan.discriminator.trainable = False
+    with pytest.raises(ValueError, match="discriminator must have weights that train.*Leave out"):
+        gan.compile("sgd", "sgd")
+
+
+@pytest.mark.parametrize(
+    ("shape", "fix"),
+    [
+        ((4, 6), r"images\[..., None\]"),
+        ((1, 4, 6), "channels last: numpy.transpose"),
+        ((5, 6, 1), "Resize"),
+    ],
+)
+def test_missing_and_leading_channels_are_told_from_other_sizes(shape, fix):
+    with pytest.raises(ValueError, match=fix):
+        data_checks.check_shape([8, *shape], (4, 6, 1))

@@ -341,3 +341,10 @@ def test_arguments_of_other_gans_are_answered():
     for argument, answer in (("latent_dim", "latents=128"), ("n_classes", "num_classes=10")):
         with pytest.raises(TypeError, match=f"`GAN` takes .*{argument}=3. Write {answer}"):
             tgs.GAN(*make().networks, **{argument: 3})
+
+
+@pytest.mark.parametrize("settings", [{"steps_per_epoch": 64 / 16}, {"batch_size": 64 / 4}])
+def test_numbers_that_were_divided_are_refused_by_name(settings):
+    (name,) = settings
+    with pytest.raises(ValueError, match=f"`{name}` must be an integer.*Use // instead of /"):
+        make().fit(points(), verbose=0, **settings)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import warnings
 from typing import Any
 
 import numpy as np
@@ -132,6 +133,13 @@ def _checked(name: str, images: np.ndarray, white: int | None) -> np.ndarray:
     image_decoding.check_array(name, images.shape, images.dtype, white=white)
     images = images[..., np.newaxis] if images.ndim == 3 else images
     if images.dtype == np.uint8:
+        if images.max() == 1:
+            warnings.warn(
+                f"{name!r} has bytes 0 and 1 only, where black is 0 and white is 255. If 1 is "
+                "white, use `255 * images`.",
+                UserWarning,
+                stacklevel=4,
+            )
         return images
     if white is not None:
         return image_decoding.scaled_by_white(name, images, white)

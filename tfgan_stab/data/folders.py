@@ -287,6 +287,12 @@ def classes_of(
     numbers = {name: number for number, name in enumerate(names)}
     classes = [numbers[steps[0]] for steps in below]
     empty = sorted(set(numbers.values()) - set(classes))
+    if len(names) == 1 and len({steps[1] for steps in below if len(steps) > 2}) > 1:
+        warnings.warn(
+            f"All pictures in {directory!r} are of one class, {names[0]!r}, which holds folders. "
+            f"If those are the classes, open {os.path.join(directory, names[0])!r}.",
+            stacklevel=3,
+        )
     if empty:
         named = ", ".join(f"{names[number]!r} (class {number})" for number in empty[:_FEW])
         more = f" and {len(empty) - _FEW} more" if len(empty) > _FEW else ""

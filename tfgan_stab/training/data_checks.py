@@ -21,7 +21,7 @@ from tfgan_stab.game.losses import LOSSES, AdversarialLoss, least_squares
 layers = keras.layers
 
 # What a network can return that ends with one of these.
-BOUNDS = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}
+BOUNDS = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0)}
 PICTURES = (-1.0, 1.0)
 WHITES = (255, 1023, 4095, 65535)  # Of 8, 10, 12 and 16 bits.
 # Layers that move numbers and leave them as they are.
@@ -33,7 +33,7 @@ OF_NAN = (
 
 
 def last_activation(network: Any) -> str:
-    """Returns "tanh" or "sigmoid" if a network is known to end with it, "" otherwise.
+    """Returns "tanh", "sigmoid" or "softmax" if a network is known to end with it, or "".
 
     Args:
         network: A Keras model; of a class of the user's own, the layer that it made last counts.
@@ -62,10 +62,11 @@ def warn_of_sigmoid(discriminator: keras.Model, loss: AdversarialLoss) -> None:
     """
     # Least squares have targets between 0 and 1; of a user's own loss nothing is known.
     known = loss in LOSSES.values() and loss is not least_squares
-    if known and last_activation(discriminator) == "sigmoid":
+    ends_with = last_activation(discriminator)
+    if known and ends_with in ("sigmoid", "softmax"):
         warnings.warn(
-            f"The discriminator ends in a sigmoid, and the loss {loss.name!r} takes logits, which "
-            "are any numbers: it hardly learns. End it with keras.layers.Dense(1) without an "
+            f"The discriminator ends in a {ends_with}, and the loss {loss.name!r} takes logits, "
+            "which are any numbers: it hardly learns. End it with keras.layers.Dense(1) without an "
             "activation.",
             UserWarning,
             stacklevel=5,
@@ -115,6 +116,14 @@ def check_values(where: str, examples: np.ndarray, ends_with: str) -> None:
         )
     pictures = examples.ndim == 4
     _check_range(where, low, high, pictures, ends_with)
+    if pictures and ends_with == "sigmoid":
+        warnings.warn(
+            "The generator ends in a sigmoid, so pictures are between 0 and 1; grids, files and "
+            "scores of this library take -1 for black, and would show it gray. End it in tanh, and "
+            "scale the data by `2 * images - 1`.",
+            UserWarning,
+            stacklevel=2,
+        )
     if pictures and ends_with == "tanh" and 0 <= low < high:
         warnings.warn(
             f"The pictures of {where} have values from {low:g} to {high:g} only, where black is -1 "
@@ -136,7 +145,7 @@ def check_classes(labels: Any, classes: int | None) -> None:
     """
     if labels is None or classes is None or not len(labels):
         return
-    low, high = np.min(labels), np.max(labels)
+    low, high = int(np.min(labels)), int(np.max(labels))
     if low < 0 or high >= classes:
         raise ValueError(_not_a_class(classes, low, high))
 
@@ -189,7 +198,8 @@ def with_classes(data: Any, classes: int | None) -> Any:
     images, labels = data
     if not tf.is_tensor(labels) or not labels.dtype.is_integer:
         return data
-    low, high = tf.reduce_min(labels), tf.reduce_max(labels)
+    wide = tf.cast(labels, tf.int64)  # Narrow types cannot hold all numbers of classes.
+    low, high = tf.reduce_min(wide), tf.reduce_max(wide)
     # TensorFlow's own assertion makes branches of it, which cost more than the rest.
     right = tf.raw_ops.Assert(
         condition=tf.logical_and(low >= 0, high < classes),
@@ -350,9 +360,14 @@ def check_shape(shape: Any, example_shape: Sequence[int | None]) -> None:
             f"Received: single ones, shape {shape.as_list()}. Use dataset.batch(64) for a data "
             "set, `images[None]` for an array."
         )
+    fix = "Resize the data, or change both networks."
+    if expected.rank == 3 and shape[1:].is_compatible_with(expected[:2]) and expected[2] == 1:
+        fix = "Add the axis of channels: images[..., None]."
+    elif expected.rank == 3 and shape[1:].is_compatible_with([expected[2], *expected[:2]]):
+        fix = "Put the channels last: numpy.transpose(images, (0, 2, 3, 1))."
     raise ValueError(
         f"Examples must have the shape that the generator returns, {expected.as_list()}. "
-        f"Received: {shape[1:].as_list()}. Resize the data, or change both networks."
+        f"Received: {shape[1:].as_list()}. {fix}"
     )
 
 

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgan_stab._utils import validation
 from tfgan_stab._utils.progress import Clock
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.game.players import Players
@@ -124,8 +125,8 @@ class KerasWorkflows(ExecutedSteps, Saving):
     ) -> keras.callbacks.History:
         callbacks = [CountEpochs(), CheckFloor(), *in_order(callbacks), *lines_for(verbose)]
         rows = kwargs.get("batch_size")
-        steps = self._epoch_length(x, steps_per_epoch)
         self._check_before_fit(x, y, steps_per_epoch, kwargs)
+        steps = self._epoch_length(x, steps_per_epoch)
         check_data(x, rows, self.scheme, self.top_k, self.maker.classes)
         resumed = self._prepare(x, callbacks, steps, Progress(initial_epoch, 0))
         progress = resumed or Progress(initial_epoch, 0)
@@ -160,6 +161,9 @@ class KerasWorkflows(ExecutedSteps, Saving):
     def _check_before_fit(self, x: Any, y: Any, steps: int | None, others: dict[str, Any]) -> None:
         """Checks what can be known before the first batch."""
         check_trained(self._trained, self.networks)
+        for name, count in (("steps_per_epoch", steps), ("batch_size", others.get("batch_size"))):
+            if count is not None:
+                validation.integer(name, count, fix="Use // instead of / to divide.")
         self._check_given("fit", x, y, steps, "steps_per_epoch")
         if others.get("validation_data") is not None:
             x, y, _ = keras.utils.unpack_x_y_sample_weight(others["validation_data"])
@@ -191,6 +195,8 @@ class KerasWorkflows(ExecutedSteps, Saving):
         if isinstance(images, np.ndarray):
             ends_with = data_checks.last_activation(self.generator)
             data_checks.check_values(where, images, ends_with)
+        if isinstance(labels, np.ndarray) and labels.dtype.kind == "f":
+            data_checks.check_values(f"the conditions of {where}", labels, "")
 
     def _prepare(
         self, x: Any, callbacks: Sequence[Any], steps: int | None, begin: Progress

@@ -254,5 +254,16 @@ def check_trained(compiled: Sequence[int], networks: Players) -> None:
 
 
 def trained(networks: Players) -> tuple[int, ...]:
-    """Returns what tells the networks' trainable weights from all others."""
+    """Returns what tells the networks' trainable weights from all others.
+
+    Raises:
+        ValueError: If a network has none.
+    """
+    for name, network in networks._asdict().items():
+        if not network.trainable_variables:
+            raise ValueError(
+                f"The {name} must have weights that train, whoever is updated. Received: none. "
+                f"Leave out `{name}.trainable = False`: each player is updated by its own "
+                "optimizer alone."
+            )
     return tuple(id(v) for network in networks for v in network.trainable_variables)
