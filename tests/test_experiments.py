@@ -383,6 +383,7 @@ def test_benchmark_compares_within_turns_and_with_targets(monkeypatch):
     assert figures.row_of("a", [1.2], [1.0]).is_met is None
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_evaluation_benchmark():
     small = ["--samples=200", "--features=40", "--streamed=3000", "--turns=1"]

@@ -183,7 +183,7 @@ def test_trial_point_is_named_before_the_gradients_there():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("steps", [3, 5])
+@pytest.mark.parametrize("steps", [3, pytest.param(5, marks=pytest.mark.exhaustive)])
 def test_first_fault_of_several_steps_per_execution(steps):
     gan, poison = make("simultaneous", steps_per_execution=steps)
     poison.spoil(8, "kernel")

@@ -18,13 +18,13 @@ scheme_names = pytest.mark.parametrize(
 )
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("optimizer", [pytest.param("sgd", marks=pytest.mark.exhaustive), "adam"])
 @scheme_names
 def test_three_steps_are_those_of_a_naive_program(name, optimizer):
     promises.three_steps_are_those_of_a_naive_program(name, optimizer)
 
 
-@chosen(quick=(), usual={"alternating_3", "rk4_fresh"})
+@chosen(quick=(), usual={"rk4_fresh"})
 def test_eager_graph_and_xla_agree(name):
     data = points(name, 3)
     graph = train(make(name, "adam"), data)
@@ -101,7 +101,7 @@ class Within(keras.constraints.Constraint):
         return keras.ops.clip(weights, -0.01, 0.01)
 
 
-@scheme_names
+@chosen(quick={"optimistic", "lookahead"}, usual={"optimistic", "lookahead", *FEW})
 def test_constraints_hold_after_each_step(name):
     layers = keras.layers
     generator = keras.Sequential([keras.Input((3,)), layers.Dense(2)])

@@ -39,7 +39,7 @@ def played(name, gan, data, kind=Sgd, rates=RATES):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("optimizer", [pytest.param("sgd", marks=pytest.mark.exhaustive), "adam"])
 @chosen(quick=QUICK, usual=FEW)
 def test_steps_are_those_of_a_naive_program_and_traced_once(name, optimizer):
     gan = make(name, optimizer, top_k=tgs.TopK(**RULE))
@@ -95,7 +95,9 @@ def test_keeping_all_is_the_plain_run_bit_for_bit(name, settings):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["alternating_3", "rk4"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("alternating_3", marks=pytest.mark.exhaustive), "rk4"]
+)
 def test_eager_graph_and_xla_agree(name):
     data = points(name, STEPS)
     rule = tgs.TopK(**RULE)

@@ -90,7 +90,7 @@ def test_first_batches_are_examined_in_other_loops(settings):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("block", [None, 3])
+@pytest.mark.parametrize("block", [pytest.param(None, marks=pytest.mark.exhaustive), 3])
 @pytest.mark.parametrize("container", ["tf.data", "once", "PyDataset", "shuffled"])
 def test_looking_changes_no_batch(monkeypatch, container, block):
     """The weights after training are those without looking, to the last bit."""

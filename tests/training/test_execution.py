@@ -228,7 +228,9 @@ def poisoned(at):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("at", [9, 20, 39])
+@pytest.mark.parametrize(
+    "at", [*(pytest.param(each, marks=pytest.mark.exhaustive) for each in (9, 20)), 39]
+)
 def test_a_fault_inside_a_block_is_the_guards_at_once(at, blocks):
     found = []
     for settings in ({"steps_per_execution": 1}, {}):
