@@ -46,7 +46,8 @@ class Evaluate(Periodic):
         baseline: Whether to report, before the first score, what real images score against other
             real images: as an event, which `RunLog` writes to `events.jsonl`, and as `baselines`.
         labels: The conditions of the images that are scored, for a conditional pair; see
-            `GAN.sample`. Needed unless they are classes. A score of one class takes that class.
+            `GAN.sample`. Classes come in turn unless given, as many of each: where the data's are
+            not equally frequent, give so many of the data's labels. A score of one class takes it.
 
     Raises:
         TypeError: If something is no score.
