@@ -283,6 +283,7 @@ def test_faces_are_aligned_different_and_reproducible(reproduced):
     assert mouth < cheeks - 0.2
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_fid_rises_with_each_disturbance(tmp_path):
     printed = run("reproduce/fid_disturbances.py", f"--directory={tmp_path}", "--images=400")

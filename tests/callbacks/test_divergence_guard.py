@@ -34,7 +34,7 @@ def expected_fault(name, kind, evaluation):
     return known
 
 
-@chosen(quick=QUICK, usual={*FEW, "optimistic"})
+@chosen(quick={"simultaneous", "alternating_3"}, usual=FEW)
 def test_spoiled_evaluation_is_named_and_rolled_back(name):
     evaluations = SCHEMES[name][0].evaluations
     cases = {("loss", 1), ("loss", evaluations), ("gradient", evaluations)}

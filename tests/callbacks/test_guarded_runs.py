@@ -98,7 +98,12 @@ def test_rollbacks_are_counted_over_resumed_runs(new, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("every", "spoiled", "place"), [(7, 9, (1, 2)), (5, 9, (1, 0)), (4, 7, (0, 4))]
+    ("every", "spoiled", "place"),
+    [
+        (7, 9, (1, 2)),
+        pytest.param(5, 9, (1, 0), marks=pytest.mark.exhaustive),
+        pytest.param(4, 7, (0, 4), marks=pytest.mark.exhaustive),
+    ],
 )
 def test_run_goes_on_from_the_state_saved_at_the_stop(new, tmp_path, every, spoiled, place):
     gan = new()

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from naive_gan import NaiveGan, Sgd, forward
-from schemes import FEW, SCHEMES, chosen
+from schemes import SCHEMES, chosen
 from small_gans import (
     BATCH,
     RATES,
@@ -64,7 +64,7 @@ class PenalizedGan(NaiveGan):
 
 
 @pytest.mark.slow
-@chosen(quick={"heun"}, usual=FEW)
+@chosen(quick={"heun"}, usual={"heun", "rk4_fresh"})
 def test_three_steps_with_penalties_are_those_of_a_naive_program(name):
     scheme = SCHEMES[name][0]
     gan = make(name, penalties=PENALTIES)

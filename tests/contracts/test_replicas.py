@@ -19,6 +19,7 @@ OF_OTHERS = [CASES[name] for name in CASES if name not in USUAL]
 # A process that starts TensorFlow for each case would take longer than the cases.
 GROUPS = [
     OF_USUAL[:1],
+    pytest.param(["one scheme"], marks=pytest.mark.exhaustive),
     *(pytest.param(OF_USUAL[first::6], marks=pytest.mark.exhaustive) for first in range(1, 7)),
     *(pytest.param(OF_OTHERS[first::2], marks=pytest.mark.exhaustive) for first in range(2)),
 ]
@@ -51,7 +52,7 @@ def test_two_replicas_with_half_batches_train_as_one(cases):
 @pytest.mark.parametrize(
     "cases",
     [
-        ["simultaneous:off"],
+        pytest.param(["simultaneous:off"], marks=pytest.mark.exhaustive),
         pytest.param(["alternating_3:off", "rk4:auto"], marks=pytest.mark.exhaustive),
     ],
     ids="+".join,

@@ -37,8 +37,7 @@ def test_eager_graph_and_xla_agree(name):
     assert_close(compiled, graph, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.slow
-@scheme_names
+@chosen(quick=(), usual=FEW)
 def test_one_trace_of_the_step_and_of_the_gradients_for_each_choice_of_players(name):
     promises.step_and_gradients_are_traced_once(name)
 
@@ -57,8 +56,7 @@ def test_learning_rate_of_zero_holds_one_player_only(name):
     assert any(np.any(a != b) for a, b in zip(before[1], after[1], strict=True))
 
 
-@pytest.mark.slow
-@scheme_names
+@chosen(quick=(), usual=FEW)
 def test_batch_must_divide_into_minibatches(name):
     promises.batch_must_divide_into_minibatches(name)
 

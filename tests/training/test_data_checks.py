@@ -91,7 +91,13 @@ def test_first_batches_are_examined_in_other_loops(settings):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("block", [pytest.param(None, marks=pytest.mark.exhaustive), 3])
-@pytest.mark.parametrize("container", ["tf.data", "once", "PyDataset", "shuffled"])
+@pytest.mark.parametrize(
+    "container",
+    [
+        *(pytest.param(each, marks=pytest.mark.exhaustive) for each in ("tf.data", "shuffled")),
+        *("once", "PyDataset"),
+    ],
+)
 def test_looking_changes_no_batch(monkeypatch, container, block):
     """The weights after training are those without looking, to the last bit."""
     rows = points(24)

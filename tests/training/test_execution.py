@@ -131,7 +131,7 @@ class Note(Periodic):
         self.found.append((self.gan.steps, {k: float(v) for k, v in logs.items()}, first))
 
 
-@pytest.mark.parametrize("every", [5, 8, "epoch"])
+@pytest.mark.parametrize("every", [5, pytest.param(8, marks=pytest.mark.exhaustive), "epoch"])
 def test_periodic_callbacks_find_what_they_found_without_blocks(every, blocks):
     found = []
     for settings in ({"steps_per_execution": 1}, {}):

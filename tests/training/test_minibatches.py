@@ -95,7 +95,7 @@ def test_conditions_are_split_as_their_examples_are(shape):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize("steps", [1, pytest.param(3, marks=pytest.mark.exhaustive)])
 def test_images_seen_count_a_reused_batch_once(steps):
     scheme = tgs.Alternating(steps, reuse_batch=True)
     gan = make(scheme=scheme, top_k=tgs.TopK(floor=5))

@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-KILLS = 2
+KILLS = 1
 PERIOD = 7  # Steps between checkpoints: not a divisor of an epoch.
 
 PARAMS = [

@@ -125,8 +125,11 @@ class KerasWorkflows(ExecutedSteps, Saving):
     ) -> keras.callbacks.History:
         callbacks = [CountEpochs(), CheckFloor(), *in_order(callbacks), *lines_for(verbose)]
         rows = kwargs.get("batch_size")
-        self._check_before_fit(x, y, steps_per_epoch, kwargs)
+        for name, count in (("steps_per_epoch", steps_per_epoch), ("batch_size", rows)):
+            if count is not None:
+                validation.integer(name, count, fix="Use // instead of / to divide.")
         steps = self._epoch_length(x, steps_per_epoch)
+        self._check_before_fit(x, y, steps_per_epoch, kwargs)
         check_data(x, rows, self.scheme, self.top_k, self.maker.classes)
         resumed = self._prepare(x, callbacks, steps, Progress(initial_epoch, 0))
         progress = resumed or Progress(initial_epoch, 0)
@@ -161,9 +164,6 @@ class KerasWorkflows(ExecutedSteps, Saving):
     def _check_before_fit(self, x: Any, y: Any, steps: int | None, others: dict[str, Any]) -> None:
         """Checks what can be known before the first batch."""
         check_trained(self._trained, self.networks)
-        for name, count in (("steps_per_epoch", steps), ("batch_size", others.get("batch_size"))):
-            if count is not None:
-                validation.integer(name, count, fix="Use // instead of / to divide.")
         self._check_given("fit", x, y, steps, "steps_per_epoch")
         if others.get("validation_data") is not None:
             x, y, _ = keras.utils.unpack_x_y_sample_weight(others["validation_data"])

@@ -230,7 +230,12 @@ def moved_noise(weight):
             marks=pytest.mark.exhaustive,
         ),
         (tgs.GeneratorGradientNorm(WEIGHT), moved_noise(0.7), squared_gradient),
-        (BothOutside(WEIGHT), tgs.R1(0.8, interval=4), half_squared_gradients),
+        pytest.param(
+            BothOutside(WEIGHT),
+            tgs.R1(0.8, interval=4),
+            half_squared_gradients,
+            marks=pytest.mark.exhaustive,
+        ),
     ],
     ids=["consensus_lazy", "consensus", "norm", "outside_lazy"],
 )

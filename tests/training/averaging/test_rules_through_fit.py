@@ -221,7 +221,10 @@ def test_a_saved_model_remembers_its_averages_and_how_they_go_on(run, tmp_path):
         assert keras.saving.deserialize_keras_object(written) == rule
 
 
-@pytest.mark.parametrize("compiled", [False, True], ids=["graph", "XLA"])
+@pytest.mark.parametrize(
+    "compiled",
+    [pytest.param(False, marks=pytest.mark.exhaustive, id="graph"), pytest.param(True, id="XLA")],
+)
 def test_a_compiled_step_averages_as_an_eager_one(run, compiled):
     names = ("late_unbiased", "sync_images", "mean_late", "mean_sync", "both", "users")
     found = []
