@@ -11,7 +11,7 @@ import tfgan_stab as tgs
 from tfgan_stab.training.epoch_lines import WIDTH, EpochLines, line
 
 LINE = (
-    r"epoch {}/2, step {}, \d+\.\d s \([\d.]+ ms a step\): "
+    r"epoch {}/2, step {}, \d+\.\d s, [\d.]+ ms/step: "
     r"G loss -?[\d.e-]+, D loss [\d.e-]+"
 )
 
@@ -65,4 +65,4 @@ def test_the_time_is_that_of_the_steps_alone(monkeypatch, capsys):
         model.steps_taken, model.steps = 7 + batch, 5 + batch
         lines.on_train_batch_end(batch)
     lines.on_epoch_end(0, {"fid": 1.0})
-    assert capsys.readouterr().out == "epoch 1/1, step 6, 4.0 s (2e+03 ms a step): fid 1\n"
+    assert capsys.readouterr().out == "epoch 1/1, step 6, 4.0 s, 2e+03 ms/step: fid 1\n"

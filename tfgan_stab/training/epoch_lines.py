@@ -55,8 +55,8 @@ class EpochLines(keras.callbacks.ProgbarLogger):
         self._close()
         steps, seconds = self.model.steps_taken - self._first_step, self._end - self._start
         head = (
-            f"epoch {epoch + 1}/{self.epochs}, step {self.model.steps}, {seconds:.1f} s "
-            f"({seconds / max(1, steps) * 1e3:.3g} ms a step): "
+            f"epoch {epoch + 1}/{self.epochs}, step {self.model.steps}, {seconds:.1f} s, "
+            f"{seconds / max(1, steps) * 1e3:.3g} ms/step: "
         )
         print(line(head, _by_importance(logs or {}, [m.name for m in self.model.metrics])))
 
