@@ -1,9 +1,14 @@
 """What the tests of networks share."""
 
+import pathlib
+import sys
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 layers = keras.layers
 

@@ -1,11 +1,10 @@
 """The averaging paper's conventional networks: parameters by hand, a naive program, refusals."""
 
-import math
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from parameters import trained
 
 from tfgan_stab.networks import (
     SpectralNormalization,
@@ -14,10 +13,6 @@ from tfgan_stab.networks import (
 )
 
 layers = keras.layers
-
-
-def trained(network):
-    return sum(math.prod(weight.shape) for weight in network.trainable_variables)
 
 
 def up(before, after):

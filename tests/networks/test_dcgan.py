@@ -1,11 +1,10 @@
 """DCGAN: shapes, ranges, initial weights, labels, saving, checks of arguments."""
 
-import math
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from parameters import trained
 
 from tfgan_stab.networks import (
     SpectralNormalization,
@@ -116,10 +115,6 @@ def test_keras_default_of_channels_changes_nothing():
 
 
 # -- Parameters, layer by layer --------------------------------------------------------------------
-
-
-def trained(network):
-    return sum(math.prod(weight.shape) for weight in network.trainable_variables)
 
 
 def test_parameters_of_ttur_at_64_pixels():

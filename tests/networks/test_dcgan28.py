@@ -1,16 +1,11 @@
 """Lookahead-Minmax's networks for digits: parameters by hand, sizes, padding, initial weights."""
 
-import math
-
 import keras
 import numpy as np
 import tensorflow as tf
+from parameters import trained
 
 from tfgan_stab.networks import dcgan28_discriminator, dcgan28_generator
-
-
-def trained(network):
-    return sum(math.prod(weight.shape) for weight in network.trainable_variables)
 
 
 def test_parameters_of_digits_at_28_pixels():

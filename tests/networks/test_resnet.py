@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from parameters import trained
 
 from tfgan_stab.networks import SpectralNormalization, resnet_discriminator, resnet_generator
 
@@ -19,10 +20,6 @@ def convolution(kernel_size, before, after, bias=True):
 
 def dense(before, after):
     return before * after + after
-
-
-def trained(network):
-    return sum(math.prod(weight.shape) for weight in network.trainable_variables)
 
 
 def up_block(before, after, learned=True, classes=1):

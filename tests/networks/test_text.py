@@ -1,15 +1,10 @@
 """WGAN-GP's networks for text: parameters by hand, a naive program, refusals."""
 
-import math
-
 import numpy as np
 import pytest
+from parameters import trained
 
 from tfgan_stab.networks import text_discriminator, text_generator
-
-
-def trained(network):
-    return sum(math.prod(weight.shape) for weight in network.trainable_variables)
 
 
 def test_parameters_are_those_of_the_paper():

@@ -330,9 +330,9 @@ def check_range(name: str, images: np.ndarray) -> None:
     """
     if images.size == 0:
         return
-    low, high = _extremes(images)
+    low, high = extremes(images)
     if not np.isfinite([low, high]).all():
-        bad = np.flatnonzero(~np.isfinite(images).reshape(len(images), -1).all(axis=1))
+        bad = not_finite(images)
         raise ValueError(
             f"{name!r} must hold finite numbers. Received: NaN or infinity in {len(bad)} of "
             f"{len(images)} pictures, the first at index {bad[0]}. Leave those out."
@@ -352,7 +352,7 @@ def warn_of_half_range(name: str, images: np.ndarray, stacklevel: int = 2) -> No
         images: Floats in [-1, 1], any shape with at least one entry.
         stacklevel: Whose line the warning points at: 1 is this function, 2 its caller, and so on.
     """
-    low, high = _extremes(images)
+    low, high = extremes(images)
     if low >= 0:
         warnings.warn(
             f"{name!r} has values from {low:g} to {high:g} only, where black is -1 and white is 1. "
@@ -362,7 +362,18 @@ def warn_of_half_range(name: str, images: np.ndarray, stacklevel: int = 2) -> No
         )
 
 
-def _extremes(images: np.ndarray) -> tuple[float, float]:
-    # NaN comes through both; some releases of NumPy say so in a warning.
+def extremes(images: np.ndarray) -> tuple[float, float]:
+    """Returns the smallest and the largest value; NaN for both where there is one."""
+    # Some releases of NumPy warn of NaN.
     with np.errstate(invalid="ignore"):
         return float(images.min()), float(images.max())
+
+
+def not_finite(examples: np.ndarray) -> np.ndarray:
+    """Returns the indices of the examples that hold NaN or infinity.
+
+    Example:
+        >>> not_finite(np.array([[0.0, 1.0], [np.nan, 0.0]])).tolist()
+        [1]
+    """
+    return np.flatnonzero(~np.isfinite(examples).reshape(len(examples), -1).all(axis=1))

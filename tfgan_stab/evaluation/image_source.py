@@ -11,7 +11,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from tfgan_stab.data.batches import Batches
-from tfgan_stab.data.image_decoding import to_bytes, warn_of_half_range
+from tfgan_stab.data.image_decoding import extremes, to_bytes, warn_of_half_range
 from tfgan_stab.data.streams import reason_of
 
 # Images per step where nobody asks for another number.
@@ -221,8 +221,8 @@ def _shown(images: np.ndarray) -> np.ndarray:
 
 def _wider(known: np.ndarray, images: np.ndarray) -> np.ndarray:
     """Returns the smallest and the largest value so far; what is not finite is told elsewhere."""
-    with np.errstate(invalid="ignore"):
-        return np.array([min(known[0], images.min()), max(known[1], images.max())])
+    low, high = extremes(images)
+    return np.array([min(known[0], low), max(known[1], high)])
 
 
 def _number(image: Any, label: Any) -> int:

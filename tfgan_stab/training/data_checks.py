@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_stab.data.batches import Batches
+from tfgan_stab.data.image_decoding import extremes, not_finite
 from tfgan_stab.game.losses import LOSSES, AdversarialLoss, least_squares
 
 layers = keras.layers
@@ -105,11 +106,9 @@ def check_values(where: str, examples: np.ndarray, ends_with: str) -> None:
     """
     if not examples.size:
         return
-    with np.errstate(invalid="ignore"):  # NaN comes through both.
-        low, high = float(examples.min()), float(examples.max())
+    low, high = extremes(examples)
     if not np.isfinite([low, high]).all():
-        finite = np.isfinite(examples).reshape(len(examples), -1).all(axis=1)
-        bad = np.flatnonzero(~finite)
+        bad = not_finite(examples)
         raise ValueError(
             f"Examples must be finite numbers. Received: NaN or infinity in {len(bad)} of "
             f"{len(examples)} examples of {where}, the first at index {bad[0]}. {OF_NAN}"
