@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import tqdm
 
-__all__ = ["PATIENCE", "Clock", "with_progress"]
+__all__ = ["PATIENCE", "Clock", "EpochClock", "with_progress"]
 
 PATIENCE = 2.0  # Seconds before the bar appears.
 _Item = TypeVar("_Item")
@@ -77,3 +77,44 @@ class Clock:
             yield
         finally:
             self._counted, self._since = self.seconds, None
+
+
+class EpochClock:
+    """Times an epoch by its steps alone: what follows the last one, such as scores, is none of it.
+
+    Example:
+        >>> clock = EpochClock()
+        >>> clock.begin(steps=0)
+        >>> clock.step_done()
+        >>> 0 < clock.seconds_per_step(steps=2) < clock.seconds
+        True
+    """
+
+    def __init__(self) -> None:
+        self._first, self._start, self._last = 0, 0.0, 0.0
+
+    def begin(self, steps: int) -> None:
+        """Starts an epoch.
+
+        Args:
+            steps: Steps taken before it.
+        """
+        self._first, self._start = steps, time.perf_counter()
+        self._last = self._start
+
+    def step_done(self) -> None:
+        """Takes note of the end of a step."""
+        self._last = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds from the epoch's beginning to the end of its last step."""
+        return self._last - self._start
+
+    def seconds_per_step(self, steps: int) -> float:
+        """Returns the mean time of a step.
+
+        Args:
+            steps: Steps taken by now.
+        """
+        return self.seconds / max(1, steps - self._first)

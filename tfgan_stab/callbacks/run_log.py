@@ -6,7 +6,6 @@ import os
 import pathlib
 import platform
 import sys
-import time
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count
@@ -17,6 +16,7 @@ import tensorflow as tf
 
 from tfgan_stab import __version__
 from tfgan_stab._utils.files import user_path, write_atomically
+from tfgan_stab._utils.progress import EpochClock
 from tfgan_stab.callbacks.base import (
     GANCallback,
     ImageEvent,
@@ -62,8 +62,7 @@ class RunLog(GANCallback):
         self._events_file = self.workdir / "events.jsonl"
         self._tensorboard_folder = self.workdir / "tensorboard"
         self._tensorboard: Any = None
-        self._epoch_start = (0, 0.0)  # Steps taken, and the time.
-        self._last_step = 0.0
+        self._clock = EpochClock()
         self._scores = {"evaluation_share"}  # What logs call them.
 
     def steps_until_needed(self) -> int | None:
@@ -85,20 +84,17 @@ class RunLog(GANCallback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Starts the epoch's clock."""
-        self._epoch_start = (self.gan.steps_taken, time.perf_counter())
-        self._last_step = self._epoch_start[1]
+        self._clock.begin(self.gan.steps_taken)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Stops the epoch's clock: what follows the last step is no training."""
-        self._last_step = time.perf_counter()
+        self._clock.step_done()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes the epoch's means to TensorBoard."""
-        first_step, start = self._epoch_start
         steps_taken = self.gan.steps_taken
         scalars = {name: log for name, log in (logs or {}).items() if name not in self._scores}
-        seconds = self._last_step - start
-        scalars["seconds_per_step"] = seconds / max(1, steps_taken - first_step)
+        scalars["seconds_per_step"] = self._clock.seconds_per_step(steps_taken)
         scalars["field_evaluations"] = steps_taken * self.gan.scheme.evaluations
         with self._summaries():
             for name, value in scalars.items():

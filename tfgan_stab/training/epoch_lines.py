@@ -1,14 +1,13 @@
 """What `fit` prints of each epoch: one line, as readable in a file as in a terminal."""
 
 import sys
-import time
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tqdm
 
-from tfgan_stab._utils.progress import PATIENCE
+from tfgan_stab._utils.progress import PATIENCE, EpochClock
 
 WIDTH = 100  # Columns.
 SHORT = {"generator_loss": "G loss", "discriminator_loss": "D loss"}
@@ -24,7 +23,7 @@ class EpochLines(keras.callbacks.ProgbarLogger):
     def __init__(self) -> None:
         super().__init__()
         self._bar: Any = None
-        self._first_step, self._start, self._end = 0, 0.0, 0.0
+        self._clock = EpochClock()
 
     def steps_until_needed(self) -> int | None:
         """Returns `None`: it looks at no step."""
@@ -32,8 +31,7 @@ class EpochLines(keras.callbacks.ProgbarLogger):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Starts the epoch's clock and bar."""
-        self._first_step = self.model.steps_taken
-        self._start = self._end = time.perf_counter()
+        self._clock.begin(self.model.steps_taken)
         self._close()
         self._bar = tqdm.tqdm(
             total=self.target,
@@ -46,17 +44,18 @@ class EpochLines(keras.callbacks.ProgbarLogger):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Moves the bar on."""
-        self._end = time.perf_counter()  # What follows the last step is no training.
+        self._clock.step_done()
         if self._bar is not None:
             self._bar.update(batch + 1 - self._bar.n)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Prints the epoch's line."""
         self._close()
-        steps, seconds = self.model.steps_taken - self._first_step, self._end - self._start
+        seconds = self._clock.seconds
+        of_step = self._clock.seconds_per_step(self.model.steps_taken)
         head = (
             f"epoch {epoch + 1}/{self.epochs}, step {self.model.steps}, {seconds:.1f} s, "
-            f"{seconds / max(1, steps) * 1e3:.3g} ms/step: "
+            f"{of_step * 1e3:.3g} ms/step: "
         )
         print(line(head, _by_importance(logs or {}, [m.name for m in self.model.metrics])))
 
