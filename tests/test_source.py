@@ -44,7 +44,7 @@ TOP_LEVEL = {
 
 LONGEST_FILE = 400
 LONGEST_BODY = 50  # Without the docstring.
-MOST_FILES = 165
+MOST_FILES = 185
 
 SLOPES = {"slope", "slopes"}  # The term of differential equations: minus the gradient.
 # Where schemes are computed, and the tests of what they compute.
