@@ -33,14 +33,14 @@ run_lowest() {
   # TensorFlow 2.18, the oldest supported, has no packages for Python 3.13.
   set_up_venv "$root/.venv-lowest" "[tests]" 12 "$root/tests/constraints/lowest.txt"
   step "tests with the oldest supported packages"
-  "$root/.venv-lowest/bin/python" -m pytest "${on_all_cores[@]}" -m "not slow" "$@"
+  "$root/.venv-lowest/bin/python" -m pytest "${on_all_cores[@]}" -m "not slow and not exhaustive" "$@"
 }
 
 cd "$root"
 export TF_CPP_MIN_LOG_LEVEL="${TF_CPP_MIN_LOG_LEVEL:-2}"
 case "${1:-full}" in
   full) run_tests -m "not exhaustive" "${@:2}" ;;
-  fast) run_tests -m "not slow" "${@:2}" ;;
+  fast) run_tests -m "not slow and not exhaustive" "${@:2}" ;;
   checks) run_checks ;;
   lowest) run_lowest "${@:2}" ;;
   all)

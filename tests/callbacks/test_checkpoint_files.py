@@ -17,6 +17,7 @@ from tfgan_stab.callbacks.checkpoint_files import (
 from tfgan_stab.training.resume import Progress
 
 
+@pytest.mark.slow
 def test_owners_names_do_not_matter(tiny, image_gan, tmp_path, monkeypatch):
     def renamed(gan):
         return {f"old_{owner}": variables for owner, variables in owned_variables(gan).items()}

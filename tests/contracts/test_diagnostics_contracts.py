@@ -59,7 +59,10 @@ def naive_diagnostics(params, points_of_players, minibatch, previous):
     return found, field
 
 
-@pytest.mark.parametrize("name", ["simultaneous", "alternating", "rk4"])
+@pytest.mark.parametrize(
+    "name",
+    ["simultaneous", *(pytest.param(n, marks=pytest.mark.slow) for n in ("alternating", "rk4"))],
+)
 def test_every_number_is_that_of_a_naive_program(name):
     gan = make(name)
     params = weights(gan)

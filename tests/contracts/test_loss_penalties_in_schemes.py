@@ -64,7 +64,7 @@ class PenalizedGan(NaiveGan):
 
 
 @pytest.mark.slow
-@chosen(quick={"heun"}, usual={"heun", "rk4_fresh"})
+@chosen(quick={"heun"}, usual={"heun"})
 def test_three_steps_with_penalties_are_those_of_a_naive_program(name):
     scheme = SCHEMES[name][0]
     gan = make(name, penalties=PENALTIES)
@@ -83,7 +83,7 @@ def test_three_steps_with_penalties_are_those_of_a_naive_program(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [pytest.param("alternating", marks=pytest.mark.exhaustive), "rk4"])
+@pytest.mark.parametrize("name", ["alternating", pytest.param("rk4", marks=pytest.mark.exhaustive)])
 def test_eager_graph_and_xla_agree_on_lazy_penalties(name):
     data = points(name, 3)
     graph = train(make(name, penalties=PENALTIES), data)
@@ -92,6 +92,7 @@ def test_eager_graph_and_xla_agree_on_lazy_penalties(name):
         assert_close(graph, other, rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_logs_show_values_and_lazy_ones_the_same_on_average():
     logged = {}
@@ -146,6 +147,7 @@ def test_input_gradients_are_taken_from_the_passes_that_the_losses_make(penaltie
     assert counting.calls == passes
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_half_precision_gives_about_the_same_values():
     found = {}
@@ -162,6 +164,7 @@ def test_half_precision_gives_about_the_same_values():
     np.testing.assert_allclose(found["mixed_bfloat16"], found["float32"], rtol=5e-2)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_conditional_networks_have_input_gradients_along_images(tiny):
     keras.config.set_floatx("float32")

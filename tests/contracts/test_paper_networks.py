@@ -31,6 +31,7 @@ def made(name):
     return PAIRS[name]()
 
 
+@pytest.mark.slow
 @each_pair
 def test_shapes_and_files(name, tmp_path):
     generator, discriminator = networks = made(name)
@@ -66,6 +67,7 @@ def marked(names):
     ]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize("name", marked(("resnet sagan by class",)))
 def test_xla_lowers_gradients_and_a_gradient_penalty(name):

@@ -62,6 +62,7 @@ def test_steps_are_those_of_a_naive_program_and_traced_once(name, optimizer):
     assert len(traces) == 1
 
 
+@pytest.mark.slow
 def test_trial_points_choose_for_themselves():
     rates = (2.0, 4.0)  # Large, so that the choice at a trial point is not that at the start.
     gan = make("rk4", rates=rates, top_k=tgs.TopK(**RULE))

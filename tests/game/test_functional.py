@@ -119,6 +119,7 @@ def masks_of(networks, state, number=0):
     return [draw.values.numpy().tobytes() for draw in draws], state_after
 
 
+@pytest.mark.slow
 def test_each_call_of_each_minibatch_and_step_has_random_numbers_of_its_own():
     networks = noisy_networks()
     state = Players(*(values(n.non_trainable_variables) for n in networks))

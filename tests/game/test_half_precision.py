@@ -115,8 +115,8 @@ def assert_close(exact, found):
 @pytest.mark.parametrize(
     ("penalties", "jit_compile"),
     [
-        pytest.param((), None, id="plain"),
-        pytest.param((tgs.R1(1.0),), None, id="R1", marks=pytest.mark.slow),
+        pytest.param((), None, id="plain", marks=pytest.mark.slow),
+        pytest.param((tgs.R1(1.0),), None, id="R1", marks=pytest.mark.exhaustive),
         pytest.param((tgs.R1(1.0),), True, id="R1 with XLA", marks=pytest.mark.exhaustive),
     ],
 )
@@ -127,6 +127,7 @@ def test_gradients_and_products_are_those_of_float32(width, penalties, jit_compi
     assert_close(exact, found)
 
 
+@pytest.mark.slow
 def test_without_factors_small_gradients_would_be_lost(monkeypatch):
     monkeypatch.setattr(half_precision, "LARGEST", 1.0)
     monkeypatch.setattr(half_precision, "FIXED", 1.0)

@@ -253,6 +253,7 @@ class GroupDeviation(keras.layers.Layer):
         return (shape[0], 2 * shape[1])
 
 
+@pytest.mark.slow
 def test_networks_are_not_run_on_batches_of_sizes_that_they_do_not_take():
     generator = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
     discriminator = keras.Sequential([keras.Input((3,)), GroupDeviation(), keras.layers.Dense(1)])

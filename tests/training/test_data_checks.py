@@ -94,8 +94,11 @@ def test_first_batches_are_examined_in_other_loops(settings):
 @pytest.mark.parametrize(
     "container",
     [
-        *(pytest.param(each, marks=pytest.mark.exhaustive) for each in ("tf.data", "shuffled")),
-        *("once", "PyDataset"),
+        *(
+            pytest.param(each, marks=pytest.mark.exhaustive)
+            for each in ("tf.data", "shuffled", "PyDataset")
+        ),
+        "once",
     ],
 )
 def test_looking_changes_no_batch(monkeypatch, container, block):
@@ -260,7 +263,7 @@ NEGATIVE = [0, 1, 2, 3] * 3 + [0, -2, 2, 3]
     "settings",
     [
         {"jit_compile": False},
-        {"jit_compile": True},
+        pytest.param({"jit_compile": True}, marks=pytest.mark.exhaustive),
         {"jit_compile": True, "steps_per_execution": 2},
         {"run_eagerly": True, "jit_compile": False},
     ],

@@ -31,6 +31,7 @@ def test_one_line_for_each_epoch(capsys):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("verbose", "shown"), [(0, ""), (1, "4/4"), (2, "epoch 1/1, step 4")])
 def test_verbose_is_as_in_keras(verbose, shown, capsys):
     make().fit(points(64), batch_size=16, verbose=verbose)
@@ -39,6 +40,7 @@ def test_verbose_is_as_in_keras(verbose, shown, capsys):
     assert not said.err
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_counted(capsys):
     numbers = {f"number_{i}": i / 3 for i in range(9)}
     found = line("epoch 1/1: ", numbers)

@@ -111,6 +111,7 @@ def test_blocks_train_as_single_steps_do_bit_for_bit(name, blocks):
     assert seen[0] == seen[1]
 
 
+@pytest.mark.slow
 def test_no_block_passes_an_epochs_end(blocks):
     gan = make()
     gan.fit(batches(), epochs=3, steps_per_epoch=12, verbose=0)
@@ -131,7 +132,10 @@ class Note(Periodic):
         self.found.append((self.gan.steps, {k: float(v) for k, v in logs.items()}, first))
 
 
-@pytest.mark.parametrize("every", [5, pytest.param(8, marks=pytest.mark.exhaustive), "epoch"])
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "every", [5, *(pytest.param(n, marks=pytest.mark.exhaustive) for n in (8, "epoch"))]
+)
 def test_periodic_callbacks_find_what_they_found_without_blocks(every, blocks):
     found = []
     for settings in ({"steps_per_execution": 1}, {}):
@@ -156,6 +160,7 @@ class EachStep(keras.callbacks.Callback):
         self.seen.append((self.model.steps, float(logs["generator_loss"])))
 
 
+@pytest.mark.slow
 def test_a_callback_of_a_users_own_sees_every_step(blocks):
     own = EachStep()
     make().fit(batches(), verbose=0, callbacks=[own])
@@ -164,6 +169,7 @@ def test_a_callback_of_a_users_own_sees_every_step(blocks):
     assert len({loss for _, loss in own.seen}) == 40
 
 
+@pytest.mark.slow
 def test_the_headline_names_callbacks_that_see_every_step(capsys):
     make().fit(batches(), verbose=2, callbacks=[EachStep(), Note(5)])
     assert "per call from Python, since these callbacks see each step: EachStep\n" in (
@@ -229,7 +235,7 @@ def poisoned(at):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "at", [*(pytest.param(each, marks=pytest.mark.exhaustive) for each in (9, 20)), 39]
+    "at", [*(pytest.param(each, marks=pytest.mark.exhaustive) for each in (20, 39)), 9]
 )
 def test_a_fault_inside_a_block_is_the_guards_at_once(at, blocks):
     found = []
@@ -266,6 +272,7 @@ def trials(monkeypatch, tmp_path):
     return counted
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("compiled", "scope"),
@@ -334,6 +341,7 @@ def test_a_damaged_note_is_measured_again(trials, tmp_path):
     assert len(trials.count) == 2
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_resumed_run_goes_on_as_it_began(trials, tmp_path):
     def run(epochs):
@@ -361,6 +369,7 @@ def test_run_json_tells_the_decision(trials, tmp_path):
     assert noted == {"scope": "off", "reason": gan.compilation.reason}
 
 
+@pytest.mark.slow
 def test_short_runs_are_not_worth_a_trial(monkeypatch, tmp_path):
     monkeypatch.setenv("TFGAN_STAB_CACHE", str(tmp_path))
     gan = make(jit_compile="auto")
@@ -376,6 +385,7 @@ def test_wrong_numbers_of_steps_per_call_are_refused(steps):
         make(steps_per_execution=steps)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_deterministic_operations_are_switched_on_for_the_process():
     program = """

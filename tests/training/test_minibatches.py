@@ -106,6 +106,7 @@ def test_images_seen_count_a_reused_batch_once(steps):
     assert (gan.steps, gan.images_seen) == (4, 14 + 16)
 
 
+@pytest.mark.slow
 def test_conditions_of_another_kind_are_refused_before_training():
     image, condition = keras.Input((2,)), keras.Input((3,))
     joined = keras.layers.Concatenate()([image, condition])

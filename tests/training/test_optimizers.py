@@ -101,6 +101,7 @@ def test_optimizers_that_scale_losses_are_copied_with_what_they_wrap(tiny):
         assert optimizers.generator.initial_scale == 8.0
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_optimizers_of_every_kind_train():
     for name in ("SGD", "RMSprop", "Adagrad", "AdamW", "Lion", "Nadam"):

@@ -84,6 +84,7 @@ def test_on_accelerators_all_but_reading_the_batch_is_one_compiled_call(
     assert found == sum(map(collections.Counter, outside), collections.Counter())
 
 
+@pytest.mark.slow
 def test_without_xla_the_same_count_finds_all_operations():
     gan = make(jit_compile=False)
     gan.fit(points(8), batch_size=8, verbose=0)
@@ -98,6 +99,7 @@ def numbers(gan):
 LAZY = {"penalties": [tgs.R1(1.0, interval=3)], "jit_compile": False}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_loop_of_ones_own_takes_the_same_steps_with_lazy_penalties():
     fitted, own, eager = make(), make(), make()

@@ -149,7 +149,7 @@ def test_a_run_killed_inside_an_epoch_goes_on_with_its_k(tiny, tmp_path):
     "rule",
     [
         tgs.TopK(decay=0.9, every=2, floor=3),
-        tgs.TopK(floor=0.75, scope="global"),
+        pytest.param(tgs.TopK(floor=0.75, scope="global"), marks=pytest.mark.exhaustive),
     ],
     ids=repr,
 )

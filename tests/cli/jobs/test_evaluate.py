@@ -164,6 +164,7 @@ def test_per_class_of_stored_images(tmp_path):
     assert scores["fid_class_3", None]["value"] == pytest.approx(fid.value, rel=1e-6)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_inception_from_a_folder(stored, tmp_path):
     class Network(tf.Module):

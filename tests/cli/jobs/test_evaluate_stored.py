@@ -56,6 +56,7 @@ def test_classes_of_one_side_are_named(tmp_path, capsys, fake, real, message):
     assert re.search(message, capsys.readouterr().err)
 
 
+@pytest.mark.slow
 def test_samples_of_numbered_classes_are_matched_by_number(tmp_path):
     folders(tmp_path / "real", {"cat": 40, "dog": 200})
     folders(tmp_path / "fake", {"00": 40, "01": 200})
@@ -68,6 +69,7 @@ def test_samples_of_numbered_classes_are_matched_by_number(tmp_path):
     assert max(each["value"] for each in scores) < 1.0
 
 
+@pytest.mark.slow
 def test_statistics_are_written_and_read(samples, tmp_path, capsys):
     """They score as the images do; the report says that they are statistics."""
     path, found = tmp_path / "stats.npz", {}

@@ -42,6 +42,7 @@ def test_no_callback_of_a_run_needs_every_step(monkeypatch, command, tmp_path):
     assert [each for each in found if needs_every_step(each)] == []
 
 
+@pytest.mark.exhaustive
 def test_a_run_may_lie_in_a_folder_of_any_name(command, tmp_path, capsys):
     """It is trained, resumed, scored and sampled by a path that is full of other meanings."""
     folder = tmp_path / "~ lr=[1,2] a\\b #1 100% {y} st*r? 日本"

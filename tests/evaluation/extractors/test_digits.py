@@ -78,6 +78,7 @@ def test_the_forward_pass_is_traced_once(classifier, images):
     assert classifier._forward.experimental_get_tracing_count() == 1
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_one_classifier_trains_to_the_same_bits_in_two_processes(classifier, tmp_path):
     assert in_a_new_process(HASH, tmp_path) == classifier.content_hash

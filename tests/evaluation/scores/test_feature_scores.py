@@ -158,6 +158,7 @@ def test_inception_score_needs_logits(noise, pixels):
         tgs.InceptionScore(pixels, samples=20)([noise(20)])
 
 
+@pytest.mark.slow
 def test_digits_have_a_higher_inception_score_than_noise(classifier, images, noise):
     score = tgs.InceptionScore(classifier, images, samples=1000)
     assert score.baseline().value > 9.0

@@ -78,6 +78,7 @@ def test_generator_gradient_norm_moves_the_discriminator_down_its_gradient(name)
     assert_close(with_penalty[:1], without[:1], rtol=0, atol=0)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_first_stage_is_outside_for_euler_and_changes_later_trial_points():
     outside = [tgs.GeneratorGradientNorm(WEIGHT)]
@@ -222,7 +223,12 @@ def moved_noise(weight):
 @pytest.mark.parametrize(
     ("penalty", "loss_penalty", "measure"),
     [
-        (tgs.Consensus(WEIGHT), tgs.R1(0.8, interval=4), half_squared_gradients),
+        pytest.param(
+            tgs.Consensus(WEIGHT),
+            tgs.R1(0.8, interval=4),
+            half_squared_gradients,
+            marks=pytest.mark.exhaustive,
+        ),
         pytest.param(
             tgs.Consensus(WEIGHT),
             tgs.GradientPenalty(0.8),

@@ -9,6 +9,7 @@ import pytest
 PROGRAM = pathlib.Path(__file__).with_name("two_replicas.py")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.multi_device
 @pytest.mark.parametrize("xla", ["off", pytest.param("auto", marks=pytest.mark.exhaustive)])
