@@ -75,6 +75,9 @@ class Resumed(keras.callbacks.Callback):
     def expect(self, ordered):
         self.ordered = ordered
 
+    def release(self, error):
+        pass
+
     def resume(self):
         self.model.steps = self.steps
         return self.progress

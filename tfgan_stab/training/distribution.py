@@ -36,6 +36,22 @@ def replica_number() -> tf.Tensor | int:
     return context.replica_id_in_sync_group if context and num_replicas() > 1 else 0
 
 
+def of_all(strategy: tf.distribute.Strategy, number: float) -> list[float]:
+    """Returns a number of each process that trains, in their order; alike on all of them.
+
+    Args:
+        strategy: The model's. All its processes must call this.
+        number: This process's own.
+    """
+
+    def gathered() -> tf.Tensor:
+        context = tf.distribute.get_replica_context()
+        return context.all_gather(tf.constant([number], tf.float64), axis=0)
+
+    local = strategy.experimental_local_results(strategy.run(gathered))
+    return [float(each) for each in local[0].numpy()[:: len(local)]]
+
+
 class Rows(NamedTuple):
     """How the rows of a batch are spread over replicas.
 

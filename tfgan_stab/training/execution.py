@@ -33,6 +33,7 @@ from tfgan_stab.training.step_functions import (
     step_functions,
 )
 from tfgan_stab.training.train_step import TrainState
+from tfgan_stab.training.workers import num_workers
 from tfgan_stab.training.xla import Compilation
 from tfgan_stab.updates.scheme import Scheme
 
@@ -81,12 +82,16 @@ class Execution:
         self._pending, self._block = 0, 1
         self._logs: dict[str, Any] = {}
 
-    def begin(self, callbacks: Sequence[Any]) -> None:
+    def begin(self, callbacks: Sequence[Any], several_workers: bool) -> None:
         """Learns which callbacks there are; blocks need callbacks that say when they act next.
 
         Args:
             callbacks: All callbacks.
+            several_workers: Whether other processes must take the same steps in the same calls:
+                then clocks, which differ, decide nothing.
         """
+        if several_workers:
+            self.steps_per_call = self.steps_per_call or 1
         self.single_for = [type(c).__name__ for c in callbacks if needs_every_step(c)]
         found = [getattr(callback, "steps_until_needed", None) for callback in callbacks]
         self._needs = None if self.single_for else [need for need in found if need is not None]
@@ -246,7 +251,7 @@ class ExecutedSteps(keras.Model):
         too_short = planned is not None and planned <= self.too_short
         self._undecided = bool(self.compilation.candidate) and not too_short
         if self.execution is not None:
-            self.execution.begin(callbacks)
+            self.execution.begin(callbacks, num_workers(self.distribute_strategy) > 1)
 
     def make_train_function(self, force: bool = False) -> None:
         """Builds what Keras calls for each step."""

@@ -12,7 +12,7 @@ from tfgan_stab._utils import validation
 from tfgan_stab._utils.progress import Clock
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.game.players import Players
-from tfgan_stab.training import data_checks, distribution
+from tfgan_stab.training import data_checks, distribution, workers
 from tfgan_stab.training.averaging.averaged_weights import AveragedWeights
 from tfgan_stab.training.averaging.rules import Average
 from tfgan_stab.training.averaging.swap import LIVE, WeightsInUse
@@ -42,6 +42,7 @@ from tfgan_stab.training.resume import (
     data_from,
     finish_epoch,
     num_batches,
+    released,
     resume_from,
 )
 from tfgan_stab.training.saving import Saving
@@ -102,7 +103,11 @@ class KerasWorkflows(ExecutedSteps, Saving):
         with self._weights_restored(), self.clock.running():
             self.weights_in_use.switch(LIVE)  # Training an average would be undone by a switch.
             try:
-                with data_checks.plain_errors():
+                with (
+                    released(listed(kwargs.get("callbacks"))),
+                    data_checks.plain_errors(),
+                    workers.losses_explained(self.distribute_strategy),
+                ):
                     return self._fit(x, y, **kwargs)
             except UNREADABLE as error:
                 check_files(x, error)
@@ -123,7 +128,10 @@ class KerasWorkflows(ExecutedSteps, Saving):
         verbose: Any = "auto",
         **kwargs: Any,
     ) -> keras.callbacks.History:
-        callbacks = [CountEpochs(), CheckFloor(), *in_order(callbacks), *lines_for(verbose)]
+        strategy = self.distribute_strategy
+        verbose = verbose if workers.is_chief(strategy) else 0
+        given = workers.of_those_who_write(in_order(callbacks), strategy)
+        callbacks = [CountEpochs(), CheckFloor(), *given, *lines_for(verbose)]
         rows = kwargs.get("batch_size")
         for name, count in (("steps_per_epoch", steps_per_epoch), ("batch_size", rows)):
             if count is not None:
@@ -204,6 +212,7 @@ class KerasWorkflows(ExecutedSteps, Saving):
         """Resumes a run or starts a new one, and makes the last checks before training."""
         ordered = steps is not None and isinstance(x, tf.data.Dataset)
         resumed = resume_from(callbacks, self, ordered)
+        workers.check_alike(self.distribute_strategy, self.steps)
         progress = resumed or begin
         if not self.steps:
             self.start_over()
@@ -245,9 +254,10 @@ class KerasWorkflows(ExecutedSteps, Saving):
 
     def _print_headline(self, steps: int | None, x: Any, batch_size: int | None) -> None:
         """Prints what trains how, and which averages the training is too short for."""
-        replicas = self.distribute_strategy.num_replicas_in_sync
+        strategy = self.distribute_strategy
+        replicas = f"replicas: {strategy.num_replicas_in_sync}{workers.note(strategy)}"
         print(cost_of_step(self.scheme, self.penalties, self.top_k))
-        print(f"{self.compilation}; replicas: {replicas}, precision: {', '.join(self.precision)}")
+        print(f"{self.compilation}; {replicas}, precision: {', '.join(self.precision)}")
         if self.steps_at_once is None and self.execution and self.execution.single_for:
             kinds = ", ".join(self.execution.single_for)
             print(f"One step per call from Python, since these callbacks see each step: {kinds}")

@@ -232,6 +232,8 @@ class _Started(keras.callbacks.Callback):
 class _SaveGenerator(keras.callbacks.Callback):
     """Saves the generator at each epoch's end, with the weights that are then in use."""
 
+    chief_only = True
+
     def __init__(self, workdir: Workdir) -> None:
         super().__init__()
         self._workdir = workdir
