@@ -220,6 +220,18 @@ def test_pictures_between_0_and_1_are_warned_of_where_the_generator_ends_in_tanh
     data_checks.check_values("x", half[:0], "tanh")
 
 
+def test_one_hot_texts_are_right_for_a_generator_that_ends_in_softmax():
+    generator = tgs.networks.text_generator(5, length=6, latents=2, width=4, blocks=1)
+    texts = np.eye(5, dtype="float32")[RANDOM.integers(0, 5, [4, 6])]
+    ends_with = data_checks.last_activation(generator)
+    assert ends_with == "softmax"
+    data_checks.check_values("the first batch", texts, ends_with)
+    with pytest.raises(
+        ValueError, match=r"ends in softmax, so examples must be floats in \[0, 1\]"
+    ):
+        data_checks.check_values("the first batch", 2 * texts - 1, ends_with)
+
+
 # -- Labels ---------------------------------------------------------------------------------------
 
 
