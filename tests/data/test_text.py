@@ -133,9 +133,7 @@ def test_a_set_of_tensorflow_datasets():
 
 
 def test_absent_sets_say_how_to_prepare_them(tmp_path):
-    message = (
-        "data of 'lm1b' are not in .*`tfds build lm1b --data_dir=.*`tgs.data.text.download = True`"
-    )
+    message = "data of 'lm1b' are not in .*python -c .*`tgs.data.text.download = True`"
     with pytest.raises(FileNotFoundError, match=message):
         tgs.data.text("tfds:lm1b", data_dir=str(tmp_path))
 

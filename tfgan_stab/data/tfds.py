@@ -245,10 +245,11 @@ def _records(
 
 def _how_to_prepare(name: str, builder: Any) -> str:
     folder = str(builder.data_dir).removesuffix(builder.info.full_name).rstrip("/")
+    call = f"tfds.builder({name!r}, data_dir={folder!r}).download_and_prepare()"
     message = (
         f"The data of {name!r} are not in {builder.data_dir!r}. Set `data_dir` to where they are, "
-        "or let TensorFlow Datasets download and prepare them: with the command `tfds build "
-        f"{name} --data_dir={folder}`, or with `download=True`; in gin "
+        "or let TensorFlow Datasets download and prepare them: with the command python -c "
+        f'"import tensorflow_datasets as tfds; {call}", or with `download=True`; in gin '
         "`tgs.data.tfds.download = True`, for texts `tgs.data.text.download = True`. To try the "
         "same without them, add --gin_file=gin_configs/data/photo_patches.gin, for texts text.gin."
     )
