@@ -19,7 +19,6 @@ text_length = 8
 vocabulary_size = 12
 batch_size = 8
 seed = 0
-text_source = "some.txt"
 
 tgs.train.seed = %seed
 tgs.train.epochs = 1
@@ -53,7 +52,8 @@ def run(tmp_path_factory):
     (place / "some.txt").write_text("all of it is or was one word; " * 20)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
-        arguments = ["train.py", "--gin_file=language.gin", "--workdir=run"]
+        source = f"--gin_param=text_source = '{place}/some.txt'"
+        arguments = ["train.py", "--gin_file=language.gin", source, "--workdir=run"]
         assert main.run("train", arguments) == 0
     return place / "run"
 
@@ -95,3 +95,15 @@ def test_later_samples_are_the_same_texts(run, tmp_path, capsys):
     assert sample(f"--source={sources[1]}", f"--output={tmp_path}/pictures", "--count=6") == 1
     assert "ends in .npz, texts to one in .txt" in capsys.readouterr().err
     assert not (tmp_path / "pictures").exists()
+
+
+@pytest.mark.slow
+def test_evaluating_later_gives_the_runs_score(run, tmp_path):
+    arguments = ["--scores=jsd", "--samples=20", f"--output={tmp_path}/jsd.json"]
+    assert main.run("evaluate", ["evaluate.py", f"--source={run}", *arguments]) == 0
+    written = json.loads((tmp_path / "jsd.json").read_text())["scores"]
+    found = {each["score"]: each["value"] for each in written}
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    last = {line["score"]: line["value"] for line in lines if line["step"] == 2}
+    assert found.keys() == {f"jsd_{n}" for n in range(1, 7)}
+    assert {name: found[name] for name in last} == last
