@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
-from tfgan_stab.game.validation import Condition, check_pair
+from tfgan_stab.game.validation import Condition, check_pair, known_classes
 
 layers = keras.layers
 
@@ -261,3 +261,50 @@ def test_networks_are_not_run_on_batches_of_sizes_that_they_do_not_take():
     gan.compile("sgd", "sgd", penalties=[tgs.R1(1.0)], jit_compile=True)
     gan.fit(np.ones([16, 3], "float32"), batch_size=8, verbose=0)
     assert gan.steps == 2
+
+
+# -- Classes --------------------------------------------------------------------------------------
+
+
+class Embedded(keras.Model):
+    """A conditional network that cannot say what its inputs are."""
+
+    def call(self, inputs):
+        return inputs[0]
+
+
+def by_class(kind, rows):
+    """A network whose labels are seen by one kind of layer alone."""
+    images, labels = keras.Input((4,)), keras.Input((), dtype="int32")
+    if kind == "normalization":
+        seen = tgs.networks.ConditionalBatchNormalization(rows)(images, labels)
+    else:
+        table = layers.Embedding(rows, 4)
+        wrap = {"embedding": lambda x: x, "spectral": tgs.networks.SpectralNormalization}[kind]
+        seen = layers.Add()([images, wrap(table)(labels)])
+    return keras.Model([images, labels], layers.Dense(1)(seen))
+
+
+@pytest.mark.parametrize("kind", ["embedding", "spectral", "normalization"])
+def test_layers_of_labels_tell_how_many_classes_there_are(kind):
+    network = by_class(kind, 4)
+    assert known_classes([network], None) == 4
+    assert [known_classes([network], own) for own in (3, 9)] == [3, 4]
+
+
+def test_classes_of_other_networks_are_not_known():
+    assert known_classes([generator(), discriminator()], None) is None
+    assert known_classes([Embedded(), Embedded()], None) is None
+    assert known_classes([Embedded(), Embedded()], 5) == 5
+    words = keras.Input((), dtype="int32")  # An embedding of something else is no bound.
+    other = layers.Embedding(2, 2)(layers.Lambda(lambda x: x // 2)(words))
+    network = keras.Model([keras.Input((3,)), words], layers.Dense(1)(other))
+    assert known_classes([network, network], None) is None
+
+
+def test_more_classes_than_the_networks_have_room_for_are_refused():
+    pair = conditional(4, 3), conditional(3, 1)
+    assert check_pair(*pair, 4, num_classes=5).conditional
+    message = "at most the 5 classes that both networks have room for. Received: num_classes=6"
+    with pytest.raises(ValueError, match=message):
+        check_pair(*pair, 4, num_classes=6)

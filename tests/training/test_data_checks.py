@@ -9,7 +9,6 @@ import tensorflow as tf
 from point_gans import conditional_pair, make, points, points_pair
 
 import tfgan_stab as tgs
-from tfgan_stab.game.players import Players
 from tfgan_stab.game.validation import Condition, Pair
 from tfgan_stab.training import data_checks
 from tfgan_stab.training.fit_checks import check_data
@@ -224,28 +223,19 @@ def test_pictures_between_0_and_1_are_warned_of_where_the_generator_ends_in_tanh
     data_checks.check_values("x", half[:0], "tanh")
 
 
+def test_one_hot_texts_are_right_for_a_generator_that_ends_in_softmax():
+    generator = tgs.networks.text_generator(5, length=6, latents=2, width=4, blocks=1)
+    texts = np.eye(5, dtype="float32")[RANDOM.integers(0, 5, [4, 6])]
+    ends_with = data_checks.last_activation(generator)
+    assert ends_with == "softmax"
+    data_checks.check_values("the first batch", texts, ends_with)
+    with pytest.raises(
+        ValueError, match=r"ends in softmax, so examples must be floats in \[0, 1\]"
+    ):
+        data_checks.check_values("the first batch", 2 * texts - 1, ends_with)
+
+
 # -- Labels ---------------------------------------------------------------------------------------
-
-
-class Embedded(keras.Model):
-    """A conditional network that cannot say what its inputs are."""
-
-    def call(self, inputs):
-        return inputs[0]
-
-
-def test_embeddings_of_labels_tell_how_many_classes_there_are():
-    pair = Players(*conditional_pair(4))
-    assert data_checks.known_classes(pair, None) == 4
-    assert data_checks.known_classes(pair, 3) == 3
-    assert data_checks.known_classes(pair, 9) == 4
-    assert data_checks.known_classes(Players(*points_pair()), None) is None
-    assert data_checks.known_classes(Players(Embedded(), Embedded()), None) is None
-    assert data_checks.known_classes(Players(Embedded(), Embedded()), 5) == 5
-    words = keras.Input((), dtype="int32")  # An embedding of something else is no bound.
-    other = layers.Embedding(2, 2)(layers.Lambda(lambda x: x // 2)(words))
-    network = keras.Model([keras.Input((3,)), words], layers.Dense(1)(other))
-    assert data_checks.known_classes(Players(network, network), None) is None
 
 
 def labelled(labels):

@@ -1,5 +1,6 @@
 """Whether two Keras models can play against each other, checked before anything is trained."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import keras
@@ -134,7 +135,7 @@ def check_pair(
     Raises:
         TypeError: If one is no Keras model.
         ValueError: If shapes do not fit, a variable is shared, a network has nothing to train, or
-            only one of them takes the condition.
+            only one of them takes the condition, or there are more classes than they have room for.
     """
     networks = Players(generator, discriminator)
     for name, network in networks._asdict().items():
@@ -174,7 +175,37 @@ def check_pair(
             f"{logits!r:.200}. End it with keras.layers.Dense(1)."
         )
     _check_variables(networks)
+    _check_room(networks, num_classes)
     return Pair(example_shape, condition)
+
+
+def known_classes(networks: Iterable[Any], num_classes: int | None) -> int | None:
+    """Returns how many classes both networks have room for, `None` if that is not known.
+
+    Args:
+        networks: Both networks. An embedding of the second input, and a conditional batch
+            normalization by it, has a row for each class.
+        num_classes: What the user says.
+    """
+    bounds = [] if num_classes is None else [num_classes]
+    for network in networks:
+        _, *labels = getattr(network, "inputs", None) or [None]
+        for each in network.layers if labels else ():
+            inner = getattr(each, "layer", each)  # Spectral normalization wraps it.
+            rows = getattr(inner, "input_dim", getattr(inner, "num_classes", None))
+            if rows is not None and any(x is labels[0] for x in tf.nest.flatten(each.input)):
+                bounds.append(rows)
+    return min(bounds, default=None)
+
+
+def _check_room(networks: Players, num_classes: int | None) -> None:
+    room = known_classes(networks, None)
+    if num_classes is not None and room is not None and room < num_classes:
+        raise ValueError(
+            f"`num_classes` must be at most the {room} classes that both networks have room for. "
+            f"Received: num_classes={num_classes}. Make both networks, too, for {num_classes} "
+            "classes."
+        )
 
 
 def _output_of(network: keras.Model, inputs: Any) -> Any:

@@ -74,21 +74,6 @@ def warn_of_sigmoid(discriminator: keras.Model, loss: AdversarialLoss) -> None:
         )
 
 
-def known_classes(networks: Sequence[Any], num_classes: int | None) -> int | None:
-    """Returns how many classes both networks have room for, `None` if that is not known.
-
-    Args:
-        networks: Both networks. An embedding of the second input has a row for each class.
-        num_classes: What the user says.
-    """
-    bounds = [] if num_classes is None else [num_classes]
-    for network in networks:
-        _, *labels = getattr(network, "inputs", None) or [None]
-        embeddings = [each for each in network.layers if isinstance(each, layers.Embedding)]
-        bounds += [each.input_dim for each in embeddings if labels and each.input is labels[0]]
-    return min(bounds, default=None)
-
-
 # -- Values ---------------------------------------------------------------------------------------
 
 

@@ -298,3 +298,20 @@ def test_script_loads_generators_with_layers_of_this_package(tmp_path):
     assert done.stdout.startswith("Wrote 5 samples of ")
     shown = np.concatenate(list(open_source(tmp_path / "a.npz").draw(5)))
     assert shown.shape == (5, 2, 2, 1)
+
+
+def test_pictures_make_no_text(few, tmp_path, capsys):
+    assert run(f"--source={few}", f"--output={tmp_path}/a.txt") == 1
+    message = "A .txt file holds texts, of a run that was trained on `tgs.data.text`"
+    assert message in capsys.readouterr().err and not (tmp_path / "a.txt").exists()
+
+
+def test_texts_are_written_as_lines(tmp_path):
+    texts = np.eye(3, dtype=np.float32)[[[0, 1, 2], [2, 2, 1], [0, 0, 0]]]
+    job.write_texts(tmp_path / "new" / "a.txt", [texts[:2], texts[2:]], "aß ")
+    written = (tmp_path / "new" / "a.txt").read_text(encoding="utf-8")
+    assert written == "aß \n  ß\naaa\n"
+    texts[2, 1] = np.nan
+    with pytest.raises(ValueError, match="NaN or infinity in image 2"):
+        job.write_texts(tmp_path / "new" / "a.txt", [texts[:2], texts[2:]], "aß ")
+    assert (tmp_path / "new" / "a.txt").read_text(encoding="utf-8") == written

@@ -23,6 +23,7 @@ from tfgan_stab.evaluation.scores.feature_scores import KID, InceptionScore, Pre
 from tfgan_stab.evaluation.scores.fid import FID, FIDAtSizes
 from tfgan_stab.evaluation.scores.image_scores import MSSSIM, SlicedWasserstein
 from tfgan_stab.evaluation.scores.mode_coverage import ModeCoverage
+from tfgan_stab.evaluation.scores.ngram_jsd import NgramJSD
 from tfgan_stab.evaluation.scores.per_class import PerClass
 
 __all__ = ["evaluate"]
@@ -141,6 +142,8 @@ def _scores(settings: EvaluateSettings, samples: int) -> list[Any]:
             made.append(FID(extractor, real, **pictures))
         elif name == "modes":
             made.append(ModeCoverage(real, **common))
+        elif name == "jsd":
+            made.append(NgramJSD(real, **common))
         elif name in ("sliced_wasserstein", "ms_ssim"):
             kind = SlicedWasserstein if name == "sliced_wasserstein" else MSSSIM
             made.append(kind(images, **pictures))

@@ -1,6 +1,6 @@
-"""Images into files: a folder of PNG files, or an array in a `.npz` file.
+"""Images into files: a folder of PNG files, or an array in a `.npz` file; texts into a `.txt` file.
 
-Both hold the same bytes, and are written completely or not at all, one batch at a time.
+The first two hold the same bytes. All are written completely or not at all, one batch at a time.
 """
 
 import pathlib
@@ -15,8 +15,9 @@ from tfgan_stab._utils.progress import with_progress
 from tfgan_stab.cli.flags.sample import SampleSettings
 from tfgan_stab.cli.sources.opening import open_source
 from tfgan_stab.data.image_decoding import to_bytes
+from tfgan_stab.data.text import decode_text
 
-__all__ = ["sample", "write_array", "write_pictures"]
+__all__ = ["sample", "write_array", "write_pictures", "write_texts"]
 
 _COUNT = 50_000
 
@@ -35,6 +36,8 @@ def sample(settings: SampleSettings) -> None:
     images = with_progress(images, count, "sampling")
     if settings.output.suffix == ".npz":
         write_array(settings.output, images, count, classes)
+    elif settings.output.suffix == ".txt":
+        write_texts(settings.output, images, source.characters)
     else:
         # Images of a single class need no folder for it: a data set would read it as class 0.
         folders = None if settings.label is not None else classes
@@ -72,11 +75,37 @@ def write_pictures(
             if batch.ndim != 4 or batch.shape[-1] not in (1, 3, 4):
                 raise ValueError(
                     "PNG files hold pictures [height, width, 1, 3 or 4]. Received: examples of "
-                    f"shape {list(batch.shape[1:])}. Write them to a file that ends in .npz."
+                    f"shape {list(batch.shape[1:])}. Write them to a file that ends in .npz, texts "
+                    "to one in .txt."
                 )
             for png in tf.io.encode_png(to_bytes(batch)).numpy():
                 (folders[number] / f"{number:0{width}d}.png").write_bytes(png)
                 number += 1
+
+
+def write_texts(path: pathlib.Path, batches: Iterable[np.ndarray], characters: str | None) -> None:
+    """Writes a text file with a line for each text, in their order.
+
+    Args:
+        path: The file; one that is there is replaced.
+        batches: Float `[batch, length, characters]`.
+        characters: What each number of a character stands for; `None` if nobody knows.
+
+    Raises:
+        ValueError: If they are no texts, nobody knows their characters, or they are not finite;
+            nothing is written then.
+        OSError: If the file cannot be written; what was there is left unchanged.
+    """
+    if characters is None:
+        raise ValueError(
+            "A .txt file holds texts, of a run that was trained on `tgs.data.text`. Received: "
+            "samples of which no run says what their characters are. Write pictures into a "
+            "folder, other samples to a file that ends in .npz."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as draft, draft.open("w", encoding="utf-8") as file:
+        for batch in _finite(batches):
+            file.writelines(f"{each}\n" for each in decode_text(batch, characters))
 
 
 def write_array(

@@ -115,7 +115,8 @@ def train(
         max_share: The largest share of the wall time that scores may take, in (0, 1]; as in
             `Evaluate`.
         weights: Which weights are drawn and saved: "live" or the name of an average.
-        sample_rows: Rows of the grids of samples, an integer >= 1; 0 draws none.
+        sample_rows: Rows of the grids of samples, an integer >= 1; 0 draws none. Texts come one on
+            a line, rows times columns of them.
         sample_columns: Columns of the grids of samples, an integer >= 1.
         checkpoint_every: "epoch", or a number of steps, an integer >= 1.
         keep_checkpoints: How many checkpoints are kept, an integer >= 1.
@@ -159,9 +160,7 @@ def train(
             callbacks.Evaluate(made_scores, score_every, at_start=True, max_share=max_share)
         )
     if sample_rows:
-        run_callbacks.append(
-            callbacks.SampleGrid(workdir.samples, sample_rows, sample_columns, weights=weights)
-        )
+        run_callbacks.append(_samples(workdir, data, sample_rows, sample_columns, weights))
     if weights != LIVE:
         run_callbacks.append(callbacks.SwapWeights(weights, swap_on_epoch=True))
     run_callbacks.append(_SaveGenerator(workdir))
@@ -174,6 +173,15 @@ def train(
         _save_generator(gan, workdir)
     print(report(workdir, gan, made_scores, weights))
     return gan
+
+
+def _samples(
+    workdir: Workdir, data: Batches, rows: int, columns: int, weights: str
+) -> keras.callbacks.Callback:
+    """Returns what shows samples as those of the data are shown: as pictures, or as text."""
+    if data.characters is None:
+        return callbacks.SampleGrid(workdir.samples, rows, columns, weights=weights)
+    return callbacks.SampleText(workdir.samples, data.characters, rows * columns, weights)
 
 
 def _checked_scores(scores: Any) -> Sequence[Callable[..., Any]]:

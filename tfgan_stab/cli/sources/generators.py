@@ -1,6 +1,7 @@
 """Images that a generator makes: that of a GAN, or one in a `.keras` file of any program."""
 
 import importlib
+import json
 import pathlib
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -35,6 +36,7 @@ class GeneratedByGAN(Source):
         batch_size: Images made at once, an integer >= 1. A different batch size gives different
             images.
         class_names: Names of the classes, where the data that it was trained on have any.
+        characters: What the numbers of its texts stand for, if it makes texts.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class GeneratedByGAN(Source):
         default_weights: str = LIVE,
         batch_size: int = BATCH,
         class_names: Sequence[str] | None = None,
+        characters: str | None = None,
     ) -> None:
         conditional: bool = gan.pair.conditional
         super().__init__(
@@ -53,6 +56,7 @@ class GeneratedByGAN(Source):
             conditional,
             gan.num_classes if conditional else None,
             class_names=class_names,
+            characters=characters,
         )
         self.gan: Sampling = gan
         self._batch_size = batch_size
@@ -146,7 +150,9 @@ def open_keras_file(
     """
     model = load_network(path)
     if not isinstance(model, GAN):
-        return GeneratedByKeras(model, str(path), latents or "normal", num_classes, batch_size)
+        source = GeneratedByKeras(model, str(path), latents or "normal", num_classes, batch_size)
+        source.characters = _noted_characters(path)
+        return source
     if latents is not None:
         raise SourceError(
             f"{path} holds a whole GAN, which knows its latents. Received: latents={latents!r}. "
@@ -185,6 +191,16 @@ def load_network(path: pathlib.Path, what: str = "a generator", compile: bool = 
             "layers of your own, write a copy that does without, or sample where they are defined "
             "and give the images as a .npz file."
         ) from error
+
+
+def _noted_characters(path: pathlib.Path) -> str | None:
+    """Returns what the run that a file lies in has noted of its texts, if it has."""
+    for folder in path.absolute().parents[:4]:  # Below best/ each score has a folder.
+        report = folder / "run.json"
+        if report.is_file():
+            data = json.loads(report.read_text(encoding="utf-8")).get("data") or {}
+            return data.get("characters")
+    return None
 
 
 def _inputs(generator: Any, description: str) -> tuple[int, bool]:

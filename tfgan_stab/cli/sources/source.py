@@ -22,6 +22,7 @@ class Source:
         num_classes: Classes of the images; `None` without classes, or if it is not known how many.
         count: How many images there are; `None` where they are made without end.
         class_names: Names of the classes, where they have any.
+        characters: What the numbers of texts stand for; `None` for images and others.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Source:
         num_classes: int | None = None,
         count: int | None = None,
         class_names: Sequence[str] | None = None,
+        characters: str | None = None,
     ) -> None:
         self.description = description
         self.weights = list(weights)
@@ -41,6 +43,7 @@ class Source:
         self.num_classes = num_classes
         self.count = count
         self._class_names = class_names
+        self.characters = characters
 
     @property
     def classes(self) -> dict[int, str] | None:
