@@ -304,6 +304,17 @@ def test_settings_that_were_read_count_as_used(call):
         configuring.check_used(["stand_in.run.rate = 1"], known=(Part,))
 
 
+def test_setting_of_what_a_value_refers_to(folder):
+    configuring.parse(["run.gin"], ["stand_in.run.rate = @stand_in.Part", "stand_in.Part.size = 4"])
+    import stand_in
+
+    made = configuring.arguments(stand_in.run, ["rate"])["rate"]
+    assert configuring.setting(made, "size") == configuring.setting(stand_in.Part, "size") == 4
+    assert configuring.setting(stand_in.run, "epochs") == 3
+    assert configuring.setting(stand_in.run, "workdir") is None
+    assert configuring.setting(print, "end") is None
+
+
 def test_shipped_files():
     both = configuring.shipped_files("updates/*.gin", "*/rk4.gin")
     assert configuring.find_file("updates/rk4.gin") in both and both == sorted(set(both))

@@ -120,13 +120,19 @@ def made_up(call, generator, discriminator, latents, classes=None):
     return job.made_up_data(call)(gan)
 
 
+def lines(file, batch_size=4):
+    """Data of texts."""
+    raise AssertionError("the data were opened")
+
+
 def test_texts_are_made_up_of_one_hot_rows():
     sizes = {"vocabulary": 5, "length": 4, "width": 4, "blocks": 1}
     networks = (
         tgs.networks.text_generator(latents=3, **sizes),
         tgs.networks.text_discriminator(**sizes),
     )
-    batches = made_up(call_of(tgs.data.mixture, batch_size=6), *networks, 3)
+    batches = made_up(call_of(lines, batch_size=6), *networks, 3)
+    assert len(set(batches.example_set.characters)) == 5
     texts = next(iter(batches)).numpy()
     assert texts.shape == (6, 4, 5) and len(np.unique(texts.argmax(-1))) > 1
     np.testing.assert_array_equal(np.sort(texts, axis=-1), np.tile([0, 0, 0, 0, 1], [6, 4, 1]))
@@ -185,6 +191,12 @@ def test_pictures_as_conditions():
     assert conditions.shape == (4, 8, 8, 2) and batches.num_classes is None
 
 
+def test_mixtures_are_themselves_since_scores_ask_for_their_modes():
+    sizes = tgs.networks.mlp_generator(latents=2, width=4), tgs.networks.mlp_discriminator(width=4)
+    batches = made_up(call_of(tgs.data.mixture, batch_size=6, modes=9, std=0.1), *sizes, 2)
+    assert (batches.batch_size, len(batches.modes), batches.std) == (6, 9, 0.1)
+
+
 @pytest.fixture
 def planned(command, tmp_path):
     """A function of settings that returns a plan."""
@@ -230,6 +242,19 @@ def test_what_watches_each_step_is_timed_too(planned, monkeypatch):
     assert all(map(np.isfinite, measured.losses.values())) and len(measured.losses) == 2
     assert measured.steps == 4 and plan.prepared.gan.steps == 1 + job.LEAST + 4
     assert len(watched) == 3 and plan.prepared.gan.monitor is not None
+
+
+def test_scores_do_without_inception(planned, monkeypatch):
+    scores = ["tgs.train.scores = [@tgs.FID, @tgs.MSSSIM]", "tgs.FID.extractor = 'inception'"]
+    plan = planned(*scores, "tgs.FID.samples = 77")
+    fid, ms_ssim = plan.prepared.scores
+    assert (fid.samples, fid.extractor.name) == (
+        77,
+        tgs.FID("random", np.zeros([4, 8, 8, 1])).extractor.name,
+    )
+    assert ms_ssim.extractor is None
+    other = planned(scores[0], "tgs.FID.extractor = 'digits'").prepared.scores[0]
+    assert other.extractor.name != fid.extractor.name
 
 
 def test_peak_of_memory(monkeypatch):

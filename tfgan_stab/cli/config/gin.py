@@ -144,6 +144,19 @@ def arguments(function: Callable[..., Any], names: Collection[str]) -> dict[str,
     return copy.deepcopy({name: bound[name] for name in names if name in bound})
 
 
+def setting(function: Callable[..., Any], name: str) -> Any:
+    """Returns what the configuration sets for an argument; `None` if it sets nothing.
+
+    Args:
+        function: Whose argument it is, perhaps as a setting refers to it, `@tgs.FID`.
+        name: The argument.
+    """
+    # Where a setting refers to a class, gin makes one that is derived from it.
+    kinds = inspect.getmro(function) if inspect.isclass(function) else (function,)
+    bound = next(filter(None, map(_bound, kinds)), {})
+    return copy.deepcopy(bound.get(name))
+
+
 def asked_call(function: Callable[..., Any], name: str) -> Call:
     """Returns the call that gives an argument its value, without making it.
 
@@ -253,12 +266,17 @@ def _deciding_scope(scope: str, setting: str, bound: Collection[str]) -> str:
     return scope
 
 
+def _bound(function: Callable[..., Any]) -> dict[str, Any]:
+    """Returns what is set for a function, as it is written."""
+    try:
+        return gin.get_bindings(function, resolve_references=False)
+    except ValueError:  # No file mentions the function.
+        return {}
+
+
 def _settings_for(function: Callable[..., Any], names: Collection[str]) -> dict[str, Any]:
     """Returns what is set for a function; refuses to leave out a name that has no default."""
-    try:
-        bound = gin.get_bindings(function, resolve_references=False)
-    except ValueError:  # No file mentions the function.
-        bound = {}
+    bound = _bound(function)
     missing = [
         each.name
         for each in inspect.signature(function).parameters.values()

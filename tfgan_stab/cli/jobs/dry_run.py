@@ -4,6 +4,7 @@ Nothing is opened and nothing is left behind. What a run does beside its steps (
 checkpoints, the saved generator) is done once, in a temporary folder; scores are only built.
 """
 
+import functools
 import inspect
 import math
 import pathlib
@@ -25,6 +26,7 @@ from tfgan_stab.cli.jobs.train import Prepared, check_length, prepare, train
 from tfgan_stab.cli.workdir import Workdir
 from tfgan_stab.data.arrays import InMemory
 from tfgan_stab.data.batches import Batches
+from tfgan_stab.data.mixtures import mixture
 from tfgan_stab.game.validation import SIDE, Pair
 from tfgan_stab.training import data_checks
 from tfgan_stab.training.gan import GAN
@@ -43,6 +45,7 @@ __all__ = [
 
 SECONDS = 5.0  # To time steps for, and how many at least and at most.
 LEAST, MOST = 3, 500
+FIRST = ord("!")  # Of the characters of texts that are made up.
 
 
 class Plan(NamedTuple):
@@ -119,11 +122,26 @@ def plan(workdir: Workdir, bindings: Sequence[str] = ()) -> Plan:
     length = [settings.pop(name, defaults[name].default) for name in ("epochs", "steps_per_epoch")]
     check_length(*length)
     settings["profile_steps"] = 0
-    made_up = made_up_data(call)
-    prepared = prepare(workdir, lambda: None, data=made_up, **settings)
+    settings["scores"] = _without_inception(settings.get("scores", ()))
+    prepared = prepare(workdir, lambda: None, data=made_up_data(call), **settings)
     prepared.gan.too_short = MOST  # On a CPU, a run compares with XLA on its first batch.
     configuring.check_used(bindings, known=(train, call.function))
     return Plan(prepared, call.text, *length)
+
+
+def _without_inception(scores: Any) -> Any:
+    """Returns what makes the same scores with random features in the place of a network's.
+
+    Inception may not be on this machine, and nothing is to be downloaded.
+    """
+    if not isinstance(scores, (list, tuple)):
+        return scores
+    return [
+        functools.partial(make, extractor="random")
+        if configuring.setting(make, "extractor") == "inception"
+        else make
+        for make in scores
+    ]
 
 
 def made_up_data(call: configuring.Call) -> Callable[[GAN], Batches]:
@@ -147,6 +165,8 @@ def made_up_data(call: configuring.Call) -> Callable[[GAN], Batches]:
         )
 
     def make(gan: GAN) -> Batches:
+        if call.function is mixture:  # It opens nothing, and scores ask it for its modes.
+            return mixture(**call.settings)
         count, pair = own["batch_size"], gan.pair
         examples = _examples(count, _shape(pair, own), gan.generator)
         labels, classes = None, None
@@ -154,9 +174,22 @@ def made_up_data(call: configuring.Call) -> Callable[[GAN], Batches]:
             labels = _conditions(count, pair, gan.maker.classes or 1)
             classes = int(labels.max()) + 1 if labels.ndim == 1 else None
         name = call.text.strip("@()")
-        return Batches(InMemory(f"{name}, not opened", examples, labels, classes), count)
+        made_up = _MadeUp(f"{name}, not opened", examples, labels, classes)
+        if examples.ndim == 3:
+            made_up.characters = "".join(map(chr, range(FIRST, FIRST + examples.shape[-1])))
+        return Batches(made_up, count)
 
     return make
+
+
+class _MadeUp(InMemory):
+    """Noise in the place of examples.
+
+    Attributes:
+        characters: What texts are written with; `None` where examples are no texts.
+    """
+
+    characters: str | None = None
 
 
 def _shape(pair: Pair, own: Mapping[str, Any]) -> list[int]:

@@ -14,6 +14,7 @@ __all__ = ["BEGIN", "END", "all_recipes", "as_markdown", "as_text", "recipes", "
 
 PATTERNS = ("papers/*/*.gin", "baselines/*.gin")
 HEADINGS = ("recipe", "paper, row", "expected", "field evaluations", "GPU hours", "run to the end")
+LONGEST = 44  # Characters of a cell in a terminal.
 # What encloses the table in a page.
 BEGIN = "<!-- The table is written by scripts/recipes.py --update=docs/recipes.md -->\n"
 END = "<!-- The end of the table -->\n"
@@ -54,6 +55,7 @@ def as_text(recipes: Sequence[Recipe]) -> str:
         recipes: What to list.
     """
     rows = [HEADINGS, *((recipe.name, *_cells(recipe)) for recipe in recipes)]
+    rows = [[_cut(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -95,6 +97,10 @@ def with_table(page: str, table: str) -> str:
             f"{BEGIN}{END}Received: a page without them. Add them."
         )
     return f"{before}{BEGIN}\n{table}\n{END}{after}"
+
+
+def _cut(cell: str) -> str:
+    return cell if len(cell) <= LONGEST else f"{cell[: LONGEST - 3].rstrip()}..."
 
 
 def _cells(recipe: Recipe) -> list[str]:
