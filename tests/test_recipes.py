@@ -3,6 +3,7 @@
 import pathlib
 import re
 import shlex
+import textwrap
 
 import numpy as np
 import pytest
@@ -85,6 +86,15 @@ def test_commands_of_a_header_are_sound(path):
         settings = TrainSettings.parse(shlex.split(command))
         assert path in [ROOT / name for name in settings.gin_file]
         configuring.parse(settings.gin_file, settings.gin_settings)
+
+
+def test_documented_header_is_a_header(tmp_path):
+    page = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    shown = re.search(r"(?:^    #.*\n)+", page, re.MULTILINE)[0]
+    path = tmp_path / "recipe.gin"
+    path.write_text(textwrap.dedent(shown))
+    recipe = read_recipe(path)
+    assert (recipe.steps, recipe.expected, recipe.gpu_hours) == (225_000, "FID 12.5", "about 1.5")
 
 
 def test_page_lists_all_recipes_as_they_are():

@@ -65,7 +65,7 @@ def test_table_says_what_the_run_takes(tried):
         count = network.count_params() - statistics
         assert rows[name] == f"{count:,} parameters"
     assert rows["data"] == "@tgs.data.digits(), not opened: noise of shape [8, 8, 1]"
-    assert rows["batch"] == "1 minibatch of 4 a step"
+    assert rows["batch"] == "1 minibatch of 4 examples a step"
     assert rows["step"].startswith("2 field evaluations, XLA: off")
     assert rows["run"] == "2 epochs of 3 steps: 6 steps, 12 field evaluations, 24 examples"
 
@@ -219,13 +219,13 @@ def test_one_pass_an_epoch_is_of_unknown_length(planned):
     assert "2 epochs of one pass over the data each; tgs.train.steps_per_epoch would" in text
     assert "1.00 GiB of main memory, 1.50 GiB of GPU:0 at the peak" in text
     assert text.endswith("500 ms a step here (mean of 3)")
-    assert "  2 minibatches of 8 a step\n" in text
+    assert "  2 minibatches of 8 examples a step\n" in text
 
 
 def test_minibatches_that_are_seen_again_count_once(planned):
     plan = planned("tgs.train.scheme = @tgs.Extragradient()")
     text = job.report(plan, job.Measured(3, 0.5, 2**30, {}, {}))
-    assert "1 minibatch of 8 a step" in text and "2 field evaluations" in text
+    assert "1 minibatch of 8 examples a step" in text and "2 field evaluations" in text
     assert plan.evaluations == 12
 
 

@@ -335,9 +335,9 @@ def _parameters(network: keras.Model) -> int:
 def _batch(gan: GAN, batch_size: int) -> str:
     count, of_data = gan.scheme.minibatches, gan.scheme.data_minibatches
     kinds = "minibatch" if count == 1 else "minibatches"
-    again = "" if count == of_data else f", of {of_data * batch_size} examples"
+    again = "" if count == of_data else f", {of_data * batch_size} of them different"
     labels = ", with conditions" if gan.pair.conditional else ""
-    return f"{count} {kinds} of {batch_size} a step{again}{labels}"
+    return f"{count} {kinds} of {batch_size} examples a step{again}{labels}"
 
 
 def _of_run(planned: Plan, examples: int) -> str:
