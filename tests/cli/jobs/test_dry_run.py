@@ -223,10 +223,11 @@ def test_one_pass_an_epoch_is_of_unknown_length(planned):
 
 
 def test_minibatches_that_are_seen_again_count_once(planned):
-    plan = planned("tgs.train.scheme = @tgs.Extragradient()")
+    plan = planned("discriminator_steps = 3", "tgs.Alternating.reuse_batch = True")
     text = job.report(plan, job.Measured(3, 0.5, 2**30, {}, {}))
-    assert "1 minibatch of 8 examples a step" in text and "2 field evaluations" in text
-    assert plan.evaluations == 12
+    assert "4 minibatches of 8 examples a step, 8 of them different\n" in text
+    assert "4 field evaluations, XLA" in text
+    assert "6 steps, 24 field evaluations, 48 examples" in text
 
 
 @pytest.mark.slow

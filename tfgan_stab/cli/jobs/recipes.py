@@ -54,8 +54,8 @@ def as_text(recipes: Sequence[Recipe]) -> str:
     Args:
         recipes: What to list.
     """
-    rows = [HEADINGS, *((recipe.name, *_cells(recipe)) for recipe in recipes)]
-    rows = [[_cut(cell) for cell in row] for row in rows]
+    full = [HEADINGS, *((recipe.name, *_cells(recipe)) for recipe in recipes)]
+    rows = [[_cut(cell) for cell in row] for row in full]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
