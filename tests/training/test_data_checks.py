@@ -6,13 +6,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from point_gans import conditional_pair, make, points, points_pair
+from point_gans import make, points, points_pair
 
 import tfgan_stab as tgs
-from tfgan_stab.game.players import Players
 from tfgan_stab.game.validation import Condition, Pair
 from tfgan_stab.training import data_checks
-from tfgan_stab.training.fit_checks import check_data
 from tfgan_stab.training.minibatches import check_batch
 
 layers = keras.layers
@@ -221,81 +219,6 @@ def test_pictures_between_0_and_1_are_warned_of_where_the_generator_ends_in_tanh
     data_checks.check_values("x", half[:0], "tanh")
 
 
-# -- Labels ---------------------------------------------------------------------------------------
-
-
-class Embedded(keras.Model):
-    """A conditional network that cannot say what its inputs are."""
-
-    def call(self, inputs):
-        return inputs[0]
-
-
-def test_embeddings_of_labels_tell_how_many_classes_there_are():
-    pair = Players(*conditional_pair(4))
-    assert data_checks.known_classes(pair, None) == 4
-    assert data_checks.known_classes(pair, 3) == 3
-    assert data_checks.known_classes(pair, 9) == 4
-    assert data_checks.known_classes(Players(*points_pair()), None) is None
-    assert data_checks.known_classes(Players(Embedded(), Embedded()), None) is None
-    assert data_checks.known_classes(Players(Embedded(), Embedded()), 5) == 5
-    words = keras.Input((), dtype="int32")  # An embedding of something else is no bound.
-    other = layers.Embedding(2, 2)(layers.Lambda(lambda x: x // 2)(words))
-    network = keras.Model([keras.Input((3,)), words], layers.Dense(1)(other))
-    assert data_checks.known_classes(Players(network, network), None) is None
-
-
-def labelled(labels):
-    """Two batches of 8."""
-    labels = np.asarray(labels)
-    return tf.data.Dataset.from_tensor_slices((points(len(labels)), labels)).batch(8)
-
-
-LATE = [0, 1, 2, 3] * 3 + [0, 1, 2, 4]
-NEGATIVE = [0, 1, 2, 3] * 3 + [0, -2, 2, 3]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"jit_compile": False},
-        {"jit_compile": True},
-        {"jit_compile": True, "steps_per_execution": 2},
-        {"run_eagerly": True, "jit_compile": False},
-    ],
-    ids=str,
-)
-def test_labels_that_are_no_classes_are_named_when_they_come(settings):
-    gan = tgs.GAN(*conditional_pair(4), latents=3)
-    gan.compile("sgd", "sgd", **settings)
-    gan.fit(labelled(LATE[:8]), verbose=0)
-    before = [v.numpy() for v in gan.generator.variables]
-    for late, received in ((LATE, "0 to 4"), (NEGATIVE, "-2 to 3")):
-        message = f"classes from 0 to 3. Received: {received}. Count classes from 0"
-        with pytest.raises(ValueError, match=message):
-            gan.fit(labelled(late[8:] if "-2" in received else late), verbose=0)
-        with pytest.raises(ValueError, match=message):
-            gan.fit(points(16), np.array(late), batch_size=8, verbose=0)
-        with pytest.raises(ValueError, match=message):
-            gan.train_on_batch(points(8), np.array(late[8:]))
-        with pytest.raises(ValueError, match=message):
-            gan.evaluate(labelled(late[8:]), verbose=0)
-    assert gan.steps == 2  # Of the batch before the bad one, in the first case.
-    after = [v.numpy() for v in gan.generator.variables]
-    assert not all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
-
-
-def test_data_of_ours_with_more_classes_than_embeddings_are_refused():
-    gan = tgs.GAN(*conditional_pair(4), latents=3)
-    gan.compile("sgd", "sgd", jit_compile=False)
-    pictures = np.zeros([8, 2, 1, 1], "uint8")
-    data = tgs.data.arrays(pictures, batch_size=4, labels=np.arange(8) % 4 + 1)
-    message = "at most the 4 classes .* Received: 'array' with 5 classes, 0 to 4. Count classes"
-    with pytest.raises(ValueError, match=message):
-        check_data(data, None, gan.scheme, None, gan.maker.classes)
-
-
 # -- Kinds, shapes and types ----------------------------------------------------------------------
 
 FLOATS, INTEGERS = tf.TensorSpec([None, 8, 8, 1]), tf.TensorSpec([None], tf.int64)
@@ -326,23 +249,6 @@ def test_batches_that_fit(images):
 def test_examples_that_do_not_fit(images, error, message):
     with pytest.raises(error, match=message):
         check_batch(images, None, None, PLAIN)
-
-
-@pytest.mark.parametrize(
-    ("labels", "error", "message"),
-    [
-        (np.zeros([4, 1], int), ValueError, r"shape \[batch\].*shape \[4, 1\].*labels\[:, 0\]"),
-        (np.zeros([4, 10], int), ValueError, r"one-hot rows .*tf.argmax\(labels, axis=-1\)"),
-        (np.zeros([4, 10]), TypeError, r"Received: float64. Of one-hot rows .*tf.argmax"),
-        (np.zeros([4]), TypeError, r"Received: float64. Use tf.cast\(labels, tf.int32\)"),
-        (np.array(["cat", "dog"]), TypeError, "Received: string. Number the words: numpy.unique"),
-        (np.array([True]), TypeError, "Received: bool"),
-        (tf.TensorSpec([], tf.int32), ValueError, r"dataset.batch\(64\)"),
-    ],
-)
-def test_labels_that_do_not_fit(labels, error, message):
-    with pytest.raises(error, match=message):
-        check_batch(FLOATS, labels, None, CONDITIONAL)
 
 
 @pytest.mark.parametrize(
@@ -415,17 +321,6 @@ def test_a_softmax_at_the_end_is_warned_of_too():
 def test_pictures_of_a_sigmoid_would_be_shown_gray():
     with pytest.warns(UserWarning, match="ends in a sigmoid.*show it gray. End it in tanh"):
         data_checks.check_values("x", np.zeros([2, 8, 8, 1]), "sigmoid")
-
-
-@pytest.mark.parametrize(
-    ("labels", "classes"), [(np.uint8, 256), (np.uint8, 300), (np.int8, 128), (np.int64, 300)]
-)
-def test_labels_of_narrow_types_fit_many_classes(labels, classes):
-    data_checks.check_classes(np.array([3, 100], labels), classes)
-    found = data_checks.with_classes((tf.zeros([2]), tf.constant([3, 100], labels)), classes)
-    np.testing.assert_array_equal(found[1], [3, 100])
-    with pytest.raises(tf.errors.InvalidArgumentError, match="labels of 100 classes"):
-        data_checks.with_classes((tf.zeros([2]), tf.constant([3, 100], labels)), 100)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What a Keras user calls: `fit`, `evaluate`, `predict`, with what a GAN needs added."""
 
 import contextlib
+import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from tfgan_stab._utils import validation
 from tfgan_stab._utils.progress import Clock
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.game.players import Players
-from tfgan_stab.training import data_checks, distribution
+from tfgan_stab.training import data_checks, distribution, label_checks
 from tfgan_stab.training.averaging.averaged_weights import AveragedWeights
 from tfgan_stab.training.averaging.rules import Average
 from tfgan_stab.training.averaging.swap import LIVE, WeightsInUse
@@ -72,10 +73,25 @@ class KerasWorkflows(ExecutedSteps, Saving):
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Compiles as Keras does, and notes what each optimizer was built for."""
+        if self.steps:
+            self._warn_of_lost_training()
         super().compile(*args, **kwargs)
         self._trained = trained(self.networks)
-        self._unseen = frozenset({"batch"})
+        self._unseen = frozenset({"batch", "test batch"})
         data_checks.warn_of_sigmoid(self.discriminator, self.loss_pair)
+
+    def _warn_of_lost_training(self) -> None:
+        """Warns of what another `compile` forgets."""
+        averages = ", ".join(map(repr, getattr(self, "_compile_settings", {}).get("averages", ())))
+        lost = f", and the averages {averages} start from the trained weights" if averages else ""
+        warnings.warn(
+            f"`compile` begins a new training: the {self.steps} steps so far count no longer, the "
+            f"optimizers forget what they have gathered{lost}. To go on, call `fit` alone; set "
+            "rates by gan.generator_optimizer.learning_rate.assign(1e-4). What an average holds "
+            "is kept by gan.export in a `with gan.using(...)`, or by gan.save before.",
+            UserWarning,
+            stacklevel=5,
+        )
 
     def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
         """Returns the generator's examples for latents (and labels): the model's prediction."""
@@ -164,6 +180,7 @@ class KerasWorkflows(ExecutedSteps, Saving):
     def _check_before_fit(self, x: Any, y: Any, steps: int | None, others: dict[str, Any]) -> None:
         """Checks what can be known before the first batch."""
         check_trained(self._trained, self.networks)
+        data_checks.check_batch_size(x, others.get("batch_size"))
         self._check_given("fit", x, y, steps, "steps_per_epoch")
         if others.get("validation_data") is not None:
             x, y, _ = keras.utils.unpack_x_y_sample_weight(others["validation_data"])
@@ -191,7 +208,7 @@ class KerasWorkflows(ExecutedSteps, Saving):
         parts = keras.utils.unpack_x_y_sample_weight(batch)
         images, labels, weights = map(data_checks.whole, parts)
         check_batch(images, labels, weights, self.pair)
-        data_checks.check_classes(labels, self.maker.classes)
+        label_checks.check_classes(labels, self.maker.classes)
         if isinstance(images, np.ndarray):
             ends_with = data_checks.last_activation(self.generator)
             data_checks.check_values(where, images, ends_with)
@@ -317,6 +334,7 @@ class KerasWorkflows(ExecutedSteps, Saving):
             )
             kwargs["callbacks"] = [scoring, *listed(kwargs.get("callbacks"))]
         if self.compiled and not kwargs.get("_use_cached_eval_dataset"):  # That one is looked at.
+            data_checks.check_batch_size(x, kwargs.get("batch_size"))
             self._check_given("test", x, y, kwargs.get("steps"), "steps")
         with self._weights_restored(), data_checks.plain_errors():
             found = super().evaluate(x, y, return_dict=True, **kwargs)
@@ -339,13 +357,25 @@ class KerasWorkflows(ExecutedSteps, Saving):
         if self.compiled and not self.steps:
             self.start_over()  # From weights that may have been set since `compile`.
             self._check_gradients_once()
-        data_checks.check_kind(x, y)
-        if "batch" in self._unseen:
-            self._unseen -= {"batch"}
-            self.examine((x, y), "the batch")
-        if self.compiled:
-            data_checks.check_classes(data_checks.whole(y), self.maker.classes)
+        self._examine_alone("batch", x, y)
         return super().train_on_batch(x, y, **kwargs)
+
+    def test_on_batch(self, x: Any, y: Any = None, **kwargs: Any) -> Any:
+        """Returns both players' losses on a batch, as `keras.Model.test_on_batch`."""
+        self._examine_alone("test batch", x, y)
+        return super().test_on_batch(x, y, **kwargs)
+
+    def _examine_alone(self, kind: str, x: Any, y: Any) -> None:
+        """Looks at all of the first batch that comes alone, then at what costs next to nothing."""
+        data_checks.check_kind(x, y)
+        if kind in self._unseen:
+            self._unseen -= {kind}
+            self.examine((x, y), "the batch")
+        elif self.compiled:
+            label_checks.check_classes(data_checks.whole(y), self.maker.classes)
+            if isinstance(x, np.ndarray):
+                ends_with = data_checks.last_activation(self.generator)
+                data_checks.check_values("the batch", x, ends_with, warn=False)
 
     def predict(self, x: Any, **kwargs: Any) -> np.ndarray:
         """Returns the generator's examples for latents (and labels), as `keras.Model.predict`."""
