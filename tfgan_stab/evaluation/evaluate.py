@@ -12,10 +12,11 @@ import tqdm
 
 from tfgan_stab._utils.progress import PATIENCE, with_progress
 from tfgan_stab.evaluation.accumulators import Accumulator, Batch, map_over_devices, needs_of
-from tfgan_stab.evaluation.image_source import BATCH_SIZE, rebatched
+from tfgan_stab.evaluation.image_source import BATCH_SIZE, rebatched, watched
 from tfgan_stab.evaluation.real_images import RealImages, read_real_images
 from tfgan_stab.evaluation.results import INFERENCE, ScoreResult, all_of
-from tfgan_stab.evaluation.score import Sample, Score
+from tfgan_stab.evaluation.samples import Sample
+from tfgan_stab.evaluation.score import Score
 
 Draw = Callable[[Sample], Iterator[np.ndarray]]
 """Gives batches of the generated images that a score asks for; the same each time."""
@@ -132,15 +133,15 @@ def _components(scores: Sequence[Any]) -> list[Score]:
 
 def _samples(components: Sequence[Score]) -> list[Sample]:
     """Returns the samples to draw, one for all scores that take their images from it."""
-    largest: dict[tuple[int, int | None], Sample] = {}
+    largest: dict[Any, Sample] = {}
     for each in components:
         before = largest.setdefault(_key(each.sample), each.sample)
         largest[_key(before)] = max(before, each.sample, key=lambda sample: sample.count)
     return list(largest.values())
 
 
-def _key(sample: Sample) -> tuple[int, int | None]:
-    return sample.seed, sample.label
+def _key(sample: Sample) -> tuple[Any, ...]:
+    return sample.seed, sample.label, sample.shares
 
 
 def _accumulated(
@@ -152,7 +153,8 @@ def _accumulated(
 ) -> dict[int, Any]:
     """Returns what each score has kept of the first images that it takes."""
     accumulators = [(each, each.accumulator()) for each in components]
-    batches = (Batch(batch) for batch in rebatched(images, BATCH_SIZE, count))
+    of_one_size = rebatched(images, BATCH_SIZE, count)
+    batches = (Batch(batch) for batch in watched("Generated images", of_one_size))
     extracted = map_over_devices(batches, needs_of(components), devices)
     given = 0
     for batch in with_progress(extracted, count, "generated images", show=show, leave=False):

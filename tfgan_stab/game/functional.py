@@ -119,6 +119,25 @@ def _packed(network: Any, tensors: list[Any]) -> Any:
     return keras.tree.pack_sequence_as(structure, tensors)
 
 
+def call_in_inference(network: Any, inputs: Any, key: tf.Tensor) -> Any:
+    """Returns what a network gives in inference; layers that stay random draw by a key.
+
+    Args:
+        network: A built network.
+        inputs: What it is called with.
+        key: int32 `[2]`. Without it such layers would go on from where the last call left them.
+    """
+    seeds = [variable for variable in network.non_trainable_variables if is_seed(variable)]
+    if not seeds:
+        return network(inputs, training=False)
+    scope = keras.StatelessScope()
+    for number, variable in enumerate(seeds):
+        # The 0 at the end is what a layer counts its draws by.
+        scope.add_update((variable, tf.cast(random.fold_in(key, number + 1, 0), variable.dtype)))
+    with scope:
+        return network(inputs, training=False)
+
+
 class Output(NamedTuple):
     """What a network's call gives.
 

@@ -82,13 +82,13 @@ class KerasWorkflows(ExecutedSteps, Saving):
 
     def _warn_of_lost_training(self) -> None:
         """Warns of what another `compile` forgets."""
-        averages = ", ".join(map(repr, getattr(self, "_compile_settings", {}).get("averages", ())))
-        lost = f", and the averages {averages} start from the trained weights" if averages else ""
+        names = ", ".join(map(repr, getattr(self, "_compile_settings", {}).get("averages", ())))
+        lost = f", and averages {names} start over from the trained weights" if names else ""
         warnings.warn(
-            f"`compile` begins a new training: the {self.steps} steps so far count no longer, the "
-            f"optimizers forget what they have gathered{lost}. To go on, call `fit` alone; set "
-            "rates by gan.generator_optimizer.learning_rate.assign(1e-4). What an average holds "
-            "is kept by gan.export in a `with gan.using(...)`, or by gan.save before.",
+            f"`compile` begins a new training: the {self.steps} steps so far are no longer "
+            f"counted, the optimizers forget their moments{lost}. To go on, call `fit` alone, and "
+            "set rates by gan.generator_optimizer.learning_rate.assign(1e-4). To keep what is "
+            "lost, call gan.save('gan.keras') before.",
             UserWarning,
             stacklevel=5,
         )

@@ -58,6 +58,8 @@ class WeightsInUse:
             return live
         average = self._averages[name]
         values = distribution.read(average.averages)
+        if not average.has_begun:  # The weights may have been loaded since it was made.
+            values = live[: len(values)]
         if average.finish is not None:
             values = average.finish(values)
         return [*values, *live[len(values) :]]
