@@ -98,7 +98,7 @@ TAKERS = {
 
 
 @pytest.mark.parametrize("taker", TAKERS)
-def test_labels_are_followed_to_what_looks_them_up(taker):
+def test_labels_are_followed_to_their_embeddings(taker):
     network = TAKERS[taker]()
     assert label_checks.known_classes([network], None) == 4
     assert label_checks.known_classes([network], 3) == 3
@@ -124,7 +124,7 @@ def test_a_users_number_goes_before_a_guess():
     assert label_checks.known_classes([taking_labels(Normalized())], 9) == 9
 
 
-def test_vectors_look_nothing_up():
+def test_vectors_bound_nothing():
     inputs = [keras.Input((3,)), keras.Input((4,))]
     network = keras.Model(inputs, layers.Dense(1)(layers.Concatenate()(inputs)))
     assert label_checks.known_classes([network], None) is None

@@ -1,14 +1,13 @@
 """The generated images that a score asks for, and which classes they are of."""
 
 import dataclasses
-import functools
-import math
 import warnings
 from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
+from tfgan_stab._utils.apportionment import in_shares, shares_of
 from tfgan_stab._utils.model_hash import content_hash
 
 
@@ -39,21 +38,7 @@ class Sample:
         """
         if self.label is not None:
             return np.full(self.count, self.label)
-        return _labels_in_shares(self.shares, self.count) if self.shares else None
-
-
-@functools.lru_cache(maxsize=8)
-def _labels_in_shares(shares: tuple[int, ...], count: int) -> np.ndarray:
-    """Returns classes as often as their shares say, evenly spread; the first of more are the same.
-
-    Image j of a class with a share of s comes at the time (j + 1/2) / s, which is Webster's method
-    of apportionment. After as many images as the shares add up to each class has its own exactly.
-    """
-    every = np.asarray(shares)
-    classes = np.repeat(np.arange(len(every)), every)
-    number = np.arange(len(classes)) - np.repeat(np.cumsum(every) - every, every)
-    times = (2 * number + 1) / (2 * every[classes])
-    return np.resize(classes[np.lexsort((classes, times))], count)
+        return in_shares(self.shares, self.count) if self.shares else None
 
 
 class DrawnClasses:
@@ -113,11 +98,10 @@ def class_shares(
             stacklevel=2,
         )
         return ()
-    divisor = math.gcd(*counts.values())
-    shares = [0] * (max(generated) + 1)
+    of_generated = [0] * (max(generated) + 1)
     for number, count in counts.items():
-        shares[matched[number]] = count // divisor
-    return () if len(set(shares)) == 1 else tuple(shares)
+        of_generated[matched[number]] = count
+    return shares_of(of_generated)
 
 
 def match_classes(

@@ -247,8 +247,9 @@ class Score:
     def sample(self) -> Sample:
         """The generated images that the score asks for; see `match` for their classes."""
         real = self.compared_with
-        compares = self.label is None and isinstance(real, RealImages)
-        shares = self._drawn.shares(real.source) if compares else ()
+        shares: tuple[int, ...] = ()
+        if self.label is None and isinstance(real, RealImages):
+            shares = self._drawn.shares(real.source)
         return Sample(self.samples, self.seed, self.generated_label, shares)
 
     def of_generator(self, draw: Callable[[Sample], Iterator[np.ndarray]]) -> list[ScoreResult]:

@@ -337,11 +337,9 @@ class ExecutedSteps(keras.Model):
             given = xla.replayed(*first)  # What several replicas have taken cannot be.
         steps_before = execution.steps_per_call
         logs = execution(iterator, given)
-        steps = execution.steps_per_call
+        steps, milliseconds = execution.steps_per_call, execution.seconds * 1e3
         if steps != steps_before and steps != 1:
-            self._say(
-                f"{execution.seconds * 1e3:.3g} ms a step: {steps} steps per call from Python."
-            )
+            self._say(f"{milliseconds:.3g} ms a step: {steps} steps per call from Python.")
         return logs
 
     def _say(self, text: str) -> None:

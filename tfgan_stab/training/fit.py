@@ -1,7 +1,6 @@
 """What a Keras user calls: `fit`, `evaluate`, `predict`, with what a GAN needs added."""
 
 import contextlib
-import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
@@ -36,7 +35,12 @@ from tfgan_stab.training.fit_checks import (
 from tfgan_stab.training.gradient_check import check_gradients
 from tfgan_stab.training.minibatches import check_batch
 from tfgan_stab.training.nan_monitor import DiagnosticsSettings, Monitor, watchers_among
-from tfgan_stab.training.optimizers import TwoOptimizers, check_trained, trained
+from tfgan_stab.training.optimizers import (
+    TwoOptimizers,
+    check_trained,
+    trained,
+    warn_of_lost_training,
+)
 from tfgan_stab.training.resume import (
     Progress,
     callbacks_of_one_training,
@@ -74,24 +78,13 @@ class KerasWorkflows(ExecutedSteps, Saving):
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Compiles as Keras does, and notes what each optimizer was built for."""
         if self.steps:
-            self._warn_of_lost_training()
+            averages = getattr(self, "_compile_settings", {}).get("averages", {})
+            warn_of_lost_training(self.steps, averages)
         super().compile(*args, **kwargs)
         self._trained = trained(self.networks)
+        self.weights_in_use.use_shares(self.class_shares)
         self._unseen = frozenset({"batch", "test batch"})
         data_checks.warn_of_sigmoid(self.discriminator, self.loss_pair)
-
-    def _warn_of_lost_training(self) -> None:
-        """Warns of what another `compile` forgets."""
-        names = ", ".join(map(repr, getattr(self, "_compile_settings", {}).get("averages", ())))
-        lost = f", and averages {names} start over from the trained weights" if names else ""
-        warnings.warn(
-            f"`compile` begins a new training: the {self.steps} steps so far are no longer "
-            f"counted, the optimizers forget their moments{lost}. To go on, call `fit` alone, and "
-            "set rates by gan.generator_optimizer.learning_rate.assign(1e-4). To keep what is "
-            "lost, call gan.save('gan.keras') before.",
-            UserWarning,
-            stacklevel=5,
-        )
 
     def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
         """Returns the generator's examples for latents (and labels): the model's prediction."""
@@ -147,6 +140,7 @@ class KerasWorkflows(ExecutedSteps, Saving):
         steps = self._epoch_length(x, steps_per_epoch)
         self._check_before_fit(x, y, steps_per_epoch, kwargs)
         check_data(x, rows, self.scheme, self.top_k, self.maker.classes)
+        self.class_shares = label_checks.class_shares(x, y, self.pair) or self.class_shares
         resumed = self._prepare(x, callbacks, steps, Progress(initial_epoch, 0))
         progress = resumed or Progress(initial_epoch, 0)
         planned = planned_steps(x, steps, rows, epochs)
@@ -235,7 +229,7 @@ class KerasWorkflows(ExecutedSteps, Saving):
         self.data_metadata = x.description() if isinstance(x, Batches) else None
         if isinstance(x, Batches):
             self.num_classes = self.num_classes or x.num_classes
-        self.weights_in_use.use_classes(self.num_classes)
+        self.weights_in_use.use_classes(self.num_classes, self.class_shares)
         return resumed
 
     def _attach_monitor(self, callbacks: Sequence[Any], progress: Progress, ordered: bool) -> None:

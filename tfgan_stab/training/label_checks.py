@@ -11,8 +11,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgan_stab._utils.apportionment import shares_of
+from tfgan_stab.data.batches import Batches
 from tfgan_stab.game.functional import place_of_condition
-from tfgan_stab.training.data_checks import required, type_of
+from tfgan_stab.game.validation import Pair
+from tfgan_stab.training.data_checks import required, type_of, whole
 
 layers = keras.layers
 
@@ -122,6 +125,24 @@ def _warn_of_unknown(taker: Any) -> None:
         UserWarning,
         stacklevel=6,
     )
+
+
+def class_shares(x: Any, y: Any, pair: Pair) -> tuple[int, ...]:
+    """Returns how often each class comes in data; nothing if all come as often, or it is not known.
+
+    Args:
+        x: What `fit` is given: it is known of data sets of `tgs.data` and of arrays.
+        y: What `fit` is given.
+        pair: What the networks expect.
+    """
+    if pair.condition is None or not pair.condition.classes:
+        return ()
+    labels = getattr(x.example_set, "labels", None) if isinstance(x, Batches) else whole(y)
+    if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "iuf" or not labels.size:
+        return ()
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        labels = labels.argmax(axis=1)
+    return shares_of(np.bincount(labels.ravel().astype(np.int64)).tolist())
 
 
 def check_classes(labels: Any, classes: int | None) -> None:

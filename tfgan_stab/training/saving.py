@@ -14,6 +14,7 @@ class Saving(keras.Model):
     discriminator: keras.Model
     latents: Any
     num_classes: int | None
+    class_shares: tuple[int, ...] = ()  # In the data; () where classes are as frequent, or unknown.
     _compile_settings: dict[str, Any]
 
     def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
@@ -36,6 +37,7 @@ class Saving(keras.Model):
             "latents": keras.saving.serialize_keras_object(self.latents),
             "num_classes": self.num_classes,
             "name": self.name,
+            **({"class_shares": list(self.class_shares)} if self.class_shares else {}),
         }
 
     @classmethod
@@ -46,7 +48,10 @@ class Saving(keras.Model):
             config[name] = keras.saving.deserialize_keras_object(
                 config[name], custom_objects=custom_objects
             )
-        return cls(**config)
+        shares = config.pop("class_shares", ())
+        model = cls(**config)
+        model.class_shares = tuple(shares)
+        return model
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """Returns the arguments of `compile`, for Keras' serialization."""

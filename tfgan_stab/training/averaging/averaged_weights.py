@@ -65,7 +65,7 @@ class AveragedWeights(keras.layers.Layer):
         return self.weights[:-1]
 
     @property
-    def has_begun(self) -> bool:
+    def has_started(self) -> bool:
         """Whether it holds anything but a copy of the weights that training began with."""
         return bool(distribution.read([self.weights[-1]])[0][_Counts._fields.index("steps")] > 0)
 
