@@ -51,7 +51,8 @@ class MinibatchMaker:
 
     def checked(self, data: Any) -> Any:
         """Returns a batch whose labels arrive only if all are classes of the networks."""
-        return label_checks.with_classes(data, self.classes) if self.checks else data
+        known = self.checks and self.classes is not None
+        return label_checks.with_classes(data, self.classes) if known else data
 
     def checked_for_step(self, data: Any) -> Any:
         """Returns a batch that arrives only if it can be split, and labels are classes."""
