@@ -205,6 +205,9 @@ def test_labels_must_be_integers(wrong):
 
 
 def test_labels_for_some_images_only_are_refused():
+    for asked in (True, False):
+        with pytest.raises(ValueError, match="Received: 60 images and 59 labels"):
+            ImageSource((pictures(60), np.zeros(59, int)), asked)
     with pytest.raises(ValueError, match="Received: 60 images and 59 labels"):
         labelled(pictures(60), np.zeros(59, int))
 

@@ -365,3 +365,53 @@ def test_networks_that_are_frozen_as_a_whole_are_refused():
 def test_missing_and_leading_channels_are_told_from_other_sizes(shape, fix):
     with pytest.raises(ValueError, match=fix):
         data_checks.check_shape([8, *shape], (4, 6, 1))
+
+
+def test_weights_of_examples_are_refused():
+    gan = make()
+    for name in ("sample_weight", "class_weight"):
+        for use in (gan.fit, gan.evaluate, gan.train_on_batch, gan.test_on_batch):
+            with pytest.raises(ValueError, match=f"`{name}` has no meaning.*Leave it out"):
+                use(points(8), **{name: np.ones(8)})
+    assert gan.steps == 0
+
+
+def test_data_sets_have_their_own_batch_size():
+    gan = make()
+    for data, fix in (
+        (tgs.data.digits(batch_size=8), r"batch_size=4\); here it is 8"),
+        (sliced(points(16)), r"dataset.batch\(4\)"),
+        (Rows(points(16)), r"dataset.batch\(4\)"),
+    ):
+        with pytest.raises(ValueError, match=f"`batch_size` is for arrays.*{fix}"):
+            gan.fit(data, batch_size=4)
+    with pytest.raises(ValueError, match="`batch_size` is for arrays"):
+        gan.evaluate(data, batch_size=4)
+    assert gan.steps == 0
+
+
+def test_no_examples_are_refused():
+    with pytest.raises(ValueError, match="`x` must hold examples. Received: none"):
+        make().fit(points(8)[:0])
+
+
+def test_later_batches_alone_are_looked_at_too():
+    gan = make(run_eagerly=True)
+    bad = points(8)
+    bad[5] = np.nan
+    for use in (gan.train_on_batch, gan.test_on_batch):
+        use(points(8))
+        with pytest.raises(ValueError, match="1 of 8 examples of the batch, the first at index 5"):
+            use(bad)
+    assert gan.steps == 1
+
+
+@pytest.mark.slow
+def test_later_batches_of_another_size_are_told_in_plain_words():
+    shapes = iter([(4, 2), (4, 3)])
+    data = tf.data.Dataset.from_generator(
+        lambda: (np.zeros(shape, "float32") for shape in shapes),
+        output_signature=tf.TensorSpec([None, None]),
+    )
+    with pytest.raises(ValueError, match=r"have the shape \[\?,2\]. Received: \[4,3\] in a later"):
+        make().fit(data, verbose=0)

@@ -56,6 +56,11 @@ def test_labels_out_of_range_are_refused(conditional):
         conditional.sample(2, labels=[9, 9])
 
 
+def test_names_are_no_labels(conditional):
+    with pytest.raises(TypeError, match="must be numbers, .*Received: .'cat' 'dog'.. Give each cl"):
+        conditional.sample(2, labels=["cat", "dog"])
+
+
 def test_each_sample_needs_one_label(conditional):
     with pytest.raises(ValueError, match=r"one class per example, shape \[3\]"):
         conditional.sample(3, labels=[1, 2])

@@ -4,6 +4,7 @@ Scores that draw by the same seed see the same images; a score that takes fewer 
 """
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -93,18 +94,31 @@ def validate(scores: Sequence[Any], draw: Draw) -> None:
         draw(each.sample)  # Draws nothing yet, but says if there is no such class.
     for first in [score.components[0] for score in scores]:
         least = dataclasses.replace(first.sample, count=min(first.samples, BATCH_SIZE))
-        _show(first, first.accumulator(), draw(least))
+        fake = _show(first, first.accumulator(), draw(least))
         if isinstance(first.compared_with, RealImages):
             source = first.compared_with.source
-            _show(first, first.real_accumulator(), source.batches(limit=1))
+            real = _show(first, first.real_accumulator(), source.batches(limit=1))
+            _warn_of_sizes(first.name, fake, real)
 
 
-def _show(score: Score, accumulator: Accumulator, batches: Iterator[np.ndarray]) -> None:
-    """Has an accumulator look at the first image."""
+def _warn_of_sizes(name: str, fake: tuple[int, ...], real: tuple[int, ...]) -> None:
+    """Warns if pictures of both sides differ in size, and their extractor takes any."""
+    if len(fake) == len(real) == 3 and fake != real:
+        warnings.warn(
+            f"{name!r} compares generated pictures of shape {list(fake)} with real ones of shape "
+            f"{list(real)}, and so measures their size too. Give real ones of the same size.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def _show(score: Score, accumulator: Accumulator, batches: Iterator[np.ndarray]) -> tuple[int, ...]:
+    """Has an accumulator look at the first image; returns its shape."""
     for images in batches:
         first = Batch(np.asarray(images)[:1])
         accumulator.add(first.quantized if score.quantize else first)
-        return
+        return tuple(first.images.shape[1:])
+    return ()
 
 
 def baselines(

@@ -47,6 +47,7 @@ class ImageSource:
                 f"Received: {images!r}. Use tgs.data.load('digits'), or tgs.data.image_folder(...)."
                 " Files of statistics, `mu` and `sigma`, are for the FID."
             )
+        _check_pair(images)
         if labelled:
             _check_labelled(images)
         if isinstance(images, tf.data.Dataset) and not isinstance(images, Batches):
@@ -192,6 +193,15 @@ def _is_pair(images: Any) -> bool:
     return isinstance(images, tuple) and len(images) == 2
 
 
+def _check_pair(images: Any) -> None:
+    if _is_pair(images) and len(images[0]) != len(images[1]):
+        raise ValueError(
+            "A pair of real images and labels needs a label for each image. Received: "
+            f"{len(images[0])} images and {len(images[1])} labels. Pass as many; images alone are "
+            "passed without a tuple around them."
+        )
+
+
 def _check_labelled(images: Any) -> None:
     has_labels = (
         images.num_classes is not None
@@ -200,11 +210,6 @@ def _check_labelled(images: Any) -> None:
         if isinstance(images, tf.data.Dataset)
         else _is_pair(images)
     )
-    if _is_pair(images) and len(images[0]) != len(images[1]):
-        raise ValueError(
-            "A score per class needs a label for each real image. Received: "
-            f"{len(images[0])} images and {len(images[1])} labels. Pass as many."
-        )
     if isinstance(images, Batches) and images.num_examples is None:
         raise ValueError(
             "A score per class needs real images that end. Received: endless data "

@@ -175,6 +175,7 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
+        _check_later_shape(str(error), error)
         pattern = rf"\[{_MARK}(.*?)\] \[(-?\d+)\](?: \[(-?\d+)\])?"
         found = re.search(pattern, str(error), re.DOTALL)
         if found is None:
@@ -183,6 +184,18 @@ def plain_errors() -> Iterator[None]:
         for number in found.groups()[1:]:
             message = message.replace("{}", number or "", 1)
         raise ValueError(message) from error
+
+
+def _check_later_shape(text: str, error: Exception) -> None:
+    """Raises if a batch was of another shape than the first one; TensorFlow's words are long."""
+    found = re.search(
+        r"Shape of tensor \S+ (\[.*?\]) is not compatible with expected .*?(\[.*?\])", text
+    )
+    if found is not None:
+        raise ValueError(
+            f"All batches must have the shape {found[2]}. Received: {found[1]} in a later batch. "
+            "Resize or crop the data to one size."
+        ) from error
 
 
 # -- Kinds, shapes and types ----------------------------------------------------------------------
@@ -197,6 +210,7 @@ def check_kind(x: Any, y: Any) -> None:
 
     Raises:
         TypeError: If `x` is a dictionary or a list of examples, or `y` is a list.
+        ValueError: If there are no examples.
     """
     if isinstance(x, Mapping):
         raise TypeError(
@@ -208,6 +222,8 @@ def check_kind(x: Any, y: Any) -> None:
             "`x` must be one array of examples [examples, ...], or a data set. Received: a "
             f"{type(x).__name__} of {len(x)}. Make one array of them by numpy.stack(images)."
         )
+    if isinstance(x, np.ndarray | tf.Tensor) and not len(x):
+        raise ValueError("`x` must hold examples. Received: none. Look where they got lost.")
     if isinstance(y, list | tuple):
         raise TypeError(
             "`y` must be an array of classes, integers [examples]. Received: a "
@@ -233,6 +249,24 @@ def check_end(x: Any, steps: int | None, name: str) -> None:
             f"`{name}` is needed: the data have no end, so an epoch would have none. "
             f"Received: None. Write {name}=500, or leave `.repeat()` out."
         )
+
+
+def check_unweighted(arguments: Mapping[str, Any]) -> None:
+    """Raises if examples or classes are to be weighted; of examples alone Keras drops the weights.
+
+    Args:
+        arguments: What `fit` and the like are given by name.
+
+    Raises:
+        ValueError: If there are weights.
+    """
+    for name in ("sample_weight", "class_weight"):
+        if arguments.get(name) is not None:
+            raise ValueError(
+                f"`{name}` has no meaning in a GAN's game, whose discriminator compares real "
+                "examples with generated ones. Received: some. Leave it out; to show some examples "
+                "more often, repeat them in the data."
+            )
 
 
 def check_batch_size(x: Any, batch_size: Any) -> None:

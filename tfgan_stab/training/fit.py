@@ -175,6 +175,7 @@ class KerasWorkflows(ExecutedSteps, Saving):
         """Checks what can be known before the first batch."""
         check_trained(self._trained, self.networks)
         data_checks.check_batch_size(x, others.get("batch_size"))
+        data_checks.check_unweighted(others)
         self._check_given("fit", x, y, steps, "steps_per_epoch")
         if others.get("validation_data") is not None:
             x, y, _ = keras.utils.unpack_x_y_sample_weight(others["validation_data"])
@@ -329,6 +330,7 @@ class KerasWorkflows(ExecutedSteps, Saving):
             kwargs["callbacks"] = [scoring, *listed(kwargs.get("callbacks"))]
         if self.compiled and not kwargs.get("_use_cached_eval_dataset"):  # That one is looked at.
             data_checks.check_batch_size(x, kwargs.get("batch_size"))
+            data_checks.check_unweighted(kwargs)
             self._check_given("test", x, y, kwargs.get("steps"), "steps")
         with self._weights_restored(), data_checks.plain_errors():
             found = super().evaluate(x, y, return_dict=True, **kwargs)
@@ -351,17 +353,18 @@ class KerasWorkflows(ExecutedSteps, Saving):
         if self.compiled and not self.steps:
             self.start_over()  # From weights that may have been set since `compile`.
             self._check_gradients_once()
-        self._examine_alone("batch", x, y)
+        self._examine_alone("batch", x, y, kwargs)
         return super().train_on_batch(x, y, **kwargs)
 
     def test_on_batch(self, x: Any, y: Any = None, **kwargs: Any) -> Any:
         """Returns both players' losses on a batch, as `keras.Model.test_on_batch`."""
-        self._examine_alone("test batch", x, y)
+        self._examine_alone("test batch", x, y, kwargs)
         return super().test_on_batch(x, y, **kwargs)
 
-    def _examine_alone(self, kind: str, x: Any, y: Any) -> None:
+    def _examine_alone(self, kind: str, x: Any, y: Any, others: dict[str, Any]) -> None:
         """Looks at all of the first batch that comes alone, then at what costs next to nothing."""
         data_checks.check_kind(x, y)
+        data_checks.check_unweighted(others)
         if kind in self._unseen:
             self._unseen -= {kind}
             self.examine((x, y), "the batch")

@@ -188,6 +188,11 @@ def _conditions(
         return None
     if labels is not None:
         given = np.asarray(labels)
+        if condition.classes and given.dtype.kind in "OSU":
+            raise TypeError(
+                f"`labels` must be numbers, {condition}. Received: {given.ravel()[:3]}. Give each "
+                "class's number, its place among the class names, from 0."
+            )
         if condition.classes:
             _check_classes(given, count, num_classes)
         conditions = condition.checked(tf.convert_to_tensor(given)).numpy()
