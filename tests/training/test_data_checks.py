@@ -395,7 +395,7 @@ def test_no_examples_are_refused():
         make().fit(points(8)[:0])
 
 
-def test_later_batches_alone_are_looked_at_too():
+def test_later_batches_alone_are_examined_too():
     gan = make(run_eagerly=True)
     bad = points(8)
     bad[5] = np.nan
