@@ -168,7 +168,9 @@ def _accumulated(
     """Returns what each score has kept of the first images that it takes."""
     accumulators = [(each, each.accumulator()) for each in components]
     of_one_size = rebatched(images, BATCH_SIZE, count)
-    batches = (Batch(batch) for batch in watched("Generated images", of_one_size))
+    if components[0].label is None:  # All of one class may be bright.
+        of_one_size = watched("Generated images", of_one_size)
+    batches = map(Batch, of_one_size)
     extracted = map_over_devices(batches, needs_of(components), devices)
     given = 0
     for batch in with_progress(extracted, count, "generated images", show=show, leave=False):

@@ -276,7 +276,9 @@ class Score:
             read_real_images([self.reading()])  # What is wrong with them is said first.
         accumulator = self.accumulator()
         of_one_size = rebatched(images, BATCH_SIZE, self.samples)
-        for batch in map(Batch, watched("Generated images", of_one_size)):
+        if self.label is None:  # All of one class may be bright.
+            of_one_size = watched("Generated images", of_one_size)
+        for batch in map(Batch, of_one_size):
             accumulator.add(batch.quantized if self.quantize else batch)
         return one_or_all(self.results(accumulator.result(), note))
 
