@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
-from tfgan_stab.game.validation import Condition, check_pair, known_classes
+from tfgan_stab.game.functional import network_inputs
+from tfgan_stab.game.validation import Condition, check_pair
 
 layers = keras.layers
 
@@ -263,48 +264,40 @@ def test_networks_are_not_run_on_batches_of_sizes_that_they_do_not_take():
     assert gan.steps == 2
 
 
-# -- Classes --------------------------------------------------------------------------------------
+def in_order(first, outputs, condition, order, dtype="float32"):
+    """A network that takes its condition first or last, or both by name."""
+    inputs = {
+        "noise": keras.Input((first,), name="noise"),
+        "label": keras.Input(condition, dtype=dtype, name="label"),
+    }
+    own = layers.Flatten()(keras.ops.cast(inputs["label"], "float32"))
+    joined = layers.Dense(outputs)(layers.Concatenate()([inputs["noise"], own]))
+    orders = {"last": ["noise", "label"], "first": ["label", "noise"]}
+    given = inputs if order == "names" else [inputs[name] for name in orders[order]]
+    return keras.Model(given, joined)
 
 
-class Embedded(keras.Model):
-    """A conditional network that cannot say what its inputs are."""
-
-    def call(self, inputs):
-        return inputs[0]
-
-
-def by_class(kind, rows):
-    """A network whose labels are seen by one kind of layer alone."""
-    images, labels = keras.Input((4,)), keras.Input((), dtype="int32")
-    if kind == "normalization":
-        seen = tgs.networks.ConditionalBatchNormalization(rows)(images, labels)
-    else:
-        table = layers.Embedding(rows, 4)
-        wrap = {"embedding": lambda x: x, "spectral": tgs.networks.SpectralNormalization}[kind]
-        seen = layers.Add()([images, wrap(table)(labels)])
-    return keras.Model([images, labels], layers.Dense(1)(seen))
-
-
-@pytest.mark.parametrize("kind", ["embedding", "spectral", "normalization"])
-def test_layers_of_labels_tell_how_many_classes_there_are(kind):
-    network = by_class(kind, 4)
-    assert known_classes([network], None) == 4
-    assert [known_classes([network], own) for own in (3, 9)] == [3, 4]
+@pytest.mark.parametrize("order", ["last", "first", "names"])
+@pytest.mark.parametrize(("condition", "dtype"), [((1,), "int32"), ((7,), "float32")])
+def test_the_condition_may_come_in_any_order(order, condition, dtype):
+    pair = [in_order(4, 3, condition, order, dtype), in_order(3, 1, condition, "first", dtype)]
+    found = check_pair(*pair, 4)
+    assert found.example_shape == (3,)
+    assert found.condition == Condition(condition, dtype, dtype == "int32")
+    first, own = tf.ones([2, 4]), tf.ones([2, *condition], dtype)
+    expected = {
+        "last": [first, own],
+        "first": [own, first],
+        "names": {"noise": first, "label": own},
+    }
+    inputs = network_inputs(pair[0], first, own)
+    keras.tree.assert_same_structure(inputs, expected[order])
+    for one, two in zip(tf.nest.flatten(inputs), tf.nest.flatten(expected[order]), strict=True):
+        assert one is two
+    pair[0](inputs)
 
 
-def test_classes_of_other_networks_are_not_known():
-    assert known_classes([generator(), discriminator()], None) is None
-    assert known_classes([Embedded(), Embedded()], None) is None
-    assert known_classes([Embedded(), Embedded()], 5) == 5
-    words = keras.Input((), dtype="int32")  # An embedding of something else is no bound.
-    other = layers.Embedding(2, 2)(layers.Lambda(lambda x: x // 2)(words))
-    network = keras.Model([keras.Input((3,)), words], layers.Dense(1)(other))
-    assert known_classes([network, network], None) is None
-
-
-def test_more_classes_than_the_networks_have_room_for_are_refused():
-    pair = conditional(4, 3), conditional(3, 1)
-    assert check_pair(*pair, 4, num_classes=5).conditional
-    message = "at most the 5 classes that both networks have room for. Received: num_classes=6"
-    with pytest.raises(ValueError, match=message):
-        check_pair(*pair, 4, num_classes=6)
+def test_noise_of_another_size_is_told_whatever_the_order():
+    pair = [in_order(4, 3, (), "first", "int32"), in_order(3, 1, (), "last", "int32")]
+    with pytest.raises(ValueError, match=r"shape \[4\]. Received: `latents` .*Write latents=4"):
+        check_pair(*pair, 5)

@@ -122,6 +122,25 @@ def test_classes_take_turns_and_get_folders(conditional, tmp_path):
         assert label == classes[np.all(images == picture, axis=(1, 2, 3))][0]
 
 
+def test_folders_of_classes_keep_their_names(tmp_path):
+    pictures, classes = np.zeros([4, 2, 2, 1]), np.array([0, 1, 0, 2])
+    job.write_pictures(tmp_path / "in", [pictures], 4, classes, {0: "cat", 1: "Wild dog", 2: "cow"})
+    assert run(f"--source={tmp_path}/in", f"--output={tmp_path}/out") == 0
+    for folder in ("in", "out"):
+        found = sorted(each.name for each in (tmp_path / folder).iterdir())
+        assert found == ["Wild dog", "cat", "cow"]
+    assert len(list((tmp_path / "out" / "cat").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    "names", [None, ["a", "b/c"], ["a", ".."], ["a", "A"], ["", "b"], ["a", "b "], ["0", "1"]]
+)
+def test_names_that_cannot_be_folders_are_numbers(tmp_path, names):
+    named = None if names is None else dict(enumerate(names))
+    job.write_pictures(tmp_path / "out", [np.zeros([2, 2, 2, 1])], 2, np.array([0, 1]), named)
+    assert sorted(each.name for each in (tmp_path / "out").iterdir()) == ["0", "1"]
+
+
 def test_single_class_gets_no_folder(conditional, tmp_path):
     gan, path = conditional
     arguments = [f"--source={path}", "--count=5", "--label=2"]

@@ -4,8 +4,9 @@ The first two hold the same bytes. All are written completely or not at all, one
 """
 
 import pathlib
+import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -41,7 +42,7 @@ def sample(settings: SampleSettings) -> None:
     else:
         # Images of a single class need no folder for it: a data set would read it as class 0.
         folders = None if settings.label is not None else classes
-        write_pictures(settings.output, images, count, folders)
+        write_pictures(settings.output, images, count, folders, source.classes)
     weights = settings.weights or source.default_weights
     by = f", {weights} weights" if weights else ""
     print(f"Wrote {count} samples of {source.description}{by} to {settings.output}.")
@@ -52,6 +53,7 @@ def write_pictures(
     batches: Iterable[np.ndarray],
     count: int,
     classes: np.ndarray | None = None,
+    names: Mapping[int, str] | None = None,
 ) -> None:
     """Writes `000000.png`, `000001.png`, ... in the order of the images.
 
@@ -61,6 +63,7 @@ def write_pictures(
         count: How many images they hold in all.
         classes: int `[count]`: each class gets a folder, which `tgs.data.image_folder` counts as
             that class where each has an image; by default all lie side by side.
+        names: Their names, which the folders get if all of them can; else the numbers.
 
     Raises:
         ValueError: If they are no pictures, or not finite; nothing is written then.
@@ -69,7 +72,7 @@ def write_pictures(
     width = max(6, len(str(count - 1)))
     folder.parent.mkdir(parents=True, exist_ok=True)
     with replacing_folder(folder) as draft:
-        folders = [draft] * count if classes is None else _class_folders(draft, classes)
+        folders = [draft] * count if classes is None else _class_folders(draft, classes, names)
         number = 0
         for batch in _finite(batches):
             if batch.ndim != 4 or batch.shape[-1] not in (1, 3, 4):
@@ -136,13 +139,25 @@ def write_array(
             _write_member(archive, "arr_1", [np.asarray(classes, np.int64)], count)
 
 
-def _class_folders(draft: pathlib.Path, classes: np.ndarray) -> list[pathlib.Path]:
-    """Makes a folder for each class, of names in the order of the classes; returns each image's."""
-    width = len(str(classes.max()))
-    folders = {int(each): draft / f"{each:0{width}d}" for each in np.unique(classes)}
+def _class_folders(
+    draft: pathlib.Path, classes: np.ndarray, names: Mapping[int, str] | None
+) -> list[pathlib.Path]:
+    """Makes a folder for each class; returns each image's."""
+    width, numbers = len(str(classes.max())), np.unique(classes).tolist()
+    by_number = {number: f"{number:0{width}d}" for number in numbers}
+    named = {number: (names or {}).get(number, "") for number in numbers}
+    found = named if _can_be_folders(named) else by_number  # In the order of the classes.
+    folders = {number: draft / name for number, name in found.items()}
     for folder in folders.values():
         folder.mkdir()
     return [folders[int(each)] for each in classes]
+
+
+def _can_be_folders(names: Mapping[int, str]) -> bool:
+    """Whether names are those of folders on any system, and say more than the number."""
+    plain = all(re.fullmatch(r"[^\W_][\w .,()+-]*(?<![ .])", name) for name in names.values())
+    different = len({name.casefold() for name in names.values()}) == len(names)
+    return plain and different and any(name != str(number) for number, name in names.items())
 
 
 def _finite(batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
