@@ -60,6 +60,7 @@ setuptools.setup(
         "console_scripts": [
             "tfgan-stab-evaluate=tfgan_stab.cli.main:evaluate",
             "tfgan-stab-play-game=tfgan_stab.cli.main:play_game",
+            "tfgan-stab-recipes=tfgan_stab.cli.main:recipes",
             "tfgan-stab-sample=tfgan_stab.cli.main:sample",
             "tfgan-stab-train=tfgan_stab.cli.main:train",
         ]

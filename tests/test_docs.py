@@ -17,6 +17,7 @@ WALK = ROOT / "docs" / "how_one_step_works.md"
 PENALTY = ROOT / "docs" / "write_your_own_penalty.md"
 TAKES = ROOT / "docs" / "what_fit_takes.md"
 NETWORKS = ROOT / "docs" / "networks.md"
+DATA = ROOT / "docs" / "data.md"
 PACKAGE = pathlib.Path(tgs.__file__).resolve().parent
 
 
@@ -193,3 +194,29 @@ def test_documented_networks_are_made():
 def test_every_network_is_documented():
     text = NETWORKS.read_text(encoding="utf-8")
     assert [n for n in dir(tgs.networks) if f"{n}`" not in text and "keras" not in n] == []
+
+
+@pytest.mark.slow
+def test_the_page_on_data_runs(capsys):
+    text = DATA.read_text(encoding="utf-8")
+    names = {"__name__": "documented"}
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(compile(block, str(DATA), "exec"), names)
+    printed = re.findall(r"^print\(.*\)  # (.*)$", text, re.MULTILINE)
+    assert capsys.readouterr().out.splitlines() == printed and len(printed) == 2
+
+
+def test_the_page_on_data_lists_sources_files_and_macros():
+    text = DATA.read_text(encoding="utf-8")
+    sources = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    assert set(sources) == {*tgs.data.registry.SETS, *tgs.data.registry.KINDS}
+    rows = re.findall(r"^\| `(\w+)\.gin`.*? \|(.*)\|(.*)\|$", text, re.MULTILINE)
+    files = {path.stem: path for path in (ROOT / "gin_configs" / "data").glob("*.gin")}
+    assert {name for name, *_ in rows} == set(files) - {"digits"}
+    of_recipes = {"image_size", "channels", "labels", "batch_size", "seed"}
+    for name, required, own in rows:
+        settings = files[name].read_text(encoding="utf-8").split("dynamic_registration")[1]
+        defined = re.findall(r"^(\w+) = ", settings, re.MULTILINE)
+        assert re.findall(r"`(\w+)`", own) == defined
+        used = set(re.findall(r"%(\w+)", settings)) - set(defined) - of_recipes
+        assert set(re.findall(r"`(\w+)`", required)) == used

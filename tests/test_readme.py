@@ -69,6 +69,13 @@ def test_the_command_that_plays_a_game_runs(tmp_path):
     assert "extragradient" in printed and (tmp_path / "game.png").exists()
 
 
+@pytest.mark.slow
+def test_the_command_that_lists_recipes_runs():
+    (listing,) = [block for block in blocks("bash") if "scripts/recipes.py" in block]
+    printed = shell(listing.replace(".venv/bin/python", sys.executable))
+    assert printed.startswith("recipe ") and " recipes. " in printed
+
+
 def test_commands_use_the_python_that_the_scripts_install():
     texts = {path: path.read_text(encoding="utf-8") for path in ROOT.glob("gin_configs/*/*.gin")}
     texts[ROOT / "README.md"] = README

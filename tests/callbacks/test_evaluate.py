@@ -360,6 +360,34 @@ def test_classes_of_real_images_are_matched_by_name(tiny):
         gan.fit(data, steps_per_epoch=1, callbacks=[other], verbose=0)
 
 
+@pytest.mark.slow
+def test_classes_are_scored_as_often_as_the_real_images_have_them(tiny):
+    gan = tiny.image_gan(eager=True, num_classes=3)
+    labels = np.repeat([0, 1], [30, 10])
+    real = (PICTURES, labels)
+    data = tf.data.Dataset.from_tensor_slices(real).batch(8)
+
+    def scored(**settings):
+        fid = tgs.FID(halves, real, samples=20)
+        evaluate = Evaluate(fid, weights="live", **settings)
+        gan.fit(data, steps_per_epoch=1, callbacks=[evaluate], verbose=0)
+        return fid, evaluate.latest[0].result
+
+    def by_hand(fid, drawn):
+        return fid([gan.sample(20, labels=drawn)]).value
+
+    fid, result = scored()
+    assert result.value == by_hand(fid, np.resize([0, 0, 1, 0], 20)) != by_hand(fid, None)
+    assert "/seed=0/labels=as-real/" in result.protocol
+    found = gan.evaluate(data, scores=[fid], return_dict=True, verbose=0)
+    assert found["fid"] == result.value
+    chosen = np.arange(20) % 2
+    fid, result = scored(labels=chosen)
+    assert result.value == by_hand(fid, chosen) and "/labels=given@" in result.protocol
+    found = gan.evaluate(data, scores=[fid], labels=chosen, return_dict=True, verbose=0)
+    assert found["fid"] == result.value
+
+
 def test_few_real_images_are_warned_of(tiny, image_gan):
     evaluate = Evaluate(tgs.FID("random", PICTURES, samples=300), weights="live")
     with pytest.warns(UserWarning, match="FID from 40 real images, for 256 features.*Give more"):

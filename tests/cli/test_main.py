@@ -11,7 +11,7 @@ import pytest
 from tfgan_stab.cli import main
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-COMMANDS = ("train", "evaluate", "sample", "play_game")
+COMMANDS = ("train", "evaluate", "sample", "play_game", "recipes")
 INSTALLED = dict(re.findall(r'"tfgan-stab-([\w-]+)=([\w.]+:\w+)"', (ROOT / "setup.py").read_text()))
 
 
@@ -44,7 +44,7 @@ def test_installed_commands(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "error: Usage: python -m tfgan_stab.cli train|evaluate|sample|play_game --help"),
+        ([], "error: Usage: python -m tfgan_stab.cli train|evaluate|sample|play_game|recipes"),
         (["--help"], "error: Usage: python -m tfgan_stab.cli train|"),
         (["trian"], "error: There is no command 'trian'. Did you mean `train`?\nUsage: python -m"),
     ],

@@ -122,3 +122,15 @@ def test_networks_with_labels_need_labels(tmp_path):
         job._check_data(tgs.data.digits(), pair)
     job._check_data(tgs.data.digits(labels=True), pair)
     job._check_data(tgs.data.digits(), Pair((None, None, 1), None))
+
+
+def test_absent_data_say_which_command_prepares_them(command, tmp_path, capsys):
+    data = ["tgs.train.data = @tgs.data.tfds()", "tgs.data.tfds.name = 'lsun/bedroom'"]
+    place = f"tgs.data.tfds.data_dir = '{tmp_path}'"
+    size = "tgs.data.tfds.size = 8"
+    assert main.run("train", command(tmp_path / "run", *data, place, size)) == 1
+    message = capsys.readouterr().err
+    assert message.startswith("error: The data of 'lsun/bedroom' are not in")
+    call = f"tfds.builder('lsun/bedroom', data_dir='{tmp_path}').download_and_prepare()"
+    assert f'python -c "import tensorflow_datasets as tfds; {call}"' in message
+    assert "In call to" not in message and not (tmp_path / "run").exists()

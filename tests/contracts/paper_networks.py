@@ -26,10 +26,11 @@ def attentive(num_classes=None):
     )
 
 
-def sndcgan(normalization):
+def sndcgan(normalization, num_classes=None):
+    size = {"width": 4, "num_classes": num_classes}
     return (
-        networks.sndcgan_generator(8, 1, LATENTS, width=4),
-        networks.sndcgan_discriminator(8, 1, width=4, normalization=normalization),
+        networks.sndcgan_generator(8, 1, LATENTS, **size),
+        networks.sndcgan_discriminator(8, 1, normalization=normalization, **size),
     )
 
 
@@ -41,15 +42,17 @@ def dcgan_of_fives():
     )
 
 
-def dcgan28():
+def dcgan28(num_classes=None):
+    size = {"width": 2, "num_classes": num_classes}
     return (
-        networks.dcgan28_generator(latents=LATENTS, width=2),
-        networks.dcgan28_discriminator(width=2),
+        networks.dcgan28_generator(latents=LATENTS, **size),
+        networks.dcgan28_discriminator(**size),
     )
 
 
-def conventional(normalization):
+def conventional(normalization, num_classes=None):
     size = {"image_size": 8, "channels": 1, "width": 16, "base_size": 1}
+    size["num_classes"] = num_classes
     generator = networks.conventional_generator(latents=LATENTS, **size)
     discriminator = networks.conventional_discriminator(normalization=normalization, **size)
     for weight in discriminator.trainable_variables:
@@ -77,10 +80,13 @@ PAIRS = {
     "text": text,
     "dcgan of 5x5 kernels": dcgan_of_fives,
     "dcgan28": dcgan28,
+    "dcgan28 by class": functools.partial(dcgan28, CLASSES),
     "sndcgan spectral": functools.partial(sndcgan, "spectral"),
     "sndcgan none": functools.partial(sndcgan, "none"),
+    "sndcgan by class": functools.partial(sndcgan, "spectral", CLASSES),
     "conventional spectral": functools.partial(conventional, "spectral"),
     "conventional none": functools.partial(conventional, "none"),
+    "conventional by class": functools.partial(conventional, "spectral", CLASSES),
     "resnet sngan": functools.partial(resnet, "sngan"),
     "resnet sngan by class": functools.partial(resnet, "sngan", CLASSES),
     "resnet svre": functools.partial(resnet, "svre"),

@@ -65,3 +65,38 @@ def test_what_the_photographs_do_not_hold_is_refused(settings):
     (name,) = settings
     with pytest.raises(ValueError, match=f"`{name}` must be"):
         tgs.data.photo_patches(**settings)
+
+
+def test_gray_pieces_are_the_luma_of_colored_ones():
+    colored, gray = (
+        next(iter(tgs.data.photo_patches(20, size=28, channels=channels).examples())).numpy()
+        for channels in (3, 1)
+    )
+    assert gray.shape == (20, 28, 28, 1)
+    expected = colored @ [0.299, 0.587, 0.114]
+    # Rounded to bytes; TensorFlow's weights add up to 0.9999.
+    np.testing.assert_allclose(gray[..., 0], expected, atol=1.2 / 127.5)
+    assert tgs.data.photo_patches(channels=1).name == "photo_patches:32/train/gray"
+
+
+def test_labels_say_which_photograph():
+    data = tgs.data.photo_patches(batch_size=64, size=64, split="test", labels=True, seed=1)
+    pieces = [piece.tobytes() for piece in slices(64, 480, 640)]
+    half = len(pieces) // 2
+    of_label = set(pieces[:half]), set(pieces[half:])
+    assert (data.num_classes, data.class_names) == (2, ["temple", "flower"])
+    assert data.description()["class_names"] == ["temple", "flower"]
+    images, labels = next(data.as_numpy_iterator())
+    assert labels.dtype == np.int32 and 10 < labels.sum() < 54
+    for image, label in zip(np.rint(127.5 * (images + 1)).astype(np.uint8), labels, strict=True):
+        assert image.tobytes() in of_label[label] and image.tobytes() not in of_label[1 - label]
+
+
+@pytest.mark.parametrize("size", [28, 48, 64, 96, 128])
+def test_sizes_of_recipes(size):
+    assert tgs.data.photo_patches(size=size, channels=1).example_shape == (size, size, 1)
+
+
+def test_channels_are_one_or_three():
+    with pytest.raises(ValueError, match="`channels` must be one of 1, 3. Received: 4. Use 3"):
+        tgs.data.photo_patches(channels=4)

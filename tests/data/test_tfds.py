@@ -185,7 +185,8 @@ def test_bad_settings_of_a_tfds_set_are_refused(data_dir, settings, message):
 
 
 def test_absent_data_are_not_downloaded_unasked(tmp_path):
-    message = f"data of 'cifar10' are not in '{tmp_path}.*`data_dir`.*`download=True`"
+    command = "import tensorflow_datasets as tfds; tfds.builder"
+    message = f"data of 'cifar10' are not in '{tmp_path}.*`data_dir`.*{command}.*`download=True`"
     with pytest.raises(FileNotFoundError, match=message):
         tgs.data.tfds("cifar10", data_dir=str(tmp_path))
 
@@ -266,3 +267,97 @@ def test_text_is_no_image_set(mocked):
     message = r"'lm1b' must have pictures.*Received: features \['text'\], pictures in none"
     with pytest.raises(ValueError, match=message):
         tgs.data.tfds("lm1b", batch_size=4)
+
+
+# -- As the papers' code prepares them ------------------------------------------------------------
+
+# Settings, and the shape of an image.
+PREPARED = {
+    "celeb_a": ({"size": 64, "crop": 108}, (64, 64, 3)),
+    "lsun/bedroom": ({"size": 64, "resize": "area"}, (64, 64, 3)),
+    "stl10": ({"size": 48}, (48, 48, 3)),
+    "imagenet_resized/32x32": ({"labels": True}, (32, 32, 3)),
+    "imagenet_resized/64x64": ({"labels": True}, (64, 64, 3)),
+    "imagenet2012": ({"size": 128, "labels": True}, (128, 128, 3)),
+    "svhn_cropped": ({}, (32, 32, 3)),
+    "mnist": ({}, (28, 28, 1)),
+    "cifar10": ({"labels": True}, (32, 32, 3)),
+}
+
+
+@pytest.mark.parametrize("name", PREPARED)
+def test_sets_of_the_papers(mocked, name):
+    settings, shape = PREPARED[name]
+    batches = tgs.data.tfds(name, batch_size=3, **settings)
+    element = next(batches.as_numpy_iterator())
+    images = element[0] if "labels" in settings else element
+    assert images.shape == (3, *shape) and batches.example_shape == shape
+    assert -1 <= images.min() < -0.4 and 0.4 < images.max() <= 1
+    found = {key: batches.description().get(key) for key in ("crop", "resize")}
+    assert found == {key: settings.get(key) for key in ("crop", "resize")}
+
+
+class Wide(Shades):
+    """Noise of 13x20 pixels."""
+
+    def _info(self):
+        feature = tensorflow_datasets.features.Image(shape=(13, 20, 3))
+        return self.dataset_info_from_configs(
+            features=tensorflow_datasets.features.FeaturesDict({"image": feature})
+        )
+
+    def _generate_examples(self, count):
+        for index in range(count):
+            noise = np.random.RandomState(index).randint(0, 256, [13, 20, 3])
+            yield index, {"image": noise.astype(np.uint8)}
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory):
+    """A folder with a set of wide pictures, and the pictures."""
+    directory = str(tmp_path_factory.mktemp("wide"))
+    Wide(data_dir=directory).download_and_prepare()
+    data = tensorflow_datasets.load("wide", split="few", data_dir=directory)
+    return directory, np.stack([each["image"] for each in data.as_numpy_iterator()])
+
+
+def prepared(directory, **settings):
+    batches = tgs.data.tfds("wide", batch_size=4, split="few", data_dir=directory, **settings)
+    return next(batches.examples().as_numpy_iterator())
+
+
+def test_a_crop_is_the_square_in_the_middle(wide):
+    directory, pictures = wide
+    square = pictures[:, 1:11, 5:15] / 127.5 - 1
+    np.testing.assert_allclose(prepared(directory, crop=10), square, atol=1e-5)
+    np.testing.assert_allclose(prepared(directory, crop=10, size=10), square, atol=1e-5)
+    largest = pictures[:, :, 3:16] / 127.5 - 1
+    np.testing.assert_allclose(prepared(directory, size=13), largest, atol=1e-5)
+
+
+def test_area_takes_means(wide):
+    directory, pictures = wide
+    square = pictures[:, 1:11, 5:15] / 127.5 - 1
+    means = square.reshape(4, 5, 2, 5, 2, 3).mean((2, 4))
+    found = prepared(directory, crop=10, size=5, resize="area")
+    np.testing.assert_allclose(found, means, atol=1e-5)
+    assert np.abs(prepared(directory, crop=10, size=5) - means).max() > 0.05
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"crop": 14}, "at most the pictures' smaller side. Received: crop=14.* 13x20 pixels"),
+        ({"crop": 0}, "`crop` must be a number of pixels, an integer >= 1. Received: 0. It is a"),
+        ({"resize": "nearest"}, "`resize` must be one of 'bicubic', 'area'. Received: 'nearest'"),
+    ],
+)
+def test_impossible_crops_are_refused(wide, settings, message):
+    with pytest.raises(ValueError, match=message):
+        prepared(wide[0], **settings)
+
+
+def test_absent_data_that_are_fetched_by_hand_say_so(tmp_path):
+    message = "tfds.builder.*photo_patches.gin.*fetched by hand before: .*ILSVRC2012"
+    with pytest.raises(FileNotFoundError, match=message):
+        tgs.data.tfds("imagenet2012", data_dir=str(tmp_path), size=64)

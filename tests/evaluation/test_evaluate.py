@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
-from tfgan_stab.evaluation.evaluate import baselines, measure
+from tfgan_stab.evaluation.evaluate import baselines, measure, validate
 from tfgan_stab.evaluation.extractors.base import Outputs
 from tfgan_stab.evaluation.extractors.function import FunctionExtractor
 from tfgan_stab.evaluation.score import Sample
@@ -222,3 +222,9 @@ def test_baselines_share_one_pass_over_the_real_images(noise):
     assert seen.count == 300 and none == []
     assert fid == FID(Seen(), real, samples=80).baseline()
     assert kid == tgs.KID(Seen(), real, samples=60, real_samples=None).baseline()
+
+
+def test_real_images_of_another_size_are_warned_of(noise):
+    score = tgs.KID("random", noise(40, shape=(4, 4, 1)), samples=30)
+    with pytest.warns(UserWarning, match=r"shape \[2, 2, 1\] with real ones of shape \[4, 4, 1\]"):
+        validate([score], lambda sample: iter([noise(sample.count)]))

@@ -146,6 +146,42 @@ def gone_through(source):
     return source.content_hash
 
 
+ONE_HOT = np.eye(2, dtype=np.float32)[[0] * 7 + [1] * 3]
+
+
+@pytest.mark.parametrize(
+    ("labels", "counts"),
+    [
+        (np.repeat([2, 0], [7, 3]), {0: 3, 2: 7}),
+        (np.repeat([2, 0], [7, 3])[:, None], {0: 3, 2: 7}),
+        (ONE_HOT, {0: 7, 1: 3}),
+        (ONE_HOT.astype(int), {0: 7, 1: 3}),
+        (ONE_HOT + 0.5, None),
+        (np.eye(10, 3), None),
+        (np.linspace(0, 1, 10), None),
+        (pictures(), None),
+    ],
+)
+def test_classes_are_counted_in_a_pass(labels, counts):
+    batches = tf.data.Dataset.from_tensor_slices((pictures(), labels)).batch(4)
+    for images in ((pictures(), labels), batches):
+        source = ImageSource(images)
+        assert source.class_counts is None
+        read(source)
+        assert source.class_counts == counts
+
+
+def test_classes_of_data_sets_of_the_package_are_counted():
+    counts = np.bincount(loaded_digits()[1])
+    for labels in (True, False):
+        source = ImageSource(tgs.data.digits(batch_size=60, labels=labels))
+        read(source)
+        assert source.class_counts == (dict(enumerate(counts)) if labels else None)
+    endless = ImageSource(tgs.data.mixture(modes=4, labels=True))
+    list(endless.batches(limit=10))
+    assert endless.class_counts is None
+
+
 def test_labels_count_for_the_hash_and_their_order_does_not():
     images, labels = pictures(300), np.arange(300) % 3
     plain = gone_through(labelled(images, labels))
@@ -169,6 +205,9 @@ def test_labels_must_be_integers(wrong):
 
 
 def test_labels_for_some_images_only_are_refused():
+    for asked in (True, False):
+        with pytest.raises(ValueError, match="Received: 60 images and 59 labels"):
+            ImageSource((pictures(60), np.zeros(59, int)), asked)
     with pytest.raises(ValueError, match="Received: 60 images and 59 labels"):
         labelled(pictures(60), np.zeros(59, int))
 

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
+from tfgan_stab.evaluation.evaluate import measure
 from tfgan_stab.evaluation.scores.fid import FID, FIDAtSizes
 
 REAL = np.zeros([8, 8, 8, 1], np.float32)
@@ -162,3 +163,48 @@ def test_points_are_not_quantized(noise, flat):
     points = 5 * noise(90).reshape(90, 4)
     plain, quantized = (FID(flat, points, samples=30, quantize=q) for q in (False, True))
     assert plain([points]).value == quantized([points]).value
+
+
+def of_classes(labels, noise, seed=0):
+    """Images whose brightness is their class."""
+    levels = np.asarray(labels, np.float32)[:, None, None, None] - 0.5
+    return levels + 0.3 * noise(len(labels), seed=seed)
+
+
+def test_classes_are_drawn_as_often_as_the_real_images_have_them(noise, pixels):
+    labels = np.repeat([0, 1], [90, 30])
+    fid = FID(pixels, (of_classes(labels, noise), labels), samples=60)
+
+    def draw(sample):
+        drawn = np.arange(sample.count) % 2 if sample.labels is None else sample.labels
+        yield of_classes(drawn, noise, seed=1)
+
+    [in_turn] = fid.of_generator(draw)
+    fid.match({0: "0", 1: "1"})
+    [as_real] = fid.of_generator(draw)
+    expected = fid([of_classes(np.resize([0, 0, 1, 0], 60), noise, seed=1)])
+    assert as_real.value == expected.value < 0.02 < 0.2 < in_turn.value
+    assert "/fake=60/seed=0/labels=as-real/bn=inference" in as_real.protocol
+    assert "labels" not in in_turn.protocol and "labels" not in fid.baseline().protocol
+    fid.match({0: "0", 1: "1"}, labels=[0, 1])
+    [given] = fid.of_generator(draw)
+    assert given.value == in_turn.value and "/labels=given@" in given.protocol
+
+
+def test_scores_of_balanced_or_unlabelled_images_draw_classes_in_turn(noise, pixels):
+    labels = np.arange(60) % 2
+    for real in ((noise(60), labels), noise(60)):
+        fid = FID(pixels, real, samples=30)
+        fid.match({0: "0", 1: "1"})
+        [result] = fid.of_generator(lambda sample: iter([noise(sample.count, seed=1)]))
+        assert fid.sample.shares == () and "labels" not in result.protocol
+
+
+def test_generated_images_between_0_and_1_are_warned_of(noise, flat_fid):
+    fid, half = flat_fid(samples=30), (noise(30) + 1) / 2
+    with pytest.warns(UserWarning, match="'Generated images' has values from .* `2 . images - 1`"):
+        fid([half])
+    with pytest.warns(UserWarning, match="'Generated images' has values from"):
+        measure([fid], lambda sample: iter([half]))
+    with pytest.raises(ValueError, match="in .-1, 1.*Received"):
+        fid([half * 255])

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
+from tfgan_stab.game.functional import network_inputs
 from tfgan_stab.game.validation import Condition, check_pair
 
 layers = keras.layers
@@ -261,3 +262,42 @@ def test_networks_are_not_run_on_batches_of_sizes_that_they_do_not_take():
     gan.compile("sgd", "sgd", penalties=[tgs.R1(1.0)], jit_compile=True)
     gan.fit(np.ones([16, 3], "float32"), batch_size=8, verbose=0)
     assert gan.steps == 2
+
+
+def in_order(first, outputs, condition, order, dtype="float32"):
+    """A network that takes its condition first or last, or both by name."""
+    inputs = {
+        "noise": keras.Input((first,), name="noise"),
+        "label": keras.Input(condition, dtype=dtype, name="label"),
+    }
+    own = layers.Flatten()(keras.ops.cast(inputs["label"], "float32"))
+    joined = layers.Dense(outputs)(layers.Concatenate()([inputs["noise"], own]))
+    orders = {"last": ["noise", "label"], "first": ["label", "noise"]}
+    given = inputs if order == "names" else [inputs[name] for name in orders[order]]
+    return keras.Model(given, joined)
+
+
+@pytest.mark.parametrize("order", ["last", "first", "names"])
+@pytest.mark.parametrize(("condition", "dtype"), [((1,), "int32"), ((7,), "float32")])
+def test_the_condition_may_come_in_any_order(order, condition, dtype):
+    pair = [in_order(4, 3, condition, order, dtype), in_order(3, 1, condition, "first", dtype)]
+    found = check_pair(*pair, 4)
+    assert found.example_shape == (3,)
+    assert found.condition == Condition(condition, dtype, dtype == "int32")
+    first, own = tf.ones([2, 4]), tf.ones([2, *condition], dtype)
+    expected = {
+        "last": [first, own],
+        "first": [own, first],
+        "names": {"noise": first, "label": own},
+    }
+    inputs = network_inputs(pair[0], first, own)
+    keras.tree.assert_same_structure(inputs, expected[order])
+    for one, two in zip(tf.nest.flatten(inputs), tf.nest.flatten(expected[order]), strict=True):
+        assert one is two
+    pair[0](inputs)
+
+
+def test_noise_of_another_size_is_told_whatever_the_order():
+    pair = [in_order(4, 3, (), "first", "int32"), in_order(3, 1, (), "last", "int32")]
+    with pytest.raises(ValueError, match=r"shape \[4\]. Received: `latents` .*Write latents=4"):
+        check_pair(*pair, 5)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import tfgan_stab as tgs
 from tfgan_stab.networks import BatchNormalization, ConditionalBatchNormalization
 from tfgan_stab.networks.conditional import modulated
 from tfgan_stab.networks.residual import Convolutions
@@ -129,3 +130,37 @@ def test_arguments_must_be_in_range(name):
     value, message = REFUSED[name]
     with pytest.raises(ValueError, match=message):
         ConditionalBatchNormalization(**{"num_classes": 3, name: value})
+
+
+def small(name):
+    """A pair of networks for three classes."""
+    generator, discriminator = (
+        getattr(tgs.networks, f"{name}_{player}") for player in ("generator", "discriminator")
+    )
+    sizes = {
+        "sndcgan": {"image_size": 8, "base_size": 2, "width": 4},
+        "dcgan28": {"width": 2},
+        "conventional": {"image_size": 8, "base_size": 1, "width": 16},
+    }[name]
+    return (
+        generator(latents=5, num_classes=3, **sizes),
+        discriminator(num_classes=3, **sizes),
+    )
+
+
+@pytest.mark.parametrize("name", ["sndcgan", "dcgan28", "conventional"])
+def test_labels_reach_both_networks(name):
+    generator, discriminator = small(name)
+    for network in (generator, discriminator):
+        for number, weight in enumerate(network.trainable_variables):
+            if weight.shape[0] == 3 and len(weight.shape) == 2:  # A row for each class.
+                weight.assign(numbers(*weight.shape, seed=number))
+    noise = np.repeat(numbers(1, 5).astype("float32"), 3, axis=0)
+    labels = np.array([0, 1, 1], "int32")
+    images = generator([noise, labels]).numpy()
+    assert np.abs(images[0] - images[1]).max() > 1e-3
+    np.testing.assert_allclose(images[1], images[2], atol=1e-6)
+    seen = np.repeat(numbers(1, *images.shape[1:]).astype("float32"), 3, axis=0)
+    logits = discriminator([seen, labels]).numpy()[:, 0]
+    assert not np.isclose(logits[0], logits[1], rtol=1e-3, atol=0)
+    np.testing.assert_allclose(logits[1], logits[2], rtol=1e-5)

@@ -55,6 +55,13 @@ def test_parameters_of_the_paper_at_32_pixels():
     assert trained(conventional_discriminator()) == discriminator == 8_879_169
 
 
+def test_parameters_with_ten_classes():
+    tables = (10 - 1) * 4 * (512 + 256 + 128 + 64)  # Two layers of each width.
+    assert trained(conventional_generator(num_classes=10)) == 8_880_067 + tables == 8_914_627
+    network = conventional_discriminator(num_classes=10)
+    assert trained(network) == 8_879_169 + 10 * 512 == 8_884_289
+
+
 def shaken(network):
     random = np.random.default_rng(3)
     for weight in network.weights:

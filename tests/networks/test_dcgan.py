@@ -161,6 +161,14 @@ def test_parameters_of_sn_gan_at_32_pixels():
         assert trained(network) == discriminator == 2_935_873
 
 
+def test_parameters_of_sn_gan_with_ten_classes():
+    tables = (10 - 1) * 2 * (256 + 128 + 64)  # A scale and a shift for each class, not one alone.
+    network = sndcgan_generator(num_classes=10)
+    assert trained(network) == 3_811_907 + tables == 3_819_971
+    network = sndcgan_discriminator(num_classes=10)
+    assert trained(network) == 2_935_873 + 10 * 16 * 512 == 3_017_793
+
+
 def test_sn_gan_alternates_kernels_and_leaks_a_tenth():
     network = sndcgan_discriminator(32, normalization="none", width=2)
     kinds = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]

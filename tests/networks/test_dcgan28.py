@@ -15,6 +15,13 @@ def test_parameters_of_digits_at_28_pixels():
     assert trained(dcgan28_discriminator()) == discriminator == 659_456
 
 
+def test_parameters_with_ten_classes():
+    tables = (10 - 1) * 2 * (512 + 256 + 128)
+    assert trained(dcgan28_generator(num_classes=10)) == 3_215_104 + tables == 3_231_232
+    embedding = 10 * 9 * 256
+    assert trained(dcgan28_discriminator(num_classes=10)) == 659_456 + embedding == 682_496
+
+
 def test_sizes_of_the_digits_layers_are_the_papers():
     def sizes(network, kind):
         return [layer.output.shape[1] for layer in network.layers if isinstance(layer, kind)]

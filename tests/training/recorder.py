@@ -36,8 +36,9 @@ class Recorder(KerasWorkflows):
         self.monitor = None
         self.steps_lost = 0
         self.weights_in_use = types.SimpleNamespace(
-            current="live", switch=lambda name: None, use_classes=lambda count: None
+            current="live", switch=lambda name: None, use_classes=lambda *known: None
         )
+        self.pair = types.SimpleNamespace(condition=None)
         self.built = True
         self.maker = types.SimpleNamespace(classes=None)
         keras.Model.compile(self, optimizer=None, run_eagerly=True)

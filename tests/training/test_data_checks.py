@@ -6,13 +6,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from point_gans import conditional_pair, make, points, points_pair
+from point_gans import make, points, points_pair
 
 import tfgan_stab as tgs
-from tfgan_stab.game.players import Players
 from tfgan_stab.game.validation import Condition, Pair
 from tfgan_stab.training import data_checks
-from tfgan_stab.training.fit_checks import check_data
 from tfgan_stab.training.minibatches import check_batch
 
 layers = keras.layers
@@ -224,79 +222,16 @@ def test_pictures_between_0_and_1_are_warned_of_where_the_generator_ends_in_tanh
     data_checks.check_values("x", half[:0], "tanh")
 
 
-# -- Labels ---------------------------------------------------------------------------------------
-
-
-class Embedded(keras.Model):
-    """A conditional network that cannot say what its inputs are."""
-
-    def call(self, inputs):
-        return inputs[0]
-
-
-def test_embeddings_of_labels_tell_how_many_classes_there_are():
-    pair = Players(*conditional_pair(4))
-    assert data_checks.known_classes(pair, None) == 4
-    assert data_checks.known_classes(pair, 3) == 3
-    assert data_checks.known_classes(pair, 9) == 4
-    assert data_checks.known_classes(Players(*points_pair()), None) is None
-    assert data_checks.known_classes(Players(Embedded(), Embedded()), None) is None
-    assert data_checks.known_classes(Players(Embedded(), Embedded()), 5) == 5
-    words = keras.Input((), dtype="int32")  # An embedding of something else is no bound.
-    other = layers.Embedding(2, 2)(layers.Lambda(lambda x: x // 2)(words))
-    network = keras.Model([keras.Input((3,)), words], layers.Dense(1)(other))
-    assert data_checks.known_classes(Players(network, network), None) is None
-
-
-def labelled(labels):
-    """Two batches of 8."""
-    labels = np.asarray(labels)
-    return tf.data.Dataset.from_tensor_slices((points(len(labels)), labels)).batch(8)
-
-
-LATE = [0, 1, 2, 3] * 3 + [0, 1, 2, 4]
-NEGATIVE = [0, 1, 2, 3] * 3 + [0, -2, 2, 3]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"jit_compile": False},
-        pytest.param({"jit_compile": True}, marks=pytest.mark.exhaustive),
-        {"jit_compile": True, "steps_per_execution": 2},
-        {"run_eagerly": True, "jit_compile": False},
-    ],
-    ids=str,
-)
-def test_labels_that_are_no_classes_are_named_when_they_come(settings):
-    gan = tgs.GAN(*conditional_pair(4), latents=3)
-    gan.compile("sgd", "sgd", **settings)
-    gan.fit(labelled(LATE[:8]), verbose=0)
-    before = [v.numpy() for v in gan.generator.variables]
-    for late, received in ((LATE, "0 to 4"), (NEGATIVE, "-2 to 3")):
-        message = f"classes from 0 to 3. Received: {received}. Count classes from 0"
-        with pytest.raises(ValueError, match=message):
-            gan.fit(labelled(late[8:] if "-2" in received else late), verbose=0)
-        with pytest.raises(ValueError, match=message):
-            gan.fit(points(16), np.array(late), batch_size=8, verbose=0)
-        with pytest.raises(ValueError, match=message):
-            gan.train_on_batch(points(8), np.array(late[8:]))
-        with pytest.raises(ValueError, match=message):
-            gan.evaluate(labelled(late[8:]), verbose=0)
-    assert gan.steps == 2  # Of the batch before the bad one, in the first case.
-    after = [v.numpy() for v in gan.generator.variables]
-    assert not all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
-
-
-def test_data_of_ours_with_more_classes_than_embeddings_are_refused():
-    gan = tgs.GAN(*conditional_pair(4), latents=3)
-    gan.compile("sgd", "sgd", jit_compile=False)
-    pictures = np.zeros([8, 2, 1, 1], "uint8")
-    data = tgs.data.arrays(pictures, batch_size=4, labels=np.arange(8) % 4 + 1)
-    message = "at most the 4 classes .* Received: 'array' with 5 classes, 0 to 4. Count classes"
-    with pytest.raises(ValueError, match=message):
-        check_data(data, None, gan.scheme, None, gan.maker.classes)
+def test_one_hot_texts_are_right_for_a_generator_that_ends_in_softmax():
+    generator = tgs.networks.text_generator(5, length=6, latents=2, width=4, blocks=1)
+    texts = np.eye(5, dtype="float32")[np.random.default_rng(0).integers(0, 5, [4, 6])]
+    ends_with = data_checks.last_activation(generator)
+    assert ends_with == "softmax"
+    data_checks.check_values("the first batch", texts, ends_with)
+    with pytest.raises(
+        ValueError, match=r"ends in softmax, so examples must be floats in \[0, 1\]"
+    ):
+        data_checks.check_values("the first batch", 2 * texts - 1, ends_with)
 
 
 # -- Kinds, shapes and types ----------------------------------------------------------------------
@@ -329,23 +264,6 @@ def test_batches_that_fit(images):
 def test_examples_that_do_not_fit(images, error, message):
     with pytest.raises(error, match=message):
         check_batch(images, None, None, PLAIN)
-
-
-@pytest.mark.parametrize(
-    ("labels", "error", "message"),
-    [
-        (np.zeros([4, 1], int), ValueError, r"shape \[batch\].*shape \[4, 1\].*labels\[:, 0\]"),
-        (np.zeros([4, 10], int), ValueError, r"one-hot rows .*tf.argmax\(labels, axis=-1\)"),
-        (np.zeros([4, 10]), TypeError, r"Received: float64. Of one-hot rows .*tf.argmax"),
-        (np.zeros([4]), TypeError, r"Received: float64. Use tf.cast\(labels, tf.int32\)"),
-        (np.array(["cat", "dog"]), TypeError, "Received: string. Number the words: numpy.unique"),
-        (np.array([True]), TypeError, "Received: bool"),
-        (tf.TensorSpec([], tf.int32), ValueError, r"dataset.batch\(64\)"),
-    ],
-)
-def test_labels_that_do_not_fit(labels, error, message):
-    with pytest.raises(error, match=message):
-        check_batch(FLOATS, labels, None, CONDITIONAL)
 
 
 @pytest.mark.parametrize(
@@ -421,17 +339,6 @@ def test_pictures_of_a_sigmoid_would_be_shown_gray():
 
 
 @pytest.mark.parametrize(
-    ("labels", "classes"), [(np.uint8, 256), (np.uint8, 300), (np.int8, 128), (np.int64, 300)]
-)
-def test_labels_of_narrow_types_fit_many_classes(labels, classes):
-    data_checks.check_classes(np.array([3, 100], labels), classes)
-    found = data_checks.with_classes((tf.zeros([2]), tf.constant([3, 100], labels)), classes)
-    np.testing.assert_array_equal(found[1], [3, 100])
-    with pytest.raises(tf.errors.InvalidArgumentError, match="labels of 100 classes"):
-        data_checks.with_classes((tf.zeros([2]), tf.constant([3, 100], labels)), 100)
-
-
-@pytest.mark.parametrize(
     ("value", "message"),
     [
         (200.0, "Pictures must be floats in .*values from 0 to 200 in the conditions of"),
@@ -473,3 +380,53 @@ def test_networks_that_are_frozen_as_a_whole_are_refused():
 def test_missing_and_leading_channels_are_told_from_other_sizes(shape, fix):
     with pytest.raises(ValueError, match=fix):
         data_checks.check_shape([8, *shape], (4, 6, 1))
+
+
+def test_weights_of_examples_are_refused():
+    gan = make()
+    for name in ("sample_weight", "class_weight"):
+        for use in (gan.fit, gan.evaluate, gan.train_on_batch, gan.test_on_batch):
+            with pytest.raises(ValueError, match=f"`{name}` has no meaning.*Leave it out"):
+                use(points(8), **{name: np.ones(8)})
+    assert gan.steps == 0
+
+
+def test_data_sets_have_their_own_batch_size():
+    gan = make()
+    for data, fix in (
+        (tgs.data.digits(batch_size=8), r"batch_size=4\); here it is 8"),
+        (sliced(points(16)), r"dataset.batch\(4\)"),
+        (Rows(points(16)), r"dataset.batch\(4\)"),
+    ):
+        with pytest.raises(ValueError, match=f"`batch_size` is for arrays.*{fix}"):
+            gan.fit(data, batch_size=4)
+    with pytest.raises(ValueError, match="`batch_size` is for arrays"):
+        gan.evaluate(data, batch_size=4)
+    assert gan.steps == 0
+
+
+def test_no_examples_are_refused():
+    with pytest.raises(ValueError, match="`x` must hold examples. Received: none"):
+        make().fit(points(8)[:0])
+
+
+def test_later_batches_alone_are_examined_too():
+    gan = make(run_eagerly=True)
+    bad = points(8)
+    bad[5] = np.nan
+    for use in (gan.train_on_batch, gan.test_on_batch):
+        use(points(8))
+        with pytest.raises(ValueError, match="1 of 8 examples of the batch, the first at index 5"):
+            use(bad)
+    assert gan.steps == 1
+
+
+@pytest.mark.slow
+def test_later_batches_of_another_size_are_told_in_plain_words():
+    shapes = iter([(4, 2), (4, 3)])
+    data = tf.data.Dataset.from_generator(
+        lambda: (np.zeros(shape, "float32") for shape in shapes),
+        output_signature=tf.TensorSpec([None, None]),
+    )
+    with pytest.raises(ValueError, match=r"have the shape \[\?,2\]. Received: \[4,3\] in a later"):
+        make().fit(data, verbose=0)

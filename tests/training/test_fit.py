@@ -122,6 +122,7 @@ def test_callbacks_that_want_the_only_optimizer_are_told_of_both(image_gan, tiny
     assert not image_gan.optimizer and not hasattr(image_gan.optimizer, "iterations")
 
 
+@pytest.mark.filterwarnings("ignore:.compile. begins a new training:UserWarning")
 @pytest.mark.slow
 def test_layers_frozen_after_compile_ask_for_another_compile(tiny):
     gan = tiny.point_gan()

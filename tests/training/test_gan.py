@@ -1,6 +1,7 @@
 """The model as a Keras user meets it."""
 
 import dataclasses
+import warnings
 
 import keras
 import numpy as np
@@ -116,7 +117,14 @@ def test_compiling_again_starts_over_without_leftovers():
     gan = make()
     count = len(gan.variables)
     gan.fit(points(), batch_size=16, verbose=0)
-    gan.compile("adam", "adam", averages={"ema": tgs.ExponentialAverage(0.9)}, jit_compile=False)
+    with warnings.catch_warnings(record=True) as seen:  # Keras warns of something else.
+        warnings.simplefilter("always")
+        gan.compile(
+            "adam", "adam", averages={"ema": tgs.ExponentialAverage(0.9)}, jit_compile=False
+        )
+    [said] = [str(each.message) for each in seen if each.category is UserWarning]
+    assert said.startswith("`compile` begins a new training: the 2 steps so far are no longer")
+    assert "averages 'ema' start over from the trained weights. To go on, call `fit`" in said
     assert gan.steps == 0 and len(gan.variables) == count
     gan.fit(points(), batch_size=16, verbose=0)
     assert gan.steps == 2

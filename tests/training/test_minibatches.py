@@ -17,11 +17,23 @@ from tfgan_stab.training.minibatches import MinibatchMaker
 
 
 @pytest.mark.slow
-def test_a_batch_of_unknown_size_that_does_not_divide_is_refused():
-    gan = make(scheme=tgs.Alternating(2))
-    data = tf.data.Dataset.from_tensor_slices(points(9)).batch(9)  # Its size is not in the spec.
-    with pytest.raises(tf.errors.InvalidArgumentError, match="into 2 equal minibatches"):
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"scheme": tgs.Alternating(2)},
+        pytest.param(
+            {"scheme": tgs.Extragradient(batches="fresh"), "jit_compile": True},
+            marks=pytest.mark.exhaustive,
+        ),
+    ],
+)
+def test_a_smaller_last_batch_that_does_not_divide_is_refused_in_plain_words(settings):
+    gan = make(**settings)
+    data = tf.data.Dataset.from_tensor_slices(points(13)).batch(8)  # Its size is not in the spec.
+    message = r"into 2 equal minibatches. Received: a batch of 5 rows, .*drop_remainder=True\)"
+    with pytest.raises(ValueError, match=message):
         gan.fit(data, verbose=0)
+    assert gan.steps == 1
 
 
 @pytest.mark.parametrize(
@@ -29,7 +41,11 @@ def test_a_batch_of_unknown_size_that_does_not_divide_is_refused():
     [
         (np.zeros([8, 2], "uint8"), TypeError, "Examples must be floats.*Received: uint8"),
         (np.zeros([8, 3], "float32"), ValueError, r"shape.*\[2\]. Received: \[3\]"),
-        ((points(8), np.zeros(8, "int32")), ValueError, "take no class labels.*Drop them"),
+        (
+            (points(8), np.zeros(8, "int32")),
+            ValueError,
+            r"take no class labels.*Leave labels out: fit\(examples\)",
+        ),
     ],
 )
 def test_batches_that_do_not_fit_are_refused(data, error, message):

@@ -6,6 +6,7 @@ import pytest
 from point_gans import conditional_pair
 
 import tfgan_stab as tgs
+from tfgan_stab.cli.sources.opening import open_source
 
 layers = keras.layers
 
@@ -53,6 +54,11 @@ def test_labels_default_to_the_classes_in_turn(conditional):
 def test_labels_out_of_range_are_refused(conditional):
     with pytest.raises(ValueError, match="from 0 to 3. Received: 9 to 9"):
         conditional.sample(2, labels=[9, 9])
+
+
+def test_names_are_no_labels(conditional):
+    with pytest.raises(TypeError, match="must be numbers, .*Received: .'cat' 'dog'.. Give each cl"):
+        conditional.sample(2, labels=["cat", "dog"])
 
 
 def test_each_sample_needs_one_label(conditional):
@@ -124,3 +130,39 @@ def test_conditions_that_are_missing_or_of_another_kind(labels, error, message):
     gan = tgs.GAN(*taker(2, 3, 4), latents=2)
     with pytest.raises(error, match=message):
         gan.sample(4, labels=labels)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Masked(layers.Layer):
+    """Dropout in training and inference alike."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.seed_generator = keras.random.SeedGenerator(1)
+
+    def call(self, inputs):
+        return keras.random.dropout(inputs, 0.5, seed=self.seed_generator)
+
+
+def test_layers_that_stay_random_repeat_by_seed(tmp_path):
+    generator = keras.Sequential([keras.Input((3,)), layers.Dense(8), Masked(), layers.Dense(4)])
+    gan = tgs.GAN(generator, keras.Sequential([keras.Input((4,)), layers.Dense(1)]), latents=3)
+    first = gan.sample(300, seed=1)
+    np.testing.assert_array_equal(first, gan.sample(300, seed=1))
+    assert np.any(first != gan.sample(300, seed=2))
+    generator.save(tmp_path / "generator.keras")
+    source = open_source(tmp_path / "generator.keras")
+    np.testing.assert_array_equal(np.concatenate(list(source.draw(300, seed=1))), first)
+
+
+def test_masks_of_inference_differ_between_layers_and_batches():
+    inputs = keras.Input((64,))
+    ones = layers.Lambda(keras.ops.ones_like)(inputs)
+    masks = layers.Concatenate()([Masked()(ones), Masked()(ones)])
+    generator = keras.Model(inputs, layers.Dense(128)(masks))
+    generator.layers[-1].set_weights([np.eye(128), np.zeros(128)])
+    gan = tgs.GAN(generator, keras.Sequential([keras.Input((128,)), layers.Dense(1)]), latents=64)
+    one, other = np.split(np.concatenate(list(gan.sample_batches(16, batch_size=8))), 2)
+    assert set(np.unique(one)) == {0.0, 2.0}
+    for each in (other, np.roll(one, 64, axis=1)):
+        assert 0.3 < np.mean(one != each) < 0.7

@@ -9,6 +9,7 @@ from tfgan_stab.callbacks.base import (
     GANCallback,
     ImageEvent,
     Periodic,
+    SamplesEvent,
     ScoreEvent,
     TextEvent,
 )
@@ -21,6 +22,7 @@ from tfgan_stab.callbacks.evaluate import Evaluate
 from tfgan_stab.callbacks.profile import Profile
 from tfgan_stab.callbacks.run_log import RunLog
 from tfgan_stab.callbacks.sample_grid import SampleGrid
+from tfgan_stab.callbacks.sample_text import SampleText
 from tfgan_stab.callbacks.swap_weights import SwapWeights
 from tfgan_stab.training.xla import Compilation
 
@@ -40,6 +42,8 @@ __all__ = [
     "Profile",
     "RunLog",
     "SampleGrid",
+    "SampleText",
+    "SamplesEvent",
     "ScoreEvent",
     "SwapWeights",
     "TextEvent",

@@ -68,6 +68,20 @@ class ImageEvent(NamedTuple):
     pixels: np.ndarray
 
 
+class SamplesEvent(NamedTuple):
+    """Texts were sampled.
+
+    Attributes:
+        step: Steps done.
+        name: What they are.
+        texts: The samples.
+    """
+
+    step: int
+    name: str
+    texts: list[str]
+
+
 class TextEvent(NamedTuple):
     """Something else happened that a run's log should have.
 

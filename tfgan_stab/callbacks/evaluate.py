@@ -12,8 +12,8 @@ from tfgan_stab.callbacks.base import Periodic, ScoreEvent, TextEvent
 from tfgan_stab.evaluation.evaluate import Draw, baselines, measure, validate
 from tfgan_stab.evaluation.real_images import read_real_images
 from tfgan_stab.evaluation.results import ScoreResult, all_of
-from tfgan_stab.evaluation.score import Sample, Score
-from tfgan_stab.evaluation.scores.per_class import PerClass
+from tfgan_stab.evaluation.samples import Sample
+from tfgan_stab.evaluation.score import Score
 from tfgan_stab.training import distribution
 from tfgan_stab.training.averaging.swap import LIVE
 
@@ -46,8 +46,9 @@ class Evaluate(Periodic):
         baseline: Whether to report, before the first score, what real images score against other
             real images: as an event, which `RunLog` writes to `events.jsonl`, and as `baselines`.
         labels: The conditions of the images that are scored, for a conditional pair; see
-            `GAN.sample`. Classes come in turn unless given, as many of each: where the data's are
-            not equally frequent, give so many of the data's labels. A score of one class takes it.
+            `GAN.sample`. Unless given, each class comes as often as among the score's real images,
+            where these have labels, and else in turn, as many of each. A score of one class takes
+            it.
 
     Raises:
         TypeError: If something is no score.
@@ -201,15 +202,9 @@ class Evaluate(Periodic):
         return [*(each.sample for each in self._components), *alone]
 
     def _match_classes(self) -> None:
-        """Has scores of each class ask for the generated class of the same name."""
-        count = self.gan.num_classes if self.gan.pair.conditional else None
-        if count is None:
-            return
-        names = (self.gan.data_metadata or {}).get("class_names")
-        generated = dict(enumerate(names or map(str, range(count))))
+        """Has scores ask for the classes of their real images, by name."""
         for score in self._sharing:
-            if isinstance(score, PerClass):
-                score.match(generated)
+            score.match(self.gan.generated_classes, self._labels)
 
     @property
     def _devices(self) -> list[str]:
@@ -232,14 +227,12 @@ class Evaluate(Periodic):
         """Returns what draws the images that a score asks for."""
 
         def draw(sample: Sample) -> Iterator[np.ndarray]:
-            labels = self._labels
-            if sample.label is not None:
-                labels = np.full(sample.count, sample.label)
+            labels = sample.labels
             return self.gan.sample_batches(
                 sample.count,
                 weights=weights,
                 seed=sample.seed,
-                labels=labels,
+                labels=self._labels if labels is None else labels,
                 devices=self._devices,
             )
 

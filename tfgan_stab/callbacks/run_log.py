@@ -20,6 +20,7 @@ from tfgan_stab._utils.progress import EpochClock
 from tfgan_stab.callbacks.base import (
     GANCallback,
     ImageEvent,
+    SamplesEvent,
     ScoreEvent,
     TextEvent,
     usable_directory,
@@ -115,6 +116,11 @@ class RunLog(GANCallback):
         elif isinstance(event, ImageEvent):
             with self._summaries():
                 tf.summary.image(event.name, event.pixels[None], step=event.step)
+        elif isinstance(event, SamplesEvent):
+            # Indented, which TensorBoard shows as it is.
+            lines = "".join(f"    {text}\n" for text in event.texts)
+            with self._summaries():
+                tf.summary.text(event.name, lines, step=event.step)
         elif isinstance(event, TextEvent):
             self._log_text(event)
         elif isinstance(event, Compilation):

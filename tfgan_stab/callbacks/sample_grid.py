@@ -74,7 +74,7 @@ class SampleGrid(Periodic):
         if len(shape) != 3 or shape[-1] not in (1, 3, 4):
             raise ValueError(
                 "SampleGrid draws images [height, width, 1, 3 or 4]. Received: a generator of "
-                f"{list(shape)}. Leave this callback out."
+                f"{list(shape)}. Leave this callback out; SampleText writes texts."
             )
         usable_directory(self.directory)
 

@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 INTERRUPTED = 130  # What shells call a program that Ctrl-C ended.
+FILES = (".npz", ".txt")  # Endings of samples in one file; others are folders.
 
 
 class Command(NamedTuple):
@@ -156,7 +157,7 @@ def check_output(output: pathlib.Path, source: str | os.PathLike[str], overwrite
     """Refuses to replace anything but samples, and those only if asked to.
 
     Args:
-        output: The folder or the `.npz` file to write.
+        output: The folder, or the `.npz` or `.txt` file, to write.
         source: Where the samples come from.
         overwrite: Whether existing samples may be replaced.
 
@@ -165,7 +166,7 @@ def check_output(output: pathlib.Path, source: str | os.PathLike[str], overwrite
     """
     if not output.exists():
         return
-    if output.is_dir() == (output.suffix == ".npz"):
+    if output.is_dir() == (output.suffix in FILES):
         kind, wanted = ("folder", "file") if output.is_dir() else ("file", "folder")
         raise OutputError(
             f"--output={output} must be a {wanted}. Received: a {kind} of that name. Choose "

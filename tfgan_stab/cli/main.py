@@ -1,4 +1,4 @@
-"""The four commands: `scripts/*.py`, `python -m tfgan_stab.cli COMMAND`, `tfgan-stab-COMMAND`.
+"""The five commands: `scripts/*.py`, `python -m tfgan_stab.cli COMMAND`, `tfgan-stab-COMMAND`.
 
 The last form has hyphens where the others have underscores: `tfgan-stab-play-game`.
 
@@ -6,10 +6,11 @@ Everything that can be wrong with flags, files and folders is found before Tenso
 seconds to import: hence the imports inside functions.
 """
 
+import contextlib
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from tfgan_stab._utils.errors import DivergenceError
 from tfgan_stab._utils.files import user_path
@@ -26,12 +27,13 @@ from tfgan_stab.cli.config import gin as configuring
 from tfgan_stab.cli.config.names import nearest
 from tfgan_stab.cli.flags.evaluate import EvaluateSettings
 from tfgan_stab.cli.flags.play_game import GameSettings
+from tfgan_stab.cli.flags.recipes import RecipesSettings
 from tfgan_stab.cli.flags.sample import SampleSettings
 from tfgan_stab.cli.flags.train import TrainSettings
 from tfgan_stab.cli.sources.kinds import kind_of
 from tfgan_stab.cli.workdir import Workdir, WorkdirError
 
-__all__ = ["evaluate", "main", "play_game", "run", "sample", "train"]
+__all__ = ["evaluate", "main", "play_game", "recipes", "run", "sample", "train"]
 
 
 def train() -> None:
@@ -54,6 +56,11 @@ def play_game() -> None:
     sys.exit(run("play_game", sys.argv))
 
 
+def recipes() -> None:
+    """Lists recipes as the command line says, and ends the process."""
+    sys.exit(run("recipes", sys.argv))
+
+
 def main() -> None:
     """Runs the command that the first argument names, and ends the process."""
     name, *arguments = sys.argv[1:] or [""]
@@ -69,7 +76,7 @@ def run(name: str, arguments: Sequence[str]) -> int:
     """Runs a command in this process.
 
     Args:
-        name: "train", "evaluate", "sample" or "play_game".
+        name: "train", "evaluate", "sample", "play_game" or "recipes".
         arguments: The program's name and its flags, as in `sys.argv`.
 
     Returns:
@@ -122,17 +129,40 @@ def _play_game(settings: GameSettings) -> None:
         print(line)
 
 
+def _recipes(settings: RecipesSettings) -> None:
+    from tfgan_stab.cli.jobs import recipes as job
+
+    print(job.recipes(settings))
+
+
 def _train(settings: TrainSettings) -> None:
     configuring.read(settings.gin_file, settings.gin_settings)
     started = threading.Event()
-    with Workdir(settings.workdir, settings.resume) as workdir:
-        try:
+    with _settings_blamed(started):
+        if settings.dry_run:
+            _dry_run(settings)
+            return
+        with Workdir(settings.workdir, settings.resume) as workdir:
             _train_in(workdir, settings, started)
-        except (ValueError, TypeError) as error:
-            if started.is_set() or isinstance(error, (configuring.ConfigError, WorkdirError)):
-                raise
-            # No step has been done: whatever raised this, a setting is the likely cause.
-            raise configuring.ConfigError(configuring.plain_message(error)) from error
+
+
+@contextlib.contextmanager
+def _settings_blamed(started: threading.Event) -> Iterator[None]:
+    """Before the first step is done, a setting is the likely cause of whatever is raised."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        if started.is_set() or isinstance(error, (configuring.ConfigError, WorkdirError)):
+            raise
+        raise configuring.ConfigError(configuring.plain_message(error)) from error
+
+
+def _dry_run(settings: TrainSettings) -> None:
+    import_tensorflow()
+    configuring.parse(settings.gin_file, settings.gin_settings)
+    from tfgan_stab.cli.jobs import dry_run as job
+
+    print(job.dry_run(settings.gin_settings))
 
 
 def _train_in(workdir: Workdir, settings: TrainSettings, started: threading.Event) -> None:
@@ -163,4 +193,5 @@ _COMMANDS = {
         SampleSettings, _sample, (ValueError, TypeError, OSError), "Nothing was written."
     ),
     "play_game": Command(GameSettings, _play_game, (OutputError, OSError), "Nothing was drawn."),
+    "recipes": Command(RecipesSettings, _recipes, (ValueError, OSError), "Nothing was written."),
 }

@@ -11,17 +11,20 @@ from tfgan_stab.data.folders import image_folder
 from tfgan_stab.data.mixtures import mixture
 from tfgan_stab.data.photo_patches import photo_patches
 from tfgan_stab.data.registry import load
+from tfgan_stab.data.text import decode_text, text
 from tfgan_stab.data.tfds import tfds
 
 __all__ = [
     "Batches",
     "arrays",
+    "decode_text",
     "digits",
     "image_folder",
     "latents",
     "load",
     "mixture",
     "photo_patches",
+    "text",
     "tfds",
 ]
 

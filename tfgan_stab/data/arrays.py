@@ -211,6 +211,11 @@ class InMemory:
         pick = self._pick if labels else self._pick_images
         return parallel_map(tf.data.Dataset.range(end).batch(count), pick)
 
+    @property
+    def labels(self) -> np.ndarray | None:
+        """All labels or conditions, `[examples, ...]`; `None` without."""
+        return None if self._labels is None else self._labels.numpy()
+
     def metadata(self) -> dict[str, Any]:
         """A short hash of the pixels, so that reports of different data can be told apart."""
         return {"content": hashlib.sha256(self._images.numpy().tobytes()).hexdigest()[:12]}

@@ -44,9 +44,10 @@ class Batches(tf.data.Dataset):
     """An endless, shuffled stream of full batches that can start at any step.
 
     Elements are images, float32 `[batch, height, width, channels]` in [-1, 1] (points:
-    `[batch, 2]`), or pairs of those and labels, int32 `[batch]`. Each epoch shows every example
-    once, in an order that the seed and the epoch decide; batches run across epoch ends, so none is
-    left out or smaller. The same examples, seed and batch size give the same bits.
+    `[batch, 2]`, texts: `[batch, length, characters]`), or pairs of those and labels, int32
+    `[batch]`. Each epoch shows every example once, in an order that the seed and the epoch decide;
+    batches run across epoch ends, so none is left out or smaller. The same examples, seed and batch
+    size give the same bits.
 
     Args:
         example_set: Where the examples come from.
@@ -116,8 +117,13 @@ class Batches(tf.data.Dataset):
         return getattr(self.example_set, "class_names", None)
 
     @property
+    def characters(self) -> str | None:
+        """What each number of a character stands for; `None` where examples are no texts."""
+        return getattr(self.example_set, "characters", None)
+
+    @property
     def example_shape(self) -> tuple[int, ...]:
-        """Shape of one image, `(height, width, channels)`, or of one point, `(2,)`."""
+        """Shape of one image, `(height, width, channels)`, point, `(2,)`, or text."""
         spec = self.element_spec
         images = spec[0] if isinstance(spec, tuple) else spec
         return tuple(images.shape[1:])

@@ -130,8 +130,10 @@ def _with_alpha(image: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(tf.concat([color, alpha], axis=-1), [None, None, 4])
 
 
-def crop_and_resize(image: tf.Tensor, size: int) -> tf.Tensor:
-    """Cuts the largest square out of the middle and scales it, with anti-aliasing.
+def crop_and_resize(
+    image: tf.Tensor, size: int, crop: int | None = None, method: str = "bicubic"
+) -> tf.Tensor:
+    """Cuts a square out of the middle and scales it, with anti-aliasing.
 
     Without anti-aliasing a picture that shrinks keeps single pixels and drops those between: false
     patterns, which a generator learns and FID sees. Of pictures with alpha each color counts as
@@ -141,6 +143,8 @@ def crop_and_resize(image: tf.Tensor, size: int) -> tf.Tensor:
         image: uint8 or float32 in 0..255, `[height, width, channels]`; 4 channels are color and
             alpha.
         size: Height and width of the result in pixels, an integer >= 1.
+        crop: Height and width of the square in pixels; `None` for the largest that there is.
+        method: "bicubic", or "area" for means over areas.
 
     Returns:
         float32 in [-1, 1], `[size, size, channels]`.
@@ -149,13 +153,13 @@ def crop_and_resize(image: tf.Tensor, size: int) -> tf.Tensor:
         Parmar et al., "On Aliased Resizing and Surprising Subtleties in GAN Evaluation", CVPR 2022.
     """
     height, width = tf.shape(image)[0], tf.shape(image)[1]
-    side = tf.minimum(height, width)
+    side = tf.minimum(height, width) if crop is None else crop
     square = tf.image.crop_to_bounding_box(
         image, (height - side) // 2, (width - side) // 2, side, side
     )
     if square.shape[-1] == 4:
-        return from_levels(_resized_with_alpha(tf.cast(square, tf.float32), size))
-    return from_levels(_resized(square, size))
+        return from_levels(_resized_with_alpha(tf.cast(square, tf.float32), size, method))
+    return from_levels(_resized(square, size, method))
 
 
 def from_levels(levels: tf.Tensor) -> tf.Tensor:
@@ -170,15 +174,15 @@ def from_levels(levels: tf.Tensor) -> tf.Tensor:
     return tf.clip_by_value(tf.cast(levels, tf.float32) / 127.5 - 1.0, -1.0, 1.0)
 
 
-def _resized(square: tf.Tensor, size: int) -> tf.Tensor:
+def _resized(square: tf.Tensor, size: int, method: str) -> tf.Tensor:
     # The bicubic filter has negative lobes, which overshoot at edges.
-    return tf.image.resize(square, [size, size], method="bicubic", antialias=True)
+    return tf.image.resize(square, [size, size], method=method, antialias=True)
 
 
-def _resized_with_alpha(square: tf.Tensor, size: int) -> tf.Tensor:
+def _resized_with_alpha(square: tf.Tensor, size: int, method: str) -> tf.Tensor:
     """Resizes colors weighted by alpha, then divides by it; what rounds to alpha 0 is black."""
     alpha = square[..., 3:]
-    weighted = _resized(tf.concat([square[..., :3] * alpha / 255.0, alpha], axis=-1), size)
+    weighted = _resized(tf.concat([square[..., :3] * alpha / 255.0, alpha], axis=-1), size, method)
     # Not clipped yet: where alpha overshoots, so do the weighted colors.
     alpha = weighted[..., 3:]
     color = tf.where(alpha >= 0.5, tf.math.divide_no_nan(weighted[..., :3] * 255.0, alpha), 0.0)

@@ -1,6 +1,7 @@
 """The noise that the generator turns into pictures."""
 
 import dataclasses
+import numbers
 from collections.abc import Callable
 from typing import Any
 
@@ -141,8 +142,8 @@ def as_sampler(latents: int | Callable[..., tf.Tensor]) -> Callable[..., tf.Tens
         >>> as_sampler(128)
         Normal(size=128)
     """
-    if isinstance(latents, int) and not isinstance(latents, bool):
-        return Normal(latents) if latents else NoNoise()
+    if isinstance(latents, numbers.Integral) and not isinstance(latents, bool):
+        return Normal(int(latents)) if latents else NoNoise()
     if callable(latents) and hasattr(latents, "shape"):
         return latents
     raise TypeError(

@@ -10,6 +10,7 @@ from tfgan_stab.data.digits import digits
 from tfgan_stab.data.folders import image_folder
 from tfgan_stab.data.mixtures import mixture
 from tfgan_stab.data.photo_patches import photo_patches
+from tfgan_stab.data.text import text
 from tfgan_stab.data.tfds import tfds
 
 # Sets that are complete by name, and kinds that want to know which: "tfds:cifar10".
@@ -17,10 +18,12 @@ SETS: dict[str, Callable[..., Batches]] = {
     "digits": digits,
     "mixture": mixture,
     "photo_patches": photo_patches,
+    "text": text,
 }
 KINDS: dict[str, Callable[..., Batches]] = {
     "arrays": arrays,
     "image_folder": image_folder,
+    "text": text,
     "tfds": tfds,
 }
 
@@ -29,8 +32,8 @@ def load(name: str, **settings: Any) -> Batches:
     """Makes the stream of a data set from its name.
 
     Args:
-        name: "digits", "mixture", "photo_patches", "tfds:NAME", "image_folder:DIRECTORY" or
-            "arrays:FILE".
+        name: "digits", "mixture", "photo_patches", "text", "tfds:NAME", "image_folder:DIRECTORY",
+            "arrays:FILE" or "text:FILE".
         **settings: What the function of that name takes: `batch_size`, `seed`, ...
 
     Returns:

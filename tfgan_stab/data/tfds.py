@@ -1,6 +1,7 @@
 """Any image set of TensorFlow Datasets, by name."""
 
 import difflib
+from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -9,6 +10,8 @@ from tfgan_stab._utils import validation
 from tfgan_stab.data import image_decoding as images
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.data.streams import Records
+
+LINES = 4096  # Texts that are read at once.
 
 
 def tfds(
@@ -22,6 +25,8 @@ def tfds(
     labels: bool = False,
     download: bool = False,
     shuffle_buffer: int = 10_000,
+    crop: int | None = None,
+    resize: str = "bicubic",
 ) -> Batches:
     """Streams an image set of TensorFlow Datasets that is on disk already.
 
@@ -32,15 +37,18 @@ def tfds(
         split: As in `tfds.load`: "train", "train[:80%]", "train+test".
         data_dir: Where data sets are kept; `None` for TFDS's own choice, which is the environment
             variable TFDS_DATA_DIR or ~/tensorflow_datasets.
-        size: Height and width in pixels, an integer >= 1: the largest square in the middle of a
-            picture is kept, and resized with anti-aliasing. `None` leaves pictures as they are,
-            which sets with pictures of any size (LSUN, ImageNet) cannot have.
+        size: Height and width in pixels, an integer >= 1: the square in the middle of a picture is
+            kept, and resized with anti-aliasing. `None` leaves pictures as they are, which sets
+            with pictures of any size (LSUN, ImageNet) cannot have.
         channels: 1 for gray, 3 for color, on white where pictures are transparent, 4 for color and
             alpha; `None` leaves pictures as they are.
         labels: Whether elements are `(images, labels)`.
         download: Whether TFDS may download and prepare the set if it is absent.
         shuffle_buffer: Encoded pictures to shuffle among, an integer >= 1. Sets larger than that
             are shuffled locally, on top of the fixed, scattered order that TFDS wrote them in.
+        crop: Height and width of that square in pixels, an integer >= 1; `None` for the largest.
+            Programs for CelebA take 108 (from memory), faces alone, or 178, the whole width.
+        resize: "bicubic", or "area" for means over areas.
 
     Returns:
         Endless batches of float32 `[batch_size, height, width, channels]` in [-1, 1], with int32
@@ -53,17 +61,24 @@ def tfds(
             or a setting is outside its range.
     """
     images.check_size_and_channels(size, channels)
+    if crop is not None:
+        crop = validation.integer("crop", crop, unit="pixels", fix="It is a square's side.")
+        size = crop if size is None else size
+    validation.choice("resize", resize, ("bicubic", "area"))
     validation.integer("shuffle_buffer", shuffle_buffer, unit="pictures")
     builder = _builder(name, data_dir)
     features = builder.info.features
     image_key, label_key = _image_key(name, features), _label_key(name, features, labels)
-    shape = _shape(name, features[image_key], size, channels)
+    shape = _shape(name, features[image_key], size, channels, crop)
     records = _records(name, builder, split, [image_key, label_key], download)
 
     def decode_image(record: dict[Any, tf.Tensor]) -> tf.Tensor:
         image = features[image_key].decode_example(record[image_key])
         image = images.with_channels(image, shape[-1]) if shape[-1] in (1, 3, 4) else image
-        image = images.to_float(image) if size is None else images.crop_and_resize(image, size)
+        if size is None:
+            image = images.to_float(image)
+        else:
+            image = images.crop_and_resize(image, size, crop, resize)
         return tf.ensure_shape(image, shape)
 
     def decode_both(record: dict[Any, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
@@ -83,10 +98,38 @@ def tfds(
         metadata={
             "version": str(builder.info.version),
             "shuffle_buffer": shuffle_buffer,
+            **({} if crop is None else {"crop": crop}),
+            **({} if resize == "bicubic" else {"resize": resize}),
             **({"class_names": features[label_key].names} if label_key else {}),
         },
     )
     return Batches(examples, batch_size, seed)
+
+
+def text_lines(name: str, data_dir: str | None, download: bool) -> Iterator[str]:
+    """Yields the texts in a set's train split, always in the same order.
+
+    Args:
+        name: As in `tfds.load`: "lm1b".
+        data_dir: Where data sets are kept; `None` for TFDS's own choice.
+        download: Whether TFDS may download and prepare the set if it is absent.
+
+    Raises:
+        FileNotFoundError: If the data are not there and `download` is off.
+        ValueError: If TFDS has no set of that name, or the set has no texts.
+    """
+    builder = _builder(name, data_dir)
+    features = builder.info.features
+    keys = _keys_of(features, "Text")
+    if "text" not in keys and len(keys) != 1:
+        raise ValueError(
+            f"{name!r} must have texts, in a feature `text` or in one alone. "
+            f"Received: features {sorted(features)}, texts in {keys or 'none'}."
+        )
+    key = "text" if "text" in keys else keys[0]
+    records = _records(name, builder, "train", [key], download)
+    for batch in records.batch(LINES).as_numpy_iterator():
+        yield from (line.decode("utf-8", "replace") for line in batch[key])
 
 
 def _builder(name: str, data_dir: str | None) -> Any:
@@ -108,14 +151,16 @@ def _builder(name: str, data_dir: str | None) -> Any:
         raise ValueError(f"TensorFlow Datasets refused {name!r}: {error}") from error
 
 
-def _image_key(name: str, features: Any) -> str:
+def _keys_of(features: Any, kind: str) -> list[str]:
+    """Returns the names of the features of one kind, such as "Image"."""
     import tensorflow_datasets
 
-    keys = [
-        key
-        for key, feature in features.items()
-        if isinstance(feature, tensorflow_datasets.features.Image)
-    ]
+    wanted = getattr(tensorflow_datasets.features, kind)
+    return [key for key, feature in features.items() if isinstance(feature, wanted)]
+
+
+def _image_key(name: str, features: Any) -> str:
+    keys = _keys_of(features, "Image")
     if "image" in keys:
         return "image"
     if len(keys) == 1:
@@ -127,15 +172,9 @@ def _image_key(name: str, features: Any) -> str:
 
 
 def _label_key(name: str, features: Any, labels: bool) -> str | None:
-    import tensorflow_datasets
-
     if not labels:
         return None
-    keys = [
-        key
-        for key, feature in features.items()
-        if isinstance(feature, tensorflow_datasets.features.ClassLabel)
-    ]
+    keys = _keys_of(features, "ClassLabel")
     if "label" in keys:
         return "label"
     if len(keys) == 1:
@@ -147,7 +186,7 @@ def _label_key(name: str, features: Any, labels: bool) -> str | None:
 
 
 def _shape(
-    name: str, feature: Any, size: int | None, channels: int | None
+    name: str, feature: Any, size: int | None, channels: int | None, crop: int | None
 ) -> tuple[int | None, ...]:
     if feature.tf_dtype != tf.uint8:
         raise ValueError(
@@ -155,6 +194,11 @@ def _shape(
             " Write them into an array, and load that with `tgs.data.arrays(images, white=65535)`."
         )
     height, width, own_channels = feature.shape
+    if crop is not None and crop > min(height or crop, width or crop):
+        raise ValueError(
+            f"`crop` must be at most the pictures' smaller side. Received: crop={crop}, and "
+            f"{name!r} of {height}x{width} pixels. Leave it out for the largest square."
+        )
     if size is None and None in (height, width):
         raise ValueError(
             f"{name!r} has pictures of any size: give `size`, their height and width in pixels. "
@@ -189,10 +233,7 @@ def _records(
         )
     # How TFDS says that nothing is there ...
     except AssertionError as error:
-        raise FileNotFoundError(
-            f"The data of {name!r} are not in {builder.data_dir!r}. Set `data_dir` to where they "
-            "are, or let TensorFlow Datasets fetch them with `download=True`."
-        ) from error
+        raise FileNotFoundError(_how_to_prepare(name, builder)) from error
     # ... and that the split is not.
     except (KeyError, ValueError) as error:
         known = ", ".join(sorted(builder.info.splits)) or "none"
@@ -200,6 +241,22 @@ def _records(
             f"`split` must be one that {name!r} has: {known}, "
             f'or a part such as "train[:80%]". Received: split={split!r}.'
         ) from error
+
+
+def _how_to_prepare(name: str, builder: Any) -> str:
+    folder = str(builder.data_dir).removesuffix(builder.info.full_name).rstrip("/")
+    call = f"tfds.builder({name!r}, data_dir={folder!r}).download_and_prepare()"
+    message = (
+        f"The data of {name!r} are not in {builder.data_dir!r}. Set `data_dir` to where they are, "
+        "or let TensorFlow Datasets download and prepare them: with the command python -c "
+        f'"import tensorflow_datasets as tfds; {call}", or with `download=True`; in gin '
+        "`tgs.data.tfds.download = True`, for texts `tgs.data.text.download = True`. To try the "
+        "same without them, add --gin_file=gin_configs/data/photo_patches.gin, for texts text.gin."
+    )
+    by_hand = builder.MANUAL_DOWNLOAD_INSTRUCTIONS
+    if by_hand is None:
+        return message
+    return f"{message} What is to be fetched by hand before: {' '.join(by_hand.split())}"
 
 
 def _count(name: str, records: tf.data.Dataset) -> int:

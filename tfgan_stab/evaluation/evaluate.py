@@ -4,6 +4,7 @@ Scores that draw by the same seed see the same images; a score that takes fewer 
 """
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -12,10 +13,11 @@ import tqdm
 
 from tfgan_stab._utils.progress import PATIENCE, with_progress
 from tfgan_stab.evaluation.accumulators import Accumulator, Batch, map_over_devices, needs_of
-from tfgan_stab.evaluation.image_source import BATCH_SIZE, rebatched
+from tfgan_stab.evaluation.image_source import BATCH_SIZE, rebatched, watched
 from tfgan_stab.evaluation.real_images import RealImages, read_real_images
 from tfgan_stab.evaluation.results import INFERENCE, ScoreResult, all_of
-from tfgan_stab.evaluation.score import Sample, Score
+from tfgan_stab.evaluation.samples import Sample
+from tfgan_stab.evaluation.score import Score
 
 Draw = Callable[[Sample], Iterator[np.ndarray]]
 """Gives batches of the generated images that a score asks for; the same each time."""
@@ -92,18 +94,31 @@ def validate(scores: Sequence[Any], draw: Draw) -> None:
         draw(each.sample)  # Draws nothing yet, but says if there is no such class.
     for first in [score.components[0] for score in scores]:
         least = dataclasses.replace(first.sample, count=min(first.samples, BATCH_SIZE))
-        _show(first, first.accumulator(), draw(least))
+        fake = _show(first, first.accumulator(), draw(least))
         if isinstance(first.compared_with, RealImages):
             source = first.compared_with.source
-            _show(first, first.real_accumulator(), source.batches(limit=1))
+            real = _show(first, first.real_accumulator(), source.batches(limit=1))
+            _warn_of_sizes(first.name, fake, real)
 
 
-def _show(score: Score, accumulator: Accumulator, batches: Iterator[np.ndarray]) -> None:
-    """Has an accumulator look at the first image."""
+def _warn_of_sizes(name: str, fake: tuple[int, ...], real: tuple[int, ...]) -> None:
+    """Warns if pictures of both sides differ in size, and their extractor takes any."""
+    if len(fake) == len(real) == 3 and fake != real:
+        warnings.warn(
+            f"{name!r} compares generated pictures of shape {list(fake)} with real ones of shape "
+            f"{list(real)}, and so measures their size too. Give real ones of the same size.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def _show(score: Score, accumulator: Accumulator, batches: Iterator[np.ndarray]) -> tuple[int, ...]:
+    """Has an accumulator look at the first image; returns its shape."""
     for images in batches:
         first = Batch(np.asarray(images)[:1])
         accumulator.add(first.quantized if score.quantize else first)
-        return
+        return tuple(first.images.shape[1:])
+    return ()
 
 
 def baselines(
@@ -132,15 +147,15 @@ def _components(scores: Sequence[Any]) -> list[Score]:
 
 def _samples(components: Sequence[Score]) -> list[Sample]:
     """Returns the samples to draw, one for all scores that take their images from it."""
-    largest: dict[tuple[int, int | None], Sample] = {}
+    largest: dict[Any, Sample] = {}
     for each in components:
         before = largest.setdefault(_key(each.sample), each.sample)
         largest[_key(before)] = max(before, each.sample, key=lambda sample: sample.count)
     return list(largest.values())
 
 
-def _key(sample: Sample) -> tuple[int, int | None]:
-    return sample.seed, sample.label
+def _key(sample: Sample) -> tuple[Any, ...]:
+    return sample.seed, sample.label, sample.shares
 
 
 def _accumulated(
@@ -152,7 +167,10 @@ def _accumulated(
 ) -> dict[int, Any]:
     """Returns what each score has kept of the first images that it takes."""
     accumulators = [(each, each.accumulator()) for each in components]
-    batches = (Batch(batch) for batch in rebatched(images, BATCH_SIZE, count))
+    of_one_size = rebatched(images, BATCH_SIZE, count)
+    if components[0].label is None:  # All of one class may be bright.
+        of_one_size = watched("Generated images", of_one_size)
+    batches = map(Batch, of_one_size)
     extracted = map_over_devices(batches, needs_of(components), devices)
     given = 0
     for batch in with_progress(extracted, count, "generated images", show=show, leave=False):

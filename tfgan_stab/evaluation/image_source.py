@@ -1,5 +1,6 @@
 """Real images from wherever they are: how many, which classes, in which batches, which bytes."""
 
+import collections
 import functools
 import hashlib
 import os
@@ -26,6 +27,10 @@ class ImageSource:
             images and labels, an array `[samples, ...]`, or a pair of arrays, images and labels.
         labelled: Whether to give labels beside the images.
 
+    Attributes:
+        class_counts: How many images each class has, by its number, known after one pass; `None`
+            where they have no classes.
+
     Raises:
         ValueError: If labels are asked for and there are none, or the data set is endless.
         TypeError: If `images` is a name.
@@ -35,12 +40,14 @@ class ImageSource:
         self.images = images
         self.labelled = labelled
         self._hash: str | None = None
+        self.class_counts: dict[int, int] | None = None
         if isinstance(images, (str, os.PathLike)):
             raise TypeError(
                 "Real images must be a data set of tgs.data, a tf.data.Dataset or an array. "
                 f"Received: {images!r}. Use tgs.data.load('digits'), or tgs.data.image_folder(...)."
                 " Files of statistics, `mu` and `sigma`, are for the FID."
             )
+        _check_pair(images)
         if labelled:
             _check_labelled(images)
         if isinstance(images, tf.data.Dataset) and not isinstance(images, Batches):
@@ -73,7 +80,7 @@ class ImageSource:
         Raises:
             ValueError: If they are not one integer for each image.
         """
-        pieces = [labels for _, labels in self._batches(None) if labels is not None]
+        pieces = [labels for _, labels in self._batches(None) if self.labelled]
         labels = np.concatenate(pieces) if pieces else np.zeros([0], np.int32)
         if labels.ndim != 1 or labels.dtype.kind not in "iu":
             raise ValueError(
@@ -85,13 +92,15 @@ class ImageSource:
     @functools.cached_property
     def classes(self) -> dict[int, str]:
         """The name of each class that has images, by its number: the number if it has no other."""
+        return self.names_of(np.unique(self.labels).tolist())
+
+    def names_of(self, numbers: Iterable[int]) -> dict[int, str]:
+        """Returns the names of some classes."""
         names = getattr(self.images, "class_names", None)  # As Keras' sets from folders have.
         if isinstance(self.images, Batches):
             names = self.images.example_set.metadata().get("class_names")
         known = dict(enumerate(() if names is None else names))
-        return {
-            number: known.get(number, str(number)) for number in np.unique(self.labels).tolist()
-        }
+        return {number: known.get(number, str(number)) for number in numbers}
 
     @functools.cached_property
     def count(self) -> int:
@@ -117,7 +126,7 @@ class ImageSource:
 
     def share(self, other: "ImageSource") -> None:
         """Takes over what another source of the same images has found out of them."""
-        self._hash = other._hash
+        self._hash, self.class_counts = other._hash, other.class_counts
 
     def batches(self, limit: int | None = None) -> Iterator[np.ndarray]:
         """Goes through the images, `BATCH_SIZE` at a time, and notes what they show.
@@ -129,25 +138,21 @@ class ImageSource:
             ValueError: If labels come in another order than before, or images cannot be read.
         """
         digest, seen = 0, 0
-        range_seen = np.array([np.inf, -np.inf])
-        for images in rebatched(self._checked_batches(limit), BATCH_SIZE):
+        for images in watched("Real images", rebatched(self._checked_batches(limit), BATCH_SIZE)):
             labels = (
                 self.labels[seen : seen + len(images)] if self.labelled else [None] * len(images)
             )
             seen += len(images)
             digest += sum(map(_number, _shown(images), labels))
-            if images.ndim == 4 and images.dtype.kind == "f":
-                range_seen = _wider(range_seen, images)
             yield images
-        if 0 <= range_seen[0] < range_seen[1]:
-            warn_of_half_range("Real images", range_seen, stacklevel=3)
         self._hash = hashlib.sha256(str(digest).encode()).hexdigest()[:8]
 
     def _checked_batches(self, limit: int | None) -> Iterator[np.ndarray]:
         """Yields images; those of each class are looked for where the labels said they are."""
-        seen = 0
+        seen, classes = 0, _ClassCounts()
         for images, labels in self._batches(limit):
-            if labels is not None:
+            classes.add(labels)
+            if self.labelled:
                 if not np.array_equal(labels, self.labels[seen : seen + len(labels)]):
                     raise ValueError(
                         "Real images with labels must come in the same order each time. Received: "
@@ -156,14 +161,16 @@ class ImageSource:
                     )
                 seen += len(labels)
             yield images
+        self.class_counts = None if self.is_endless else classes.found
 
-    def _batches(self, limit: int | None) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-        """Yields pairs of images and labels; labels are `None` unless asked for."""
+    def _batches(self, limit: int | None) -> Iterator[tuple[np.ndarray, Any]]:
+        """Yields pairs of images and labels; labels are `None` where there are none."""
         if isinstance(self.images, tf.data.Dataset) or hasattr(self.images, "examples"):
             try:
                 for element in self._elements(limit):
                     columns = element if isinstance(element, tuple) else (element,)
-                    yield np.asarray(columns[0]), np.asarray(columns[1]) if self.labelled else None
+                    labels = np.asarray(columns[1]) if len(columns) > 1 else None
+                    yield np.asarray(columns[0]), labels
             except tf.errors.OpError as error:
                 raise ValueError(f"Real images cannot be read: {reason_of(error)}.") from error
         else:
@@ -176,7 +183,7 @@ class ImageSource:
     def _elements(self, limit: int | None) -> Iterable[Any]:
         """Returns one pass over the batches of a data set."""
         if isinstance(self.images, Batches):
-            return self.images.examples(limit, self.labelled)
+            return self.images.examples(limit, self.images.num_classes is not None)
         if hasattr(self.images, "examples"):  # Such as a wrapped data set.
             return self.images.examples(limit) if limit else self.images.examples()
         return self.images
@@ -184,6 +191,15 @@ class ImageSource:
 
 def _is_pair(images: Any) -> bool:
     return isinstance(images, tuple) and len(images) == 2
+
+
+def _check_pair(images: Any) -> None:
+    if _is_pair(images) and len(images[0]) != len(images[1]):
+        raise ValueError(
+            "A pair of real images and labels needs a label for each image. Received: "
+            f"{len(images[0])} images and {len(images[1])} labels. Pass as many; images alone are "
+            "passed without a tuple around them."
+        )
 
 
 def _check_labelled(images: Any) -> None:
@@ -194,11 +210,6 @@ def _check_labelled(images: Any) -> None:
         if isinstance(images, tf.data.Dataset)
         else _is_pair(images)
     )
-    if _is_pair(images) and len(images[0]) != len(images[1]):
-        raise ValueError(
-            "A score per class needs a label for each real image. Received: "
-            f"{len(images[0])} images and {len(images[1])} labels. Pass as many."
-        )
     if isinstance(images, Batches) and images.num_examples is None:
         raise ValueError(
             "A score per class needs real images that end. Received: endless data "
@@ -219,10 +230,53 @@ def _shown(images: np.ndarray) -> np.ndarray:
     return to_bytes(np.nan_to_num(images))
 
 
-def _wider(known: np.ndarray, images: np.ndarray) -> np.ndarray:
-    """Returns the smallest and the largest value so far; what is not finite is told elsewhere."""
-    low, high = extremes(images)
-    return np.array([min(known[0], low), max(known[1], high)])
+def watched(name: str, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yields batches; warns at their end if they are pictures with values between 0 and 1 only.
+
+    Args:
+        name: What the pictures are called in the message.
+        batches: Arrays `[batch, ...]`; what is not finite is told elsewhere.
+    """
+    seen = np.array([np.inf, -np.inf])
+    for images in batches:
+        if images.ndim == 4 and images.dtype.kind == "f":
+            low, high = extremes(images)
+            seen = np.array([min(seen[0], low), max(seen[1], high)])
+        yield images
+    if 0 <= seen[0] < seen[1]:
+        warn_of_half_range(name, seen, stacklevel=3)
+
+
+class _ClassCounts:
+    """Counts how many examples each class has, of labels that come in batches."""
+
+    def __init__(self) -> None:
+        self._counts: collections.Counter[int] = collections.Counter()
+        self._are_classes = True
+
+    def add(self, labels: Any) -> None:
+        """Takes the labels of more examples in: integers `[batch]`, or one-hot rows."""
+        classes = _classes_of(labels) if self._are_classes else None
+        if classes is None:
+            self._are_classes = False
+        else:
+            numbers, counts = np.unique(classes, return_counts=True)
+            self._counts.update(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
+
+    @property
+    def found(self) -> dict[int, int] | None:
+        """How many each class has; `None` if labels are missing, or others than classes."""
+        return dict(sorted(self._counts.items())) if self._are_classes else None
+
+
+def _classes_of(labels: Any) -> np.ndarray | None:
+    """Returns the classes that labels stand for; `None` if they are something else."""
+    if labels is None or labels.dtype.kind not in "iuf" or labels.ndim not in (1, 2):
+        return None
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        is_one_hot = np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all()
+        return labels.argmax(axis=1) if is_one_hot else None
+    return labels.ravel() if labels.dtype.kind != "f" else None
 
 
 def _number(image: Any, label: Any) -> int:

@@ -34,6 +34,7 @@ class Protocol:
         samples: How many generated images; several where a line was drawn through several sizes.
         held_out: Whether real images that were held out stood for generated ones.
         seed: What latents, or the images to hold out, were drawn by.
+        labels: Which conditions generated images had; "" for classes in turn, or none.
         note: What the caller knows of how images were made.
         quantized: Whether images were rounded to the 256 levels of a picture file.
         flaws: What is wrong with the number.
@@ -55,6 +56,7 @@ class Protocol:
     samples: tuple[int, ...] = ()
     held_out: bool = False
     seed: int | None = None
+    labels: str = ""
     note: str = ""
     quantized: bool = False
     flaws: tuple[str, ...] = ()
@@ -76,7 +78,10 @@ class Protocol:
             pieces.append(f"real={self.real_samples} {self.real_images}")
         elif self.real_images and not self.held_out:
             pieces.append(f"real={self.real_images}")
-        pieces += filter(None, [*self._generated, self.note, "uint8" if self.quantized else ""])
+        pieces += filter(
+            None,
+            [*self._generated, self.labels, self.note, "uint8" if self.quantized else ""],
+        )
         return "/".join([*pieces, *self.flaws])
 
     @property

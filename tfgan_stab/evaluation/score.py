@@ -7,7 +7,7 @@ that several scores share them, is decided elsewhere.
 import copy
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from tfgan_stab._utils import validation
 from tfgan_stab.evaluation.accumulators import Accumulator, Batch
 from tfgan_stab.evaluation.extractors.function import as_extractor
-from tfgan_stab.evaluation.image_source import BATCH_SIZE, ImageSource, rebatched
+from tfgan_stab.evaluation.image_source import BATCH_SIZE, ImageSource, rebatched, watched
 from tfgan_stab.evaluation.metrics.inputs import checked_images
 from tfgan_stab.evaluation.real_images import (
     FeatureStatistics,
@@ -25,22 +25,15 @@ from tfgan_stab.evaluation.real_images import (
     named,
     read_real_images,
 )
-from tfgan_stab.evaluation.results import INFERENCE, Protocol, ScoreResult, one_or_all, warn_of_few
-
-
-@dataclasses.dataclass(frozen=True)
-class Sample:
-    """The generated images that a score asks for.
-
-    Attributes:
-        count: How many, an integer >= 1.
-        seed: What the latents are drawn by.
-        label: The class that all of them have; `None` for the classes in turn.
-    """
-
-    count: int
-    seed: int
-    label: int | None = None
+from tfgan_stab.evaluation.results import (
+    INFERENCE,
+    Protocol,
+    ScoreResult,
+    all_of,
+    one_or_all,
+    warn_of_few,
+)
+from tfgan_stab.evaluation.samples import DrawnClasses, Sample
 
 
 class Score:
@@ -117,6 +110,7 @@ class Score:
         self.extractor: Any = None if extractor is None else as_extractor(extractor)
         self._real_samples = real_samples if self.compares else 0
         self._statistics: Any = None
+        self._drawn = DrawnClasses()
         self.real_images = None if real is None else self._real_side(real)
 
     # -- What a derived class defines, or may define ---------------------------------------------
@@ -245,10 +239,24 @@ class Score:
         reference = self.real_accumulator()
         return Reading(real, held_out, reference, self.extractor, self.quantize)
 
+    def match(self, generated: Mapping[int, str] | None, labels: Any = None) -> None:
+        """Has generated images come from each class as often as real ones; see `DrawnClasses`."""
+        self._drawn = DrawnClasses(generated, labels)
+
     @property
     def sample(self) -> Sample:
-        """The generated images that the score asks for."""
-        return Sample(self.samples, self.seed, self.generated_label)
+        """The generated images that the score asks for; see `match` for their classes."""
+        real = self.compared_with
+        shares: tuple[int, ...] = ()
+        if self.label is None and isinstance(real, RealImages):
+            shares = self._drawn.shares(real.source)
+        return Sample(self.samples, self.seed, self.generated_label, shares)
+
+    def of_generator(self, draw: Callable[[Sample], Iterator[np.ndarray]]) -> list[ScoreResult]:
+        """Returns the numbers of what a function draws for a sample."""
+        if self.compared_with is not None:
+            read_real_images([self.reading()])
+        return all_of(self(draw(self.sample)))
 
     def __call__(self, images: Iterable[ArrayLike], note: str = INFERENCE) -> Any:
         """Scores the first `samples` images of an iterable of batches.
@@ -267,8 +275,10 @@ class Score:
         if self.compared_with is not None:
             read_real_images([self.reading()])  # What is wrong with them is said first.
         accumulator = self.accumulator()
-        for images_of_one_size in rebatched(images, BATCH_SIZE, self.samples):
-            batch = Batch(images_of_one_size)
+        of_one_size = rebatched(images, BATCH_SIZE, self.samples)
+        if self.label is None:  # All of one class may be bright.
+            of_one_size = watched("Generated images", of_one_size)
+        for batch in map(Batch, of_one_size):
             accumulator.add(batch.quantized if self.quantize else batch)
         return one_or_all(self.results(accumulator.result(), note))
 
@@ -299,6 +309,7 @@ class Score:
             real_images=real.description,
             samples=(held_out,),
             held_out=True,
+            labels="",
         )
         return one_or_all(self._results(self.compute(real.reference, real.held_out), images))
 
@@ -352,6 +363,7 @@ class Score:
         compared_with = None if self.compared_with is None else self._known(self.compared_with)
         return Protocol(
             self.name,
+            labels="" if self.label is not None else self._drawn.described(self.sample),
             real_samples=None if compared_with is None else compared_with.count,
             real_images="" if compared_with is None else compared_with.description,
             samples=(self.samples,),

@@ -57,9 +57,9 @@ def only(values: Players, players: Sequence[str]) -> Players:
 def network_inputs(network: Any, first: Any, condition: Any) -> Any:
     """Returns what a network is called with.
 
-    A network of two inputs takes both. One of a single input takes what its size says: `first`
-    alone, or `first` with the condition joined along the last axis, a vector as constant planes. A
-    generator without noise takes the condition alone.
+    A network of two inputs takes both, in its own order and structure. One of a single input takes
+    what its size says: `first` alone, or `first` with the condition joined along the last axis, a
+    vector as constant planes. A generator without noise takes the condition alone.
 
     Args:
         network: A built network.
@@ -72,12 +72,15 @@ def network_inputs(network: Any, first: Any, condition: Any) -> Any:
         TensorShape([2, 4, 4, 5])
     """
     if condition is None:
-        return first
+        return _packed(network, [first])
     if first.shape[-1] == 0:
-        return condition
+        return _packed(network, [condition])
     inputs = getattr(network, "inputs", None)
     if not inputs or len(inputs) == 2:
-        return [first, condition]
+        both = [first, condition]
+        if inputs and place_of_condition(inputs, first.shape[1:], condition.shape[1:]) == 0:
+            both.reverse()
+        return _packed(network, both)
     if inputs[0].shape[-1] == first.shape[-1]:
         return first
     planes = keras.ops.cast(condition, first.dtype)
@@ -86,6 +89,53 @@ def network_inputs(network: Any, first: Any, condition: Any) -> Any:
         planes = keras.ops.reshape(planes, [-1, *between, planes.shape[-1]])
         planes = planes + keras.ops.zeros_like(first[..., :1])
     return keras.ops.concatenate([first, planes], axis=-1)
+
+
+def place_of_condition(inputs: Sequence[Any], first: Any = None, condition: Any = None) -> int:
+    """Returns which of a network's two inputs takes the condition.
+
+    It is the only one of integers; of two floats the one whose shape says so; else the second.
+
+    Args:
+        inputs: The network's inputs.
+        first: Shape of one latent or example, which the other input takes; `None` if not known.
+        condition: Shape of one condition; `None` if not known.
+    """
+    integers = ["int" in each.dtype for each in inputs]
+    if sum(integers) == 1:
+        return integers.index(True)
+    for shape, if_first in ((first, [False, True]), (condition, [True, False])):
+        own = [tf.TensorShape(each.shape[1:]) for each in inputs]
+        if shape is not None and [each.is_compatible_with(shape) for each in own] == if_first:
+            return 0
+    return 1
+
+
+def _packed(network: Any, tensors: list[Any]) -> Any:
+    """Returns tensors in the structure that a network was made with: a list, a dictionary."""
+    structure = getattr(network, "_inputs_struct", None)
+    if structure is None or len(keras.tree.flatten(structure)) != len(tensors):
+        return tensors if len(tensors) > 1 else tensors[0]
+    return keras.tree.pack_sequence_as(structure, tensors)
+
+
+def call_in_inference(network: Any, inputs: Any, key: tf.Tensor) -> Any:
+    """Returns what a network gives in inference; layers that stay random draw by a key.
+
+    Args:
+        network: A built network.
+        inputs: What it is called with.
+        key: int32 `[2]`. Without it such layers would go on from where the last call left them.
+    """
+    seeds = [variable for variable in network.non_trainable_variables if is_seed(variable)]
+    if not seeds:
+        return network(inputs, training=False)
+    scope = keras.StatelessScope()
+    for number, variable in enumerate(seeds):
+        # The 0 at the end is what a layer counts its draws by.
+        scope.add_update((variable, tf.cast(random.fold_in(key, number + 1, 0), variable.dtype)))
+    with scope:
+        return network(inputs, training=False)
 
 
 class Output(NamedTuple):

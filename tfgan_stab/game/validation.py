@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfgan_stab._utils import random
 from tfgan_stab.data.latents import as_sampler
-from tfgan_stab.game.functional import network_inputs
+from tfgan_stab.game.functional import network_inputs, place_of_condition
 from tfgan_stab.game.players import BOTH, Players
 
 SIDE = 32  # Pixels of pictures to try networks on that take any size.
@@ -134,7 +134,7 @@ def check_pair(
     Raises:
         TypeError: If one is no Keras model.
         ValueError: If shapes do not fit, a variable is shared, a network has nothing to train, or
-            only one of them takes the condition.
+            only one of them takes the condition, or there are more classes than they have room for.
     """
     networks = Players(generator, discriminator)
     for name, network in networks._asdict().items():
@@ -188,18 +188,16 @@ def _condition(networks: Players, latent_shape: tuple, num_classes: int | None) 
     for name, own in inputs._asdict().items():
         if len(own) > 2:
             raise ValueError(
-                f"`{name}` must have one input, or two of which the second takes a condition, such "
+                f"`{name}` must have one input, or two of which one takes a condition, such "
                 f"as class labels. Received: {len(own)} inputs."
             )
-    found = [(name, own[1]) for name, own in zip(BOTH, inputs, strict=True) if len(own) == 2]
-    if latent_shape == (0,):
-        if len(inputs.generator) != 1:
-            raise ValueError(
-                "latents=0 is for a generator that takes a condition alone, with one keras.Input. "
-                f"Received: {len(inputs.generator) or 'an unknown number of'} inputs. Give the "
-                "size of its noise, or build it by the functional API."
-            )
-        found.insert(0, ("generator", inputs.generator[0]))
+    if latent_shape == (0,) and len(inputs.generator) != 1:
+        raise ValueError(
+            "latents=0 is for a generator that takes a condition alone, with one keras.Input. "
+            f"Received: {len(inputs.generator) or 'an unknown number of'} inputs. Give the "
+            "size of its noise, or build it by the functional API."
+        )
+    found = _taking_conditions(inputs, latent_shape)
     if not found:
         return None if num_classes is None else _joined_classes(inputs, latent_shape, num_classes)
     first, *others = (_described(name, each, num_classes) for name, each in found)
@@ -212,6 +210,18 @@ def _condition(networks: Players, latent_shape: tuple, num_classes: int | None) 
         shape = tf.TensorShape(first.shape).merge_with(other.shape)
         first = first._replace(shape=tuple(shape.as_list()))
     return first
+
+
+def _taking_conditions(inputs: Players, latent_shape: tuple) -> list[tuple[str, Any]]:
+    """Returns the inputs that take the condition, with their network's name."""
+    found: list[tuple[str, Any]] = []
+    for name, own, first in zip(BOTH, inputs, (latent_shape, None), strict=True):
+        if first == (0,):
+            found.append((name, own[0]))
+        elif len(own) == 2:
+            condition = tuple(found[0][1].shape[1:]) if found else None
+            found.append((name, own[place_of_condition(own, first, condition)]))
+    return found
 
 
 def _joined_classes(inputs: Players, latent_shape: tuple, num_classes: int) -> Condition:
@@ -253,7 +263,9 @@ def _check_input(
     inputs = getattr(network, "inputs", None)
     if not inputs or given == (0,):
         return
-    expected = tuple(inputs[0].shape[1:])
+    shape = None if condition is None else condition.shape
+    place = 1 - place_of_condition(inputs, given, shape) if len(inputs) == 2 else 0
+    expected = tuple(inputs[place].shape[1:])
     joined = None if condition is None or len(inputs) == 2 else _joined(given, condition)
     if joined is not None and _compatible(expected, joined):
         return

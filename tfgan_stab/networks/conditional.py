@@ -110,6 +110,38 @@ def projection(
     return layers.Dot(axes=1)([wrapped(table)(labels), features])
 
 
+def labels_input(num_classes: int | None) -> Any:
+    """Returns the input for labels, int32 `[batch]`; `None` without classes."""
+    return None if num_classes is None else keras.Input((), dtype="int32", name="labels")
+
+
+def judged(
+    images: Any,
+    logits: Any,
+    features: Any,
+    num_classes: int | None,
+    initializer: Callable[[], keras.initializers.Initializer],
+    wrapped: Callable[[keras.Layer], keras.Layer] = lambda layer: layer,
+    name: str = "discriminator",
+) -> keras.Model:
+    """Returns a discriminator, with the projection added to its logits if there are classes.
+
+    Args:
+        images: Its input.
+        logits: Of images alone, `[batch, 1]`.
+        features: What the logits are made from, `[batch, size]`.
+        num_classes: Number of classes; `None` for a discriminator without labels.
+        initializer: Makes the initializer of the projection's embedding.
+        wrapped: Wraps that embedding, as in spectral normalization.
+        name: The model's name.
+    """
+    labels = labels_input(num_classes)
+    if num_classes is None:
+        return keras.Model(images, logits, name=name)
+    added = projection(features, labels, num_classes, initializer(), wrapped)
+    return keras.Model([images, labels], layers.Add()([logits, added]), name=name)
+
+
 def shared_conditions(
     noise: Any,
     labels: Any,
@@ -170,11 +202,13 @@ def modulated(x: Any, condition: Any, make: Convolutions) -> Any:
     return layers.Add()([normalized, layers.Multiply()([normalized, linear()]), linear()])
 
 
-def batch_normalized(x: Any, labels: Any = None, num_classes: int | None = None) -> Any:
+def batch_normalized(
+    x: Any, labels: Any = None, num_classes: int | None = None, epsilon: float = EPSILON
+) -> Any:
     """Returns normalized features, with scales and shifts by class if there are classes."""
     if num_classes is None:
-        return BatchNormalization(momentum=0.9, epsilon=EPSILON)(x)
-    return ConditionalBatchNormalization(num_classes, momentum=0.9, epsilon=EPSILON)(x, labels)
+        return BatchNormalization(momentum=0.9, epsilon=epsilon)(x)
+    return ConditionalBatchNormalization(num_classes, momentum=0.9, epsilon=epsilon)(x, labels)
 
 
 def block_normalizations(

@@ -6,8 +6,7 @@ import keras
 
 from tfgan_stab._utils import validation
 from tfgan_stab.networks.channels import channels_last
-from tfgan_stab.networks.normalization import BatchNormalization
-from tfgan_stab.networks.residual import EPSILON
+from tfgan_stab.networks.conditional import batch_normalized, judged, labels_input
 from tfgan_stab.networks.spectral_normalization import SpectralNormalization
 
 layers = keras.layers
@@ -26,6 +25,7 @@ def conventional_generator(
     width: int = 512,
     base_size: int = 4,
     output_activation: str = "linear",
+    num_classes: int | None = None,
     name: str = "generator",
 ) -> keras.Model:
     """Builds the generator: blocks of nearest upsampling and two convolutions.
@@ -40,6 +40,8 @@ def conventional_generator(
         base_size: Height and width of the first feature map, in pixels.
         output_activation: "linear", as in the paper's code, whose images are clipped when they are
             used, or "tanh".
+        num_classes: Number of classes; with one, int32 labels `[batch]` are a second input, and
+            batch normalization has a scale and a shift for each class.
         name: The model's name.
 
     Returns:
@@ -55,18 +57,16 @@ def conventional_generator(
 
     Source: The released code of Yazici et al. 2019, arXiv 1806.04498; slope from memory.
     Departures: No bias ahead of batch normalization, which would take it out again, and an epsilon
-        of 1e-5 there.
+        of 1e-5 there. Labels are ours, as in the ResNets.
     """
     filters = _filters(image_size, base_size, width)
     fix = "Use 'tanh' for images in [-1, 1]."
     validation.choice("output_activation", output_activation, ("linear", "tanh"), fix)
 
     def activated(x: Any) -> Any:
-        return layers.LeakyReLU(NEGATIVE_SLOPE)(
-            BatchNormalization(momentum=0.9, epsilon=EPSILON)(x)
-        )
+        return layers.LeakyReLU(NEGATIVE_SLOPE)(batch_normalized(x, labels, num_classes))
 
-    inputs = keras.Input((latents,), name="latents")
+    inputs, labels = keras.Input((latents,), name="latents"), labels_input(num_classes)
     x = layers.Reshape((1, 1, latents))(inputs)
     x = activated(
         layers.Conv2DTranspose(width, base_size, use_bias=False, kernel_initializer=_normal())(x)
@@ -77,7 +77,7 @@ def conventional_generator(
         for _ in range(2):
             x = activated(_convolution(each, 3, use_bias=False)(x))
     images = _convolution(channels, 1, activation=output_activation, dtype="float32")(x)
-    return keras.Model(inputs, images, name=name)
+    return keras.Model(inputs if labels is None else [inputs, labels], images, name=name)
 
 
 @channels_last
@@ -87,6 +87,7 @@ def conventional_discriminator(
     width: int = 512,
     base_size: int = 4,
     normalization: str = "spectral",
+    num_classes: int | None = None,
     name: str = "discriminator",
 ) -> keras.Model:
     """Builds the discriminator: blocks of two convolutions and average pooling.
@@ -99,6 +100,8 @@ def conventional_discriminator(
         base_size: Height and width of the last feature map, in pixels.
         normalization: "spectral" (of each layer's weights), or "none", as with the paper's gradient
             penalty.
+        num_classes: Number of classes; with one, int32 labels `[batch]` are a second input, and
+            the logit gets <embedding(label), features> added.
         name: The model's name.
 
     Returns:
@@ -113,7 +116,7 @@ def conventional_discriminator(
         (None, 1)
 
     Source: The released code of Yazici et al. 2019, arXiv 1806.04498; slope from memory.
-    Departures: None.
+    Departures: None without labels.
     """
     filters = _filters(image_size, base_size, width)[::-1]
     fix = "Use 'none' with a gradient penalty."
@@ -131,8 +134,9 @@ def conventional_discriminator(
     for before, after in zip(filters[:-1], filters[1:], strict=True):
         x = layers.AveragePooling2D(2)(convolved(convolved(x, before, 3), after, 3))
     x = convolved(convolved(x, width, 3), width, base_size, "valid")
-    last = wrapped(layers.Dense(1, kernel_initializer=_normal()))
-    return keras.Model(images, last(layers.Flatten()(x)), name=name)
+    features = layers.Flatten()(x)
+    logits = wrapped(layers.Dense(1, kernel_initializer=_normal()))(features)
+    return judged(images, logits, features, num_classes, _normal, wrapped, name)
 
 
 def _convolution(

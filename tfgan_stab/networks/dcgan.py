@@ -1,11 +1,13 @@
 """DCGAN and SN-GAN's: strided convolutions, for sides of a small number doubled."""
 
+import functools
 from typing import Any
 
 import keras
 
 from tfgan_stab._utils import validation
 from tfgan_stab.networks.channels import channels_last
+from tfgan_stab.networks.conditional import batch_normalized, judged, labels_input
 from tfgan_stab.networks.normalization import BatchNormalization
 from tfgan_stab.networks.spectral_normalization import SpectralNormalization
 
@@ -155,12 +157,9 @@ def dcgan_discriminator(
         x = layers.LeakyReLU(NEGATIVE_SLOPE)(x)
     features = layers.Flatten()(x)
     logits = wrapped(layers.Dense(1, **_initializer()))(features)
-    if num_classes is None:
-        return keras.Model(images, logits, name=name)
-    labels = keras.Input((), dtype="int32", name="labels")
-    embedded = layers.Embedding(num_classes, features.shape[-1])(labels)
-    projection = layers.Dot(axes=1)([embedded, features])
-    return keras.Model([images, labels], layers.Add()([logits, projection]), name=name)
+    return judged(
+        images, logits, features, num_classes, keras.initializers.RandomUniform, name=name
+    )
 
 
 @channels_last
@@ -170,6 +169,7 @@ def sndcgan_generator(
     latents: int = 128,
     width: int = 64,
     base_size: int = 4,
+    num_classes: int | None = None,
     name: str = "generator",
 ) -> keras.Model:
     """Builds SN-GAN's generator: as DCGAN's, and one more convolution makes the colours.
@@ -180,6 +180,8 @@ def sndcgan_generator(
         latents: Size of the noise.
         width: Channels before the last layer; each layer before has twice as many.
         base_size: Height and width of the first feature map, in pixels.
+        num_classes: Number of classes; with one, int32 labels `[batch]` are a second input, and
+            batch normalization has a scale and a shift for each class.
         name: The model's name.
 
     Returns:
@@ -197,10 +199,10 @@ def sndcgan_generator(
     Source: The released CIFAR-10 code of Qin et al. 2020 (ODE-GAN), arXiv 2010.15040, which follows
         Miyato et al. 2018, arXiv 1802.05957. Initial weights are Sonnet's default (from memory): a
         truncated normal of deviation 1 / sqrt(inputs).
-    Departures: None.
+    Departures: None without labels, which are ours, as in the ResNets.
     """
     doublings = _doublings(image_size, base_size)
-    inputs = keras.Input((latents,), name="latents")
+    inputs, labels = keras.Input((latents,), name="latents"), labels_input(num_classes)
     filters = width * 2**doublings
     x = layers.Dense(base_size * base_size * filters, kernel_initializer=_of_fan_in(latents))(
         inputs
@@ -212,7 +214,7 @@ def sndcgan_generator(
         x = layers.Conv2DTranspose(
             filters, 4, 2, "same", use_bias=False, kernel_initializer=initializer
         )(x)
-        x = layers.ReLU()(BatchNormalization(momentum=0.9)(x))
+        x = layers.ReLU()(batch_normalized(x, labels, num_classes, epsilon=1e-3))
     images = layers.Conv2DTranspose(
         channels,
         3,
@@ -221,7 +223,7 @@ def sndcgan_generator(
         dtype="float32",
         kernel_initializer=_of_fan_in(9 * filters),
     )(x)
-    return keras.Model(inputs, images, name=name)
+    return keras.Model(inputs if labels is None else [inputs, labels], images, name=name)
 
 
 @channels_last
@@ -231,6 +233,7 @@ def sndcgan_discriminator(
     width: int = 64,
     base_size: int = 4,
     normalization: str = "spectral",
+    num_classes: int | None = None,
     name: str = "discriminator",
 ) -> keras.Model:
     """Builds SN-GAN's convolutional discriminator: 3x3 convolutions between 4x4 ones with stride.
@@ -241,6 +244,8 @@ def sndcgan_discriminator(
         width: Channels of the first two convolutions; each later pair has twice as many.
         base_size: Height and width of the last feature map, in pixels.
         normalization: "spectral" (of each layer's weights; SN-GAN) or "none" (ODE-GAN).
+        num_classes: Number of classes; with one, int32 labels `[batch]` are a second input, and
+            the logit gets <embedding(label), features> added.
         name: The model's name.
 
     Returns:
@@ -257,7 +262,7 @@ def sndcgan_discriminator(
 
     Source: As for `sndcgan_generator`.
     Departures: One logit where ODE-GAN's code has two and softmax: the same loss of the difference,
-        but that difference moves with twice the learning rate.
+        but that difference moves with twice the learning rate. Labels as for `sndcgan_generator`.
     """
     fix = "Use 'none' for ODE-GAN."
     validation.choice("normalization", normalization, ("spectral", "none"), fix)
@@ -278,8 +283,9 @@ def sndcgan_discriminator(
         x = convolved(x, width * 2**level, 3, 1)
         x = convolved(x, width * 2**level, 4, 2)
     features = layers.Flatten()(convolved(x, width * 2**doublings, 3, 1))
-    last = layers.Dense(1, kernel_initializer=_of_fan_in(features.shape[-1]))
-    return keras.Model(images, wrapped(last)(features), name=name)
+    initializer = functools.partial(_of_fan_in, features.shape[-1])
+    logits = wrapped(layers.Dense(1, kernel_initializer=initializer()))(features)
+    return judged(images, logits, features, num_classes, initializer, wrapped, name)
 
 
 def _initializer() -> dict[str, Any]:

@@ -1,8 +1,11 @@
 """Lookahead-Minmax's networks for digits of 28x28 pixels: strided convolutions, from 1 to 28."""
 
+import functools
+
 import keras
 
 from tfgan_stab.networks.channels import channels_last
+from tfgan_stab.networks.conditional import batch_normalized, judged, labels_input
 from tfgan_stab.networks.dcgan import NEGATIVE_SLOPE
 from tfgan_stab.networks.normalization import BatchNormalization
 
@@ -11,7 +14,11 @@ layers = keras.layers
 
 @channels_last
 def dcgan28_generator(
-    channels: int = 1, latents: int = 128, width: int = 64, name: str = "generator"
+    channels: int = 1,
+    latents: int = 128,
+    width: int = 64,
+    num_classes: int | None = None,
+    name: str = "generator",
 ) -> keras.Model:
     """Builds Lookahead-Minmax's generator of 28x28 digits: from 1 to 3, 6, 14 and 28 pixels.
 
@@ -19,6 +26,8 @@ def dcgan28_generator(
         channels: 1 for grey, 3 for colour.
         latents: Size of the noise.
         width: The layers have 8, 4 and 2 times as many channels.
+        num_classes: Number of classes; with one, int32 labels `[batch]` are a second input, and
+            batch normalization has a scale and a shift for each class.
         name: The model's name.
 
     Returns:
@@ -31,10 +40,11 @@ def dcgan28_generator(
         (None, 28, 28, 1)
 
     Source: The released MNIST notebook of Chavdarova et al. 2021, arXiv 2006.14567.
-    Departures: None. Initial weights are PyTorch's default, uniform in +-1 / sqrt(inputs) (from
-        memory; of a transposed convolution PyTorch takes the outputs for the inputs).
+    Departures: None without labels, which are ours, as in the ResNets. Initial weights are
+        PyTorch's default, uniform in +-1 / sqrt(inputs) (from memory; of a transposed convolution
+        PyTorch takes the outputs for the inputs).
     """
-    inputs = keras.Input((latents,), name="latents")
+    inputs, labels = keras.Input((latents,), name="latents"), labels_input(num_classes)
     x = layers.Reshape((1, 1, latents))(inputs)
     for filters, kernel_size, strides, padding in (
         (8 * width, 3, 1, "valid"),
@@ -45,7 +55,7 @@ def dcgan28_generator(
         x = layers.Conv2DTranspose(
             filters, kernel_size, strides, padding, use_bias=False, kernel_initializer=initializer
         )(x)
-        x = layers.ReLU()(BatchNormalization(momentum=0.9, epsilon=1e-5)(x))
+        x = layers.ReLU()(batch_normalized(x, labels, num_classes))
     images = layers.Conv2DTranspose(
         channels,
         4,
@@ -56,18 +66,23 @@ def dcgan28_generator(
         dtype="float32",
         kernel_initializer=_of_pytorch(16 * channels),
     )(x)
-    return keras.Model(inputs, images, name=name)
+    return keras.Model(inputs if labels is None else [inputs, labels], images, name=name)
 
 
 @channels_last
 def dcgan28_discriminator(
-    channels: int = 1, width: int = 64, name: str = "discriminator"
+    channels: int = 1,
+    width: int = 64,
+    num_classes: int | None = None,
+    name: str = "discriminator",
 ) -> keras.Model:
     """Builds Lookahead-Minmax's discriminator of 28x28 digits: to 14, 7, 3 and 1 pixels.
 
     Args:
         channels: 1 for grey, 3 for colour.
         width: The layers have 1, 2 and 4 times as many channels.
+        num_classes: Number of classes; with one, int32 labels `[batch]` are a second input, and
+            the logit gets <embedding(label), features> added.
         name: The model's name.
 
     Returns:
@@ -80,7 +95,7 @@ def dcgan28_discriminator(
         (None, 1)
 
     Source: As for `dcgan28_generator`.
-    Departures: None.
+    Departures: None without labels.
     """
 
     def convolution(filters: int, kernel_size: int, strides: int, inputs: int) -> keras.Layer:
@@ -96,8 +111,9 @@ def dcgan28_discriminator(
         if level:
             x = BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
         x = layers.LeakyReLU(NEGATIVE_SLOPE)(x)
-    logits = layers.Flatten()(convolution(1, 3, 1, x.shape[-1])(x))
-    return keras.Model(images, logits, name=name)
+    logits, features = layers.Flatten()(convolution(1, 3, 1, x.shape[-1])(x)), layers.Flatten()(x)
+    initializer = functools.partial(_of_pytorch, features.shape[-1])
+    return judged(images, logits, features, num_classes, initializer, name=name)
 
 
 def _of_pytorch(inputs: int) -> keras.initializers.Initializer:

@@ -11,7 +11,12 @@ import keras
 from tfgan_stab._utils import validation
 from tfgan_stab.networks.attention import SelfAttention
 from tfgan_stab.networks.channels import channels_last
-from tfgan_stab.networks.conditional import batch_normalized, block_normalizations, projection
+from tfgan_stab.networks.conditional import (
+    batch_normalized,
+    block_normalizations,
+    judged,
+    labels_input,
+)
 from tfgan_stab.networks.normalization import GroupNormalization
 from tfgan_stab.networks.residual import (
     EPSILON,
@@ -199,7 +204,7 @@ def resnet_generator(
     validation.choice("output_activation", output_activation, ("tanh", "linear"), fix)
     make = Convolutions(paper.spectral_generator, paper.gain, weights_std=paper.weights_std)
     inputs: Any = keras.Input((latents,), name="latents")
-    labels = None if num_classes is None else keras.Input((), dtype="int32", name="labels")
+    labels = labels_input(num_classes)
     first = sizes.width * sizes.multiples[0]
     dense = layers.Dense(base_size**2 * first, kernel_initializer=make.initializer())
     noise, normalizations = block_normalizations(
@@ -283,11 +288,7 @@ def resnet_discriminator(
         size = x.shape[1]
     features = _vector(x, paper.pooling)
     logits = make.wrapped(layers.Dense(1, kernel_initializer=make.initializer()))(features)
-    if num_classes is None:
-        return keras.Model(images, logits, name=name)
-    labels = keras.Input((), dtype="int32", name="labels")
-    projected = projection(features, labels, num_classes, make.initializer(), make.wrapped)
-    return keras.Model([images, labels], layers.Add()([logits, projected]), name=name)
+    return judged(images, logits, features, num_classes, make.initializer, make.wrapped, name)
 
 
 def _chosen(

@@ -1,8 +1,7 @@
 """What is looked at in data before they are trained on, whatever brings them.
 
 Kinds, shapes and types are known beforehand; ranges and finiteness are seen in the whole of an
-array, and in the first batch of anything else; labels are compared with the classes in every batch,
-outside of what XLA compiles: there a class that is too large is taken for the largest.
+array, and in the first batch of anything else.
 """
 
 import contextlib
@@ -16,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_stab.data.batches import Batches
-from tfgan_stab.data.image_decoding import extremes, not_finite
+from tfgan_stab.data.image_decoding import extremes, not_finite, warn_of_half_range
 from tfgan_stab.game.losses import LOSSES, AdversarialLoss, least_squares
 
 layers = keras.layers
@@ -74,31 +73,17 @@ def warn_of_sigmoid(discriminator: keras.Model, loss: AdversarialLoss) -> None:
         )
 
 
-def known_classes(networks: Sequence[Any], num_classes: int | None) -> int | None:
-    """Returns how many classes both networks have room for, `None` if that is not known.
-
-    Args:
-        networks: Both networks. An embedding of the second input has a row for each class.
-        num_classes: What the user says.
-    """
-    bounds = [] if num_classes is None else [num_classes]
-    for network in networks:
-        _, *labels = getattr(network, "inputs", None) or [None]
-        embeddings = [each for each in network.layers if isinstance(each, layers.Embedding)]
-        bounds += [each.input_dim for each in embeddings if labels and each.input is labels[0]]
-    return min(bounds, default=None)
-
-
 # -- Values ---------------------------------------------------------------------------------------
 
 
-def check_values(where: str, examples: np.ndarray, ends_with: str) -> None:
+def check_values(where: str, examples: np.ndarray, ends_with: str, warn: bool = True) -> None:
     """Raises where examples are not those that the networks expect; warns of half a range.
 
     Args:
         where: What they are called in messages, such as "the first batch".
         examples: Floats `[examples, ...]`.
         ends_with: What the generator's `last_activation` is.
+        warn: Whether to warn of half a range.
 
     Raises:
         ValueError: If an example is not finite, pictures are not in [-1, 1], or examples are where
@@ -115,7 +100,9 @@ def check_values(where: str, examples: np.ndarray, ends_with: str) -> None:
         )
     pictures = examples.ndim == 4
     _check_range(where, low, high, pictures, ends_with)
-    if pictures and ends_with == "sigmoid":
+    if not (warn and pictures):
+        return
+    if ends_with == "sigmoid":
         warnings.warn(
             "The generator ends in a sigmoid, so pictures are between 0 and 1; grids, files and "
             "scores of this library take -1 for black, and would show it gray. End it in tanh, and "
@@ -123,30 +110,8 @@ def check_values(where: str, examples: np.ndarray, ends_with: str) -> None:
             UserWarning,
             stacklevel=2,
         )
-    if pictures and ends_with == "tanh" and 0 <= low < high:
-        warnings.warn(
-            f"The pictures of {where} have values from {low:g} to {high:g} only, where black is -1 "
-            "and white is 1. If they were scaled to [0, 1], use `2 * images - 1`.",
-            UserWarning,
-            stacklevel=2,
-        )
-
-
-def check_classes(labels: Any, classes: int | None) -> None:
-    """Raises if labels are no classes.
-
-    Args:
-        labels: Integers `[examples]`; `None` without.
-        classes: What the networks' `known_classes` are; `None` if that is not known.
-
-    Raises:
-        ValueError: If a label is no class.
-    """
-    if labels is None or classes is None or not len(labels):
-        return
-    low, high = int(np.min(labels)), int(np.max(labels))
-    if low < 0 or high >= classes:
-        raise ValueError(_not_a_class(classes, low, high))
+    if ends_with == "tanh" and low < high:
+        warn_of_half_range(where, examples, stacklevel=3)
 
 
 def _check_range(where: str, low: float, high: float, pictures: bool, ends_with: str) -> None:
@@ -169,13 +134,6 @@ def _check_range(where: str, low: float, high: float, pictures: bool, ends_with:
     )
 
 
-def _not_a_class(classes: int, low: Any, high: Any) -> str:
-    return (
-        f"Labels must be classes from 0 to {classes - 1}. Received: {low} to {high}. "
-        "Count classes from 0, or make both networks, and num_classes, for all of them."
-    )
-
-
 def whole(values: Any) -> Any:
     """Returns an array of the rows of all replicas of this machine; what is none as it is."""
     if isinstance(values, tf.distribute.DistributedValues):
@@ -185,43 +143,59 @@ def whole(values: Any) -> Any:
     return np.asarray(values) if hasattr(values, "__array__") else values
 
 
-def with_classes(data: Any, classes: int | None) -> Any:
-    """Returns a batch whose labels arrive only if all are classes; see `plain_errors`.
+# -- What a graph refuses -------------------------------------------------------------------------
+
+_MARK = "Refused: "
+
+
+def required(values: Any, condition: tf.Tensor, message: str, *numbers: tf.Tensor) -> tf.Tensor:
+    """Returns values that arrive only if a condition holds; else `plain_errors` raises.
+
+    XLA leaves that out: it must be asked for outside of what XLA compiles.
 
     Args:
-        data: Examples, or `(examples, labels)`.
-        classes: What the networks' `known_classes` are; `None` if that is not known.
+        values: A tensor.
+        condition: A boolean scalar.
+        message: What is wrong otherwise, with `{}` for each number.
+        *numbers: One or two integer scalars.
     """
-    if classes is None or not isinstance(data, tuple) or len(data) != 2:
-        return data
-    images, labels = data
-    if not tf.is_tensor(labels) or not labels.dtype.is_integer:
-        return data
-    wide = tf.cast(labels, tf.int64)  # Narrow types cannot hold all numbers of classes.
-    low, high = tf.reduce_min(wide), tf.reduce_max(wide)
     # TensorFlow's own assertion makes branches of it, which cost more than the rest.
-    right = tf.raw_ops.Assert(
-        condition=tf.logical_and(low >= 0, high < classes),
-        data=[tf.constant(f"labels of {classes} classes"), low, high],
-    )
+    right = tf.raw_ops.Assert(condition=condition, data=[tf.constant(_MARK + message), *numbers])
     with tf.control_dependencies([] if right is None else [right]):
-        return images, tf.identity(labels)
+        return tf.identity(values)
 
 
 @contextlib.contextmanager
 def plain_errors() -> Iterator[None]:
-    """Says in plain words what `with_classes` has found.
+    """Says in plain words what `required` has found.
 
     Raises:
-        ValueError: If a label was no class.
+        ValueError: If a condition did not hold.
     """
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
-        found = re.search(r"labels of (\d+) classes\] \[(-?\d+)\] \[(-?\d+)\]", str(error))
+        _check_later_shape(str(error), error)
+        pattern = rf"\[{_MARK}(.*?)\] \[(-?\d+)\](?: \[(-?\d+)\])?"
+        found = re.search(pattern, str(error), re.DOTALL)
         if found is None:
             raise
-        raise ValueError(_not_a_class(int(found[1]), found[2], found[3])) from error
+        message = re.sub(r"\\(['\"])", r"\1", found[1])  # TensorFlow escapes quotes.
+        for number in found.groups()[1:]:
+            message = message.replace("{}", number or "", 1)
+        raise ValueError(message) from error
+
+
+def _check_later_shape(text: str, error: Exception) -> None:
+    """Raises if a batch was of another shape than the first one; TensorFlow's words are long."""
+    found = re.search(
+        r"Shape of tensor \S+ (\[.*?\]) is not compatible with expected .*?(\[.*?\])", text
+    )
+    if found is not None:
+        raise ValueError(
+            f"All batches must have the shape {found[2]}. Received: {found[1]} in a later batch. "
+            "Resize or crop the data to one size."
+        ) from error
 
 
 # -- Kinds, shapes and types ----------------------------------------------------------------------
@@ -236,6 +210,7 @@ def check_kind(x: Any, y: Any) -> None:
 
     Raises:
         TypeError: If `x` is a dictionary or a list of examples, or `y` is a list.
+        ValueError: If there are no examples.
     """
     if isinstance(x, Mapping):
         raise TypeError(
@@ -247,6 +222,8 @@ def check_kind(x: Any, y: Any) -> None:
             "`x` must be one array of examples [examples, ...], or a data set. Received: a "
             f"{type(x).__name__} of {len(x)}. Make one array of them by numpy.stack(images)."
         )
+    if isinstance(x, np.ndarray | tf.Tensor) and not len(x):
+        raise ValueError("`x` must hold examples. Received: none. Look where they got lost.")
     if isinstance(y, list | tuple):
         raise TypeError(
             "`y` must be an array of classes, integers [examples]. Received: a "
@@ -272,6 +249,46 @@ def check_end(x: Any, steps: int | None, name: str) -> None:
             f"`{name}` is needed: the data have no end, so an epoch would have none. "
             f"Received: None. Write {name}=500, or leave `.repeat()` out."
         )
+
+
+def check_unweighted(arguments: Mapping[str, Any]) -> None:
+    """Raises if examples or classes are to be weighted; of examples alone Keras drops the weights.
+
+    Args:
+        arguments: What `fit` and the like are given by name.
+
+    Raises:
+        ValueError: If there are weights.
+    """
+    for name in ("sample_weight", "class_weight"):
+        if arguments.get(name) is not None:
+            raise ValueError(
+                f"`{name}` has no meaning in a GAN's game, whose discriminator compares real "
+                "examples with generated ones. Received: some. Leave it out; to show some examples "
+                "more often, repeat them in the data."
+            )
+
+
+def check_batch_size(x: Any, batch_size: Any) -> None:
+    """Raises if data that are batches already are to be batched otherwise.
+
+    Args:
+        x: Data.
+        batch_size: The argument of `fit`, `None` unless given.
+
+    Raises:
+        ValueError: If both say how large batches are.
+    """
+    if batch_size is None or not isinstance(x, tf.data.Dataset | keras.utils.PyDataset | Iterator):
+        return
+    fix = f"dataset.batch({batch_size})"
+    if isinstance(x, Batches):
+        fix = f"tgs.data.load(..., batch_size={batch_size}); here it is {x.batch_size}"
+    raise ValueError(
+        "`batch_size` is for arrays: data sets come in batches. Received: "
+        f"batch_size={batch_size} and {type(x).__name__}. Leave it out, and set it where the data "
+        f"are made: {fix}."
+    )
 
 
 def _is_endless(x: Any) -> bool:
@@ -368,32 +385,3 @@ def check_shape(shape: Any, example_shape: Sequence[int | None]) -> None:
         f"Examples must have the shape that the generator returns, {expected.as_list()}. "
         f"Received: {shape[1:].as_list()}. {fix}"
     )
-
-
-def check_labels(labels: Any) -> None:
-    """Raises if labels are not classes by their type and shape.
-
-    Args:
-        labels: A tensor, an array or a `tf.TensorSpec`.
-
-    Raises:
-        TypeError: If they are no integers.
-        ValueError: If they are not one number for each example.
-    """
-    kind, shape = type_of(labels), tf.TensorShape(getattr(labels, "shape", None))
-    expected = "Labels must be integers, shape [batch]: a class from 0 on for each example."
-    if kind is None or not kind.is_integer:
-        fix = "Use tf.cast(labels, tf.int32)."
-        if kind == tf.string:
-            fix = "Number the words: numpy.unique(words, return_inverse=True)[1]."
-        elif shape.rank == 2 and shape[1] != 1:
-            fix = "Of one-hot rows take the class: tf.argmax(labels, axis=-1)."
-        received = type(labels) if kind is None else kind.name
-        raise TypeError(f"{expected} Received: {received}. {fix}")
-    if shape.rank not in (None, 1):
-        fix = "Of one-hot rows take the class: tf.argmax(labels, axis=-1)."
-        if shape.rank == 0:
-            fix = "Use dataset.batch(64)."
-        elif shape[-1] == 1:
-            fix = "Take the only column: labels[:, 0]."
-        raise ValueError(f"{expected} Received: shape {shape.as_list()}. {fix}")

@@ -12,7 +12,7 @@ import functools
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -82,16 +82,12 @@ class Execution:
         self._pending, self._block = 0, 1
         self._logs: dict[str, Any] = {}
 
-    def begin(self, callbacks: Sequence[Any], several_workers: bool) -> None:
+    def begin(self, callbacks: Sequence[Any]) -> None:
         """Learns which callbacks there are; blocks need callbacks that say when they act next.
 
         Args:
             callbacks: All callbacks.
-            several_workers: Whether other processes must take the same steps in the same calls:
-                then clocks, which differ, decide nothing.
         """
-        if several_workers:
-            self.steps_per_call = self.steps_per_call or 1
         self.single_for = [type(c).__name__ for c in callbacks if needs_every_step(c)]
         found = [getattr(callback, "steps_until_needed", None) for callback in callbacks]
         self._needs = None if self.single_for else [need for need in found if need is not None]
@@ -251,7 +247,9 @@ class ExecutedSteps(keras.Model):
         too_short = planned is not None and planned <= self.too_short
         self._undecided = bool(self.compilation.candidate) and not too_short
         if self.execution is not None:
-            self.execution.begin(callbacks, num_workers(self.distribute_strategy) > 1)
+            if num_workers(self.distribute_strategy) > 1:  # Their clocks differ.
+                self.execution.steps_per_call = self.execution.steps_per_call or 1
+            self.execution.begin(callbacks)
 
     def make_train_function(self, force: bool = False) -> None:
         """Builds what Keras calls for each step."""
@@ -269,7 +267,10 @@ class ExecutedSteps(keras.Model):
     def make_test_function(self, force: bool = False) -> None:
         """Builds what Keras calls for each batch that it evaluates."""
         if self.test_function is None or force:
+            whole, checks = self.jit_compile, self.maker.classes is not None
+            self.jit_compile = whole and not checks  # XLA would leave the checks of labels out.
             super().make_test_function(force=True)
+            self.jit_compile = whole
             self.test_function = functools.partial(self._on_seen, "test", self.test_function)
 
     def _on_seen(self, kind: str, function: Callable[[Any], Any], iterator: Any) -> Any:
@@ -292,34 +293,36 @@ class ExecutedSteps(keras.Model):
     def _step_functions(self, wanted: Compilation) -> StepFunctions:
         """Returns functions that take steps, compiled like that."""
         self.use_compilation(wanted)
-        whole, chosen, monitor = (
-            wanted.scope == "step",
-            self.steps_at_once is not None,
-            self.monitor,
-        )
+        whole, chosen = wanted.scope == "step", self.steps_at_once is not None
+        monitor = self.monitor
         return step_functions(
-            self.train_step,
+            self._step_on_checked if whole else self.train_step,
             self.kinds_of_steps,
             self.distribute_strategy,
             whole,
             None if monitor is None or chosen else lambda: monitor.must_interrupt,
             may_end=chosen,
-            checked=self.maker.checked if whole else None,
+            checked=self.maker.checked_for_step if whole else None,
         )
 
     @property
     def kinds_of_steps(self) -> Kinds:
         """A kind of step for each set of lazy penalties that can be active together."""
         return Kinds(
-            [functools.partial(self._knowing, pattern) for pattern in self.maker.patterns],
+            [functools.partial(self._made_by, active=each) for each in self.maker.patterns],
             lambda: self.maker.next_pattern(self.train_state.steps),
         )
 
+    def _step_on_checked(self, data: Any) -> dict[str, Any]:
+        """Takes a step on a batch that has been checked: XLA would leave that out."""
+        with self._made_by(checks=False):
+            return self.train_step(data)
+
     @contextlib.contextmanager
-    def _knowing(self, active: Mapping[int, bool]) -> Iterator[None]:
-        """Steps that are built inside this know which penalties are active."""
+    def _made_by(self, **changes: Any) -> Iterator[None]:
+        """Steps that are built inside this know which penalties are active, say."""
         maker = self.maker
-        self.maker = dataclasses.replace(maker, active=active)
+        self.maker = dataclasses.replace(maker, **changes)
         try:
             yield
         finally:
@@ -337,10 +340,9 @@ class ExecutedSteps(keras.Model):
             given = xla.replayed(*first)  # What several replicas have taken cannot be.
         steps_before = execution.steps_per_call
         logs = execution(iterator, given)
-        steps = execution.steps_per_call
+        steps, milliseconds = execution.steps_per_call, execution.seconds * 1e3
         if steps != steps_before and steps != 1:
-            time_of_step = f"{execution.seconds * 1e3:.3g} ms a step"
-            self._say(f"{time_of_step}: {steps} steps per call from Python.")
+            self._say(f"{milliseconds:.3g} ms a step: {steps} steps per call from Python.")
         return logs
 
     def _say(self, text: str) -> None:

@@ -12,9 +12,8 @@ from tfgan_stab._utils import validation
 from tfgan_stab._utils.progress import Clock
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.game.players import Players
-from tfgan_stab.training import data_checks, distribution, workers
+from tfgan_stab.training import data_checks, label_checks, workers
 from tfgan_stab.training.averaging.averaged_weights import AveragedWeights
-from tfgan_stab.training.averaging.rules import Average
 from tfgan_stab.training.averaging.swap import LIVE, WeightsInUse
 from tfgan_stab.training.epoch_lines import lines_for
 from tfgan_stab.training.execution import ExecutedSteps
@@ -24,18 +23,20 @@ from tfgan_stab.training.fit_checks import (
     CountEpochs,
     check_data,
     check_files,
-    cost_of_step,
-    images_per_step,
     in_order,
     listed,
     one_pass,
-    planned_steps,
-    warning_of_young_average,
 )
 from tfgan_stab.training.gradient_check import check_gradients
+from tfgan_stab.training.headline import Described, planned_steps
 from tfgan_stab.training.minibatches import check_batch
 from tfgan_stab.training.nan_monitor import DiagnosticsSettings, Monitor, watchers_among
-from tfgan_stab.training.optimizers import TwoOptimizers, check_trained, trained
+from tfgan_stab.training.optimizers import (
+    TwoOptimizers,
+    check_trained,
+    trained,
+    warn_of_lost_training,
+)
 from tfgan_stab.training.resume import (
     Progress,
     callbacks_of_one_training,
@@ -49,7 +50,7 @@ from tfgan_stab.training.saving import Saving
 from tfgan_stab.training.train_step import Counters, RollbackState
 
 
-class KerasWorkflows(ExecutedSteps, Saving):
+class KerasWorkflows(ExecutedSteps, Saving, Described):
     """Keras' own workflows on a pair of networks whose weights can be swapped."""
 
     generator: keras.Model
@@ -73,9 +74,13 @@ class KerasWorkflows(ExecutedSteps, Saving):
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Compiles as Keras does, and notes what each optimizer was built for."""
+        if self.steps:
+            averages = getattr(self, "_compile_settings", {}).get("averages", {})
+            warn_of_lost_training(self.steps, averages)
         super().compile(*args, **kwargs)
         self._trained = trained(self.networks)
-        self._unseen = frozenset({"batch"})
+        self.weights_in_use.use_shares(self.class_shares)
+        self._unseen = frozenset({"batch", "test batch"})
         data_checks.warn_of_sigmoid(self.discriminator, self.loss_pair)
 
     def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
@@ -139,12 +144,13 @@ class KerasWorkflows(ExecutedSteps, Saving):
         steps = self._epoch_length(x, steps_per_epoch)
         self._check_before_fit(x, y, steps_per_epoch, kwargs)
         check_data(x, rows, self.scheme, self.top_k, self.maker.classes)
+        self.class_shares = label_checks.class_shares(x, y, self.pair) or self.class_shares
         resumed = self._prepare(x, callbacks, steps, Progress(initial_epoch, 0))
         progress = resumed or Progress(initial_epoch, 0)
         planned = planned_steps(x, steps, rows, epochs)
         self.begin_execution(callbacks, planned, verbose)
         if verbose:
-            self._print_headline(planned, x, rows)
+            self.print_headline(planned, x, rows)
         arguments = {"y": y, "callbacks": callbacks, "verbose": verbose, **kwargs}
         if isinstance(x, tf.data.Dataset | Generator):
             arguments["shuffle"] = False  # Keras would only warn that it cannot.
@@ -172,6 +178,8 @@ class KerasWorkflows(ExecutedSteps, Saving):
     def _check_before_fit(self, x: Any, y: Any, steps: int | None, others: dict[str, Any]) -> None:
         """Checks what can be known before the first batch."""
         check_trained(self._trained, self.networks)
+        data_checks.check_batch_size(x, others.get("batch_size"))
+        data_checks.check_unweighted(others)
         self._check_given("fit", x, y, steps, "steps_per_epoch")
         if others.get("validation_data") is not None:
             x, y, _ = keras.utils.unpack_x_y_sample_weight(others["validation_data"])
@@ -199,7 +207,7 @@ class KerasWorkflows(ExecutedSteps, Saving):
         parts = keras.utils.unpack_x_y_sample_weight(batch)
         images, labels, weights = map(data_checks.whole, parts)
         check_batch(images, labels, weights, self.pair)
-        data_checks.check_classes(labels, self.maker.classes)
+        label_checks.check_classes(labels, self.maker.classes)
         if isinstance(images, np.ndarray):
             ends_with = data_checks.last_activation(self.generator)
             data_checks.check_values(where, images, ends_with)
@@ -227,7 +235,7 @@ class KerasWorkflows(ExecutedSteps, Saving):
         self.data_metadata = x.description() if isinstance(x, Batches) else None
         if isinstance(x, Batches):
             self.num_classes = self.num_classes or x.num_classes
-        self.weights_in_use.use_classes(self.num_classes)
+        self.weights_in_use.use_classes(self.num_classes, self.class_shares)
         return resumed
 
     def _attach_monitor(self, callbacks: Sequence[Any], progress: Progress, ordered: bool) -> None:
@@ -251,49 +259,6 @@ class KerasWorkflows(ExecutedSteps, Saving):
         if steps_per_epoch is not None or not isinstance(x, Batches):
             return steps_per_epoch or num_batches(x)
         return one_pass(x, "steps_per_epoch", self.scheme.data_minibatches)["steps_per_epoch"]
-
-    def _print_headline(self, steps: int | None, x: Any, batch_size: int | None) -> None:
-        """Prints what trains how, and which averages the training is too short for."""
-        strategy = self.distribute_strategy
-        replicas = f"replicas: {strategy.num_replicas_in_sync}{workers.note(strategy)}"
-        print(cost_of_step(self.scheme, self.penalties, self.top_k))
-        print(f"{self.compilation}; {replicas}, precision: {', '.join(self.precision)}")
-        if self.steps_at_once is None and self.execution and self.execution.single_for:
-            kinds = ", ".join(self.execution.single_for)
-            print(f"One step per call from Python, since these callbacks see each step: {kinds}")
-        if steps is not None:
-            images = images_per_step(x, self.scheme.data_minibatches, batch_size)
-            for name, average in self.averages.items():
-                period = self.average_periods[name]
-                warning = warning_of_young_average(name, average, period, steps, images)
-                if warning:
-                    print(warning)
-
-    @property
-    def steps(self) -> int:
-        """Steps done since `compile`."""
-        return distribution.read_integer(self._counters.steps)
-
-    @property
-    def steps_taken(self) -> int:
-        """Steps taken since `compile`, those that rollbacks have undone included."""
-        return self.steps + self.rollback_state.steps_lost
-
-    @property
-    def averages(self) -> dict[str, Average]:
-        """The rules of the averages, by name."""
-        return {name: average.average for name, average in self._averages.items()}
-
-    @property
-    def average_periods(self) -> dict[str, int]:
-        """Steps from one update of an average to the next, by name."""
-        return {name: average.period for name, average in self._averages.items()}
-
-    @property
-    def precision(self) -> list[str]:
-        """The networks' dtype policies."""
-        networks = (self.generator, self.discriminator)
-        return sorted({network.dtype_policy.name for network in networks})
 
     def evaluate(
         self,
@@ -327,6 +292,8 @@ class KerasWorkflows(ExecutedSteps, Saving):
             )
             kwargs["callbacks"] = [scoring, *listed(kwargs.get("callbacks"))]
         if self.compiled and not kwargs.get("_use_cached_eval_dataset"):  # That one is looked at.
+            data_checks.check_batch_size(x, kwargs.get("batch_size"))
+            data_checks.check_unweighted(kwargs)
             self._check_given("test", x, y, kwargs.get("steps"), "steps")
         with self._weights_restored(), data_checks.plain_errors():
             found = super().evaluate(x, y, return_dict=True, **kwargs)
@@ -349,13 +316,26 @@ class KerasWorkflows(ExecutedSteps, Saving):
         if self.compiled and not self.steps:
             self.start_over()  # From weights that may have been set since `compile`.
             self._check_gradients_once()
-        data_checks.check_kind(x, y)
-        if "batch" in self._unseen:
-            self._unseen -= {"batch"}
-            self.examine((x, y), "the batch")
-        if self.compiled:
-            data_checks.check_classes(data_checks.whole(y), self.maker.classes)
+        self._examine_alone("batch", x, y, kwargs)
         return super().train_on_batch(x, y, **kwargs)
+
+    def test_on_batch(self, x: Any, y: Any = None, **kwargs: Any) -> Any:
+        """Returns both players' losses on a batch, as `keras.Model.test_on_batch`."""
+        self._examine_alone("test batch", x, y, kwargs)
+        return super().test_on_batch(x, y, **kwargs)
+
+    def _examine_alone(self, kind: str, x: Any, y: Any, others: dict[str, Any]) -> None:
+        """Looks at all of the first batch that comes alone, then at what costs next to nothing."""
+        data_checks.check_kind(x, y)
+        data_checks.check_unweighted(others)
+        if kind in self._unseen:
+            self._unseen -= {kind}
+            self.examine((x, y), "the batch")
+        elif self.compiled:
+            label_checks.check_classes(data_checks.whole(y), self.maker.classes)
+            if isinstance(x, np.ndarray):
+                ends_with = data_checks.last_activation(self.generator)
+                data_checks.check_values("the batch", x, ends_with, warn=False)
 
     def predict(self, x: Any, **kwargs: Any) -> np.ndarray:
         """Returns the generator's examples for latents (and labels), as `keras.Model.predict`."""

@@ -25,7 +25,7 @@ from tfgan_stab.game.penalties.weight_gradient import check_placements
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.game.top_k import TopK, check_top_k
 from tfgan_stab.game.validation import check_pair
-from tfgan_stab.training import data_checks, distribution, minibatches, xla
+from tfgan_stab.training import distribution, label_checks, minibatches, xla
 from tfgan_stab.training.averaging.averaged_weights import AveragedWeights, build_averages
 from tfgan_stab.training.averaging.batch_statistics import Recalibration
 from tfgan_stab.training.averaging.rules import Average, check_averages
@@ -270,7 +270,7 @@ class GAN(KerasWorkflows, Sampling):
 
     def _build_functions(self, jit_compile: bool | str, run_eagerly: bool) -> None:
         terms = loss_penalties(self.penalties)
-        classes = data_checks.known_classes(self.networks, self.num_classes)
+        classes = label_checks.known_classes(self.networks, self.num_classes)
         self.maker = minibatches.MinibatchMaker(
             self.pair, self.scheme, self.latents, terms, self.top_k, self.seed, classes=classes
         )
@@ -301,7 +301,7 @@ class GAN(KerasWorkflows, Sampling):
         if self.maker.is_undecided:  # In a loop of a user's own.
             kinds = self.kinds_of_steps
             return kinds.take_next(kinds.each(self.train_step), data)
-        data = self.maker.checked(data)
+        data = self.maker.checked_for_step(data)
         # Data that end unannounced must end the step before it counts, not after.
         arrived = [tensor for tensor in tf.nest.flatten(data) if tensor is not None]
         with tf.control_dependencies(arrived):

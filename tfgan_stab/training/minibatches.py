@@ -19,7 +19,7 @@ from tfgan_stab.game import top_k
 from tfgan_stab.game.functional import Minibatch
 from tfgan_stab.game.penalties.base import LossPenalty
 from tfgan_stab.game.validation import Pair
-from tfgan_stab.training import data_checks, distribution
+from tfgan_stab.training import data_checks, distribution, label_checks
 from tfgan_stab.updates.scheme import Scheme
 
 
@@ -36,6 +36,7 @@ class MinibatchMaker:
         seed: Decides all noise.
         active: Whether penalties are active, by their interval, where that is known.
         classes: For how many classes the networks are made; `None` if that is not known.
+        checks: Whether batches are checked here, and not before.
     """
 
     pair: Pair
@@ -46,10 +47,16 @@ class MinibatchMaker:
     seed: int
     active: Mapping[int, bool] = dataclasses.field(default_factory=dict)
     classes: int | None = None
+    checks: bool = True
 
     def checked(self, data: Any) -> Any:
         """Returns a batch whose labels arrive only if all are classes of the networks."""
-        return data_checks.with_classes(data, self.classes)
+        known = self.checks and self.classes is not None
+        return label_checks.with_classes(data, self.classes) if known else data
+
+    def checked_for_step(self, data: Any) -> Any:
+        """Returns a batch that arrives only if it can be split, and labels are classes."""
+        return self.checked(_splittable(data, self.scheme) if self.checks else data)
 
     def make(self, data: Any, steps: tf.Tensor, epochs: tf.Tensor) -> list[Minibatch]:
         """Splits a batch into the minibatches that the scheme asks for, and draws their noise.
@@ -219,14 +226,21 @@ def _split(images: tf.Tensor, labels: tf.Tensor | None, scheme: Scheme) -> Any:
     rows = images.shape[0]
     if rows is not None:
         check_divides(rows, scheme, "a batch of {} (per replica)")
-    elif count > 1:
-        remainder = tf.shape(images)[0] % count
-        check = tf.debugging.assert_equal(remainder, 0, _does_not_divide(scheme, "another batch"))
-        with tf.control_dependencies([check] if check is not None else []):
-            images = tf.identity(images)
     conditions = [None] * count if labels is None else tf.split(labels, count)
     pairs = zip(tf.split(images, count), conditions, strict=True)
     return itertools.islice(itertools.cycle(pairs), scheme.minibatches)
+
+
+def _splittable(data: Any, scheme: Scheme) -> Any:
+    """Returns a batch of as many rows as arrive, if these can be split into minibatches."""
+    images, *others = data if isinstance(data, tuple) else (data,)
+    count = scheme.data_minibatches
+    if count == 1 or not tf.is_tensor(images) or images.shape[:1] != [None]:
+        return data
+    rows = tf.shape(images)[0]
+    message = _does_not_divide(scheme, "a batch of {} rows, probably a smaller last one")
+    images = data_checks.required(images, tf.equal(rows % count, 0), message, rows)
+    return (images, *others) if isinstance(data, tuple) else images
 
 
 def check_divides(rows: int, scheme: Scheme, what: str) -> None:
@@ -244,8 +258,9 @@ def check_divides(rows: int, scheme: Scheme, what: str) -> None:
 def _does_not_divide(scheme: Scheme, received: str) -> str:
     return (
         f"{scheme} splits each batch into {scheme.data_minibatches} equal minibatches. Received: "
-        f"{received}. Batch by a multiple of {scheme.data_minibatches} without a smaller last "
-        "batch, or give `fit` a data set of tgs.data, which takes care of it."
+        f"{received}. Batch by a multiple of {scheme.data_minibatches}, without a smaller last "
+        f"batch: dataset.batch({64 * scheme.data_minibatches}, drop_remainder=True); or give `fit` "
+        "a data set of tgs.data, which takes care of it."
     )
 
 
@@ -278,8 +293,9 @@ def check_batch(images: Any, labels: Any, weights: Any, pair: Pair) -> None:
     if pair.condition is None and labels is not None:
         raise ValueError(
             "The networks take no class labels, so batches must be examples alone. Received: "
-            "(examples, labels). Drop them: dataset.map(lambda examples, labels: examples)."
+            "(examples, labels). Leave labels out: fit(examples), or of a data set "
+            "dataset.map(lambda examples, labels: examples)."
         )
     data_checks.check_shape(images.shape, pair.example_shape)
     if pair.condition is not None and pair.condition.classes and pair.condition.shape == ():
-        data_checks.check_labels(labels)
+        label_checks.check_labels(labels)

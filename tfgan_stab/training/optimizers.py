@@ -5,6 +5,7 @@ trial steps included, and then two players would run through their schedules at 
 """
 
 import math
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -231,6 +232,25 @@ class TwoOptimizers:
 
     def __setattr__(self, name: str, value: Any) -> None:
         self.__getattr__(name)
+
+
+def warn_of_lost_training(steps: int, averages: Iterable[str]) -> None:
+    """Warns of what another `compile` forgets.
+
+    Args:
+        steps: Steps done since the last one.
+        averages: The names of the averages there were.
+    """
+    names = ", ".join(map(repr, averages))
+    lost = f", and averages {names} start over from the trained weights" if names else ""
+    warnings.warn(
+        f"`compile` begins a new training: the {steps} steps so far are no longer counted, the "
+        f"optimizers forget their moments{lost}. To go on, call `fit` alone, and set rates by "
+        "gan.generator_optimizer.learning_rate.assign(1e-4). To keep what is lost, call "
+        "gan.save('gan.keras') before.",
+        UserWarning,
+        stacklevel=5,
+    )
 
 
 def check_trained(compiled: Sequence[int], networks: Players) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_stab._utils import random, validation
-from tfgan_stab.game.functional import network_inputs
+from tfgan_stab.game.functional import call_in_inference, network_inputs
 from tfgan_stab.game.validation import Condition, Pair
 from tfgan_stab.training.averaging.swap import LIVE, WeightsInUse
 
@@ -24,6 +24,7 @@ class Sampling:
     pair: Pair
     num_classes: int | None
     weights_in_use: WeightsInUse
+    data_metadata: dict[str, Any] | None
     generate: Callable[..., tf.Tensor]
 
     def using(self, weights: str) -> contextlib.AbstractContextManager[None]:
@@ -95,18 +96,35 @@ class Sampling:
             labels: As in `sample`.
         """
         weights = self.weights_in_use.current
-        drawn = [
-            self.sample_batches(
-                score.samples, weights=weights, seed=getattr(score, "seed", 0), labels=labels
-            )
-            for score in scores
-        ]
-        return {score.name: score(own).value for score, own in zip(scores, drawn, strict=True)}
 
-    def _generated(self, latents: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+        def drawn(count: int, seed: int, own: Any = None) -> Iterator[np.ndarray]:
+            chosen = labels if own is None else own
+            return self.sample_batches(count, weights=weights, seed=seed, labels=chosen)
+
+        found: dict[str, float] = {}
+        for score in scores:
+            if hasattr(score, "of_generator"):
+                score.match(self.generated_classes, labels)
+                results = score.of_generator(lambda s: drawn(s.count, s.seed, s.labels))
+                found.update({result.name: result.value for result in results})
+            else:  # A mere function of images.
+                result = score(drawn(score.samples, getattr(score, "seed", 0)))
+                several = result if isinstance(result, list) else [result]
+                found.update({each.name: each.value for each in several})
+        return found
+
+    @property
+    def generated_classes(self) -> dict[int, str] | None:
+        """The name of each class, by its number: the number if it has no other; `None` without."""
+        condition = self.pair.condition
+        if condition is None or not condition.classes or self.num_classes is None:
+            return None
+        names = (self.data_metadata or {}).get("class_names")
+        return dict(enumerate(names or map(str, range(self.num_classes))))
+
+    def _generated(self, latents: tf.Tensor, labels: tf.Tensor | None, key: tf.Tensor) -> tf.Tensor:
         inputs = network_inputs(self.generator, latents, labels)
-        examples = self.generator(inputs, training=False)
-        examples = tf.cast(examples, tf.float32)
+        examples = tf.cast(call_in_inference(self.generator, inputs, key), tf.float32)
         # Pictures are clipped, for generators that do not end in tanh.
         return tf.clip_by_value(examples, -1.0, 1.0) if examples.shape.rank == 4 else examples
 
@@ -137,7 +155,7 @@ class _Work:
             own = self.conditions
             if own is not None:
                 own = np.take(own, rows, axis=0, mode="wrap")
-            examples = self.generate(tf.cast(latents, keras.config.floatx()), own).numpy()
+            examples = self.generate(tf.cast(latents, keras.config.floatx()), own, key).numpy()
         return examples[: self.count - first]
 
 
@@ -170,6 +188,11 @@ def _conditions(
         return None
     if labels is not None:
         given = np.asarray(labels)
+        if condition.classes and given.dtype.kind in "OSU":
+            raise TypeError(
+                f"`labels` must be numbers, {condition}. Received: {given.ravel()[:3]}. Give each "
+                "class's number, its place among the class names, from 0."
+            )
         if condition.classes:
             _check_classes(given, count, num_classes)
         conditions = condition.checked(tf.convert_to_tensor(given)).numpy()

@@ -257,3 +257,65 @@ def test_settings_that_an_earlier_version_lacks_may_have_their_default():
     assert found == ["run.depth: (not set) -> 2"]
     # What the earlier one set to something else is a difference, default or not.
     assert configuring.differences("run.rate = 1.0", "run.rate = 0.5", {"run.rate"}) != []
+
+
+@pytest.fixture
+def call(folder):
+    """A function of bindings that returns the call which makes `part`, without making it."""
+    from stand_in import run as function
+
+    def call(*bindings):
+        configuring.parse(["run.gin"], bindings)
+        return configuring.asked_call(function, "part")
+
+    return call
+
+
+def test_call_is_told_and_not_made(call, monkeypatch):
+    import stand_in
+
+    monkeypatch.setattr(stand_in.Part, "__init__", lambda self, **_: pytest.fail("called"))
+    asked = call()
+    assert (asked.text, asked.settings) == ("@generator/stand_in.Part()", {"size": 5})
+    assert asked.function is stand_in.Part
+
+
+def test_call_behind_macros_has_settings_of_its_own_scope(call):
+    made = ["part = %other", "other = @stand_in.Part()", "stand_in.Part.size = %epochs"]
+    asked = call("stand_in.run.part = %part", *made)
+    assert (asked.text, asked.settings) == ("@stand_in.Part()", {"size": 3})
+
+
+@pytest.mark.parametrize("value", ["3", "@stand_in.Part", "None"])
+def test_what_is_no_call_is_refused(call, value):
+    with pytest.raises(ConfigError, match=f"`part` must be what a function ret.*Received: {value}"):
+        call(f"stand_in.run.part = {value}", "generator/stand_in.Part.size = 1")
+
+
+def test_settings_that_were_read_count_as_used(call):
+    from stand_in import Part
+
+    binding = "generator/stand_in.Part.size = 7"
+    asked = call(binding)
+    with pytest.raises(ConfigError, match="has no effect"):
+        configuring.check_used([binding])
+    configuring.check_used([binding], known=(asked.function,))
+    with pytest.raises(ConfigError, match="rate = 1 has no effect"):
+        configuring.check_used(["stand_in.run.rate = 1"], known=(Part,))
+
+
+def test_setting_of_what_a_value_refers_to(folder):
+    configuring.parse(["run.gin"], ["stand_in.run.rate = @stand_in.Part", "stand_in.Part.size = 4"])
+    import stand_in
+
+    made = configuring.arguments(stand_in.run, ["rate"])["rate"]
+    assert configuring.setting(made, "size") == configuring.setting(stand_in.Part, "size") == 4
+    assert configuring.setting(stand_in.run, "epochs") == 3
+    assert configuring.setting(stand_in.run, "workdir") is None
+    assert configuring.setting(print, "end") is None
+
+
+def test_shipped_files():
+    both = configuring.shipped_files("updates/*.gin", "*/rk4.gin")
+    assert configuring.find_file("updates/rk4.gin") in both and both == sorted(set(both))
+    assert configuring.shipped_files("nothing/*.gin") == []

@@ -28,11 +28,19 @@ def test_flags_keep_their_order_and_defaults():
         (["--workdir=runs"], "--gin_file is missing.*gin_configs/runs/digits.gin"),
         (["--gin_file=run.gin"], "--workdir is missing.*--workdir=runs/digits"),
         (["--gin_file"], "Missing value for flag --gin_file"),
+        (["--gin_file=x", "--dry_run", "--resume=auto"], "--resume has no effect: --dry_run tra"),
+        (["--gin_file=x", "--dry_run", "--profile=3"], "--profile has no effect: --dry_run trai"),
     ],
 )
 def test_wrong_flags(arguments, message):
     with pytest.raises(absl_flags.Error, match=message.replace("|", r"\|")):
         TrainSettings.parse(["train.py", *arguments])
+
+
+@pytest.mark.parametrize("more", [[], ["--workdir=runs/one"], ["--deterministic"]])
+def test_dry_run_needs_no_workdir(more):
+    assert TrainSettings.parse(["train.py", "--gin_file=run.gin", "--dry_run", *more]).dry_run
+    assert not TrainSettings.parse(GOOD).dry_run
 
 
 def test_help(capsys):

@@ -148,6 +148,23 @@ def test_mode_coverage_of_points(tmp_path):
     assert scores["modes", None]["value"] == 5 and scores["modes", "baseline"]["value"] == 16
 
 
+def test_classes_are_generated_as_often_as_the_real_images_have_them(tiny, tmp_path):
+    images, labels = loaded_digits()
+    kept = np.r_[np.flatnonzero(labels == 0)[:90], np.flatnonzero(labels == 1)[:30]]
+    np.savez(tmp_path / "real.npz", images=images[kept], labels=labels[kept])
+    generator, _ = tiny.image_networks(num_classes=2)
+    generator.save(tmp_path / "generator.keras")
+    source = f"--source={tmp_path}/generator.keras"
+    common = ["--scores=kid", "--extractor=random", "--samples=100"]
+    scores = report(tmp_path, source, f"--real={tmp_path}/real.npz", *common)
+    [found] = scores.values()
+    assert "/seed=0/labels=as-real/" in found["protocol"]
+    real = tgs.data.arrays(images[kept], batch_size=8)
+    kid = tgs.KID("random", real, samples=100, quantize=True)
+    drawn = open_source(tmp_path / "generator.keras").draw(100, labels=np.resize([0, 0, 1, 0], 100))
+    np.testing.assert_allclose(found["value"], kid(drawn).value, rtol=1e-5)
+
+
 @pytest.mark.slow
 def test_per_class_of_stored_images(tmp_path):
     images, labels = loaded_digits()

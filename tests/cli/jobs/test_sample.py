@@ -122,6 +122,25 @@ def test_classes_take_turns_and_get_folders(conditional, tmp_path):
         assert label == classes[np.all(images == picture, axis=(1, 2, 3))][0]
 
 
+def test_folders_of_classes_keep_their_names(tmp_path):
+    pictures, classes = np.zeros([4, 2, 2, 1]), np.array([0, 1, 0, 2])
+    job.write_pictures(tmp_path / "in", [pictures], 4, classes, {0: "cat", 1: "Wild dog", 2: "cow"})
+    assert run(f"--source={tmp_path}/in", f"--output={tmp_path}/out") == 0
+    for folder in ("in", "out"):
+        found = sorted(each.name for each in (tmp_path / folder).iterdir())
+        assert found == ["Wild dog", "cat", "cow"]
+    assert len(list((tmp_path / "out" / "cat").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    "names", [None, ["a", "b/c"], ["a", ".."], ["a", "A"], ["", "b"], ["a", "b "], ["0", "1"]]
+)
+def test_names_that_cannot_be_folders_are_numbers(tmp_path, names):
+    named = None if names is None else dict(enumerate(names))
+    job.write_pictures(tmp_path / "out", [np.zeros([2, 2, 2, 1])], 2, np.array([0, 1]), named)
+    assert sorted(each.name for each in (tmp_path / "out").iterdir()) == ["0", "1"]
+
+
 def test_single_class_gets_no_folder(conditional, tmp_path):
     gan, path = conditional
     arguments = [f"--source={path}", "--count=5", "--label=2"]
@@ -298,3 +317,20 @@ def test_script_loads_generators_with_layers_of_this_package(tmp_path):
     assert done.stdout.startswith("Wrote 5 samples of ")
     shown = np.concatenate(list(open_source(tmp_path / "a.npz").draw(5)))
     assert shown.shape == (5, 2, 2, 1)
+
+
+def test_pictures_make_no_text(few, tmp_path, capsys):
+    assert run(f"--source={few}", f"--output={tmp_path}/a.txt") == 1
+    message = "A .txt file holds texts, of a run that was trained on `tgs.data.text`"
+    assert message in capsys.readouterr().err and not (tmp_path / "a.txt").exists()
+
+
+def test_texts_are_written_as_lines(tmp_path):
+    texts = np.eye(3, dtype=np.float32)[[[0, 1, 2], [2, 2, 1], [0, 0, 0]]]
+    job.write_texts(tmp_path / "new" / "a.txt", [texts[:2], texts[2:]], "aß ")
+    written = (tmp_path / "new" / "a.txt").read_text(encoding="utf-8")
+    assert written == "aß \n  ß\naaa\n"
+    texts[2, 1] = np.nan
+    with pytest.raises(ValueError, match="NaN or infinity in image 2"):
+        job.write_texts(tmp_path / "new" / "a.txt", [texts[:2], texts[2:]], "aß ")
+    assert (tmp_path / "new" / "a.txt").read_text(encoding="utf-8") == written

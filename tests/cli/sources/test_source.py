@@ -10,7 +10,7 @@ from tfgan_stab.cli.sources.source import Source
 class Asked(Source):
     """Gives what it was asked for instead of images."""
 
-    def _draw(self, count, weights, seed, label):
+    def _draw(self, count, weights, seed, label, labels):
         return iter([(count, weights, seed, label)])
 
 

@@ -83,3 +83,22 @@ def test_texts_in_any_order_and_container():
     assert results == [results[0]] * len(sources)
     pair = tgs.NgramJSD(("abab", "abba") * 2, characters="ab", lengths=[1], samples=2)
     assert pair(fake).value == 0.0
+
+
+def test_texts_of_the_library(tmp_path):
+    (tmp_path / "a.txt").write_text("an ant and a nut and a tan hat " * 30)
+    sizes = {"length": 9, "vocabulary_size": 12}
+    data = tgs.data.text(tmp_path / "a.txt", batch_size=16, **sizes)
+    real = [t for e in data.examples() for t in tgs.data.decode_text(e, data.characters)]
+    random = np.random.default_rng(0)
+    fake = random.dirichlet(np.ones(12), size=[30, 9]).astype("float32")
+    score = tgs.NgramJSD(real=data, lengths=[1, 2], samples=30)
+    texts = tgs.data.decode_text(fake, data.characters)
+    # Numbers that no character has stay apart, where strings show the same sign for them.
+    codes = np.argmax(fake, axis=-1)
+    assert len(set(data.characters)) < 12 and "\N{REPLACEMENT CHARACTER}" in "".join(texts)
+    numbers = [[data.characters.index(letter) for letter in text] for text in real]
+    for n, result in enumerate(score([fake[:20], fake[20:]]), start=1):
+        expected = tgs.evaluation.ngram_jsd(numbers, codes.tolist(), n=n)
+        assert result.value == pytest.approx(expected)
+    assert all(each.value < 0.1 for each in score.baseline())

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 import tfgan_stab as tgs
 from tfgan_stab.evaluation.evaluate import measure
 from tfgan_stab.evaluation.scores.fid import FID
-from tfgan_stab.evaluation.scores.per_class import PerClass, match_classes
+from tfgan_stab.evaluation.scores.per_class import PerClass
 
 
 def test_protocol_of_the_mean(noise, pixels):
@@ -30,43 +30,6 @@ def test_protocol_of_the_mean(noise, pixels):
 
 def named(*names):
     return dict(enumerate(names))
-
-
-@pytest.mark.parametrize(
-    "real, generated, expected",
-    [
-        (named("a", "b", "c"), named("c", "a", "b"), {0: 1, 1: 2, 2: 0}),
-        (named("0", "1", "2"), named("00", "01", "02"), {0: 0, 1: 1, 2: 2}),
-        # Of folders "1", "10" and "2" in the order of texts.
-        (named("1", "10", "2"), {1: "1", 2: "2", 10: "10"}, {0: 1, 1: 10, 2: 2}),
-        (named("cat", "dog"), named("0", "1"), {0: 0, 1: 1}),
-        (named("0", "1"), named("cat", "dog"), {0: 0, 1: 1}),
-    ],
-)
-def test_classes_are_matched(real, generated, expected):
-    assert match_classes(real, generated) == expected
-
-
-@pytest.mark.parametrize(
-    "real, generated, message",
-    [
-        (named("a", "b", "d"), named("a", "c", "d"), "by name. .*'b' of real .*'c' of generated"),
-        (named("a", "b"), named("a", "b", "c"), "none of real images alone, class 'c' of gener"),
-        (named("0", "1"), {0: "0", 2: "2"}, "by number. Received: class '1' of .*, class '2' of"),
-        (named("a", "b", "c"), named("0", "1"), "only one side has names.*class 'c' of real"),
-        (named("a", "b"), {0: "0", 2: "2"}, "only one side has names.*'b' of real .*'2' of gen"),
-    ],
-)
-def test_classes_of_one_side_are_refused(real, generated, message):
-    with pytest.raises(ValueError, match=f"Expected the same classes .*{message}"):
-        match_classes(real, generated)
-
-
-def test_chosen_classes_need_a_match_alone():
-    real, generated = named("a", "b", "c"), named("c", "d", "a")
-    assert match_classes(real, generated, [0, 2]) == {0: 2, 2: 0}
-    with pytest.raises(ValueError, match="class 'b' of real images alone, none of generated"):
-        match_classes(real, generated, [0, 1])
 
 
 def test_classes_draw_what_they_are_matched_with(noise, pixels):

@@ -210,7 +210,7 @@ def test_a_conditional_generator_is_shown_all_classes_in_turn(monkeypatch):
         with gan.using("ema"):
             assert seen == [[0, 1, 2, 0, 1], [2, 0, 1, 2, 0], [1, 2, 0, 1, 2]]
         gan._averages["ema"].finish.num_classes = None
-        gan._averages["ema"].averages[0].assign(gan._averages["ema"].averages[0] + 1)
+        gan.generator.variables[0].assign(gan.generator.variables[0] + 1)
         message = "Recalibrating a class-conditional generator needs.*num_classes=10"
         with pytest.raises(ValueError, match=message), gan.using("ema"):
             pytest.fail("its classes are not known")
@@ -296,3 +296,7 @@ def test_conditions_that_are_no_classes_are_told_before_the_first_step():
     classes = gan_with({"ema": RULE}, *networks, num_classes=4)
     seen = classes._averages["ema"].finish._classes(1)
     np.testing.assert_array_equal(seen, np.eye(4)[(SIZE + np.arange(SIZE)) % 4])
+    labels = np.array([0, 1, 0, 0])
+    classes.fit(np.zeros([4, 2], "float32"), labels, verbose=0)
+    expected = np.eye(4)[np.resize([0, 0, 1, 0], 2 * SIZE)[SIZE:]]
+    np.testing.assert_array_equal(classes._averages["ema"].finish._classes(1), expected)

@@ -136,6 +136,7 @@ def test_an_unknown_name_is_told_with_the_known_ones(trained):
             use()
 
 
+@pytest.mark.filterwarnings("ignore:.compile. begins a new training:UserWarning")
 def test_compiling_while_an_average_is_held_keeps_the_trained_weights(tiny):
     gan = tiny.point_gan(eager=True)
     gan.fit(tgs.data.mixture(batch_size=4), steps_per_epoch=2, verbose=0)
@@ -147,6 +148,7 @@ def test_compiling_while_an_average_is_held_keeps_the_trained_weights(tiny):
     assert tiny.same(tiny.average(gan), live)
 
 
+@pytest.mark.filterwarnings("ignore:.compile. begins a new training:UserWarning")
 def test_compiling_again_leaves_no_previous_averages_and_counts_from_zero(tiny):
     gan = tiny.point_gan(eager=True)
     new = len(gan.variables)
@@ -161,3 +163,15 @@ def test_compiling_again_leaves_no_previous_averages_and_counts_from_zero(tiny):
     assert list(gan.averages) == ["mean"]
     with pytest.raises(ValueError, match=re.escape("one of ['live', 'mean']")):
         gan.sample(1, weights="ema")
+
+
+def test_averages_are_those_of_a_file_or_follow_weights_that_are_loaded(tiny, trained, tmp_path):
+    trained.save_weights(tmp_path / "whole.weights.h5")
+    trained.generator.save_weights(tmp_path / "generator.weights.h5")
+    gan = tiny.image_gan({name: trained.averages[name] for name in ("ema", "late")})
+    gan.load_weights(tmp_path / "whole.weights.h5")
+    for name in ("live", "ema", "late"):
+        np.testing.assert_array_equal(gan.sample(4, name), trained.sample(4, name))
+    new = tiny.image_gan()
+    new.generator.load_weights(tmp_path / "generator.weights.h5")
+    np.testing.assert_array_equal(new.sample(4, "ema"), trained.sample(4))

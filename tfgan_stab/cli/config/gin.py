@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import gin
+from gin import config as gin_config
 from gin import config_parser
 
 from tfgan_stab.cli.config.names import DYNAMIC_REGISTRATION, ConfigError, Name, check, nearest
@@ -34,6 +35,26 @@ class ConfigText(NamedTuple):
     file: str
     text: str
     names: list[Name]
+
+
+class Call(NamedTuple):
+    """A call that a setting asks for, such as `@tgs.data.digits()`.
+
+    Attributes:
+        text: As the setting writes it.
+        function: What would be called.
+        settings: The arguments that the configuration sets for it.
+    """
+
+    text: str
+    function: Callable[..., Any]
+    settings: dict[str, Any]
+
+
+def shipped_files(*patterns: str) -> list[pathlib.Path]:
+    """Returns the gin files that we ship whose paths below `gin_configs` match, in order."""
+    folder = _HOME / "gin_configs"
+    return sorted({path for pattern in patterns for path in folder.glob(pattern)})
 
 
 def find_file(name: str) -> pathlib.Path:
@@ -123,19 +144,63 @@ def arguments(function: Callable[..., Any], names: Collection[str]) -> dict[str,
     return copy.deepcopy({name: bound[name] for name in names if name in bound})
 
 
+def setting(function: Callable[..., Any], name: str) -> Any:
+    """Returns what the configuration sets for an argument; `None` if it sets nothing.
+
+    Args:
+        function: Whose argument it is, perhaps as a setting refers to it, `@tgs.FID`.
+        name: The argument.
+    """
+    # Where a setting refers to a class, gin makes one that is derived from it.
+    kinds = inspect.getmro(function) if inspect.isclass(function) else (function,)
+    bound = next(filter(None, map(_bound, kinds)), {})
+    return copy.deepcopy(bound.get(name))
+
+
+def asked_call(function: Callable[..., Any], name: str) -> Call:
+    """Returns the call that gives an argument its value, without making it.
+
+    Args:
+        function: Whose argument it is.
+        name: The argument.
+
+    Raises:
+        ConfigError: If the argument is not set, or to something else than a call.
+    """
+    value = _settings_for(function, [name]).get(name)
+    reference = gin_config.ConfigurableReference
+    while isinstance(value, reference) and value.configurable.wrapped is gin_config.macro:
+        value = gin.get_bindings("/".join([*value.scopes, "gin.macro"]), False)["value"]
+    if not isinstance(value, reference) or not value.evaluate:
+        raise ConfigError(
+            f"`{name}` must be what a function returns, such as @tgs.data.digits(), with its "
+            f"brackets. Received: {value!r:.200}."
+        )
+    target = "/".join([*value.scopes, value.configurable.selector])
+    return Call(repr(value), value.configurable.wrapped, gin.get_bindings(target))
+
+
 def operative_text() -> str:
     """Returns every setting that this process has used so far, defaults included, as a gin file."""
     return gin.operative_config_str(max_line_length=_WIDTH)
 
 
-def check_used(bindings: Sequence[str]) -> None:
-    """Raises `ConfigError` if nothing has used a binding so far, or another one overrides it."""
+def check_used(bindings: Sequence[str], known: Collection[Callable[..., Any]] = ()) -> None:
+    """Raises `ConfigError` if nothing has used a binding so far, or another one overrides it.
+
+    Args:
+        bindings: The bindings.
+        known: Functions whose settings have been read without a call: those count as used.
+    """
+    names_of_known = {function.__name__ for function in known}
     used = settings_of(operative_text())
     bound = settings_of(gin.config_str(max_line_length=_WIDTH))
     for name in [name for source in read([], bindings) for name in source.names]:
         setting = f"{name.name}.{name.argument}" if name.argument else name.name
         scopes = [each.rpartition("/")[0] for each in used if each.split("/")[-1] == setting]
         deciding = [_deciding_scope(scope, setting, bound) for scope in scopes]
+        if name.kind == "set" and name.name.split(".")[-1] in names_of_known:
+            continue
         if name.kind in ("set", "define") and name.scope not in deciding:
             raise ConfigError(
                 f"{name.file} has no effect: this run does not use what it sets, or a setting for "
@@ -201,12 +266,17 @@ def _deciding_scope(scope: str, setting: str, bound: Collection[str]) -> str:
     return scope
 
 
+def _bound(function: Callable[..., Any]) -> dict[str, Any]:
+    """Returns what is set for a function, as it is written."""
+    try:
+        return gin.get_bindings(function, resolve_references=False)
+    except ValueError:  # No file mentions the function.
+        return {}
+
+
 def _settings_for(function: Callable[..., Any], names: Collection[str]) -> dict[str, Any]:
     """Returns what is set for a function; refuses to leave out a name that has no default."""
-    try:
-        bound = gin.get_bindings(function, resolve_references=False)
-    except ValueError:  # No file mentions the function.
-        bound = {}
+    bound = _bound(function)
     missing = [
         each.name
         for each in inspect.signature(function).parameters.values()

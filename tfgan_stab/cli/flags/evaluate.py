@@ -15,7 +15,7 @@ __all__ = ["FEATURE_SCORES", "EvaluateSettings"]
 
 EXTRACTORS = ("digits", "inception", "random")
 FEATURE_SCORES = ("fid", "kid", "inception_score", "precision_recall")
-SCORES = (*FEATURE_SCORES, "sliced_wasserstein", "ms_ssim", "modes")
+SCORES = (*FEATURE_SCORES, "sliced_wasserstein", "ms_ssim", "modes", "jsd")
 
 
 def _sizes(texts: Sequence[str]) -> tuple[int, ...]:

@@ -25,10 +25,12 @@ class SampleSettings(SourceSettings):
     """
 
     usage = """\
-Draws samples from a trained generator into a folder of PNG files, or into a .npz file.
+Draws samples from a trained generator into a folder of PNG files, a .npz file, or texts into a .txt
+file.
 
   {program} --source=runs/digits --output=runs/digits-samples --count=50000
   {program} --source=runs/digits/generator.keras --output=samples.npz
+  {program} --source=runs/text --output=samples.txt --count=100
 
 A .npz file holds `arr_0`, uint8 [count, height, width, channels], and `arr_1`, the classes, where
 there are any. Images can also come from a folder of pictures or an array, to turn one into the
@@ -39,7 +41,7 @@ other.
     output: pathlib.Path = flag(
         flags.DEFINE_string,
         None,
-        "The folder for PNG files, or a file whose name ends in .npz.",
+        "The folder for PNG files, or a file whose name ends in .npz, for texts in .txt.",
         convert=path,
         missing="it says where to write. Try --output=samples for a folder of PNG files, or "
         "--output=samples.npz.",

@@ -22,6 +22,8 @@ class TrainSettings(Settings):
 Trains a GAN as gin files describe.
 
   {program} --gin_file=gin_configs/runs/digits.gin --workdir=runs/digits
+
+With --dry_run it says what that would take: memory, time, field evaluations.
 """
     example = "--gin_file={}"
 
@@ -51,7 +53,6 @@ Trains a GAN as gin files describe.
         flags.DEFINE_string,
         "",
         "The folder of this run: settings, scores, samples, checkpoints, the trained generator.",
-        missing="it says where to put the run. Try --workdir=runs/digits.",
     )
     resume: str = flag(
         flags.DEFINE_enum,
@@ -60,6 +61,30 @@ Trains a GAN as gin files describe.
         "must: refuse a workdir without a checkpoint.",
         enum_values=("auto", "never", "must"),
     )
+
+    dry_run: bool = flag(
+        flags.DEFINE_bool,
+        False,
+        "Build everything, take a few steps on made-up examples of the right shape, say what the "
+        "whole run would take, and end. No data are opened and nothing is written, into the "
+        "workdir neither.",
+    )
+
+    def check(self) -> None:
+        """Also checks that there is a workdir, unless nothing is to be written."""
+        super().check()
+        if not self.dry_run:
+            if not self.workdir:
+                raise flags.Error(
+                    "--workdir is missing: it says where to put the run. Try "
+                    "--workdir=runs/digits, or --dry_run to write nothing."
+                )
+            return
+        for name in ("profile", "resume"):
+            if name in self.given:
+                raise flags.Error(
+                    f"--{name} has no effect: --dry_run trains nothing. Leave one of them out."
+                )
 
     @property
     def gin_settings(self) -> tuple[str, ...]:

@@ -18,11 +18,12 @@ from tfgan_stab.evaluation.extractors.function import as_extractor
 from tfgan_stab.evaluation.extractors.inception import Inception
 from tfgan_stab.evaluation.real_images import FeatureStatistics
 from tfgan_stab.evaluation.results import INFERENCE, ScoreResult
-from tfgan_stab.evaluation.score import Sample
+from tfgan_stab.evaluation.samples import Sample
 from tfgan_stab.evaluation.scores.feature_scores import KID, InceptionScore, PrecisionRecall
 from tfgan_stab.evaluation.scores.fid import FID, FIDAtSizes
 from tfgan_stab.evaluation.scores.image_scores import MSSSIM, SlicedWasserstein
 from tfgan_stab.evaluation.scores.mode_coverage import ModeCoverage
+from tfgan_stab.evaluation.scores.ngram_jsd import NgramJSD
 from tfgan_stab.evaluation.scores.per_class import PerClass
 
 __all__ = ["evaluate"]
@@ -77,9 +78,9 @@ def evaluate(settings: EvaluateSettings) -> None:
 
 
 def _match_classes(scores: Sequence[Any], source: Source) -> None:
-    """Has scores of each class draw the class of the same name; says if one side lacks some."""
+    """Has scores draw the classes of their real images, by name; stored images have their own."""
     for score in scores:
-        if isinstance(score, PerClass) and source.classes is not None:
+        if isinstance(score, PerClass) or source.count is None:
             score.match(source.classes)
 
 
@@ -117,7 +118,8 @@ def _draw(source: Source, weights: str | None, sizes: Sequence[int] = ()) -> Any
     def draw(sample: Sample) -> Iterator[np.ndarray]:
         if isinstance(source, StoredImages):
             return source.picked(sample.count, sample.seed, sample.label, sizes)
-        return source.draw(sample.count, weights, sample.seed, sample.label)
+        labels = None if sample.label is not None else sample.labels
+        return source.draw(sample.count, weights, sample.seed, sample.label, labels)
 
     return draw
 
@@ -141,6 +143,8 @@ def _scores(settings: EvaluateSettings, samples: int) -> list[Any]:
             made.append(FID(extractor, real, **pictures))
         elif name == "modes":
             made.append(ModeCoverage(real, **common))
+        elif name == "jsd":
+            made.append(NgramJSD(real, **common))
         elif name in ("sliced_wasserstein", "ms_ssim"):
             kind = SlicedWasserstein if name == "sliced_wasserstein" else MSSSIM
             made.append(kind(images, **pictures))

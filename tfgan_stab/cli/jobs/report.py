@@ -71,8 +71,8 @@ def _since(measurement: dict[str, Any]) -> str:
 
 
 def _places(workdir: Workdir, weights: str) -> list[str]:
-    pictures = sorted(workdir.samples.glob("*.png"))
-    places = [("samples", pictures[-1])] if pictures else []
+    drawn = sorted([*workdir.samples.glob("*.png"), *workdir.samples.glob("*.txt")])
+    places = [("samples", drawn[-1])] if drawn else []
     places += [
         (f"generator ({weights} weights)", workdir.generator),
         ("scores", workdir.metrics),

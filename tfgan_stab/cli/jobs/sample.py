@@ -1,11 +1,12 @@
-"""Images into files: a folder of PNG files, or an array in a `.npz` file.
+"""Images into files: a folder of PNG files, or an array in a `.npz` file; texts into a `.txt` file.
 
-Both hold the same bytes, and are written completely or not at all, one batch at a time.
+The first two hold the same bytes. All are written completely or not at all, one batch at a time.
 """
 
 import pathlib
+import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -15,8 +16,9 @@ from tfgan_stab._utils.progress import with_progress
 from tfgan_stab.cli.flags.sample import SampleSettings
 from tfgan_stab.cli.sources.opening import open_source
 from tfgan_stab.data.image_decoding import to_bytes
+from tfgan_stab.data.text import decode_text
 
-__all__ = ["sample", "write_array", "write_pictures"]
+__all__ = ["sample", "write_array", "write_pictures", "write_texts"]
 
 _COUNT = 50_000
 
@@ -35,10 +37,12 @@ def sample(settings: SampleSettings) -> None:
     images = with_progress(images, count, "sampling")
     if settings.output.suffix == ".npz":
         write_array(settings.output, images, count, classes)
+    elif settings.output.suffix == ".txt":
+        write_texts(settings.output, images, source.characters)
     else:
         # Images of a single class need no folder for it: a data set would read it as class 0.
         folders = None if settings.label is not None else classes
-        write_pictures(settings.output, images, count, folders)
+        write_pictures(settings.output, images, count, folders, source.classes)
     weights = settings.weights or source.default_weights
     by = f", {weights} weights" if weights else ""
     print(f"Wrote {count} samples of {source.description}{by} to {settings.output}.")
@@ -49,6 +53,7 @@ def write_pictures(
     batches: Iterable[np.ndarray],
     count: int,
     classes: np.ndarray | None = None,
+    names: Mapping[int, str] | None = None,
 ) -> None:
     """Writes `000000.png`, `000001.png`, ... in the order of the images.
 
@@ -58,6 +63,7 @@ def write_pictures(
         count: How many images they hold in all.
         classes: int `[count]`: each class gets a folder, which `tgs.data.image_folder` counts as
             that class where each has an image; by default all lie side by side.
+        names: Their names, which the folders get if all of them can; else the numbers.
 
     Raises:
         ValueError: If they are no pictures, or not finite; nothing is written then.
@@ -66,17 +72,43 @@ def write_pictures(
     width = max(6, len(str(count - 1)))
     folder.parent.mkdir(parents=True, exist_ok=True)
     with replacing_folder(folder) as draft:
-        folders = [draft] * count if classes is None else _class_folders(draft, classes)
+        folders = [draft] * count if classes is None else _class_folders(draft, classes, names)
         number = 0
         for batch in _finite(batches):
             if batch.ndim != 4 or batch.shape[-1] not in (1, 3, 4):
                 raise ValueError(
                     "PNG files hold pictures [height, width, 1, 3 or 4]. Received: examples of "
-                    f"shape {list(batch.shape[1:])}. Write them to a file that ends in .npz."
+                    f"shape {list(batch.shape[1:])}. Write them to a file that ends in .npz, texts "
+                    "to one in .txt."
                 )
             for png in tf.io.encode_png(to_bytes(batch)).numpy():
                 (folders[number] / f"{number:0{width}d}.png").write_bytes(png)
                 number += 1
+
+
+def write_texts(path: pathlib.Path, batches: Iterable[np.ndarray], characters: str | None) -> None:
+    """Writes a text file with a line for each text, in their order.
+
+    Args:
+        path: The file; one that is there is replaced.
+        batches: Float `[batch, length, characters]`.
+        characters: What each number of a character stands for; `None` if nobody knows.
+
+    Raises:
+        ValueError: If they are no texts, nobody knows their characters, or they are not finite;
+            nothing is written then.
+        OSError: If the file cannot be written; what was there is left unchanged.
+    """
+    if characters is None:
+        raise ValueError(
+            "A .txt file holds texts, of a run that was trained on `tgs.data.text`. Received: "
+            "samples of which no run says what their characters are. Write pictures into a "
+            "folder, other samples to a file that ends in .npz."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as draft, draft.open("w", encoding="utf-8") as file:
+        for batch in _finite(batches):
+            file.writelines(f"{each}\n" for each in decode_text(batch, characters))
 
 
 def write_array(
@@ -107,13 +139,25 @@ def write_array(
             _write_member(archive, "arr_1", [np.asarray(classes, np.int64)], count)
 
 
-def _class_folders(draft: pathlib.Path, classes: np.ndarray) -> list[pathlib.Path]:
-    """Makes a folder for each class, of names in the order of the classes; returns each image's."""
-    width = len(str(classes.max()))
-    folders = {int(each): draft / f"{each:0{width}d}" for each in np.unique(classes)}
+def _class_folders(
+    draft: pathlib.Path, classes: np.ndarray, names: Mapping[int, str] | None
+) -> list[pathlib.Path]:
+    """Makes a folder for each class; returns each image's."""
+    width, numbers = len(str(classes.max())), np.unique(classes).tolist()
+    by_number = {number: f"{number:0{width}d}" for number in numbers}
+    named = {number: (names or {}).get(number, "") for number in numbers}
+    found = named if _can_be_folders(named) else by_number  # In the order of the classes.
+    folders = {number: draft / name for number, name in found.items()}
     for folder in folders.values():
         folder.mkdir()
     return [folders[int(each)] for each in classes]
+
+
+def _can_be_folders(names: Mapping[int, str]) -> bool:
+    """Whether names are those of folders on any system, and say more than the number."""
+    plain = all(re.fullmatch(r"[^\W_][\w .,()+-]*(?<![ .])", name) for name in names.values())
+    different = len({name.casefold() for name in names.values()}) == len(names)
+    return plain and different and any(name != str(number) for number, name in names.items())
 
 
 def _finite(batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import keras
 
@@ -20,7 +20,7 @@ from tfgan_stab.training.fit_checks import check_data
 from tfgan_stab.training.gan import GAN
 from tfgan_stab.training.xla import use_deterministic_operations
 
-__all__ = ["build", "train", "with_arguments_of"]
+__all__ = ["Prepared", "build", "check_length", "prepare", "train", "with_arguments_of"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -76,15 +76,28 @@ def build(
     return gan
 
 
+class Prepared(NamedTuple):
+    """A run that is built, and of which nothing is written yet.
+
+    Attributes:
+        gan: The compiled model.
+        data: The examples.
+        scores: What scores it.
+        callbacks: What `fit` calls.
+    """
+
+    gan: GAN
+    data: Batches
+    scores: list[Any]
+    callbacks: list[keras.callbacks.Callback]
+
+
 @with_arguments_of(build)
-def train(
+def prepare(
     workdir: Workdir,
-    ready: Callable[[], None],
     started: Callable[[], None],
     *,
-    data: Batches,
-    epochs: int = 1,
-    steps_per_epoch: int | None = None,
+    data: Callable[[GAN], Batches],
     scores: Sequence[Callable[..., Any]] = (),
     score_every: str | int = "epoch",
     max_share: float | None = None,
@@ -97,25 +110,20 @@ def train(
     diagnostics: callbacks.Diagnostics | None = None,
     profile_steps: int = 0,
     **model: Any,
-) -> GAN:
-    """Trains a GAN in a workdir, from where it stopped if it was trained there before.
-
-    Gin files set every argument but the first three, as `tgs.train.epochs` and so on.
+) -> Prepared:
+    """Builds a run and writes nothing.
 
     Args:
-        workdir: Where everything is written.
-        ready: Called when everything is built and nothing is written yet; may refuse the run.
+        workdir: Where everything will be written.
         started: Called when the first step is done: everything works together.
-        data: The real examples.
-        epochs: How long to train, an integer >= 1.
-        steps_per_epoch: Steps between evaluations, an integer >= 1; one pass over the data unless
-            given.
+        data: Returns the examples for a model.
         scores: What makes the scores of each epoch: called with `real=data`.
         score_every: When scores are computed: "epoch", or a number of steps, an integer >= 1.
         max_share: The largest share of the wall time that scores may take, in (0, 1]; as in
             `Evaluate`.
         weights: Which weights are drawn and saved: "live" or the name of an average.
-        sample_rows: Rows of the grids of samples, an integer >= 1; 0 draws none.
+        sample_rows: Rows of the grids of samples, an integer >= 1; 0 draws none. Texts come one on
+            a line, rows times columns of them.
         sample_columns: Columns of the grids of samples, an integer >= 1.
         checkpoint_every: "epoch", or a number of steps, an integer >= 1.
         keep_checkpoints: How many checkpoints are kept, an integer >= 1.
@@ -125,23 +133,16 @@ def train(
         profile_steps: How many steps are profiled, an integer >= 0.
         **model: The arguments of `build`: networks, latents, seed, and what `GAN.compile` takes.
 
-    Returns:
-        The trained model.
-
     Raises:
-        TypeError: If `data` is no data set of `tgs.data`.
-        ValueError: If an argument is out of range, or the data do not fit the networks; nothing has
-            been written then.
-        DivergenceError: If the guard stopped the run.
+        TypeError: If the examples are no data set of `tgs.data`.
+        ValueError: If an argument is out of range, or the data do not fit the networks.
     """
-    integer("epochs", epochs)
-    if steps_per_epoch is not None:
-        integer("steps_per_epoch", steps_per_epoch)
     gan = build(**model)
     gan.weights_in_use.check(weights)
-    _check_data(data, gan.pair)
-    check_data(data, None, gan.scheme, gan.top_k, gan.maker.classes)
-    made_scores = [make(real=data) for make in _checked_scores(scores)]
+    examples = data(gan)
+    _check_data(examples, gan.pair)
+    check_data(examples, None, gan.scheme, gan.top_k, gan.maker.classes)
+    made_scores = [make(real=examples) for make in _checked_scores(scores)]
     run_callbacks: list[keras.callbacks.Callback] = [
         _Started(started),
         callbacks.RunLog(workdir.path),
@@ -159,21 +160,79 @@ def train(
             callbacks.Evaluate(made_scores, score_every, at_start=True, max_share=max_share)
         )
     if sample_rows:
-        run_callbacks.append(
-            callbacks.SampleGrid(workdir.samples, sample_rows, sample_columns, weights=weights)
-        )
+        run_callbacks.append(_samples(workdir, examples, sample_rows, sample_columns, weights))
     if weights != LIVE:
         run_callbacks.append(callbacks.SwapWeights(weights, swap_on_epoch=True))
     run_callbacks.append(_SaveGenerator(workdir))
     run_callbacks.append(
         callbacks.Checkpoint(workdir.checkpoints, checkpoint_every, keep_checkpoints)
     )
+    return Prepared(gan, examples, made_scores, run_callbacks)
+
+
+@with_arguments_of(prepare)
+def train(
+    workdir: Workdir,
+    ready: Callable[[], None],
+    started: Callable[[], None],
+    *,
+    data: Batches,
+    epochs: int = 1,
+    steps_per_epoch: int | None = None,
+    weights: str = LIVE,
+    **run: Any,
+) -> GAN:
+    """Trains a GAN in a workdir, from where it stopped if it was trained there before.
+
+    Gin files set every argument but the first three, as `tgs.train.epochs` and so on.
+
+    Args:
+        workdir: Where everything is written.
+        ready: Called when everything is built and nothing is written yet; may refuse the run.
+        started: Called when the first step is done: everything works together.
+        data: The real examples.
+        epochs: How long to train, an integer >= 1.
+        steps_per_epoch: Steps between evaluations, an integer >= 1; one pass over the data unless
+            given.
+        weights: Which weights are drawn and saved: "live" or the name of an average.
+        **run: The arguments of `prepare`: scores, samples, checkpoints, networks, and what
+            `GAN.compile` takes.
+
+    Returns:
+        The trained model.
+
+    Raises:
+        TypeError: If `data` is no data set of `tgs.data`.
+        ValueError: If an argument is out of range, or the data do not fit the networks; nothing has
+            been written then.
+        DivergenceError: If the guard stopped the run.
+    """
+    check_length(epochs, steps_per_epoch)
+    gan, data, scores, run_callbacks = prepare(
+        workdir, started, data=lambda gan: data, weights=weights, **run
+    )
     ready()
     gan.fit(data, epochs=epochs, steps_per_epoch=steps_per_epoch, callbacks=run_callbacks)
     with gan.using(weights):
         _save_generator(gan, workdir)
-    print(report(workdir, gan, made_scores, weights))
+    print(report(workdir, gan, scores, weights))
     return gan
+
+
+def _samples(
+    workdir: Workdir, data: Batches, rows: int, columns: int, weights: str
+) -> keras.callbacks.Callback:
+    """Returns what shows samples as those of the data are shown: as pictures, or as text."""
+    if data.characters is None:
+        return callbacks.SampleGrid(workdir.samples, rows, columns, weights=weights)
+    return callbacks.SampleText(workdir.samples, data.characters, rows * columns, weights)
+
+
+def check_length(epochs: int, steps_per_epoch: int | None) -> None:
+    """Raises ValueError unless both are whole numbers of epochs and steps."""
+    integer("epochs", epochs)
+    if steps_per_epoch is not None:
+        integer("steps_per_epoch", steps_per_epoch)
 
 
 def _checked_scores(scores: Any) -> Sequence[Callable[..., Any]]:

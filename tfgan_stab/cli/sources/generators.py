@@ -1,6 +1,7 @@
 """Images that a generator makes: that of a GAN, or one in a `.keras` file of any program."""
 
 import importlib
+import json
 import pathlib
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +15,7 @@ from tfgan_stab._utils import random, validation
 from tfgan_stab.cli.sources.kinds import SourceError
 from tfgan_stab.cli.sources.source import BATCH, Source
 from tfgan_stab.data import latents as samplers
+from tfgan_stab.game.functional import call_in_inference, network_inputs, place_of_condition
 from tfgan_stab.training.averaging.swap import LIVE
 from tfgan_stab.training.gan import GAN
 from tfgan_stab.training.sampling import Sampling
@@ -35,6 +37,7 @@ class GeneratedByGAN(Source):
         batch_size: Images made at once, an integer >= 1. A different batch size gives different
             images.
         class_names: Names of the classes, where the data that it was trained on have any.
+        characters: What the numbers of its texts stand for, if it makes texts.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class GeneratedByGAN(Source):
         default_weights: str = LIVE,
         batch_size: int = BATCH,
         class_names: Sequence[str] | None = None,
+        characters: str | None = None,
     ) -> None:
         conditional: bool = gan.pair.conditional
         super().__init__(
@@ -53,14 +57,21 @@ class GeneratedByGAN(Source):
             conditional,
             gan.num_classes if conditional else None,
             class_names=class_names,
+            characters=characters,
         )
         self.gan: Sampling = gan
         self._batch_size = batch_size
 
     def _draw(
-        self, count: int, weights: str | None, seed: int, label: int | None
+        self,
+        count: int,
+        weights: str | None,
+        seed: int,
+        label: int | None,
+        labels: np.ndarray | None,
     ) -> Iterator[np.ndarray]:
-        labels = None if label is None else np.full([count], label, np.int32)
+        if label is not None:
+            labels = np.full([count], label, np.int32)
         return self.gan.sample_batches(count, self._batch_size, weights or LIVE, seed, labels)
 
 
@@ -90,7 +101,7 @@ class GeneratedByKeras(Source):
         num_classes: int | None = None,
         batch_size: int = BATCH,
     ) -> None:
-        size, conditional = _inputs(generator, description)
+        size, self._dtype, conditional = _inputs(generator, description)
         if num_classes is not None and not conditional:
             raise SourceError(
                 "A number of classes belongs to a generator that takes labels as a second input. "
@@ -104,26 +115,30 @@ class GeneratedByKeras(Source):
         self._batch_size = batch_size
 
     def _draw(
-        self, count: int, weights: str | None, seed: int, label: int | None
+        self,
+        count: int,
+        weights: str | None,
+        seed: int,
+        label: int | None,
+        labels: np.ndarray | None,
     ) -> Iterator[np.ndarray]:
         # Here, so that a wrong seed or a missing label is an error before anything is drawn.
-        return self._batches(count, validation.seed(seed), self.labels(count, label))
+        labels = self.labels(count, label) if labels is None else labels
+        return self._batches(count, validation.seed(seed), labels)
 
     def _batches(self, count: int, seed: int, labels: np.ndarray | None) -> Iterator[np.ndarray]:
         size = min(self._batch_size, count)
         generate = tf.function(self._generated, autograph=False)
         for number, first in enumerate(range(0, count, size)):
-            latents = self._latents(size, random.key(seed, random.SAMPLING, number))
-            latents = tf.cast(latents, self._generator.inputs[0].dtype)
+            key = random.key(seed, random.SAMPLING, number)
+            latents = tf.cast(self._latents(size, key), self._dtype)
             rows = range(first, first + size)
             own = None if labels is None else np.take(labels, rows, mode="wrap")
-            yield generate(latents, own).numpy()[: count - first]
+            yield generate(latents, own, key).numpy()[: count - first]
 
-    def _generated(self, latents: tf.Tensor, labels: Any) -> tf.Tensor:
-        inputs = latents
-        if labels is not None:
-            inputs = [latents, tf.cast(labels, self._generator.inputs[1].dtype)]
-        images = tf.cast(self._generator(inputs, training=False), tf.float32)
+    def _generated(self, latents: tf.Tensor, labels: Any, key: tf.Tensor) -> tf.Tensor:
+        inputs = network_inputs(self._generator, latents, labels)
+        images = tf.cast(call_in_inference(self._generator, inputs, key), tf.float32)
         return tf.clip_by_value(images, -1.0, 1.0) if images.shape.rank == 4 else images
 
 
@@ -146,7 +161,9 @@ def open_keras_file(
     """
     model = load_network(path)
     if not isinstance(model, GAN):
-        return GeneratedByKeras(model, str(path), latents or "normal", num_classes, batch_size)
+        source = GeneratedByKeras(model, str(path), latents or "normal", num_classes, batch_size)
+        source.characters = _noted_characters(path)
+        return source
     if latents is not None:
         raise SourceError(
             f"{path} holds a whole GAN, which knows its latents. Received: latents={latents!r}. "
@@ -187,9 +204,21 @@ def load_network(path: pathlib.Path, what: str = "a generator", compile: bool = 
         ) from error
 
 
-def _inputs(generator: Any, description: str) -> tuple[int, bool]:
-    """Returns the latents' size, and whether labels follow them."""
-    inputs = getattr(generator, "inputs", None) or []
+def _noted_characters(path: pathlib.Path) -> str | None:
+    """Returns what the run that a file lies in has noted of its texts, if it has."""
+    for folder in path.absolute().parents[:4]:  # Below best/ each score has a folder.
+        report = folder / "run.json"
+        if report.is_file():
+            data = json.loads(report.read_text(encoding="utf-8")).get("data") or {}
+            return data.get("characters")
+    return None
+
+
+def _inputs(generator: Any, description: str) -> tuple[int, str, bool]:
+    """Returns the latents' size and dtype, and whether the generator takes labels too."""
+    inputs = list(getattr(generator, "inputs", None) or [])
+    if len(inputs) == 2 and place_of_condition(inputs) == 0:
+        inputs.reverse()
     shapes = [tuple(each.shape) for each in inputs]
     fits = len(shapes) in (1, 2) and len(shapes[0]) == 2 and shapes[0][1] is not None
     if fits and len(shapes) == 2:
@@ -201,7 +230,7 @@ def _inputs(generator: Any, description: str) -> tuple[int, bool]:
             f"{[list(shape) for shape in shapes] or 'of unknown shape'}. Save the generator, not "
             "the discriminator; build a subclassed model from keras.Input."
         )
-    return shapes[0][1], len(shapes) == 2
+    return shapes[0][1], inputs[0].dtype, len(shapes) == 2
 
 
 def _classes(generator: keras.Model) -> int | None:

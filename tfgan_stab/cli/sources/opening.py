@@ -39,9 +39,9 @@ def open_workdir(workdir: pathlib.Path, batch_size: int = BATCH) -> GeneratedByG
         DamagedCheckpointError: If all checkpoints are damaged.
         ValueError: If the checkpoints do not belong to the settings.
     """
-    gan, weights, class_names = _rebuilt(workdir)
+    gan, weights, data = _rebuilt(workdir)
     path, _ = restore_newest(gan, workdir / "checkpoints")
-    return GeneratedByGAN(gan, str(path), weights, batch_size, class_names)
+    return GeneratedByGAN(gan, str(path), weights, batch_size, **data)
 
 
 def open_checkpoint(checkpoint: pathlib.Path, batch_size: int = BATCH) -> GeneratedByGAN:
@@ -56,12 +56,12 @@ def open_checkpoint(checkpoint: pathlib.Path, batch_size: int = BATCH) -> Genera
         DamagedCheckpointError: If the checkpoint is damaged.
         ValueError: If the checkpoint does not belong to the settings.
     """
-    gan, weights, class_names = _rebuilt(workdir_of(checkpoint))
+    gan, weights, data = _rebuilt(workdir_of(checkpoint))
     restore(gan, checkpoint)
     score = checkpoint / SCORE
     if score.is_file():  # One of the best, by a score of these weights.
         weights = json.loads(score.read_text(encoding="utf-8"))["weights"]
-    return GeneratedByGAN(gan, str(checkpoint), weights, batch_size, class_names)
+    return GeneratedByGAN(gan, str(checkpoint), weights, batch_size, **data)
 
 
 def data_of(workdir: pathlib.Path) -> Batches:
@@ -77,26 +77,29 @@ def data_of(workdir: pathlib.Path) -> Batches:
     return configuring.arguments(training.train, ["data"])["data"]
 
 
-def _rebuilt(workdir: pathlib.Path) -> tuple[GAN, str, list[str] | None]:
-    """Returns the GAN with new weights, the weights that the run saves, and its classes' names."""
+def _rebuilt(workdir: pathlib.Path) -> tuple[GAN, str, dict[str, Any]]:
+    """Returns the GAN with new weights, those that the run saves, and names that its data gave."""
     configuring.parse([str((workdir / CONFIG).absolute())])
     settings = configuring.arguments(training.train, list(inspect.signature(build).parameters))
     # Nothing will be trained, so that whether XLA could need not be found out.
     gan = build(**{**settings, "jit_compile": False})
-    class_names = None
+    data: dict[str, Any] = {}
     if gan.pair.conditional:
-        data = _data_metadata(workdir)
-        gan.num_classes, class_names = data["classes"], data.get("class_names")
+        data = _data_metadata(workdir, "classes")
+        gan.num_classes = data["classes"]
+    elif len(gan.pair.example_shape) == 2:  # Perhaps texts.
+        data = _data_metadata(workdir, "characters")
     weights: dict[str, Any] = configuring.arguments(training.train, ["weights"])
-    return gan, weights.get("weights", LIVE), class_names
+    names = {name: data.get(name) for name in ("class_names", "characters")}
+    return gan, weights.get("weights", LIVE), names
 
 
-def _data_metadata(workdir: pathlib.Path) -> dict[str, Any]:
-    """What the run has noted of its data; where it has not, the data are loaded."""
+def _data_metadata(workdir: pathlib.Path, wanted: str) -> dict[str, Any]:
+    """What the run has noted of its data; where what is wanted is not there, they are loaded."""
     report = workdir / "run.json"
     metadata = json.loads(report.read_text(encoding="utf-8")) if report.is_file() else {}
     noted: dict[str, Any] = metadata.get("data") or {}
-    if noted.get("classes") is not None:
+    if noted.get(wanted) is not None:
         return noted
     return configuring.arguments(training.train, ["data"])["data"].description()
 

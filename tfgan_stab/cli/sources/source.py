@@ -22,6 +22,7 @@ class Source:
         num_classes: Classes of the images; `None` without classes, or if it is not known how many.
         count: How many images there are; `None` where they are made without end.
         class_names: Names of the classes, where they have any.
+        characters: What the numbers of texts stand for; `None` for images and others.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Source:
         num_classes: int | None = None,
         count: int | None = None,
         class_names: Sequence[str] | None = None,
+        characters: str | None = None,
     ) -> None:
         self.description = description
         self.weights = list(weights)
@@ -41,6 +43,7 @@ class Source:
         self.num_classes = num_classes
         self.count = count
         self._class_names = class_names
+        self.characters = characters
 
     @property
     def classes(self) -> dict[int, str] | None:
@@ -50,7 +53,12 @@ class Source:
         return dict(enumerate(self._class_names or map(str, range(self.num_classes))))
 
     def draw(
-        self, count: int, weights: str | None = None, seed: int = 0, label: int | None = None
+        self,
+        count: int,
+        weights: str | None = None,
+        seed: int = 0,
+        label: int | None = None,
+        labels: np.ndarray | None = None,
     ) -> Iterator[np.ndarray]:
         """Returns the first images, batch by batch.
 
@@ -59,6 +67,8 @@ class Source:
             weights: One of `weights`; by default `default_weights`.
             seed: Decides the noise, an integer. Stored images come in their order.
             label: Images of this class only; by default of all, generated in turn.
+            labels: The class of each image that is generated, int `[count]`; stored ones have
+                theirs.
 
         Returns:
             Yields float32 `[batch, height, width, channels]` in [-1, 1]; for other examples than
@@ -70,7 +80,7 @@ class Source:
         self._check_weights(weights)
         self._check_label(label)
         validation.integer("count", count)
-        return self._draw(count, weights or self.default_weights, seed, label)
+        return self._draw(count, weights or self.default_weights, seed, label, labels)
 
     def labels(self, count: int, label: int | None = None) -> np.ndarray | None:
         """Returns the classes of the images that `draw` gives, int32 `[count]`; `None` without.
@@ -90,7 +100,12 @@ class Source:
         return np.arange(count, dtype=np.int32) % self.num_classes
 
     def _draw(
-        self, count: int, weights: str | None, seed: int, label: int | None
+        self,
+        count: int,
+        weights: str | None,
+        seed: int,
+        label: int | None,
+        labels: np.ndarray | None,
     ) -> Iterator[np.ndarray]:
         """Returns the images; what is asked for has been checked."""
         raise TypeError(f"{type(self).__name__} must define `_draw`.")

@@ -83,7 +83,12 @@ class StoredImages(Source):
         return None if classes is None else classes[self._indices(count, label)[:count]]
 
     def _draw(
-        self, count: int, weights: str | None, seed: int, label: int | None
+        self,
+        count: int,
+        weights: str | None,
+        seed: int,
+        label: int | None,
+        labels: np.ndarray | None,
     ) -> Iterator[np.ndarray]:
         return self._examples.pick(self._indices(count, label)[:count])
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from tfgan_stab.evaluation.image_source import ImageSource
 from tfgan_stab.evaluation.real_images import RealImages, read_real_images
 from tfgan_stab.evaluation.results import INFERENCE, Protocol, ScoreResult, all_of, warn_of_few
+from tfgan_stab.evaluation.samples import Sample, match_classes
 from tfgan_stab.evaluation.score import Score
 
 _MEAN = "{}_class_mean"
@@ -75,15 +76,19 @@ class PerClass:
         means = [_MEAN.format(name) for name in self._score.names]
         return [*(name for each in self.components for name in each.names), *means]
 
-    def match(self, generated: Mapping[int, str]) -> None:
+    def match(self, generated: Mapping[int, str] | None, labels: Any = None) -> None:
         """Has each class draw the generated class of the same name.
 
         Args:
-            generated: The name of each class that can be generated, by its number.
+            generated: The name of each class that can be generated, by its number; `None` if there
+                are none, or it is not known.
+            labels: What other scores draw; each class draws itself.
 
         Raises:
             ValueError: If a class is only on one side, unless the classes to score were chosen.
         """
+        if generated is None:
+            return
         wanted = {each.label for each in self.components} if self._chosen else None
         matched = match_classes(self.classes, generated, wanted)
         for each in self.components:
@@ -104,6 +109,10 @@ class PerClass:
         means = [self._mean(name, [own[name] for own in by_name]) for name in names]
         told = [self._told(result, label) for label, own in of_class.items() for result in own]
         return [*told, *means]
+
+    def of_generator(self, draw: Callable[[Sample], Iterator[np.ndarray]]) -> list[ScoreResult]:
+        """Returns the numbers of what a function draws for a sample, as `Score.of_generator`."""
+        return self.collect([each.of_generator(draw) for each in self.components])
 
     def baseline(self) -> list[ScoreResult]:
         """Returns each class's score of real images against other real images, and the means."""
@@ -142,62 +151,3 @@ class PerClass:
         )
         mean = float(np.mean([result.value for result in column]))
         return ScoreResult(protocol.name, mean, protocol, first.larger_is_better)
-
-
-def match_classes(
-    real: Mapping[int, str], generated: Mapping[int, str], wanted: Collection[Any] | None = None
-) -> dict[int, int]:
-    """Returns, for the number of each class of the real images, its number on the other side.
-
-    Classes of the same name are the same, whatever their numbers. Names that are numbers, as those
-    of folders "00", "01", ..., and classes without names are matched by number. If one side alone
-    has names, as where a generator's classes 0, 1, ... are compared with a folder's, the class
-    number 0 is the first name: then there must be as many on either side.
-
-    Args:
-        real: The name of each class of the real images, by its number.
-        generated: Those of the generated images.
-        wanted: The real classes that matter; all of both sides unless given.
-
-    Raises:
-        ValueError: If one side lacks a class.
-
-    Example:
-        >>> match_classes({0: "cat", 1: "dog"}, {0: "bird", 1: "cat", 2: "dog"}, wanted=[0, 1])
-        {0: 1, 1: 2}
-    """
-    here, there, how = _by_number(real), _by_number(generated), "by number"
-    if here is None and there is None:
-        here, there, how = _by_name(real), _by_name(generated), "by name"
-    elif here is None or there is None:
-        here, there = here or _as_numbered(real), there or _as_numbered(generated)
-        how, wanted = "by number, since only one side has names", None
-    lacking = [key for key in here if key not in there and (wanted is None or here[key] in wanted)]
-    surplus = [key for key in there if key not in here and wanted is None]
-    if lacking or surplus:
-        raise ValueError(
-            f"Expected the same classes of real and generated images, {how}. Received: "
-            f"{_listed(real, here, lacking)} of real images alone, "
-            f"{_listed(generated, there, surplus)} of generated ones alone. Leave their images "
-            "out, or choose what to score: tgs.PerClass(score, classes=[0, 2])."
-        )
-    return {number: there[key] for key, number in here.items() if key in there}
-
-
-def _by_number(classes: Mapping[int, str]) -> dict[Any, int] | None:
-    """Returns the classes by the numbers that their names are; `None` if they are others."""
-    found: dict[Any, int] = {int(n): number for number, n in classes.items() if n.isdecimal()}
-    return found if len(found) == len(classes) else None
-
-
-def _by_name(classes: Mapping[int, str]) -> dict[Any, int]:
-    return {name: number for number, name in classes.items()}
-
-
-def _as_numbered(classes: Mapping[int, str]) -> dict[Any, int]:
-    return {number: number for number in classes}
-
-
-def _listed(classes: Mapping[int, str], numbers: Mapping[Any, int], keys: Collection[Any]) -> str:
-    """Returns some classes for a message, by their names."""
-    return ", ".join(f"class {classes[numbers[key]]!r}" for key in keys) or "none"

@@ -64,6 +64,11 @@ class AveragedWeights(keras.layers.Layer):
         """The averages alone, one per averaged variable; `weights` holds the counts too."""
         return self.weights[:-1]
 
+    @property
+    def has_started(self) -> bool:
+        """Whether it holds anything but a copy of the weights that training began with."""
+        return bool(distribution.read([self.weights[-1]])[0][_Counts._fields.index("steps")] > 0)
+
     def started(self, new: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """Returns what `weights` should hold before the first step: a copy.
 

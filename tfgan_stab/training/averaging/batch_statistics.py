@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_stab._utils import random
+from tfgan_stab._utils.apportionment import in_shares
 from tfgan_stab.game.functional import network_inputs
 from tfgan_stab.game.players import Players
 from tfgan_stab.game.validation import Condition
@@ -61,7 +62,8 @@ class Recalibration:
     """Replaces a generator's moving means and variances by measured ones.
 
     The generator makes some batches in training mode, with noise that only the GAN's seed and the
-    batch's number decide. Over their equal sizes the statistics are pooled exactly::
+    batch's number decide, and classes as often as the data have them, where that is known. Over
+    their equal sizes the statistics are pooled exactly::
 
         mean     = mean over batches of their means
         variance = mean over batches of (their variances + (their means - mean)^2)
@@ -97,6 +99,7 @@ class Recalibration:
         self._generator = networks.generator
         self._condition = condition
         self.num_classes = num_classes
+        self.class_shares: tuple[int, ...] = ()
         self._latents = latents
         self._seed = seed
         self._batches = rule.recalibration_batches
@@ -164,12 +167,13 @@ class Recalibration:
         return pooled
 
     def _classes(self, number: int) -> tf.Tensor | None:
-        """Returns conditions of all classes in turn, where the generator takes them."""
+        """Returns conditions of all classes, as often as the data have them or in turn."""
         self.check_classes()
         if self._condition is None:
             return None
+        shares = self.class_shares or (1,) * (self.num_classes or 0)
         first = number * self._batch_size
-        classes = tf.range(first, first + self._batch_size) % self.num_classes
+        classes = in_shares(shares, first + self._batch_size)[first:].astype(np.int32)
         return self._condition.of_classes(classes)
 
     def _measured(

@@ -58,20 +58,29 @@ class WeightsInUse:
             return live
         average = self._averages[name]
         values = distribution.read(average.averages)
+        if not average.has_started:  # The weights may have been loaded since it was made.
+            values = live[: len(values)]
         if average.finish is not None:
             values = average.finish(values)
         return [*values, *live[len(values) :]]
 
-    def use_classes(self, count: int | None) -> None:
-        """Tells averages the number of classes, if it is known.
+    def use_classes(self, count: int | None, shares: tuple[int, ...] = ()) -> None:
+        """Tells averages the number of classes, if it is known, and how often each comes.
 
         Raises:
             ValueError: If one of them could not be used without.
         """
+        self.use_shares(shares)
         for average in self._averages.values():
             if average.finish is not None:
                 average.finish.num_classes = count
                 average.finish.check_classes()
+
+    def use_shares(self, shares: tuple[int, ...]) -> None:
+        """Tells averages how often each class comes; `()` for as often as the others."""
+        for average in self._averages.values():
+            if average.finish is not None:
+                average.finish.class_shares = shares
 
     @property
     def _variables(self) -> list[keras.Variable]:

@@ -1,0 +1,105 @@
+"""Every recipe that we ship: its header, its commands, and a dry run of it on this machine."""
+
+import pathlib
+import re
+import shlex
+import textwrap
+
+import numpy as np
+import pytest
+
+import tfgan_stab as tgs
+from tfgan_stab.cli.config import gin as configuring
+from tfgan_stab.cli.config.recipes import read_recipe
+from tfgan_stab.cli.flags.train import TrainSettings
+from tfgan_stab.cli.jobs import dry_run, recipes
+from tfgan_stab.cli.jobs.train import train
+from tfgan_stab.cli.workdir import Workdir
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PATHS = [path for pattern in recipes.PATTERNS for path in configuring.shipped_files(pattern)]
+PLAIN = "tgs.train.jit_compile = False"
+# Networks that take seconds to build.
+LARGE = re.compile("128|biggan")
+
+
+def name_of(path):
+    return f"{path.parent.name}/{path.stem}"
+
+
+def kind_of(path):
+    """What a recipe shares with those of the same paper for other data."""
+    return path.parent.name, path.stem.partition("_")[2] or path.stem
+
+
+FIRST_OF_KIND = {kind_of(path): path for path in reversed(PATHS) if not LARGE.search(path.stem)}
+
+
+def parameter(path):
+    """A recipe for a test; by default the first of each kind is enough."""
+    marks = [] if path in FIRST_OF_KIND.values() else [pytest.mark.exhaustive]
+    return pytest.param(path, id=name_of(path), marks=marks)
+
+
+@pytest.fixture
+def planned(tmp_path):
+    """A function of a recipe's file that returns the plan of its dry run, in small batches."""
+
+    def planned(path):
+        # Some mixtures give each mode its share of a batch; they are small anyway.
+        settings = [PLAIN] if "mixture" in path.stem else [PLAIN, "batch_size = 4"]
+        configuring.parse([str(path)], settings)
+        return dry_run.plan(Workdir(tmp_path / "run"), settings)
+
+    return planned
+
+
+@pytest.mark.parametrize("path", PATHS, ids=name_of)
+def test_recipe_costs_what_its_header_says(path):
+    recipe = read_recipe(path)
+    configuring.parse([str(path)])
+    settings = configuring.arguments(train, ["epochs", "steps_per_epoch", "scheme"])
+    steps = settings["epochs"] * settings["steps_per_epoch"]
+    evaluations = steps * settings.get("scheme", tgs.Alternating()).evaluations
+    assert (recipe.steps, recipe.evaluations) == (steps, evaluations)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", [parameter(path) for path in PATHS])
+def test_recipe_fits_together(path, planned):
+    plan = planned(path)
+    assert plan.evaluations == read_recipe(path).evaluations
+
+
+@pytest.mark.slow
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("path", PATHS, ids=name_of)
+def test_recipe_takes_steps(path, planned):
+    measured = dry_run.measure(planned(path), seconds=0.0)
+    assert all(map(np.isfinite, measured.losses.values())), measured.losses
+
+
+@pytest.mark.parametrize("path", PATHS, ids=name_of)
+def test_commands_of_a_header_are_sound(path):
+    for field in ("Try", "Run"):
+        command = re.sub(r"^\S*python ", "", read_recipe(path).fields[field])
+        settings = TrainSettings.parse(shlex.split(command))
+        assert path in [ROOT / name for name in settings.gin_file]
+        configuring.parse(settings.gin_file, settings.gin_settings)
+
+
+def test_documented_header_is_a_header(tmp_path):
+    page = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    shown = re.search(r"(?:^    #.*\n)+", page, re.MULTILINE)[0]
+    path = tmp_path / "recipe.gin"
+    path.write_text(textwrap.dedent(shown))
+    recipe = read_recipe(path)
+    assert (recipe.steps, recipe.expected, recipe.gpu_hours) == (225_000, "FID 12.5", "about 1.5")
+
+
+def test_page_lists_all_recipes_as_they_are():
+    page = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    table = recipes.as_markdown(recipes.all_recipes())
+    assert recipes.with_table(page, table) == page, (
+        "run .venv/bin/python scripts/recipes.py --update=docs/recipes.md"
+    )

@@ -1,0 +1,227 @@
+"""Labels against classes: how many the networks are made for, and every batch compared with that.
+
+A class that is too large is an error on CPUs alone: XLA takes it for the largest, GPUs for zeros.
+"""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgan_stab._utils.apportionment import shares_of
+from tfgan_stab.data.batches import Batches
+from tfgan_stab.game.functional import place_of_condition
+from tfgan_stab.game.validation import Pair
+from tfgan_stab.training.data_checks import required, type_of, whole
+
+layers = keras.layers
+
+# Layers and operations of Keras that hand numbers on as they are.
+PASSING = set(
+    "Reshape Flatten Permute RepeatVector Identity InputLayer Cast ExpandDims Squeeze Ravel "
+    "GetItem".split()
+)
+# What looks classes up, and what it calls their number.
+LOOKUPS = {
+    "Embedding": "input_dim",
+    "CategoryEncoding": "num_tokens",
+    "OneHot": "num_classes",
+    "MultiHot": "num_classes",
+}
+
+
+def known_classes(networks: Sequence[Any], num_classes: int | None) -> int | None:
+    """Returns how many classes both networks have room for, `None` if that is not known.
+
+    Labels are followed through a network, and the models in it, to what looks them up. Where they
+    end up in something else, and nobody says how many classes there are, that is warned of.
+
+    Args:
+        networks: Both networks.
+        num_classes: What the user says.
+
+    Raises:
+        ValueError: If the user says more than the networks have room for.
+    """
+    bounds, guesses, unknown = list[int](), list[int](), list[Any]()
+    for network in networks:
+        for taker in _takers_of_labels(network):
+            if _is_of_keras(taker, LOOKUPS):
+                bounds.append(getattr(taker, LOOKUPS[type(taker).__name__]))
+            elif inside := _embeddings_inside(taker):
+                # A layer of the user's own may use its embedding for something else.
+                ours = type(taker).__module__.startswith("tfgan_stab.")
+                (bounds if ours else guesses).extend(inside)
+            else:
+                unknown.append(taker)
+    if num_classes is None:
+        if unknown:
+            _warn_of_unknown(unknown[0])
+        return min([*bounds, *guesses], default=None)
+    if num_classes > min(bounds, default=num_classes):
+        raise ValueError(
+            f"`num_classes` must be at most the {min(bounds)} classes that both networks have room "
+            f"for. Received: num_classes={num_classes}. Make both networks, too, for {num_classes} "
+            "classes."
+        )
+    return num_classes
+
+
+def _takers_of_labels(network: Any) -> list[Any]:
+    """Returns what takes a network's labels, of one number each, as they come in."""
+    inputs = getattr(network, "inputs", None) or []
+    if len(inputs) != 2:
+        return []
+    place = place_of_condition(inputs)
+    # Vectors and pictures look nothing up.
+    if tuple(inputs[place].shape[1:]) not in ((), (1,)) and "int" not in inputs[place].dtype:
+        return []
+    takers: list[Any] = []
+    _follow(network, [place], takers)
+    return takers
+
+
+def _follow(network: Any, places: Sequence[int], takers: list[Any]) -> list[int]:
+    """Follows numbers from a network's inputs to what takes them.
+
+    Args:
+        network: A model.
+        places: At which of its inputs the numbers arrive.
+        takers: What takes them is added here.
+
+    Returns:
+        At which of its outputs they leave it again.
+    """
+    graph = getattr(network, "_functional", network)  # Of a `Sequential` model.
+    nodes = getattr(graph, "_nodes_by_depth", None)
+    if nodes is None:  # A model of the user's own class.
+        takers.append(network)
+        return []
+    holding = {id(graph.inputs[place]) for place in places}
+    for depth in sorted(nodes, reverse=True):
+        for node in nodes[depth]:
+            given = [i for i, each in enumerate(node.input_tensors) if id(each) in holding]
+            if not given:
+                continue
+            if _is_of_keras(node.operation, PASSING):
+                holding.update(map(id, node.outputs))
+            elif isinstance(node.operation, keras.Model):
+                leaving = _follow(node.operation, given, takers)
+                holding.update(id(node.outputs[place]) for place in leaving)
+            else:
+                takers.append(node.operation)
+    return [place for place, each in enumerate(graph.outputs) if id(each) in holding]
+
+
+def _is_of_keras(operation: Any, names: Any) -> bool:
+    kind = type(operation)
+    return kind.__name__ in names and kind.__module__.startswith("keras.")
+
+
+def _embeddings_inside(operation: Any) -> list[int]:
+    """Returns the rows of the embeddings in a layer, if all have as many; nothing otherwise."""
+    inside = operation._flatten_layers() if isinstance(operation, keras.Layer) else []
+    rows = {each.input_dim for each in inside if isinstance(each, layers.Embedding)}
+    return [*rows] if len(rows) == 1 else []
+
+
+def _warn_of_unknown(taker: Any) -> None:
+    warnings.warn(
+        f"Labels go to {type(taker).__name__} {taker.name!r}, which does not say how many classes "
+        "there are, so those that are too large will not be noticed: XLA takes them for the last "
+        "class. Write GAN(..., num_classes=10).",
+        UserWarning,
+        stacklevel=6,
+    )
+
+
+def class_shares(x: Any, y: Any, pair: Pair) -> tuple[int, ...]:
+    """Returns how often each class comes in data; nothing if all come as often, or it is not known.
+
+    Args:
+        x: What `fit` is given: it is known of data sets of `tgs.data` and of arrays.
+        y: What `fit` is given.
+        pair: What the networks expect.
+    """
+    if pair.condition is None or not pair.condition.classes:
+        return ()
+    labels = getattr(x.example_set, "labels", None) if isinstance(x, Batches) else whole(y)
+    if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "iuf" or not labels.size:
+        return ()
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        labels = labels.argmax(axis=1)
+    return shares_of(np.bincount(labels.ravel().astype(np.int64)).tolist())
+
+
+def check_classes(labels: Any, classes: int | None) -> None:
+    """Raises if labels are no classes.
+
+    Args:
+        labels: Integers `[examples]`; `None` without.
+        classes: What the networks' `known_classes` are; `None` if that is not known.
+
+    Raises:
+        ValueError: If a label is no class.
+    """
+    if labels is None or classes is None or not len(labels):
+        return
+    low, high = int(np.min(labels)), int(np.max(labels))
+    if low < 0 or high >= classes:
+        raise ValueError(_not_a_class(classes).format(low, high))
+
+
+def with_classes(data: Any, classes: int | None) -> Any:
+    """Returns a batch whose labels arrive only if all are classes; see `plain_errors`.
+
+    Args:
+        data: Examples, or `(examples, labels)`.
+        classes: What the networks' `known_classes` are; `None` if that is not known.
+    """
+    if classes is None or not isinstance(data, tuple) or len(data) != 2:
+        return data
+    images, labels = data
+    if not tf.is_tensor(labels) or not labels.dtype.is_integer:
+        return data
+    wide = tf.cast(labels, tf.int64)  # Narrow types cannot hold all numbers of classes.
+    low, high = tf.reduce_min(wide), tf.reduce_max(wide)
+    all_are_classes = tf.logical_and(low >= 0, high < classes)
+    return images, required(labels, all_are_classes, _not_a_class(classes), low, high)
+
+
+def _not_a_class(classes: int) -> str:
+    return (
+        f"Labels must be classes from 0 to {classes - 1}. Received: {{}} to {{}}. "
+        "Count classes from 0, or make both networks, and num_classes, for all of them."
+    )
+
+
+def check_labels(labels: Any) -> None:
+    """Raises if labels are not classes by their type and shape.
+
+    Args:
+        labels: A tensor, an array or a `tf.TensorSpec`.
+
+    Raises:
+        TypeError: If they are no integers.
+        ValueError: If they are not one number for each example.
+    """
+    kind, shape = type_of(labels), tf.TensorShape(getattr(labels, "shape", None))
+    expected = "Labels must be integers, shape [batch]: a class from 0 on for each example."
+    if kind is None or not kind.is_integer:
+        fix = "Use tf.cast(labels, tf.int32)."
+        if kind == tf.string:
+            fix = "Number the words: numpy.unique(words, return_inverse=True)[1]."
+        elif shape.rank == 2 and shape[1] != 1:
+            fix = "Of one-hot rows take the class: tf.argmax(labels, axis=-1)."
+        received = type(labels) if kind is None else kind.name
+        raise TypeError(f"{expected} Received: {received}. {fix}")
+    if shape.rank not in (None, 1):
+        fix = "Of one-hot rows take the class: tf.argmax(labels, axis=-1)."
+        if shape.rank == 0:
+            fix = "Use dataset.batch(64)."
+        elif shape[-1] == 1:
+            fix = "Take the only column: labels[:, 0]."
+        raise ValueError(f"{expected} Received: shape {shape.as_list()}. {fix}")
