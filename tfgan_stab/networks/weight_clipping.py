@@ -21,8 +21,8 @@ class ClippedWeights(keras.constraints.Constraint):
         ValueError: If `limit` is no number > 0.
 
     Example:
-        >>> ClippedWeights(0.01)(keras.ops.array([-1.0, 0.005])).numpy().round(3).tolist()
-        [-0.01, 0.005]
+        >>> ClippedWeights(0.5)(keras.ops.array([-1.0, 0.25])).numpy().tolist()
+        [-0.5, 0.25]
     """
 
     def __init__(self, limit: float = 0.01) -> None:
