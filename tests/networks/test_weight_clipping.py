@@ -13,7 +13,7 @@ LIMIT = 0.02
 
 def critic():
     keras.utils.set_random_seed(0)
-    return tgs.networks.dcgan_discriminator(8, 1, width=2, num_classes=3, base_size=4)
+    return tgs.networks.dcgan_discriminator(8, 1, width=2, num_classes=3, base_size=2)
 
 
 def clipped():
