@@ -82,4 +82,4 @@ def test_weights_that_cannot_be_clipped():
 @pytest.mark.parametrize("limit", [0.0, -1.0, "a"])
 def test_limits_out_of_range(limit):
     with pytest.raises((ValueError, TypeError), match="`limit` must be .*WGAN uses 0.01"):
-        tgs.networks.with_clipped_weights(critic(), limit)
+        tgs.networks.ClippedWeights(limit)
