@@ -344,6 +344,17 @@ def test_layer_normalization_is_of_all_features_of_an_example():
     assert np.ptp(np.mean(outputs, axis=(0, 1, 2))) > 0.01  # Not of each channel alone.
 
 
+def test_pooling_can_be_chosen():
+    settings = {"width": 4, "multiples": (1, 1, 1), "halvings": 2, "normalization": "none"}
+    by_sum, by_mean = (resnet_discriminator(8, **settings, pooling=p) for p in ("sum", "mean"))
+    *others, kernel, bias = by_sum.get_weights()
+    by_mean.set_weights([*others, 4 * kernel, bias])  # The last features have 2x2 pixels.
+    images = numbers(2, 8, 8, 3)
+    np.testing.assert_allclose(by_mean(images), by_sum(images), rtol=1e-5)
+    flat = resnet_discriminator(8, **settings, pooling="flatten")
+    assert flat.layers[-1].kernel.shape == (2 * 2 * 4, 1)
+
+
 @pytest.mark.parametrize("architecture", ["sngan", "svre", "sagan", "biggan"])
 def test_spectral_normalization_wraps_every_layer(architecture):
     settings = {"architecture": architecture, "width": 8, "num_classes": 3}
@@ -417,6 +428,8 @@ def test_impossible_networks_are_refused(player, case):
 def test_settings_of_one_player_are_refused():
     with pytest.raises(ValueError, match=r"`multiples` must all be equal in 'svre'.*\(2, 1\). Use"):
         resnet_generator(8, width=4, multiples=(2, 1), architecture="svre")
+    with pytest.raises(ValueError, match="'sum', 'mean', 'flatten'. Received: 'max'. Use 'mean'"):
+        resnet_discriminator(32, pooling="max")
     with pytest.raises(ValueError, match="'tanh', 'linear'. Received: 'relu'. Use 'tanh'"):
         resnet_generator(output_activation="relu")
     with pytest.raises(ValueError, match="'spectral', 'layer', 'none'. Received: 'batch'. Use"):

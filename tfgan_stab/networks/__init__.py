@@ -24,9 +24,11 @@ from tfgan_stab.networks.resizing import Resizing, UpSampling2D
 from tfgan_stab.networks.resnet import resnet_discriminator, resnet_generator
 from tfgan_stab.networks.spectral_normalization import SpectralNormalization
 from tfgan_stab.networks.text import text_discriminator, text_generator
+from tfgan_stab.networks.weight_clipping import ClippedWeights, with_clipped_weights
 
 __all__ = [
     "BatchNormalization",
+    "ClippedWeights",
     "ConditionalBatchNormalization",
     "GroupNormalization",
     "LayerNormalization",
@@ -48,6 +50,7 @@ __all__ = [
     "sndcgan_generator",
     "text_discriminator",
     "text_generator",
+    "with_clipped_weights",
     "with_keras_layers",
 ]
 

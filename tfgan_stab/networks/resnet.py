@@ -231,6 +231,7 @@ def resnet_discriminator(
     normalization: str | None = None,
     attention: int | None = None,
     num_classes: int | None = None,
+    pooling: str | None = None,
     name: str = "discriminator",
 ) -> keras.Model:
     """Builds the discriminator of a paper: residual blocks, the first of which halve the size.
@@ -250,6 +251,8 @@ def resnet_discriminator(
             the paper's, which has one in "sagan" alone.
         num_classes: Number of classes; with one, int32 labels `[batch]` are a second input, and
             the logit gets <embedding(label), features> added.
+        pooling: How features become a vector: "sum" or "mean" over pixels after a last ReLU, or
+            "flatten"; `None` for the paper's. Without normalization "sum" makes large logits.
         name: The model's name.
 
     Returns:
@@ -272,6 +275,8 @@ def resnet_discriminator(
     normalization = paper.normalization if normalization is None else normalization
     fix = "Use 'spectral' to bound the discriminator's gradient."
     validation.choice("normalization", normalization, ("spectral", "layer", "none"), fix)
+    pooling = paper.pooling if pooling is None else pooling
+    validation.choice("pooling", pooling, ("sum", "mean", "flatten"), "Use 'mean'.")
     spectral, gains = normalization == "spectral", (paper.gain, paper.shortcut_gain)
     make = Convolutions(spectral, *gains, weights_std=paper.weights_std)
     images = keras.Input((image_size, image_size, channels), name="images")
@@ -286,7 +291,7 @@ def resnet_discriminator(
         if x.shape[1] == attention != size:
             x = SelfAttention(make.spectral)(x)
         size = x.shape[1]
-    features = _vector(x, paper.pooling)
+    features = _vector(x, pooling)
     logits = make.wrapped(layers.Dense(1, kernel_initializer=make.initializer()))(features)
     return judged(images, logits, features, num_classes, make.initializer, make.wrapped, name)
 

@@ -1,0 +1,243 @@
+"""Recipes of the papers set what the papers state, and can be tried without a download."""
+
+import functools
+import pathlib
+import re
+import shlex
+
+import keras
+import pytest
+
+import tfgan_stab as tgs
+from tfgan_stab.cli.config import gin as configuring
+from tfgan_stab.cli.flags.train import TrainSettings
+from tfgan_stab.cli.jobs.train import train
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "gin_configs" / "papers"
+RECIPES = sorted(p.relative_to(FOLDER).with_suffix("").as_posix() for p in FOLDER.glob("*/*.gin"))
+PICTURES = [name for name in RECIPES if "mixture" not in name and "lm1b" not in name]
+
+MACROS = {
+    "tfds.gin": "dataset split image_size channels labels batch_size seed".split(),
+    "mixture.gin": "modes batch_size seed".split(),
+    "text.gin": "text_length vocabulary_size batch_size seed".split(),
+}
+SETTINGS = (
+    "generator discriminator latents seed epochs steps_per_epoch loss scheme penalties top_k "
+    "averages weights scores generator_optimizer discriminator_optimizer"
+).split()
+
+
+def path_of(name):
+    return f"gin_configs/papers/{name}.gin"
+
+
+def text_of(name):
+    return (ROOT / path_of(name)).read_text(encoding="utf-8")
+
+
+def header_of(name):
+    """The fields of a header in their order, with those lines joined that continue one."""
+    fields, last = {}, None
+    for line in text_of(name).splitlines():
+        if not line.startswith("#"):
+            break
+        if match := re.match(r"# ([A-Z][\w ]*):\s+(.*)", line):
+            last = match[1]
+            fields[last] = match[2]
+        elif last and line.startswith("#  "):
+            fields[last] += " " + line[1:].strip()
+    return fields
+
+
+@functools.cache
+def settings_of(name, *more):
+    """What a recipe sets for `tgs.train`, data aside."""
+    configuring.parse([path_of(name)], more)
+    return configuring.arguments(train, SETTINGS)
+
+
+def test_all_five_papers_have_recipes():
+    assert len(RECIPES) >= 45
+    papers = {name.split("/")[0] for name in RECIPES}
+    assert papers == {"ttur", "ode_gan", "lookahead", "top_k", "averaging"}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_what_is_tried_needs_no_download(name):
+    command = TrainSettings.parse(shlex.split(header_of(name)["Try"]))
+    files = [path_of(name)]
+    if "mixture" not in name:
+        data = "photo_patches" if name in PICTURES else "text"
+        files.append(f"gin_configs/data/{data}.gin")
+    assert list(command.gin_file) == files
+    assert ('score_extractor="random"' in command.gin_param) == (name in PICTURES)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_seed_reaches_the_run(name):
+    assert settings_of(name, "seed = 7")["seed"] == 7
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipe_itself_defines_what_its_data_file_uses(name):
+    text = text_of(name)
+    (data,) = re.findall(r'include "gin_configs/data/(\w+\.gin)"', text)
+    assert [m for m in MACROS[data] if not re.search(rf"^{m} = ", text, re.MULTILINE)] == []
+
+
+# Of each kind of networks, one recipe; the others have the same with other sizes.
+NETWORKS = {
+    "ttur/cifar10_dcgan": (8, 100, None),
+    "ttur/lsun_bedroom_wgan_gp": (4, 128, None),
+    "ode_gan/cifar10_dcgan_rk4": (4, 128, None),
+    "lookahead/mnist_dcgan_altgan": (4, 128, None),
+    "lookahead/cifar10_resnet_altgan": (4, 128, None),
+    "top_k/cifar10_wgan": (4, 100, None),
+    "top_k/cifar10_biggan": (4, 128, 10),
+    "averaging/stl10_conventional_wgan_gp": (8, 512, None),
+}
+
+
+def network_parameters():
+    rest = [name for name in PICTURES if name not in NETWORKS]
+    return [*NETWORKS, *(pytest.param(name, marks=pytest.mark.exhaustive) for name in rest)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", network_parameters())
+def test_networks_make_the_images_that_the_recipe_asks_for(name):
+    width, latents, classes = NETWORKS.get(name, (8, None, None))
+    narrow = [f"{player}_width = {width}" for player in ("generator", "discriminator")]
+    settings = settings_of(name, *narrow)
+    text = text_of(name)
+    size, channels = (
+        int(re.search(rf"^{m} = (\d+)", text, re.MULTILINE)[1]) for m in ("image_size", "channels")
+    )
+    pair = settings["generator"](), settings["discriminator"]()
+    assert pair[0].output_shape == (None, size, size, channels)
+    assert pair[1].output_shape == (None, 1)
+    labelled = "\nlabels = True\n" in text
+    assert [len(network.inputs) for network in pair] == [1 + labelled] * 2
+    sampler = tgs.data.latents.as_sampler(settings["latents"])
+    assert pair[0].inputs[0].shape[1:] == sampler.shape
+    if name in NETWORKS:
+        assert sampler.shape == (latents,)
+        assert tgs.GAN(*pair, latents=sampler, num_classes=classes).pair.conditional == labelled
+
+
+# What papers and their code state: learning rates (generator's, discriminator's), Adam's two betas,
+# the loss, and the updates of the discriminator in a step.
+STATED = {
+    "ttur/celeba_dcgan": ((5e-4, 1e-5), (0.5, 0.999), "non_saturating", 1),
+    "ttur/celeba_dcgan_orig": ((5e-4, 5e-4), (0.5, 0.999), "non_saturating", 1),
+    "ttur/cifar10_dcgan": ((5e-4, 1e-4), (0.5, 0.999), "non_saturating", 1),
+    "ttur/svhn_dcgan": ((1e-4, 1e-5), (0.5, 0.999), "non_saturating", 1),
+    "ttur/lsun_bedroom_dcgan_orig": ((5e-5, 5e-5), (0.5, 0.999), "non_saturating", 1),
+    "ttur/cifar10_wgan_gp": ((1e-4, 3e-4), (0.0, 0.9), "wasserstein", 1),
+    "ttur/cifar10_wgan_gp_orig": ((1e-4, 1e-4), (0.0, 0.9), "wasserstein", 5),
+    "ttur/lsun_bedroom_wgan_gp_orig": ((5e-4, 5e-4), (0.0, 0.9), "wasserstein", 5),
+    "ttur/lm1b_wgan_gp": ((1e-4, 3e-4), (0.5, 0.9), "wasserstein", 1),
+    "ttur/lm1b_wgan_gp_orig": ((1e-4, 1e-4), (0.5, 0.9), "wasserstein", 10),
+    "lookahead/mnist_dcgan_altgan": ((1e-3, 1e-3), (0.05, 0.999), "non_saturating", 1),
+    "lookahead/cifar10_resnet_altgan": ((2e-4, 2e-4), (0.0, 0.9), "hinge", 5),
+    "top_k/mixture64_mlp": ((1e-4, 1e-4), (0.9, 0.999), "non_saturating", 1),
+    "averaging/cifar10_conventional": ((2e-4, 2e-4), (0.0, 0.9), "non_saturating", 1),
+    "averaging/cifar10_resnet_hinge": ((2e-4, 2e-4), (0.0, 0.9), "hinge", 1),
+    "averaging/celeba_conventional_wgan_gp": ((2e-4, 2e-4), (0.0, 0.9), "wasserstein", 1),
+}
+
+
+@pytest.mark.parametrize("name", STATED)
+def test_optimizers_loss_and_discriminator_steps_are_the_papers(name):
+    rates, betas, loss, steps = STATED[name]
+    settings = settings_of(name)
+    optimizers = settings["generator_optimizer"], settings["discriminator_optimizer"]
+    for optimizer, rate in zip(optimizers, rates, strict=True):
+        assert isinstance(optimizer, keras.optimizers.Adam)
+        assert float(optimizer.learning_rate) == pytest.approx(rate)
+        assert (optimizer.beta_1, optimizer.beta_2) == betas
+    assert settings["loss"] == loss
+    assert settings["scheme"] == tgs.Alternating(steps)
+
+
+SCHEMES = {
+    "ode_gan/mixture16_mlp": tgs.RungeKutta(tgs.RK4),
+    "ode_gan/cifar10_dcgan_rk4": tgs.RungeKutta(tgs.RK4, batches="fresh"),
+    "ode_gan/cifar10_dcgan_heun": tgs.RungeKutta(tgs.HEUN, batches="fresh"),
+    "ode_gan/cifar10_dcgan_euler": tgs.RungeKutta(tgs.EULER, batches="fresh"),
+    "lookahead/cifar10_resnet_la_altgan": tgs.Lookahead(tgs.Alternating(5), 5),
+    "lookahead/svhn_resnet_nla_altgan": tgs.Lookahead(tgs.Alternating(5), 5, 0.5, 5000),
+    "lookahead/imagenet32_resnet_extragrad": tgs.Extragradient("separate"),
+    "lookahead/cifar10_resnet_la_extragrad": tgs.Lookahead(tgs.Extragradient("separate"), 5000),
+    "lookahead/mnist_dcgan_la_altgan": tgs.Lookahead(tgs.Alternating(), 1000),
+    "lookahead/mnist_dcgan_la_extragrad": tgs.Lookahead(tgs.Extragradient("separate"), 1000),
+}
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_scheme_is_the_papers(name):
+    assert settings_of(name)["scheme"] == SCHEMES[name]
+
+
+PENALTIES = {
+    "ttur/cifar10_wgan_gp": tgs.GradientPenalty(10.0),
+    "ode_gan/mixture16_mlp": tgs.GeneratorGradientNorm(0.07),
+    "ode_gan/cifar10_dcgan_rk4": tgs.GeneratorGradientNorm(0.02, "first_stage"),
+    # A weight of 10 beside sums over 64 images.
+    "averaging/cifar10_resnet_wgan_gp": tgs.GradientPenalty(10 / 64),
+}
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_penalty_is_the_papers(name):
+    assert settings_of(name)["penalties"] == [PENALTIES[name]]
+
+
+def test_step_sizes_of_ode_gan():
+    schedule = settings_of("ode_gan/cifar10_dcgan_rk4")["generator_optimizer"]._learning_rate
+    assert [float(schedule(s)) for s in (500, 501, 400_001)] == pytest.approx([0.01, 0.04, 0.02])
+
+
+TOP_K = {
+    "top_k/mixture100_mlp": (256, 2000, 192, 29),
+    "top_k/cifar10_sagan": (128, 390, 64, 69),
+}
+
+
+@pytest.mark.parametrize("name", TOP_K)
+def test_top_k_reaches_its_floor_when_the_paper_does(name):
+    batch, every, floor, decays = TOP_K[name]
+    rule = settings_of(name)["top_k"]
+    assert rule.every == every
+    assert float(rule.k(batch, decays - 1.0)) > floor == float(rule.k(batch, float(decays)))
+
+
+def test_top_k_is_switched_off_as_headers_say():
+    setting = re.search(r"--gin_param='(.+)'", header_of("top_k/cifar10_dcgan")["Often changed"])[1]
+    assert settings_of("top_k/cifar10_dcgan", setting)["top_k"] is None
+
+
+def test_clipped_critic_of_wgan():
+    narrow = "discriminator_width = 4"
+    critic = settings_of("top_k/cifar10_wgan", narrow, "weight_limit = 0.02")["discriminator"]()
+    assert {weight.constraint.limit for weight in critic.trainable_variables} == {0.02}
+
+
+AVERAGES = {
+    "lookahead/cifar10_resnet_la_altgan": {
+        "ema": tgs.ExponentialAverage(0.9999),
+        "ema_slow": tgs.ExponentialAverage(0.9999, at="sync"),
+    },
+    "lookahead/cifar10_resnet_altgan": {"ema": tgs.ExponentialAverage(0.9999)},
+    "averaging/imagenet64_conventional": {
+        "ema": tgs.ExponentialAverage(0.9999),
+        "mean": tgs.UniformAverage(start=50_000),
+    },
+}
+
+
+@pytest.mark.parametrize("name", AVERAGES)
+def test_averages_are_the_papers(name):
+    assert settings_of(name)["averages"] == AVERAGES[name]
