@@ -52,6 +52,12 @@ def of_all(strategy: tf.distribute.Strategy, number: float) -> list[float]:
     return [float(each) for each in local[0].numpy()[:: len(local)]]
 
 
+def as_logs(metrics: Sequence[keras.metrics.Metric]) -> dict[str, tf.Tensor]:
+    """Returns metrics' results by name; as rows where Keras, with several workers, sums rows."""
+    rows = isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy)
+    return {each.name: each.result()[None] if rows else each.result() for each in metrics}
+
+
 class Rows(NamedTuple):
     """How the rows of a batch are spread over replicas.
 

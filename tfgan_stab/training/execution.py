@@ -82,12 +82,10 @@ class Execution:
         self._pending, self._block = 0, 1
         self._logs: dict[str, Any] = {}
 
-    def begin(self, callbacks: Sequence[Any]) -> None:
-        """Learns which callbacks there are; blocks need callbacks that say when they act next.
-
-        Args:
-            callbacks: All callbacks.
-        """
+    def begin(self, callbacks: Sequence[Any], workers: int = 1) -> None:
+        """Learns which callbacks there are; blocks need callbacks that say when they act next."""
+        if workers > 1:  # Their clocks differ.
+            self.steps_per_call = self.steps_per_call or 1
         self.single_for = [type(c).__name__ for c in callbacks if needs_every_step(c)]
         found = [getattr(callback, "steps_until_needed", None) for callback in callbacks]
         self._needs = None if self.single_for else [need for need in found if need is not None]
@@ -247,9 +245,7 @@ class ExecutedSteps(keras.Model):
         too_short = planned is not None and planned <= self.too_short
         self._undecided = bool(self.compilation.candidate) and not too_short
         if self.execution is not None:
-            if num_workers(self.distribute_strategy) > 1:  # Their clocks differ.
-                self.execution.steps_per_call = self.execution.steps_per_call or 1
-            self.execution.begin(callbacks)
+            self.execution.begin(callbacks, num_workers(self.distribute_strategy))
 
     def make_train_function(self, force: bool = False) -> None:
         """Builds what Keras calls for each step."""
