@@ -73,6 +73,11 @@ def biggan():
     )
 
 
+def r3gan(num_classes=None):
+    size = {"image_size": 8, "channels": 1, "width": 8, "group_size": 4, "num_classes": num_classes}
+    return networks.r3gan_generator(latents=LATENTS, **size), networks.r3gan_discriminator(**size)
+
+
 PAIRS = {
     "text": text,
     "dcgan of 5x5 kernels": dcgan_of_fives,
@@ -86,5 +91,7 @@ PAIRS = {
     "resnet svre": functools.partial(resnet, "svre"),
     "resnet wgan_gp": functools.partial(resnet, "wgan_gp"),
     "resnet biggan by class": biggan,
+    "r3gan": r3gan,
+    "r3gan by class": functools.partial(r3gan, CLASSES),
     "resnet sagan by class": functools.partial(attentive, CLASSES),
 }
