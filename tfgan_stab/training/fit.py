@@ -246,7 +246,7 @@ class KerasWorkflows(ExecutedSteps, Saving):
     def _print_headline(self, steps: int | None, x: Any, batch_size: int | None) -> None:
         """Prints what trains how, and which averages the training is too short for."""
         replicas = self.distribute_strategy.num_replicas_in_sync
-        print(cost_of_step(self.scheme, self.penalties, self.top_k))
+        print(cost_of_step(self.scheme, self.penalties, self.top_k, self.augment))
         print(f"{self.compilation}; replicas: {replicas}, precision: {', '.join(self.precision)}")
         if self.steps_at_once is None and self.execution and self.execution.single_for:
             kinds = ", ".join(self.execution.single_for)

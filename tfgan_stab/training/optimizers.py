@@ -14,6 +14,7 @@ from keras.optimizers import schedules
 
 from tfgan_stab.game.players import Players
 from tfgan_stab.training import distribution
+from tfgan_stab.updates.scheme import Scheme
 
 
 def check_optimizers(generator: Any, discriminator: Any) -> Players:
@@ -198,6 +199,53 @@ def set_rate_scales(
 def rate_scales(optimizers: Iterable[keras.optimizers.Optimizer]) -> list[float]:
     """Returns what each player's schedule of learning rates is multiplied by."""
     return [rate_scale(optimizer) for optimizer in optimizers]
+
+
+class PairOfOptimizers(keras.Model):
+    """The optimizers of both players, and of their trial steps; part of `tgs.GAN`."""
+
+    generator: keras.Model
+    discriminator: keras.Model
+    scheme: Scheme
+    generator_optimizer: Any
+    discriminator_optimizer: Any
+    generator_extrapolation_optimizer: Any
+    discriminator_extrapolation_optimizer: Any
+    _counters: Any
+
+    @property
+    def _variables(self) -> Players:
+        networks = self.generator, self.discriminator
+        return Players(*(network.trainable_variables for network in networks))
+
+    def _build_optimizers(self, optimizers: Players) -> None:
+        self.generator_optimizer, self.discriminator_optimizer = optimizers
+        separate = self.scheme.separate_extrapolation
+        with self.distribute_strategy.scope():
+            others = Players(*(copy_optimizer(o) if separate else None for o in optimizers))
+            self.generator_extrapolation_optimizer = others.generator
+            self.discriminator_extrapolation_optimizer = others.discriminator
+            for players in [optimizers, others] if separate else [optimizers]:
+                for optimizer, variables in zip(players, self._variables, strict=True):
+                    optimizer.build(variables)
+                    distribution.use_local_gradients(optimizer)
+                    count_steps(optimizer, self._counters.steps)
+
+    @property
+    def optimizers(self) -> Players:
+        """Both players' optimizers."""
+        return Players(self.generator_optimizer, self.discriminator_optimizer)
+
+    @property
+    def optimizers_for_extrapolation(self) -> Players:
+        """The optimizers that take trial steps: the players' own, unless the scheme separates."""
+        # Keras saves what it finds first, by the alphabet: this name must come after
+        # `generator_optimizer`, under which files hold that optimizer.
+        if self.generator_extrapolation_optimizer is None:
+            return self.optimizers
+        return Players(
+            self.generator_extrapolation_optimizer, self.discriminator_extrapolation_optimizer
+        )
 
 
 class TwoOptimizers:
