@@ -91,7 +91,7 @@ WITH_RETIRED_WORDS = (
 # Files of tests that are about several modules at once, a page of the docs, or gin files.
 OF_SEVERAL_MODULES = {
     "callbacks": {"early_stopping", "guarded_runs"},
-    "cli": {"runs_of_version_0_1", "score_files", "updates", "wrong_settings"},
+    "cli": {"baselines", "runs_of_version_0_1", "score_files", "updates", "wrong_settings"},
     "data": {"in_training"},
     "evaluation": {"image_fuzz", "replicas", "write_your_own_score"},
     "evaluation/metrics": {"metric_inputs"},
