@@ -270,6 +270,21 @@ class KerasWorkflows(ExecutedSteps, Saving):
         return self.steps + self.rollback_state.steps_lost
 
     @property
+    def images_seen(self) -> int:
+        """Real examples that all replicas have seen since `compile`."""
+        return distribution.read_integer(self._counters.images)
+
+    @property
+    def epochs(self) -> int:
+        """Whole epochs of `fit` done since `compile`."""
+        return distribution.read_integer(self._counters.epochs)
+
+    @epochs.setter
+    def epochs(self, count: int) -> None:
+        """Sets how many are done; `fit` does so by itself, loops of your own must."""
+        distribution.write([self._counters.epochs], [count])
+
+    @property
     def averages(self) -> dict[str, Average]:
         """The rules of the averages, by name."""
         return {name: average.average for name, average in self._averages.items()}

@@ -367,24 +367,29 @@ class GAN(KerasWorkflows, Sampling, PairOfOptimizers):
         return [*self.loss_means, *self.penalty_means, *self.setting_means, *others]
 
     @property
-    def images_seen(self) -> int:
-        """Real examples that all replicas have seen since `compile`."""
-        return distribution.read_integer(self._counters.images)
-
-    @property
-    def epochs(self) -> int:
-        """Whole epochs of `fit` done since `compile`."""
-        return distribution.read_integer(self._counters.epochs)
-
-    @epochs.setter
-    def epochs(self, count: int) -> None:
-        """Sets how many are done; `fit` does so by itself, loops of your own must."""
-        distribution.write([self._counters.epochs], [count])
-
-    @property
     def networks(self) -> Players:
         """Both networks."""
         return Players(self.generator, self.discriminator)
+
+    @property
+    def optimizers(self) -> Players:
+        """Both players' optimizers."""
+        return Players(self.generator_optimizer, self.discriminator_optimizer)
+
+    @property
+    def optimizers_for_extrapolation(self) -> Players:
+        """The optimizers that take trial steps: the players' own, unless the scheme separates."""
+        # Keras saves what it finds first, by the alphabet: this name must come after
+        # `generator_optimizer`, under which files hold that optimizer.
+        if self.generator_extrapolation_optimizer is None:
+            return self.optimizers
+        return Players(
+            self.generator_extrapolation_optimizer, self.discriminator_extrapolation_optimizer
+        )
+
+    @property
+    def _variables(self) -> Players:
+        return Players(*(network.trainable_variables for network in self.networks))
 
     @property
     def _state(self) -> Players:

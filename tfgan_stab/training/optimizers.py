@@ -202,21 +202,15 @@ def rate_scales(optimizers: Iterable[keras.optimizers.Optimizer]) -> list[float]
 
 
 class PairOfOptimizers(keras.Model):
-    """The optimizers of both players, and of their trial steps; part of `tgs.GAN`."""
+    """Builds the optimizers of both players and of their trial steps; part of `tgs.GAN`."""
 
-    generator: keras.Model
-    discriminator: keras.Model
     scheme: Scheme
     generator_optimizer: Any
     discriminator_optimizer: Any
     generator_extrapolation_optimizer: Any
     discriminator_extrapolation_optimizer: Any
+    _variables: Any
     _counters: Any
-
-    @property
-    def _variables(self) -> Players:
-        networks = self.generator, self.discriminator
-        return Players(*(network.trainable_variables for network in networks))
 
     def _build_optimizers(self, optimizers: Players) -> None:
         self.generator_optimizer, self.discriminator_optimizer = optimizers
@@ -230,22 +224,6 @@ class PairOfOptimizers(keras.Model):
                     optimizer.build(variables)
                     distribution.use_local_gradients(optimizer)
                     count_steps(optimizer, self._counters.steps)
-
-    @property
-    def optimizers(self) -> Players:
-        """Both players' optimizers."""
-        return Players(self.generator_optimizer, self.discriminator_optimizer)
-
-    @property
-    def optimizers_for_extrapolation(self) -> Players:
-        """The optimizers that take trial steps: the players' own, unless the scheme separates."""
-        # Keras saves what it finds first, by the alphabet: this name must come after
-        # `generator_optimizer`, under which files hold that optimizer.
-        if self.generator_extrapolation_optimizer is None:
-            return self.optimizers
-        return Players(
-            self.generator_extrapolation_optimizer, self.discriminator_extrapolation_optimizer
-        )
 
 
 class TwoOptimizers:
