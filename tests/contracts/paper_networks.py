@@ -75,7 +75,13 @@ def biggan():
 
 def r3gan(num_classes=None):
     size = {"image_size": 8, "channels": 1, "width": 8, "group_size": 4, "num_classes": num_classes}
-    return networks.r3gan_generator(latents=LATENTS, **size), networks.r3gan_discriminator(**size)
+    pair = networks.r3gan_generator(latents=LATENTS, **size), networks.r3gan_discriminator(**size)
+    for network in pair:
+        for weight in network.trainable_variables:
+            # Away from the start, where no gradient passes through the last convolution of a block.
+            if weight.name == "kernel":
+                weight.assign(weight + 0.01)
+    return pair
 
 
 PAIRS = {
