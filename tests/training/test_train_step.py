@@ -69,6 +69,34 @@ def test_adaptive_augmentation_follows_the_accuracy_that_logs_show(tiny, tmp_pat
     np.testing.assert_allclose(gan.train_state.augmentation_probability, 0.2)
 
 
+@pytest.mark.exhaustive
+@pytest.mark.slow
+def test_adaptive_augmentation_is_the_same_under_xla():
+    layers = keras.layers
+    found = []
+    for jit_compile in (False, True):
+        keras.utils.set_random_seed(0)
+        generator = keras.Sequential(
+            [keras.Input((3,)), layers.Dense(64), layers.Reshape((8, 8, 1))]
+        )
+        discriminator = keras.Sequential(
+            [keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(8, "tanh"), layers.Dense(1)]
+        )
+        gan = tgs.GAN(generator, discriminator, latents=3)
+        gan.compile(
+            keras.optimizers.Adam(1e-3),
+            keras.optimizers.Adam(1e-3),
+            scheme=tgs.Simultaneous(),
+            penalties=[tgs.R1(1.0)],
+            augment=tgs.augment.Adaptive(probability=0.5, target=0.2, interval=2, images=100),
+            jit_compile=jit_compile,
+        )
+        data = tgs.data.digits(batch_size=8)
+        found.append(gan.fit(data, steps_per_epoch=1, epochs=5, verbose=0).history)
+    for name, values in found[0].items():
+        np.testing.assert_allclose(values, found[1][name], rtol=1e-4, err_msg=name)
+
+
 @pytest.mark.slow
 def test_fixed_augmentation_changes_what_is_learnt_and_nothing_else(tiny):
     seen = []
