@@ -105,6 +105,24 @@ def test_r1_and_r2_are_of_the_discriminator_changes_included(float64):
         np.testing.assert_allclose(value, tf.reduce_mean(squares) / 2, rtol=1e-12)
 
 
+class Undeclared(tgs.LossPenalty):
+    """R2 at weight 2, from a pass of its own; and how outputs at the same images differ."""
+
+    def terms(self, context, noise):
+        gradients = context.input_gradients(context.fake_images, "fake")
+        norms = tf.reduce_sum(gradients**2, axis=[1, 2, 3])
+        again = [context.logits(context.fake_images, "fake"), context.logits(context.real_images)]
+        pairs = zip(again, (context.fake_logits, context.real_logits), strict=True)
+        different = tf.add_n([tf.reduce_sum(tf.abs(a - b)) for a, b in pairs])
+        return Players(None, tf.reduce_mean(norms) + 1e6 * different)
+
+
+def test_penalties_passes_of_their_own_have_the_same_changes(float64):
+    _, game, params, state, minibatch = augmented_game((tgs.R2(2.0), Undeclared()), 0.6)
+    declared, undeclared = game(params, state, minibatch).penalty_values
+    np.testing.assert_allclose(undeclared, declared, rtol=1e-9)
+
+
 def test_gradient_of_r1_agrees_with_finite_differences(float64):
     _, game, params, state, minibatch = augmented_game((tgs.R1(1.0),), 0.6)
     _, plain, *_ = augmented_game((), 0.6)
