@@ -258,7 +258,7 @@ class KerasWorkflows(ExecutedSteps, Saving):
     def _print_headline(self, steps: int | None, x: Any, batch_size: int | None) -> None:
         """Prints what trains how, and which averages the training is too short for."""
         replicas = self.distribute_strategy.num_replicas_in_sync
-        print(cost_of_step(self.scheme, self.penalties, self.top_k))
+        print(cost_of_step(self.scheme, self.penalties, self.top_k, self.augment))
         print(f"{self.compilation}; replicas: {replicas}, precision: {', '.join(self.precision)}")
         if self.steps_at_once is None and self.execution and self.execution.single_for:
             kinds = ", ".join(self.execution.single_for)
@@ -280,6 +280,21 @@ class KerasWorkflows(ExecutedSteps, Saving):
     def steps_taken(self) -> int:
         """Steps taken since `compile`, those that rollbacks have undone included."""
         return self.steps + self.rollback_state.steps_lost
+
+    @property
+    def images_seen(self) -> int:
+        """Real examples that all replicas have seen since `compile`."""
+        return distribution.read_integer(self._counters.images)
+
+    @property
+    def epochs(self) -> int:
+        """Whole epochs of `fit` done since `compile`."""
+        return distribution.read_integer(self._counters.epochs)
+
+    @epochs.setter
+    def epochs(self, count: int) -> None:
+        """Sets how many are done; `fit` does so by itself, loops of your own must."""
+        distribution.write([self._counters.epochs], [count])
 
     @property
     def averages(self) -> dict[str, Average]:

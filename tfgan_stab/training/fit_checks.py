@@ -108,13 +108,17 @@ class CheckFloor(keras.callbacks.Callback):
             self.model.top_k.check_batch(self.model.images_seen // batches)
 
 
-def cost_of_step(scheme: Scheme, penalties: Sequence[Penalty], top_k: TopK | None) -> str:
+def cost_of_step(
+    scheme: Scheme, penalties: Sequence[Penalty], top_k: TopK | None, augment: Any
+) -> str:
     """Returns what a step does and costs, for the first lines that `fit` prints."""
     lines = [f"GAN: {scheme!r}, field evaluations per step: {scheme.evaluations}"]
     if penalties:
         lines.append(f"Penalties: {', '.join(map(repr, penalties))}")
     if top_k:
         lines.append(f"Top-k: {top_k}")
+    if augment:
+        lines.append(f"Augmentation: {augment}")
     return "\n".join(lines)
 
 
