@@ -113,6 +113,23 @@ def test_top_k_mixture_compares_with_a_baseline_over_seeds(tmp_path):
     assert picture.std() > 1
 
 
+@pytest.mark.exhaustive
+@pytest.mark.slow
+def test_combined_methods_go_on_where_they_were_stopped(tmp_path):
+    settings = ["--data=mixture25", "--recipes=adam", "--evaluations=40", f"--output={tmp_path}"]
+    run("reproduce/combined_methods.py", *settings, "--seeds=1")
+    (first,) = (tmp_path / "results.jsonl").read_text().splitlines()
+    printed = run("reproduce/combined_methods.py", *settings, "--seeds=2")
+    lines = (tmp_path / "results.jsonl").read_text().splitlines()
+    assert lines[0] == first and len(lines) == 2
+    found = [json.loads(line) for line in lines]
+    assert [(each["seed"], each["field_evaluations"]) for each in found] == [(0, 40), (1, 40)]
+    values = [each["high_quality_live"] for each in found]
+    expected = f"{np.mean(values):.2f} +- {np.std(values, ddof=1):.2f}"
+    (line,) = [each for each in printed.splitlines() if "high_quality_live " in each]
+    assert line.endswith(expected)
+
+
 @pytest.mark.slow
 def test_high_quality_samples_and_recovered_modes(reproduced):
     centers = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])

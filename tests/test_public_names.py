@@ -7,6 +7,7 @@ import pytest
 import tfgan_stab as tgs
 
 PACKAGES = [
+    "augment",
     "averaging",
     "callbacks",
     "data",
@@ -61,6 +62,7 @@ def test_a_name_is_the_same_object_wherever_it_appears():
         "updates.Game",
         "averaging.Average",
         "averaging.Point",
+        "augment.Change",
         "callbacks.Periodic",
         "callbacks.ScoreEvent",
         "callbacks.DamagedCheckpointError",

@@ -92,6 +92,7 @@ WITH_RETIRED_WORDS = (
 OF_SEVERAL_MODULES = {
     "callbacks": {"early_stopping", "guarded_runs"},
     "cli": {
+        "baselines",
         "data_files",
         "paper_recipes",
         "runs_of_version_0_1",

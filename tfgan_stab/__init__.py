@@ -61,6 +61,7 @@ _HOMES = {
 }
 # Public name -> package.
 _PACKAGES = {
+    "augment": "game.augmentation",
     "averaging": "training.averaging",
     "callbacks": "callbacks",
     "cli": "cli",

@@ -39,6 +39,7 @@ EXPECTED = {
     ),
     "r1": (tgs.Alternating(), (tgs.R1(10.0, interval=16),)),
     "r2": (tgs.Alternating(), (tgs.R2(10.0, interval=16),)),
+    "relativistic": (tgs.Alternating(), (tgs.R1(0.05), tgs.R2(0.05))),
     "zero_centered_gradient_penalty": (
         tgs.Alternating(),
         (tgs.ZeroCenteredGradientPenalty(10.0),),
@@ -50,6 +51,7 @@ EXPECTED = {
     ),
     "wgan_gp": (tgs.Alternating(), (tgs.GradientPenalty(10.0),)),
     "top_k": (tgs.Alternating(), ()),
+    "augment": (tgs.Alternating(), ()),
     "sgd": (tgs.Alternating(), ()),
     "ttur": (tgs.Alternating(), ()),
     "linear_decay": (tgs.Alternating(), ()),
@@ -108,6 +110,15 @@ def test_top_k_beside_a_scheme_and_penalties(command, train, tmp_path, untrained
     gan = train(command(tmp_path / "run", "top_k_every = 2000", "top_k_floor = 8", flags=files))
     assert gan.top_k == tgs.TopK(decay=0.99, every=2000, floor=8)
     assert (gan.scheme, gan.penalties) == EXPECTED["ode_gan"]
+
+
+def test_augmentation_adaptive_or_fixed_as_the_header_says(swapped, tmp_path, untrained):
+    gan = swapped(tmp_path / "run", "augment", "augment_target = 0.5")
+    assert gan.augment == tgs.augment.Adaptive(target=0.5)
+    header = (FOLDER / "augment.gin").read_text(encoding="utf-8")
+    fixed = re.findall(r"--gin_param='(.+)'", header)
+    gan = swapped(tmp_path / "fixed", "augment", *fixed)
+    assert gan.augment == tgs.augment.Augmentation(probability=0.5)
 
 
 def test_wgan_gp_sets_the_loss(swapped, tmp_path, untrained):

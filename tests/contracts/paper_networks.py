@@ -76,6 +76,17 @@ def biggan():
     )
 
 
+def r3gan(num_classes=None):
+    size = {"image_size": 8, "channels": 1, "width": 8, "group_size": 4, "num_classes": num_classes}
+    pair = networks.r3gan_generator(latents=LATENTS, **size), networks.r3gan_discriminator(**size)
+    for network in pair:
+        for weight in network.trainable_variables:
+            # Away from the start, where no gradient passes through the last convolution of a block.
+            if weight.name == "kernel":
+                weight.assign(weight + 0.01)
+    return pair
+
+
 PAIRS = {
     "text": text,
     "dcgan of 5x5 kernels": dcgan_of_fives,
@@ -92,5 +103,7 @@ PAIRS = {
     "resnet svre": functools.partial(resnet, "svre"),
     "resnet wgan_gp": functools.partial(resnet, "wgan_gp"),
     "resnet biggan by class": biggan,
+    "r3gan": r3gan,
+    "r3gan by class": functools.partial(r3gan, CLASSES),
     "resnet sagan by class": functools.partial(attentive, CLASSES),
 }

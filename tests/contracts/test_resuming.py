@@ -9,13 +9,14 @@ import tfgan_stab as tgs
 STEPS = 7  # In the middle of every period of `SCHEMES`.
 
 
-def make(tiny, name, averages=None):
+def make(tiny, name, averages=None, augment=None):
     gan = tgs.GAN(*tiny.image_networks(), latents=3)
     gan.compile(
         keras.optimizers.Adam(5e-3, beta_1=0.5),
         keras.optimizers.Adam(1e-2, beta_1=0.5),
         scheme=SCHEMES[name][0],
         averages=averages,
+        augment=augment,
         jit_compile=False,
         seed=4,
     )
@@ -38,22 +39,35 @@ def fit(gan, directory, *callbacks):
     gan.fit(data, epochs=2, steps_per_epoch=10, verbose=0, callbacks=[saving, *callbacks])
 
 
-@chosen(quick=(), usual={"alternating_3", "lookahead_of_extragradient", "optimistic"})
-def test_run_killed_in_mid_period_ends_as_the_uninterrupted_one(tiny, name, tmp_path):
-    synced = name.startswith("lookahead")
-    averages = {"slow": tgs.ExponentialAverage(0.5, at="sync")} if synced else None
-    gan = make(tiny, name, averages)
+def check(tiny, gan, name, folder):
+    """Ends a run, and ends it again after it was killed and all its numbers were made wrong."""
     owned = variables(tiny, gan, name)
     new = numbers(owned)
-    fit(gan, tmp_path / "whole")
+    fit(gan, folder / "whole")
     whole = numbers(owned)
     # The same model again, since tracing another one takes seconds: first new, then all wrong.
     for variable, value in zip(owned, new, strict=True):
         variable.assign(value)
     with pytest.raises(tiny.Stop, match="after step"):
-        fit(gan, tmp_path / "killed", tiny.kill(gan, STEPS + 2))
+        fit(gan, folder / "killed", tiny.kill(gan, STEPS + 2))
     for variable in owned:
         variable.assign(variable.numpy() + (variable.numpy() * 0 + 3))
     assert not tiny.same(numbers(owned), whole)
-    fit(gan, tmp_path / "killed")
+    fit(gan, folder / "killed")
     assert tiny.same(numbers(owned), whole)
+
+
+@chosen(quick=(), usual={"alternating_3", "lookahead_of_extragradient", "optimistic"})
+def test_run_killed_in_mid_period_ends_as_the_uninterrupted_one(tiny, name, tmp_path):
+    synced = name.startswith("lookahead")
+    averages = {"slow": tgs.ExponentialAverage(0.5, at="sync")} if synced else None
+    check(tiny, make(tiny, name, averages), name, tmp_path)
+
+
+@pytest.mark.slow
+def test_adaptive_augmentation_goes_on_as_in_the_uninterrupted_run(tiny, tmp_path):
+    rule = tgs.augment.Adaptive(probability=0.5, target=0.0, interval=3, images=1000)
+    gan = make(tiny, "simultaneous", augment=rule)
+    check(tiny, gan, "simultaneous", tmp_path)
+    probability, _, images = gan._scheme_memory["augmentation"].weights[0].numpy()
+    assert probability not in (0.0, 0.5, 1.0) and images == 20 % 3 * 8

@@ -180,6 +180,32 @@ def check_conditions():
         np.testing.assert_allclose(values, found[1][name], rtol=1e-5, err_msg=name)
 
 
+def check_augmentation():
+    """Replicas draw what one would have drawn for the same rows, and adapt alike."""
+    pictures = np.random.RandomState(0).uniform(-1, 1, [48, 8, 8, 1]).astype("float32")
+    found = []
+    for strategy in STRATEGIES.values():
+        with strategy.scope():
+            keras.utils.set_random_seed(1)
+            generator = keras.Sequential([keras.Input((3,)), layers.Dense(64)])
+            generator.add(layers.Reshape((8, 8, 1)))
+            discriminator = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten()])
+            discriminator.add(layers.Dense(1))
+            gan = tgs.GAN(generator, discriminator, latents=3)
+            rule = tgs.augment.Adaptive(probability=0.5, interval=2, images=100)
+            rates = (0.01, 0.01)
+            gan.compile(*map(keras.optimizers.SGD, rates), augment=rule, jit_compile=False)
+        history = gan.fit(pictures, batch_size=8, shuffle=False, verbose=0).history
+        state = gan._scheme_memory["augmentation"].weights[0].value
+        copies = [copy.numpy() for copy in strategy.experimental_local_results(state)]
+        assert all(np.array_equal(copy, copies[0]) for copy in copies), copies
+        assert copies[0][0] not in (0.0, 0.5, 1.0), copies
+        found.append((history, copies[0]))
+    np.testing.assert_array_equal(found[0][1], found[1][1])
+    for name, values in found[0][0].items():
+        np.testing.assert_allclose(values, found[1][0][name], rtol=1e-5, err_msg=name)
+
+
 def check_power_iteration():
     """In an ordinary training step, where nothing keeps a layer from writing its vector."""
     vectors = []
@@ -202,6 +228,7 @@ for case in sys.argv[1:]:
         train(SCHEMES["simultaneous"][0], [], 2, False, normalized=True)
         check_uneven()
         check_conditions()
+        check_augmentation()
         check_power_iteration()
     else:
         name, xla, penalty = case.split(":")

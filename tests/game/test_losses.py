@@ -25,6 +25,8 @@ BY_HAND = {
         (1.0 + (math.log(3.0) + 1.0) ** 2) / 4,
         (1.0 + (math.log(3.0) - 1.0) ** 2) / 4 + math.log(3.0) ** 2 / 4,
     ),
+    # D(x) - D(G(z)) = (0, ln 9): softplus(ln 9) = ln 10, softplus(-ln 9) = ln 10/9.
+    "relativistic": ((LN2 + math.log(10.0)) / 2, (LN2 + math.log(10.0 / 9.0)) / 2),
     # Means are +-ln(3)/2; differences to the other side's mean: ln(3)/2 and 3 ln(3)/2.
     "relativistic_average": (
         math.log1p(3**0.5) + math.log1p(3**1.5),
@@ -120,6 +122,25 @@ def test_relativistic_loss_where_a_replica_keeps_more_or_none():
     np.testing.assert_allclose(found, fake_part + real_part, rtol=1e-6)
     none = generator(real, fake, fake_weights=tf.zeros([2]))
     np.testing.assert_allclose(none, losses._mean_softplus(real), rtol=1e-6)
+
+
+def test_relativistic_loss_is_of_pairs_and_a_weight_is_a_pairs():
+    real, fake = tf.constant([[1.0], [5.0]]), tf.constant([[-1.0], [4.0]])
+    generator, discriminator = losses.relativistic(real, fake)
+    np.testing.assert_allclose(generator, np.mean(np.log1p(np.exp([2.0, 1.0]))), rtol=1e-6)
+    np.testing.assert_allclose(discriminator, np.mean(np.log1p(np.exp([-2.0, -1.0]))), rtol=1e-6)
+    shifted = losses.relativistic(real + 7.0, fake + 7.0)
+    np.testing.assert_allclose(shifted, (generator, discriminator), rtol=1e-5)
+    kept = losses.relativistic.generator(real, fake, fake_weights=tf.constant([0.0, 2.0]))
+    np.testing.assert_allclose(kept, np.log1p(np.exp(1.0)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("shapes", [([4, 1], [3, 1]), ([4, 1], [4]), ([4, 2, 2, 1], [4, 1])])
+def test_relativistic_loss_needs_one_real_for_each_fake(shapes):
+    real, fake = map(tf.zeros, shapes)
+    for player in losses.relativistic.generator, losses.relativistic.discriminator:
+        with pytest.raises(ValueError, match="as many of both. Received.*relativistic_average"):
+            player(real, fake)
 
 
 @pytest.mark.parametrize(

@@ -134,3 +134,26 @@ def test_conditions_of_another_kind_are_refused_before_training():
     with pytest.raises(ValueError, match=r"take conditions float32 \[batch, 3\], so batches must"):
         gan.fit(points(8), batch_size=8, verbose=0)
     assert gan.steps == 0
+
+
+def augmentation_noise(step, seed=0, rows=6):
+    """What the images of a step with two minibatches are changed by."""
+    rule = tgs.augment.Augmentation()
+    maker = MinibatchMaker(
+        Pair((8, 8, 1), None), tgs.Alternating(2), Normal(3), [], None, seed, augment=rule
+    )
+    steps = tf.constant(step, tf.int64)
+    made = maker.make(tf.zeros([rows, 8, 8, 1]), steps, steps, probability=0.3)
+    assert {minibatch.augmentation.probability for minibatch in made} == {0.3}
+    return [each.augmentation[:2] for each in made]
+
+
+def test_augmentation_has_other_noise_for_each_step_minibatch_and_real_or_fake_image():
+    rows = np.concatenate([*augmentation_noise(3), *augmentation_noise(4)], axis=None)
+    assert rows.size == 2 * 2 * 2 * 3 * 10 and len(np.unique(rows)) == rows.size
+    np.testing.assert_array_equal(augmentation_noise(3), augmentation_noise(3))
+    assert np.all(np.not_equal(augmentation_noise(3), augmentation_noise(3, seed=1)))
+
+
+def test_without_augmentation_there_is_no_noise_for_it():
+    assert made(tgs.Alternating(), tf.constant(points(2)))[0].augmentation == ()

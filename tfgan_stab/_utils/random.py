@@ -68,7 +68,7 @@ def normal(count: int | tf.Tensor, size: int, seed: Any) -> tf.Tensor:
 
 
 # What noise is drawn for; each purpose has a stream of its own.
-TRAINING, TESTING, SAMPLING, PENALTIES, RECALIBRATING = range(5)
+TRAINING, TESTING, SAMPLING, PENALTIES, RECALIBRATING, AUGMENTING = range(6)
 
 
 def key(seed: int, *counters: Any) -> tf.Tensor:

@@ -246,6 +246,7 @@ def metadata(gan: GAN) -> dict[str, Any]:
         "scheme": repr(gan.scheme),
         "penalties": [repr(penalty) for penalty in gan.penalties],
         "top_k": repr(gan.top_k) if gan.top_k else None,
+        "augmentation": repr(gan.augment) if gan.augment else None,
         "field_evaluations_per_step": gan.scheme.evaluations,
         "minibatches_per_step": gan.scheme.minibatches,
         "loss": gan.loss_pair.name,

@@ -1,6 +1,6 @@
 """Both networks as pure functions at given weights: nothing is read from variables or written."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -28,6 +28,8 @@ class Minibatch(NamedTuple):
             where replicas choose together; `None` elsewhere.
         number: int32 scalar, which minibatch of the step it is, counted over all replicas: layers
             with random numbers, such as dropout, draw others for each.
+        augmentation: The noise that images are changed by before the discriminator sees them, an
+            `AugmentationNoise`; `()` where they are not.
     """
 
     real_images: tf.Tensor
@@ -38,6 +40,7 @@ class Minibatch(NamedTuple):
     num_kept: tf.Tensor | None = None
     fake_weights: tf.Tensor | None = None
     number: tf.Tensor | int = 0
+    augmentation: Any = ()
 
     def without_penalties(self) -> "Minibatch":
         """Returns the minibatch for the losses alone: no loss penalty is active."""
@@ -165,6 +168,8 @@ class NetworksAt:
         number: int32 scalar, the minibatch's number. The random numbers of a layer, such as
             dropout's, depend on it and on how many calls came before: each call has its own, and
             whoever calls in the same order again has the same ones.
+        augment: Changes images before the discriminator sees them, a function `(images, "real" or
+            "fake") -> images`; `None` for no changes.
     """
 
     def __init__(
@@ -175,6 +180,7 @@ class NetworksAt:
         labels: tf.Tensor | None,
         training: bool = True,
         number: tf.Tensor | int = 0,
+        augment: Callable[[tf.Tensor, str], tf.Tensor] | None = None,
     ):
         self._networks = networks
         self._params = params
@@ -182,14 +188,22 @@ class NetworksAt:
         self._labels = labels
         self._training = training
         self._number = number
+        self._augment = augment
         self._calls = 0
 
     def generate(self, latents: tf.Tensor, labels: tf.Tensor | None = None) -> Output:
         """Returns examples for latents, of other conditions where they are given."""
         return self._call("generator", latents, self._labels if labels is None else labels)
 
-    def discriminate(self, examples: tf.Tensor) -> Output:
-        """Returns logits for examples; half-precision ones as float32, for sums need more."""
+    def discriminate(self, examples: tf.Tensor, which: str = "real") -> Output:
+        """Returns logits for examples; half-precision ones as float32, for sums need more.
+
+        Args:
+            examples: float `[batch, ...]`, before they are augmented.
+            which: Whose augmentation they get, "real" or "fake".
+        """
+        if self._augment is not None:
+            examples = self._augment(examples, which)
         output = self._call("discriminator", examples, self._labels)
         logits = output.values
         exact = tf.cast(logits, tf.float32) if logits.dtype.size < 4 else logits

@@ -3,12 +3,14 @@
 Pure functions of tensors: no variable is read or written, so that trial points leave no trace.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from tfgan_stab.game import half_precision, top_k
+from tfgan_stab.game.augmentation import Augmentation
 from tfgan_stab.game.functional import Minibatch, NetworksAt, only
 from tfgan_stab.game.losses import AdversarialLoss
 from tfgan_stab.game.penalties.base import LossPenalty, PenaltyContext
@@ -74,6 +76,7 @@ class GameGradients:
         networks: `Players` of built Keras models.
         loss: What they minimise.
         penalties: Terms added to their losses.
+        augment: Changes the images that the discriminator sees; `None` for no changes.
 
     With layers that compute in float16, derivatives are scaled on their way back, so that small
     ones are not rounded to 0, and scaled back in float32: see `half_precision`.
@@ -87,10 +90,12 @@ class GameGradients:
         networks: Players,
         loss: AdversarialLoss,
         penalties: Sequence[LossPenalty] = (),
+        augment: Augmentation | None = None,
     ):
         self._networks = networks
         self._loss = loss
         self._penalties = penalties
+        self._augment = augment
         self._scaled = half_precision.is_used(networks)
 
     def __call__(
@@ -200,12 +205,16 @@ class GameGradients:
     def realness(self, params: Players, state: Players, minibatch: Minibatch) -> tf.Tensor:
         """Returns how real the fake images look, float `[batch]`, larger for more real."""
         networks = self._at(params, state, minibatch)
-        logits = networks.discriminate(networks.generate(minibatch.latents).values).values
+        fake_images = networks.generate(minibatch.latents).values
+        logits = networks.discriminate(fake_images, "fake").values
         return top_k.realness(logits, self._loss.larger_is_real)
 
     def _at(self, params: Players, state: Players, minibatch: Minibatch) -> NetworksAt:
         labels, number = minibatch.labels, minibatch.number
-        return NetworksAt(self._networks, params, state, labels, number=number)
+        augment = None
+        if self._augment is not None:
+            augment = functools.partial(self._augment.apply, minibatch.augmentation)
+        return NetworksAt(self._networks, params, state, labels, number=number, augment=augment)
 
     def _forward(
         self, networks: NetworksAt, minibatch: Minibatch, players: Sequence[str]
@@ -214,11 +223,12 @@ class GameGradients:
         needed = _input_gradients_needed(self._penalties, players, minibatch.active)
         generated = networks.generate(minibatch.latents)
         # Both losses share the fake logits: one pass through the discriminator serves both.
-        fake, gradient = _discriminate(networks, generated.values, "fake" in needed)
+        fake, gradient = _discriminate(networks, generated.values, "fake", "fake" in needed)
         logits, input_gradients = {"fake": fake.values}, {"fake": gradient}
         state = fake.state
         if "discriminator" in players or self._loss.generator_uses_real_logits:
-            real, gradient = _discriminate(networks, minibatch.real_images, "real" in needed)
+            images = minibatch.real_images
+            real, gradient = _discriminate(networks, images, "real", "real" in needed)
             logits["real"], input_gradients["real"] = real.values, gradient
             # Both calls start from the same state, so a power iteration is taken once and both
             # see the same spectral norm; batch statistics advance by the mean of the two.
@@ -282,13 +292,15 @@ class _ForwardPass(NamedTuple):
 ZERO: dict[str, Any] = {"unconnected_gradients": "zero"}
 
 
-def _discriminate(networks: NetworksAt, images: tf.Tensor, with_input_gradient: bool) -> tuple:
+def _discriminate(
+    networks: NetworksAt, images: tf.Tensor, which: str, with_input_gradient: bool
+) -> tuple:
     """Returns the discriminator's output, and its input gradient if that is needed."""
     if not with_input_gradient:
-        return networks.discriminate(images), None
+        return networks.discriminate(images, which), None
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(images)
-        output = networks.discriminate(images)
+        output = networks.discriminate(images, which)
     return output, tape.gradient(output.values, images, **ZERO)
 
 

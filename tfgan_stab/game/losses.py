@@ -39,9 +39,12 @@ __all__ = [
     "non_saturating",
     "non_saturating_discriminator_loss",
     "non_saturating_generator_loss",
+    "relativistic",
     "relativistic_average",
     "relativistic_average_discriminator_loss",
     "relativistic_average_generator_loss",
+    "relativistic_discriminator_loss",
+    "relativistic_generator_loss",
     "wasserstein",
     "wasserstein_discriminator_loss",
     "wasserstein_generator_loss",
@@ -200,6 +203,37 @@ def least_squares_discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Ten
     )
 
 
+def _margins(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
+    """Returns `D(x) - D(G(z))` for each pair of a real and a fake one."""
+    if not real_logits.shape.is_compatible_with(fake_logits.shape):
+        raise ValueError(
+            "The loss 'relativistic' compares each fake with a real one of its own, and expects as "
+            f"many of both. Received: logits {real_logits.shape} of real ones, {fake_logits.shape} "
+            "of fakes. Use 'relativistic_average', which compares with means."
+        )
+    return real_logits - fake_logits
+
+
+def relativistic_discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
+    """Returns `E softplus(D(G(z)) - D(x))` over pairs: one real for each fake, by their places.
+
+    Only differences count, so D has no level of its own: `ln 2` when D cannot tell a pair apart.
+    With `R1` and `R2` together training is locally stable, which the loss alone is not.
+
+    Source: Jolicoeur-Martineau 2018, arXiv 1807.00734, its RSGAN; with R1 and R2: Huang et al.
+        2024, "The GAN is dead; long live the GAN!", arXiv 2501.05441, section 2 (from memory).
+    Departures: none. A class-conditional pair is of one class, since fakes have the batch's labels.
+    """
+    return _mean_softplus(-_margins(real_logits, fake_logits))
+
+
+def relativistic_generator_loss(
+    real_logits: tf.Tensor, fake_logits: tf.Tensor, fake_weights: tf.Tensor | None = None
+) -> tf.Tensor:
+    """Returns `E softplus(D(x) - D(G(z)))` over the same pairs; a fake's weight is its pair's."""
+    return _mean_softplus(_margins(real_logits, fake_logits), fake_weights)
+
+
 def relativistic_average_discriminator_loss(
     real_logits: tf.Tensor, fake_logits: tf.Tensor
 ) -> tf.Tensor:
@@ -248,6 +282,12 @@ least_squares = AdversarialLoss(
     least_squares_discriminator_loss,
     boundary=0.5,  # Half-way between its targets, 0 and 1.
 )
+relativistic = AdversarialLoss(
+    "relativistic",
+    relativistic_generator_loss,
+    relativistic_discriminator_loss,
+    generator_uses_real_logits=True,
+)
 relativistic_average = AdversarialLoss(
     "relativistic_average",
     relativistic_average_generator_loss,
@@ -263,6 +303,7 @@ LOSSES = {
         hinge,
         wasserstein,
         least_squares,
+        relativistic,
         relativistic_average,
     )
 }

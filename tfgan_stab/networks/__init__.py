@@ -20,6 +20,7 @@ from tfgan_stab.networks.normalization import (
     GroupNormalization,
     LayerNormalization,
 )
+from tfgan_stab.networks.r3gan import GroupedConv2D, r3gan_discriminator, r3gan_generator
 from tfgan_stab.networks.resizing import Resizing, UpSampling2D
 from tfgan_stab.networks.resnet import resnet_discriminator, resnet_generator
 from tfgan_stab.networks.spectral_normalization import SpectralNormalization
@@ -31,6 +32,7 @@ __all__ = [
     "ClippedWeights",
     "ConditionalBatchNormalization",
     "GroupNormalization",
+    "GroupedConv2D",
     "LayerNormalization",
     "Resizing",
     "SelfAttention",
@@ -44,6 +46,8 @@ __all__ = [
     "dcgan_generator",
     "mlp_discriminator",
     "mlp_generator",
+    "r3gan_discriminator",
+    "r3gan_generator",
     "resnet_discriminator",
     "resnet_generator",
     "sndcgan_discriminator",

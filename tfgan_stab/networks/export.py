@@ -9,14 +9,16 @@ from tfgan_stab.networks.normalization import (
     GroupNormalization,
     LayerNormalization,
 )
+from tfgan_stab.networks.r3gan import GroupedConv2D
 from tfgan_stab.networks.resizing import Resizing, UpSampling2D
 
-# Layers that differ from Keras' own in their second derivatives only. `SpectralNormalization` is
-# not among them: Keras' layer of this name uses the raw weights outside of training.
+# Layers that differ from Keras' own in their second derivatives or speed only. Not among them is
+# `SpectralNormalization`: Keras' layer of this name uses the raw weights outside of training.
 KERAS_LAYERS: dict[type, type] = {
     BatchNormalization: keras.layers.BatchNormalization,
     LayerNormalization: keras.layers.LayerNormalization,
     GroupNormalization: keras.layers.GroupNormalization,
+    GroupedConv2D: keras.layers.Conv2D,
     UpSampling2D: keras.layers.UpSampling2D,
     Resizing: keras.layers.Resizing,
 }

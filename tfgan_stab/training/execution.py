@@ -18,6 +18,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfgan_stab.game.augmentation import Augmentation
 from tfgan_stab.game.gradients import GameFunctions
 from tfgan_stab.game.losses import AdversarialLoss
 from tfgan_stab.game.top_k import TopK
@@ -190,6 +191,7 @@ class ExecutedSteps(keras.Model):
     scheme: Scheme
     penalties: tuple
     top_k: TopK | None
+    augment: Augmentation | None
     monitor: Monitor | None
     loss_pair: AdversarialLoss
     publish: Callable[[Any], None]
@@ -347,15 +349,11 @@ class ExecutedSteps(keras.Model):
             print(f"\n{text}" if self._verbose == 1 else text)
 
     def _decide_compilation(self, first: FirstBatch) -> StepFunctions:
-        """Decides whether XLA compiles, by the clock; weights and all else stay as they are.
-
-        Returns:
-            The functions that take steps.
-        """
+        """Returns what takes steps, by XLA or not as the clock decides; weights stay as they are."""
         self._undecided = False
         start, undecided = time.perf_counter(), self.compilation
         settings = [self.scheme, self.penalties, self.top_k, self.averages, self.precision]
-        settings += [self.loss_pair.name, [type(o).__name__ for o in self.optimizers]]
+        settings += [self.augment, self.loss_pair.name, [type(o).__name__ for o in self.optimizers]]
         settings += [None if self.monitor is None else self.monitor.diagnostics]
         settings += [self._steps_per_call(0.0)]
         key = xla.trial_key((self.generator, self.discriminator), settings, first.spec)

@@ -11,6 +11,7 @@ from tfgan_stab._utils import random, validation
 from tfgan_stab._utils.progress import Clock
 from tfgan_stab.data.latents import as_sampler
 from tfgan_stab.game import losses
+from tfgan_stab.game.augmentation import PROBABILITY, Adaptive, Augmentation, check_augmentation
 from tfgan_stab.game.functional import Minibatch
 from tfgan_stab.game.gradients import GameGradients
 from tfgan_stab.game.penalties.base import (
@@ -34,7 +35,7 @@ from tfgan_stab.training.distribution import StoredTensors
 from tfgan_stab.training.fit import KerasWorkflows
 from tfgan_stab.training.fit_checks import FOR_COMPILE, FOR_GAN, check_networks
 from tfgan_stab.training.nan_monitor import LOGGED, DiagnosticsSettings, Monitor
-from tfgan_stab.training.optimizers import check_optimizers, copy_optimizer, count_steps
+from tfgan_stab.training.optimizers import PairOfOptimizers, check_optimizers
 from tfgan_stab.training.sampling import Sampling
 from tfgan_stab.training.step_functions import checked_steps
 from tfgan_stab.training.train_step import (
@@ -51,7 +52,7 @@ from tfgan_stab.updates.scheme import Scheme, check_scheme
 
 
 @keras.saving.register_keras_serializable("tfgan_stab")
-class GAN(KerasWorkflows, Sampling):
+class GAN(KerasWorkflows, Sampling, PairOfOptimizers):
     """A generator and a discriminator that train each other through `fit`.
 
     Each step takes a batch, draws noise, lets the update scheme integrate the vector field of the
@@ -135,6 +136,7 @@ class GAN(KerasWorkflows, Sampling):
         penalties: Sequence[LossPenalty | WeightGradientPenalty] | None = None,
         top_k: TopK | None = None,
         averages: dict[str, Average] | None = None,
+        augment: Augmentation | None = None,
         jit_compile: bool | str = "auto",
         seed: int = 0,
         check_derivatives: bool = True,
@@ -157,6 +159,8 @@ class GAN(KerasWorkflows, Sampling):
                 `tgs.TopK(decay=0.99, every=2000, floor=0.75)`. Logs show k.
             averages: Averages of the weights by name, such as
                 `{"ema": tgs.ExponentialAverage(0.999), "mean": tgs.UniformAverage(start=1000)}`.
+            augment: Changes what the discriminator sees, for small data sets, such as
+                `tgs.augment.Adaptive(target=0.6)`; logs then show `augmentation_probability`.
             jit_compile: `True`, `False`, or "auto" to use XLA where it is possible and faster; on
                 a CPU `fit` compares both on its first batch, unless the run is so short that this
                 would not pay. `gan.compilation` says what was chosen and why.
@@ -182,6 +186,7 @@ class GAN(KerasWorkflows, Sampling):
         self.penalties = check_penalties(penalties, self.pair.example_shape)
         check_placements(self.penalties, self.scheme.first_weight)
         self.top_k = check_top_k(top_k, self.loss_pair)
+        self.augment = check_augmentation(augment, self.pair.example_shape, self.loss_pair)
         self.check_derivatives = check_derivatives
         self.derivatives_checked = False
         rules = check_averages(averages)
@@ -207,19 +212,6 @@ class GAN(KerasWorkflows, Sampling):
         }
         self.start_over()
 
-    def _build_optimizers(self, optimizers: Players) -> None:
-        self.generator_optimizer, self.discriminator_optimizer = optimizers
-        separate = self.scheme.separate_extrapolation
-        with self.distribute_strategy.scope():
-            others = Players(*(copy_optimizer(o) if separate else None for o in optimizers))
-            self.generator_extrapolation_optimizer: Any = others.generator
-            self.discriminator_extrapolation_optimizer: Any = others.discriminator
-            for players in [optimizers, others] if separate else [optimizers]:
-                for optimizer, variables in zip(players, self._variables, strict=True):
-                    optimizer.build(variables)
-                    distribution.use_local_gradients(optimizer)
-                    count_steps(optimizer, self._counters.steps)
-
     def _build_state(self, rules: dict[str, Average]) -> None:
         recalibration = functools.partial(
             Recalibration,
@@ -240,10 +232,17 @@ class GAN(KerasWorkflows, Sampling):
             state = self.scheme.init(Players(*map(distribution.read, self._variables)))
             if tf.nest.flatten(state):
                 self._scheme_memory["state"] = StoredTensors(state, "scheme_state")
+            if isinstance(self.augment, Adaptive):
+                memory = StoredTensors(self.augment.init(), "augmentation_state")
+                self._scheme_memory["augmentation"] = memory
         self.weights_in_use = WeightsInUse(self.networks, self._averages)
-        memory = self._scheme_memory.get("state")
         self.train_state = TrainState(
-            self.networks, self.scheme, self._counters, memory, self._averages
+            self.networks,
+            self.scheme,
+            self._counters,
+            self._scheme_memory,
+            self._averages,
+            self.augment,
         )
 
     def _build_metrics(self) -> None:
@@ -252,7 +251,9 @@ class GAN(KerasWorkflows, Sampling):
         names = names_of([*terms, *(each for each in self.penalties if each not in terms)])
         check_names(names, LOGGED)
         self.penalty_means = [keras.metrics.Mean(name) for name in names]
-        self.top_k_means = [keras.metrics.Mean("top_k")] if self.top_k else []
+        adaptive = isinstance(self.augment, Adaptive)
+        names = [*(["top_k"] if self.top_k else []), *([PROBABILITY] if adaptive else [])]
+        self.setting_means = [keras.metrics.Mean(name) for name in names]
         known = () if self.loss_pair.boundary is None else ACCURACIES
         self.accuracy_means = [keras.metrics.Mean(name) for name in known]
         self.monitor: Monitor | None = None
@@ -272,9 +273,16 @@ class GAN(KerasWorkflows, Sampling):
         terms = loss_penalties(self.penalties)
         classes = label_checks.known_classes(self.networks, self.num_classes)
         self.maker = minibatches.MinibatchMaker(
-            self.pair, self.scheme, self.latents, terms, self.top_k, self.seed, classes=classes
+            self.pair,
+            self.scheme,
+            self.latents,
+            terms,
+            self.top_k,
+            self.seed,
+            classes=classes,
+            augment=self.augment,
         )
-        self.game = GameGradients(self.networks, self.loss_pair, terms)
+        self.game = GameGradients(self.networks, self.loss_pair, terms, self.augment)
         self.too_short = 0
         chosen = xla.choose_compilation(
             jit_compile,
@@ -306,6 +314,7 @@ class GAN(KerasWorkflows, Sampling):
         arrived = [tensor for tensor in tf.nest.flatten(data) if tensor is not None]
         with tf.control_dependencies(arrived):
             steps, epochs = self.train_state.steps, self.train_state.epochs
+            probability = self.train_state.augmentation_probability
             game = TrainStep(
                 self._functions,
                 self.penalties,
@@ -313,22 +322,24 @@ class GAN(KerasWorkflows, Sampling):
                 self._variables,
                 self.optimizers,
                 self.optimizers_for_extrapolation,
-                self.maker.make(data, steps, epochs),
+                self.maker.make(data, steps, epochs, probability),
                 self._state,
                 self.top_k is not None and self.top_k.scope == "global",
             )
             params, state = self.scheme.step(game, game.start, self.train_state.scheme_state)
             result = game.finish(params)
-            self.train_state.commit(result, state, self.compilation.scope == "field")
+            found = accuracies(result, self.loss_pair)
+            self.train_state.commit(result, state, found, self.compilation.scope == "field")
             if self.monitor is not None:
                 self.monitor.observe(result, data)
-            k = self.maker.k(result.images // self.scheme.data_minibatches, steps, epochs)
-            self._update_metrics(result, k)
+            used = self.maker.k(result.images // self.scheme.data_minibatches, steps, epochs)
+            used += [probability] if isinstance(self.augment, Adaptive) else []
+            self._update_metrics(result, used, found)
             return self.get_metrics_result()
 
-    def _update_metrics(self, result: StepResult, k: list[tf.Tensor]) -> None:
-        means = [*self.loss_means, *self.penalty_means, *self.top_k_means, *self.accuracy_means]
-        values = [*result.losses, *result.penalty_values, *k, *accuracies(result, self.loss_pair)]
+    def _update_metrics(self, result: StepResult, used: list, found: list) -> None:
+        means = [*self.loss_means, *self.penalty_means, *self.setting_means, *self.accuracy_means]
+        values = [*result.losses, *result.penalty_values, *used, *found]
         for mean, value in zip(means, values, strict=True):
             if value is not None:
                 mean.update_state(value)
@@ -353,22 +364,7 @@ class GAN(KerasWorkflows, Sampling):
         if not self.compiled:
             return []
         others = [*self.accuracy_means, *(self.monitor.means.values() if self.monitor else ())]
-        return [*self.loss_means, *self.penalty_means, *self.top_k_means, *others]
-
-    @property
-    def images_seen(self) -> int:
-        """Real examples that all replicas have seen since `compile`."""
-        return distribution.read_integer(self._counters.images)
-
-    @property
-    def epochs(self) -> int:
-        """Whole epochs of `fit` done since `compile`."""
-        return distribution.read_integer(self._counters.epochs)
-
-    @epochs.setter
-    def epochs(self, count: int) -> None:
-        """Sets how many are done; `fit` does so by itself, loops of your own must."""
-        distribution.write([self._counters.epochs], [count])
+        return [*self.loss_means, *self.penalty_means, *self.setting_means, *others]
 
     @property
     def networks(self) -> Players:

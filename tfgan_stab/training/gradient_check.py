@@ -63,7 +63,7 @@ def check_gradients(
     )
     state = Players(*(distribution.read(n.non_trainable_variables) for n in networks))
     watched = Players(*map(_Watched, networks))
-    game = GameGradients(watched, loss, maker.penalties)
+    game = GameGradients(watched, loss, maker.penalties, maker.augment)
     for penalty in penalties:
         alone = minibatch._replace(active=tuple(each is penalty for each in maker.penalties))
         for player in penalty.players:

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_stab.data.batches import Batches
+from tfgan_stab.game.augmentation import Augmentation
 from tfgan_stab.game.penalties.base import Penalty
 from tfgan_stab.game.top_k import TopK
 from tfgan_stab.training import distribution, workers
@@ -28,6 +29,7 @@ class Described(keras.Model):
     scheme: Scheme
     penalties: tuple
     top_k: TopK | None
+    augment: Augmentation | None
     compilation: Compilation
     execution: Execution | None
     steps_at_once: int | None
@@ -44,6 +46,21 @@ class Described(keras.Model):
     def steps_taken(self) -> int:
         """Steps taken since `compile`, those that rollbacks have undone included."""
         return self.steps + self.rollback_state.steps_lost
+
+    @property
+    def images_seen(self) -> int:
+        """Real examples that all replicas have seen since `compile`."""
+        return distribution.read_integer(self._counters.images)
+
+    @property
+    def epochs(self) -> int:
+        """Whole epochs of `fit` done since `compile`."""
+        return distribution.read_integer(self._counters.epochs)
+
+    @epochs.setter
+    def epochs(self, count: int) -> None:
+        """Sets how many are done; `fit` does so by itself, loops of your own must."""
+        distribution.write([self._counters.epochs], [count])
 
     @property
     def averages(self) -> dict[str, Average]:
@@ -71,7 +88,7 @@ class Described(keras.Model):
         """
         strategy = self.distribute_strategy
         replicas = f"replicas: {strategy.num_replicas_in_sync}{workers.note(strategy)}"
-        print(_cost_of_step(self.scheme, self.penalties, self.top_k))
+        print(_cost_of_step(self.scheme, self.penalties, self.top_k, self.augment))
         print(f"{self.compilation}; {replicas}, precision: {', '.join(self.precision)}")
         if self.steps_at_once is None and self.execution and self.execution.single_for:
             kinds = ", ".join(self.execution.single_for)
@@ -85,13 +102,17 @@ class Described(keras.Model):
                     print(warning)
 
 
-def _cost_of_step(scheme: Scheme, penalties: Sequence[Penalty], top_k: TopK | None) -> str:
+def _cost_of_step(
+    scheme: Scheme, penalties: Sequence[Penalty], top_k: TopK | None, augment: Any
+) -> str:
     """Returns what a step does and costs, for the first lines that `fit` prints."""
     lines = [f"GAN: {scheme!r}, field evaluations per step: {scheme.evaluations}"]
     if penalties:
         lines.append(f"Penalties: {', '.join(map(repr, penalties))}")
     if top_k:
         lines.append(f"Top-k: {top_k}")
+    if augment:
+        lines.append(f"Augmentation: {augment}")
     return "\n".join(lines)
 
 

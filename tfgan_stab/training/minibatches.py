@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from tfgan_stab._utils import random
 from tfgan_stab.game import top_k
+from tfgan_stab.game.augmentation import Augmentation, AugmentationNoise
 from tfgan_stab.game.functional import Minibatch
 from tfgan_stab.game.penalties.base import LossPenalty
 from tfgan_stab.game.validation import Pair
@@ -37,6 +38,7 @@ class MinibatchMaker:
         active: Whether penalties are active, by their interval, where that is known.
         classes: For how many classes the networks are made; `None` if that is not known.
         checks: Whether batches are checked here, and not before.
+        augment: Changes the images that the discriminator sees; `None` for no changes.
     """
 
     pair: Pair
@@ -48,6 +50,7 @@ class MinibatchMaker:
     active: Mapping[int, bool] = dataclasses.field(default_factory=dict)
     classes: int | None = None
     checks: bool = True
+    augment: Augmentation | None = None
 
     def checked(self, data: Any) -> Any:
         """Returns a batch whose labels arrive only if all are classes of the networks."""
@@ -58,7 +61,9 @@ class MinibatchMaker:
         """Returns a batch that arrives only if it can be split, and labels are classes."""
         return self.checked(_splittable(data, self.scheme) if self.checks else data)
 
-    def make(self, data: Any, steps: tf.Tensor, epochs: tf.Tensor) -> list[Minibatch]:
+    def make(
+        self, data: Any, steps: tf.Tensor, epochs: tf.Tensor, probability: Any = 1.0
+    ) -> list[Minibatch]:
         """Splits a batch into the minibatches that the scheme asks for, and draws their noise.
 
         Args:
@@ -66,6 +71,7 @@ class MinibatchMaker:
                 minibatches follow one another along axis 0.
             steps: int64 scalar, the steps done before this one.
             epochs: int64 scalar, epochs done.
+            probability: How probable each change of an image is now.
 
         Raises:
             TypeError: If examples are no floats, or conditions of another kind.
@@ -78,20 +84,27 @@ class MinibatchMaker:
                 number,
                 steps,
                 epochs,
+                probability,
             )
             for number, (own, classes) in enumerate(_split(images, labels, self.scheme))
         ]
 
     def prepare(
-        self, minibatch: Minibatch, number: int, steps: tf.Tensor, epochs: tf.Tensor
+        self,
+        minibatch: Minibatch,
+        number: int,
+        steps: tf.Tensor,
+        epochs: tf.Tensor,
+        probability: Any = 1.0,
     ) -> Minibatch:
-        """Returns a minibatch with its number, penalties' noise, which are active, and k.
+        """Returns a minibatch with its number, all its noise, which penalties are active, and k.
 
         Args:
             minibatch: Images, conditions and latents.
             number: Its number in the step, from 0.
             steps: int64 scalar, the steps done before this one.
             epochs: int64 scalar, epochs done.
+            probability: How probable each change of an image is now.
         """
         noise = []
         for place, penalty in enumerate(self.penalties):
@@ -108,7 +121,19 @@ class MinibatchMaker:
             number=tf.convert_to_tensor(
                 number + self.scheme.minibatches * distribution.replica_number()
             ),
+            augmentation=self._augmentation(minibatch, steps, number, probability),
         )
+
+    def _augmentation(
+        self, minibatch: Minibatch, steps: tf.Tensor, number: int, probability: Any
+    ) -> tuple:
+        """Returns what images are changed by: noise for the real ones, other for the fake ones."""
+        if self.augment is None:
+            return ()
+        count = tf.shape(minibatch.real_images)[0]
+        keys = [random.key(self.seed, random.AUGMENTING, steps, number, i) for i in range(2)]
+        real, fake = (rows_of_replica(self.augment.noise, count, key) for key in keys)
+        return AugmentationNoise(real, fake, probability)
 
     @property
     def _intervals(self) -> list[int]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import keras
 import tensorflow as tf
 
+from tfgan_stab.game.augmentation import PROBABILITY
 from tfgan_stab.game.penalties.base import Penalty, loss_penalties, names_of
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.training import distribution
@@ -23,7 +24,7 @@ from tfgan_stab.updates.scheme import Scheme
 NORMS = tuple(f"{player}_gradient_l2" for player in BOTH)
 MEASURED = ("gradient_angle", "spread_ratio")
 LOGGED = (
-    *("generator_loss", "discriminator_loss", "top_k", "evaluation_share"),
+    *("generator_loss", "discriminator_loss", "top_k", PROBABILITY, "evaluation_share"),
     *(*NORMS, *MEASURED, *ACCURACIES),
 )
 

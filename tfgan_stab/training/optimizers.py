@@ -15,6 +15,7 @@ from keras.optimizers import schedules
 
 from tfgan_stab.game.players import Players
 from tfgan_stab.training import distribution
+from tfgan_stab.updates.scheme import Scheme
 
 
 def check_optimizers(generator: Any, discriminator: Any) -> Players:
@@ -199,6 +200,31 @@ def set_rate_scales(
 def rate_scales(optimizers: Iterable[keras.optimizers.Optimizer]) -> list[float]:
     """Returns what each player's schedule of learning rates is multiplied by."""
     return [rate_scale(optimizer) for optimizer in optimizers]
+
+
+class PairOfOptimizers(keras.Model):
+    """Builds the optimizers of both players and of their trial steps; part of `tgs.GAN`."""
+
+    scheme: Scheme
+    generator_optimizer: Any
+    discriminator_optimizer: Any
+    generator_extrapolation_optimizer: Any
+    discriminator_extrapolation_optimizer: Any
+    _variables: Any
+    _counters: Any
+
+    def _build_optimizers(self, optimizers: Players) -> None:
+        self.generator_optimizer, self.discriminator_optimizer = optimizers
+        separate = self.scheme.separate_extrapolation
+        with self.distribute_strategy.scope():
+            others = Players(*(copy_optimizer(o) if separate else None for o in optimizers))
+            self.generator_extrapolation_optimizer = others.generator
+            self.discriminator_extrapolation_optimizer = others.discriminator
+            for players in [optimizers, others] if separate else [optimizers]:
+                for optimizer, variables in zip(players, self._variables, strict=True):
+                    optimizer.build(variables)
+                    distribution.use_local_gradients(optimizer)
+                    count_steps(optimizer, self._counters.steps)
 
 
 class TwoOptimizers:

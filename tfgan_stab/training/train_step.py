@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+from tfgan_stab.game.augmentation import Adaptive, Augmentation
 from tfgan_stab.game.functional import Minibatch
 from tfgan_stab.game.gradients import Evaluation, GameFunctions, NetworkOutputs
 from tfgan_stab.game.losses import AdversarialLoss
@@ -310,14 +311,16 @@ class RollbackState:
 
 
 class TrainState:
-    """Counters, the scheme's state and the averages.
+    """Counters, what scheme and augmentation remember, and the averages.
 
     Args:
         networks: Both networks.
         scheme: The update scheme.
         counters: The counters.
-        scheme_memory: The variables of the scheme's state; `None` for a state without tensors.
+        memory: The variables of the scheme's state, under "state", and of the augmentation's,
+            under "augmentation"; none where there is nothing to remember.
         averages: The averages by name.
+        augment: Changes the images that the discriminator sees; `None` for no changes.
     """
 
     def __init__(
@@ -325,14 +328,16 @@ class TrainState:
         networks: Players,
         scheme: Scheme,
         counters: Counters,
-        scheme_memory: StoredTensors | None,
+        memory: Mapping[str, StoredTensors],
         averages: Mapping[str, AveragedWeights],
+        augment: Augmentation | None = None,
     ):
         self._networks = networks
         self._scheme = scheme
         self._counters = counters
-        self._scheme_memory = scheme_memory
+        self._memory = memory
         self._averages = averages
+        self._augment = augment
 
     @property
     def steps(self) -> tf.Tensor:
@@ -347,31 +352,48 @@ class TrainState:
     @property
     def scheme_state(self) -> Any:
         """The scheme's state; `()` for one without tensors."""
-        return () if self._scheme_memory is None else self._scheme_memory.read()
+        return self._read("state")
+
+    @property
+    def augmentation_probability(self) -> Any:
+        """How probable each change of an image is now, a number or a float32 scalar."""
+        rule = self._augment
+        return 0.0 if rule is None else rule.probability_at(self._read("augmentation"))
 
     def reset(self) -> None:
         """Sets the counters to 0; averages and scheme start from the weights as they are."""
         start_averages(self._averages, self._networks)
         params = Players(*(distribution.read(n.trainable_variables) for n in self._networks))
-        self._store(self._scheme.init(params))
+        self._store("state", self._scheme.init(params))
+        if self._augment is not None:
+            self._store("augmentation", self._augment.init())
         distribution.write(self._counters, [0, 0, 0])
 
-    def commit(self, result: StepResult, scheme_state: Any, compiled: bool) -> None:
+    def commit(
+        self, result: StepResult, scheme_state: Any, accuracies: Sequence, compiled: bool
+    ) -> None:
         """Stores what a step ended with, and updates the averages.
 
         Args:
             result: What the step ended with; the trained weights are written already.
             scheme_state: The scheme's new state.
+            accuracies: What the function `accuracies` says of it.
             compiled: Whether XLA should compile the averages' arithmetic by itself.
         """
         for network, state in zip(self._networks, result.state, strict=True):
             distribution.write(network.non_trainable_variables, state)
-        self._store(scheme_state)
+        self._store("state", scheme_state)
         steps = self.steps + 1
+        if isinstance(self._augment, Adaptive) and accuracies[0] is not None:
+            seen = distribution.average(accuracies[0]), result.images, steps
+            self._store("augmentation", self._augment.adapted(self._read("augmentation"), *seen))
         images = tf.convert_to_tensor(self._counters.images.value) + result.images
         distribution.write([self._counters.steps, self._counters.images], [steps, images])
         update_averages(self._averages, self._networks, steps, result.images, compiled)
 
-    def _store(self, scheme_state: Any) -> None:
-        if self._scheme_memory is not None:
-            self._scheme_memory.write(scheme_state)
+    def _read(self, name: str) -> Any:
+        return self._memory[name].read() if name in self._memory else ()
+
+    def _store(self, name: str, tensors: Any) -> None:
+        if name in self._memory:
+            self._memory[name].write(tensors)

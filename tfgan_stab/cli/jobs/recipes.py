@@ -12,7 +12,7 @@ from tfgan_stab.cli.flags.recipes import RecipesSettings
 
 __all__ = ["BEGIN", "END", "all_recipes", "as_markdown", "as_text", "recipes", "with_table"]
 
-PATTERNS = ("papers/*/*.gin", "baselines/*.gin")
+PATTERNS = ("papers/*/*.gin", "baselines/*.gin", "combined/*.gin")
 HEADINGS = ("recipe", "paper, row", "expected", "field evaluations", "GPU hours", "run to the end")
 LONGEST = 44  # Characters of a cell in a terminal.
 # What encloses the table in a page.

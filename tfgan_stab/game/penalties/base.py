@@ -29,7 +29,7 @@ class PenaltyContext:
     """What a loss penalty may use: both networks at the point of evaluation, and their images.
 
     Attributes:
-        real_images: float `[batch, ...]`.
+        real_images: float `[batch, ...]`, before they are augmented.
         fake_images: The same shape, generated from the minibatch's latents.
         latents: float `[batch, latents]`.
         conditions: `[batch, ...]`, which the images are of; `None` for an unconditional pair.
@@ -58,33 +58,39 @@ class PenaltyContext:
         self.latents, self.conditions = minibatch.latents, minibatch.labels
         self.real_logits, self.fake_logits = logits.get("real"), logits["fake"]
 
-    def logits(self, images: tf.Tensor) -> tf.Tensor:
-        """Returns the discriminator's outputs for other images of the same conditions."""
-        return self._networks.discriminate(images).values
+    def logits(self, images: tf.Tensor, which: str = "real") -> tf.Tensor:
+        """Returns the discriminator's outputs for other images of the same conditions.
+
+        Args:
+            images: float `[batch, ...]`.
+            which: Whose augmentation they get, that of the "real" or of the "fake" images.
+        """
+        return self._networks.discriminate(images, which).values
 
     def generate(self, latents: tf.Tensor, conditions: tf.Tensor | None = None) -> tf.Tensor:
         """Returns the generator's images for other latents, of the same conditions or of others."""
         return self._networks.generate(latents, conditions).values
 
-    def input_gradients(self, images: tf.Tensor) -> tf.Tensor:
+    def input_gradients(self, images: tf.Tensor, which: str = "real") -> tf.Tensor:
         """Returns the gradient of the discriminator's output along each image.
 
         Args:
             images: float `[batch, ...]`.
+            which: Whose augmentation they get, as for `logits`.
 
         Returns:
             The same shape, `d D(x) / d x` for each x; several outputs per image are summed.
         """
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(images)
-            logits = self.logits(images)
+            logits = self.logits(images, which)
         return tape.gradient(logits, images, unconnected_gradients="zero")
 
     def input_gradients_at(self, which: str) -> tf.Tensor:
         """Returns the gradient along the "real" or the "fake" images, computed at most once."""
         if which not in self._input_gradients:
             images = self.real_images if which == "real" else self.fake_images
-            self._input_gradients[which] = self.input_gradients(images)
+            self._input_gradients[which] = self.input_gradients(images, which)
         return self._input_gradients[which]
 
 

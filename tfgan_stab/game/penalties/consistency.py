@@ -178,13 +178,13 @@ class ConsistencyRegularization(LossPenalty):
             other = context.logits(self.augment(context.real_images, noise[0]))
             discriminator.append(self.weight * _difference(context.real_logits, other))
         if self.fake_images_weight:
-            other = context.logits(self.augment(context.fake_images, noise[1]))
+            other = context.logits(self.augment(context.fake_images, noise[1]), "fake")
             discriminator.append(self.fake_images_weight * _difference(context.fake_logits, other))
         if self.latents_weight or self.generator_weight:
             step = tf.reshape(self.spread * noise[2], tf.shape(context.latents))
             shifted = context.generate(context.latents + tf.cast(step, context.latents.dtype))
             if self.latents_weight:
-                other = context.logits(shifted)
+                other = context.logits(shifted, "fake")
                 discriminator.append(self.latents_weight * _difference(context.fake_logits, other))
             if self.generator_weight:
                 generator = -self.generator_weight * _difference(context.fake_images, shifted)
