@@ -110,6 +110,10 @@ class Checkpoint(Periodic, EpochPosition):
             raise SystemExit(PREEMPTED) from error
         self._preemption = None
 
+    def steps_until_needed(self) -> int | None:
+        """Returns after how many steps it saves next; SIGTERM is noticed between two calls."""
+        return super().steps_until_needed()
+
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Saves if it is time; saves and ends the program if it was told to stop."""
         super().on_train_batch_end(batch, logs)

@@ -10,8 +10,8 @@ from typing import Any
 # What shells call a program that SIGTERM ended.
 PREEMPTED = 128 + signal.SIGTERM
 
-# How often workers look for each other's note: a shared disk may be slow.
-SECONDS_BETWEEN_LOOKS = 1.0
+# How often the chief checks for a note: a shared disk may be slow.
+SECONDS_BETWEEN_CHECKS = 1.0
 
 
 class Preemption:
@@ -31,7 +31,7 @@ class Preemption:
         self._chief, self._alone = chief, alone
         self._received = False
         self._previous: Any = None
-        self._next_look = 0.0
+        self._next_check = 0.0
 
     def begin(self) -> None:
         """Takes SIGTERM from now on; not in a thread, where Python allows no handlers."""
@@ -51,8 +51,8 @@ class Preemption:
         """Whether this process is to save and end now."""
         if self._chief and not self._alone and not self._received:
             now = time.monotonic()
-            if now >= self._next_look:
-                self._received, self._next_look = self.is_noted, now + SECONDS_BETWEEN_LOOKS
+            if now >= self._next_check:
+                self._received, self._next_check = self.is_noted, now + SECONDS_BETWEEN_CHECKS
         if self._received and not self._alone:
             self._note.touch()
         return self._received and self._chief

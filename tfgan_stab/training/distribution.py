@@ -44,11 +44,12 @@ def of_all(strategy: tf.distribute.Strategy, number: float) -> list[float]:
         number: This process's own.
     """
 
-    def gathered() -> tf.Tensor:
+    def collected() -> tf.Tensor:
         context = tf.distribute.get_replica_context()
         return context.all_gather(tf.constant([number], tf.float64), axis=0)
 
-    local = strategy.experimental_local_results(strategy.run(gathered))
+    found = tf.function(lambda: strategy.run(collected), autograph=False)()
+    local = strategy.experimental_local_results(found)
     return [float(each) for each in local[0].numpy()[:: len(local)]]
 
 

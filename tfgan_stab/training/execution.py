@@ -349,7 +349,7 @@ class ExecutedSteps(keras.Model):
             print(f"\n{text}" if self._verbose == 1 else text)
 
     def _decide_compilation(self, first: FirstBatch) -> StepFunctions:
-        """Returns what takes steps, by XLA or not as the clock decides; weights stay as they are."""
+        """Returns what takes steps, by XLA if the clock says so; weights stay as they are."""
         self._undecided = False
         start, undecided = time.perf_counter(), self.compilation
         settings = [self.scheme, self.penalties, self.top_k, self.averages, self.precision]

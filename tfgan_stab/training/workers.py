@@ -5,6 +5,7 @@ bit. Files are written by the first one alone, the chief.
 """
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -23,6 +24,37 @@ LOST = (
 )
 # In its messages, where they are of other processes.
 OF_OTHERS = ("/job:", "Collective", "collective", "heartbeat", "onnection", "ocket")
+
+
+def strategy_of(kind: str) -> tf.distribute.Strategy:
+    """Returns what spreads a training over devices; to be called before anything is computed.
+
+    Args:
+        kind: "none", "mirrored" (all GPUs of this machine), "multi_worker" (the processes that the
+            environment variable TF_CONFIG names, or those of a Slurm step), "tpu" (the one that
+            TPU_NAME names, or this machine's).
+
+    Raises:
+        ValueError: If "multi_worker" is to find processes that nothing names.
+    """
+    if kind == "mirrored":
+        return tf.distribute.MirroredStrategy()
+    resolvers = tf.distribute.cluster_resolver
+    if kind == "tpu":
+        resolver = resolvers.TPUClusterResolver.connect(os.environ.get("TPU_NAME", "local"))
+        return tf.distribute.TPUStrategy(resolver)
+    if kind == "multi_worker":
+        if "TF_CONFIG" in os.environ:
+            return tf.distribute.MultiWorkerMirroredStrategy()
+        if "SLURM_STEP_NODELIST" in os.environ:
+            slurm = resolvers.SlurmClusterResolver()
+            return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=slurm)
+        raise ValueError(
+            "Several workers need to know each other. Received: neither TF_CONFIG nor Slurm's "
+            "variables. Set TF_CONFIG in each, start them by srun, or try it on this machine by "
+            "scripts/launch_local.py."
+        )
+    return tf.distribute.get_strategy()
 
 
 def num_workers(strategy: tf.distribute.Strategy) -> int:
