@@ -137,9 +137,12 @@ def losses_explained(strategy: tf.distribute.Strategy) -> Iterator[None]:
     try:
         yield
     except LOST as error:
-        reason = (error.message or str(error)).strip()
-        if num_workers(strategy) == 1 or not any(word in reason for word in OF_OTHERS):
+        # The message may begin with a whole traceback.
+        lines = (error.message or str(error)).strip().splitlines()
+        told = [line for line in lines if any(word in line for word in OF_OTHERS)]
+        if num_workers(strategy) == 1 or not told:
             raise
+        reason = told[0].strip()
         raise WorkerLostError(
             f"Expected all {num_workers(strategy)} workers to go on. Received: {reason:.300} "
             "Start the same command on all workers again: it goes on from the newest checkpoint."
