@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
+from tfgan_stab.cli.flags.train import TrainSettings
 from tfgan_stab.training import gradient_check
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -204,6 +205,23 @@ def test_the_page_on_data_runs(capsys):
         exec(compile(block, str(DATA), "exec"), names)
     printed = re.findall(r"^print\(.*\)  # (.*)$", text, re.MULTILINE)
     assert capsys.readouterr().out.splitlines() == printed and len(printed) == 2
+
+
+RUN = ["--gin_file=gin_configs/runs/digits.gin", "--workdir=runs/digits"]
+
+
+@pytest.mark.slow
+def test_the_page_on_several_devices_runs_and_names_the_flag_s_values():
+    text = (DATA.parent / "several_devices.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    exec(compile(block, "several_devices.md", "exec"), {"__name__": "documented"})
+    kinds = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    assert [TrainSettings.parse(["", f"--distribution={k}", *RUN]).distribution for k in kinds] == [
+        "none",
+        "mirrored",
+        "multi_worker",
+        "tpu",
+    ]
 
 
 def test_the_page_on_data_lists_sources_files_and_macros():

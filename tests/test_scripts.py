@@ -3,6 +3,8 @@
 import pathlib
 import stat
 import subprocess
+import sys
+import textwrap
 
 import pytest
 
@@ -127,3 +129,38 @@ def test_an_environment_of_an_unsuitable_python_is_kept(tmp_path):
     assert done.returncode == 1
     assert f"Remove {tmp_path}/venv and try again" in done.stderr
     assert (tmp_path / "venv" / "bin" / "python").exists()
+
+
+def launched(tmp_path, program, *flags):
+    """What becomes of a program that scripts/launch_local.py starts in several workers."""
+    path = tmp_path / "program.py"
+    path.write_text("import json, os, sys, time\n" + textwrap.dedent(program))
+    return subprocess.run(
+        [sys.executable, SCRIPTS / "launch_local.py", *flags, "--", path, "--own=1"],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+
+
+def test_local_workers_know_each_other(tmp_path):
+    program = """\
+        config = json.loads(os.environ["TF_CONFIG"])
+        print(config["task"], len(set(config["cluster"]["worker"])), sys.argv[1:])
+    """
+    done = launched(tmp_path, program, "--workers=3")
+    assert done.returncode == 0, done.stderr
+    marks = ["", "[1] ", "[2] "]
+    tasks = [f"{m}{{'type': 'worker', 'index': {i}}} 3 ['--own=1']" for i, m in enumerate(marks)]
+    assert sorted(done.stdout.splitlines()) == sorted(tasks)
+
+
+def test_local_workers_end_with_the_code_of_the_first_that_fails(tmp_path):
+    program = """\
+        index = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
+        time.sleep(0.5 * (1 - index))
+        sys.exit([9, 7][index])
+    """
+    assert launched(tmp_path, program).returncode == 7
+    assert launched(tmp_path, "", "--workers=0").returncode == 2

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from cluster import run_workers
 from penalties import PENALTIES
 from schemes import SCHEMES, USUAL
 
@@ -36,6 +37,26 @@ def run(program, *cases):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
+
+
+# "one scheme" among them: uneven batches, `evaluate`, conditions, augmentation.
+OF_WORKERS = [
+    OF_USUAL[:1],
+    *(
+        pytest.param(each, marks=pytest.mark.exhaustive)
+        for each in (["one scheme"], OF_USUAL[1:4], OF_USUAL[4:])
+    ),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.multi_device
+@pytest.mark.parametrize("cases", OF_WORKERS, ids="+".join)
+def test_two_workers_with_half_batches_train_as_one_replica(cases):
+    """Each replica is in a process of its own, and both have the same bits."""
+    for said in run_workers([sys.executable, str(PROGRAM), *cases]):
+        for case in cases:
+            assert f"{case} agrees" in said
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ class Recorder(KerasWorkflows):
         self.steps = 0
         self.epochs = 0
         self.check_derivatives = False
-        self.top_k = None
+        self.top_k = self.augment = None
         self.clock = Clock()
         self.listeners = []
         self.num_classes = None
@@ -75,6 +75,9 @@ class Resumed(keras.callbacks.Callback):
 
     def expect(self, ordered):
         self.ordered = ordered
+
+    def release(self, error):
+        pass
 
     def resume(self):
         self.model.steps = self.steps

@@ -7,7 +7,7 @@ import tensorflow as tf
 from point_gans import make, points
 
 import tfgan_stab as tgs
-from tfgan_stab.training.optimizers import ByStep, slow_down
+from tfgan_stab.training.optimizers import ByStep, check_optimizers, slow_down
 
 
 class Mine(keras.optimizers.schedules.LearningRateSchedule):
@@ -159,3 +159,17 @@ def test_learning_rates_that_are_none_are_refused(tiny, rate):
 def test_what_is_no_optimizer_is_refused():
     with pytest.raises(TypeError, match="`generator_optimizer` must be an optimizer"):
         make().compile(None, "adam")
+
+
+def test_optimizers_made_outside_of_the_strategy_are_made_again_inside():
+    rate = keras.optimizers.schedules.PolynomialDecay(0.5, 10)
+    given = [keras.optimizers.SGD(rate, momentum=0.25), keras.optimizers.Adam(0.5, beta_1=0.25)]
+    same = check_optimizers(*given)
+    assert all(one is two for one, two in zip(same, given, strict=True))
+    strategy = tf.distribute.OneDeviceStrategy("CPU:0")
+    with strategy.scope():
+        made = check_optimizers(*given)
+    for mine, other in zip(made, given, strict=True):
+        assert mine is not other and mine._distribution_strategy is strategy
+        assert mine.get_config() == other.get_config()
+    assert made.generator._learning_rate is rate

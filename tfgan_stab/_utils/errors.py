@@ -16,3 +16,7 @@ class DivergenceError(RuntimeError):
     def __init__(self, message: str, fault: Any, step: int, path: pathlib.Path | None):
         super().__init__(message)
         self.fault, self.step, self.path = fault, step, path
+
+
+class WorkerLostError(RuntimeError):
+    """Another process of a training does not answer any more. Checkpoints are intact."""

@@ -14,6 +14,7 @@ import numpy as np
 from tfgan_stab._utils.validation import period
 from tfgan_stab.evaluation.results import ScoreResult
 from tfgan_stab.training.gan import GAN
+from tfgan_stab.training.workers import is_chief
 
 
 class ScoreEvent(NamedTuple):
@@ -122,14 +123,22 @@ class GANCallback(keras.callbacks.Callback):
 
     Attributes:
         counterpart: Keras' callback for other models, if there is one like it.
+        chief_only: Whether it does nothing but write: then the first of several workers alone has
+            it.
     """
 
     counterpart = ""
+    chief_only = False
 
     @property
     def gan(self) -> GAN:
         """The model that is trained."""
         return self.model
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process writes: the only one, or the first of several workers."""
+        return is_chief(self.gan.distribute_strategy)
 
     def set_model(self, model: Any) -> None:
         """Checks that the model is a GAN.

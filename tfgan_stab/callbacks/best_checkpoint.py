@@ -94,6 +94,7 @@ class BestCheckpoint(EpochPosition):
     """
 
     counterpart = "keras.callbacks.ModelCheckpoint"
+    chief_only = True
 
     def __init__(self, directory: str | os.PathLike[str]):
         super().__init__()

@@ -4,11 +4,14 @@ import os
 import shutil
 from typing import Any
 
+from tfgan_stab._utils.errors import WorkerLostError
 from tfgan_stab._utils.files import user_path
 from tfgan_stab._utils.validation import integer
 from tfgan_stab.callbacks.base import CheckpointEvent, EpochPosition, Periodic, usable_directory
 from tfgan_stab.callbacks.checkpoint_files import UNFINISHED, checkpoints, restore_newest, save
+from tfgan_stab.callbacks.preemption import PREEMPTED, Preemption
 from tfgan_stab.training.resume import Progress
+from tfgan_stab.training.workers import num_workers
 
 
 class Checkpoint(Periodic, EpochPosition):
@@ -18,6 +21,10 @@ class Checkpoint(Periodic, EpochPosition):
     noise and order of `tgs.data` follow from the steps. So a resumed run repeats the uninterrupted
     one bit for bit on the same machine. Give `fit` the same arguments again: `epochs` counts from
     the run's beginning.
+
+    SIGTERM, with which clusters end programs, saves after the step that is being taken, or at the
+    epoch's end after its last one, and ends the program with exit code 143. Of several workers the
+    first one saves, whichever of them is told to stop.
 
     Other callbacks' own state is not saved: after a resume `keras.callbacks.EarlyStopping` knows no
     best epoch and counts its patience from zero. Weights that it restores at the end are not saved
@@ -53,6 +60,7 @@ class Checkpoint(Periodic, EpochPosition):
         self._ordered = False
         self._saved_step: int | None = None
         self._save_at_epoch_end = False
+        self._preemption: Preemption | None = None
 
     def expect(self, ordered: bool) -> None:
         """Refuses to save inside epochs if no run could go on from there."""
@@ -67,14 +75,15 @@ class Checkpoint(Periodic, EpochPosition):
     def resume(self) -> Progress | None:
         """Restores the newest intact checkpoint; returns its progress, `None` without any."""
         usable_directory(self.directory)
-        for leftover in self.directory.glob(f"*{UNFINISHED}"):
+        for leftover in self.directory.glob(f"*{UNFINISHED}") if self.is_chief else ():
             shutil.rmtree(leftover)
         self._resumed_in_epoch, self._saved_step = 0, None
         if not checkpoints(self.directory):
             return None
         path, metadata = restore_newest(self.gan, self.directory)
         self._resumed_in_epoch, self._saved_step = metadata["step_in_epoch"], metadata["step"]
-        print(f"Resuming from {path}: {metadata['step']} steps done.")
+        if self.is_chief:
+            print(f"Resuming from {path}: {metadata['step']} steps done.")
         return Progress(metadata["epoch"], metadata["step_in_epoch"])
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -83,7 +92,38 @@ class Checkpoint(Periodic, EpochPosition):
         self._save_at_epoch_end = False
         if self._saved_step is None:
             self._saved_step = self.gan.steps  # Nothing trained, nothing to save.
+        alone = num_workers(self.gan.distribute_strategy) == 1
+        self._preemption = Preemption(self.directory, self.is_chief, alone)
+        self._preemption.begin()
         self.gan.publish(CheckpointEvent(self._saved_step, self._resumed_in_epoch))
+
+    def release(self, error: BaseException | None) -> None:
+        """Gives SIGTERM back; ends the program if another worker has, which got it.
+
+        Raises:
+            SystemExit: If another worker was lost, as it was told to stop.
+        """
+        if self._preemption is None:
+            return
+        self._preemption.end()
+        if isinstance(error, WorkerLostError) and self._preemption.is_noted:
+            raise SystemExit(PREEMPTED) from error
+        self._preemption = None
+
+    def steps_until_needed(self) -> int | None:
+        """Returns after how many steps it saves next; SIGTERM is noticed between two calls."""
+        return super().steps_until_needed()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Saves if it is time; saves and ends the program if it was told to stop."""
+        super().on_train_batch_end(batch, logs)
+        if self._preemption is not None and self._preemption.is_due:
+            if self._step_in_epoch >= self.params["steps"]:
+                self._save_at_epoch_end = True  # And then ends there.
+            else:
+                step = self._step_in_epoch if self._ordered else 0
+                self._save(Progress(self._epoch, step))
+                self._leave()
 
     def act(self, logs: dict[str, Any]) -> None:
         """Saves inside an epoch."""
@@ -98,10 +138,17 @@ class Checkpoint(Periodic, EpochPosition):
         if self.every == "epoch" or self._save_at_epoch_end:
             self._save(self._progress())
         self._save_at_epoch_end = False
+        if self._preemption is not None and self._preemption.is_due:
+            self._save(self._progress())
+            self._leave()
 
     def on_train_end(self, logs: Any = None) -> None:
         """Saves the end of the run, if it is not saved yet."""
         self._save(self._progress())
+
+    def _leave(self) -> None:
+        print(f"\nSIGTERM: saved step {self.gan.steps} in {self.directory}.")
+        raise SystemExit(PREEMPTED)
 
     def _progress(self) -> Progress:
         step = self._step_in_epoch
@@ -115,9 +162,13 @@ class Checkpoint(Periodic, EpochPosition):
             # Saved already; or another callback has restored previous weights, and with them the
             # count of steps, to which neither the optimizers nor the epoch belong.
             return
-        target = save(self.gan, self.directory, progress)
+        if self.is_chief:
+            self._write(progress)
         self._saved_step = self.gan.rollback_state.saved_step = steps
         self.gan.publish(CheckpointEvent(steps))
+
+    def _write(self, progress: Progress) -> None:
+        target = save(self.gan, self.directory, progress)
         # Later ones were found damaged; they must not count.
         complete = [path for path in checkpoints(self.directory) if path.name <= target.name]
         for old in complete[self.keep :]:

@@ -167,7 +167,7 @@ class DivergenceGuard(GANCallback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Takes the first copy, and checks that there is a place for the last one."""
-        if self.directory is not None:
+        if self.directory is not None and self.is_chief:
             usable_directory(self.directory)
         self.gan.reset_metrics()  # A training before this one may have left some.
         start = GoodState(self.gan, self._progress())
@@ -279,7 +279,9 @@ class DivergenceGuard(GANCallback):
         tried = gan.rollback_state.rollbacks
         good.restore()
         self._monitor.reset()
-        path = None if self.directory is None else save(gan, self.directory, good.progress)
+        path = None
+        if self.directory is not None and self.is_chief:
+            path = save(gan, self.directory, good.progress)
         place = "" if path is None else f", saved as {path}"
         of_data = _is_of_data(fault)
         expected = "real examples" if of_data else "losses, gradients and weights"

@@ -54,6 +54,7 @@ class Profile(GANCallback):
     """
 
     counterpart = "keras.callbacks.TensorBoard"
+    chief_only = True
 
     def __init__(self, directory: str | os.PathLike[str], steps: int = 20, start: int = 10):
         super().__init__()

@@ -55,6 +55,7 @@ class RunLog(GANCallback):
     """
 
     counterpart = "keras.callbacks.TensorBoard"
+    chief_only = True
 
     def __init__(self, workdir: str | os.PathLike[str]):
         super().__init__()

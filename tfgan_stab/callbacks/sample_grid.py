@@ -44,6 +44,8 @@ class SampleGrid(Periodic):
         10
     """
 
+    chief_only = True
+
     def __init__(
         self,
         directory: str | os.PathLike[str],

@@ -33,6 +33,8 @@ class SampleText(Periodic):
         64
     """
 
+    chief_only = True
+
     def __init__(
         self,
         directory: str | os.PathLike[str],

@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 
-from tfgan_stab._utils.errors import DivergenceError
+from tfgan_stab._utils.errors import DivergenceError, WorkerLostError
 from tfgan_stab._utils.files import user_path
 from tfgan_stab.cli import common
 from tfgan_stab.cli.common import (
@@ -31,7 +31,7 @@ from tfgan_stab.cli.flags.recipes import RecipesSettings
 from tfgan_stab.cli.flags.sample import SampleSettings
 from tfgan_stab.cli.flags.train import TrainSettings
 from tfgan_stab.cli.sources.kinds import kind_of
-from tfgan_stab.cli.workdir import Workdir, WorkdirError
+from tfgan_stab.cli.workdir import Workdir, WorkdirError, is_chief
 
 __all__ = ["evaluate", "main", "play_game", "recipes", "run", "sample", "train"]
 
@@ -142,7 +142,8 @@ def _train(settings: TrainSettings) -> None:
         if settings.dry_run:
             _dry_run(settings)
             return
-        with Workdir(settings.workdir, settings.resume) as workdir:
+        chief = settings.distribution != "multi_worker" or is_chief(os.environ)
+        with Workdir(settings.workdir, settings.resume, chief) as workdir:
             _train_in(workdir, settings, started)
 
 
@@ -167,6 +168,9 @@ def _dry_run(settings: TrainSettings) -> None:
 
 def _train_in(workdir: Workdir, settings: TrainSettings, started: threading.Event) -> None:
     import_tensorflow()
+    from tfgan_stab.training.workers import strategy_of
+
+    strategy = strategy_of(settings.distribution)
     configuring.parse(settings.gin_file, settings.gin_settings)
     from tfgan_stab.cli.jobs import train as job
 
@@ -176,14 +180,14 @@ def _train_in(workdir: Workdir, settings: TrainSettings, started: threading.Even
         workdir.settle(configuring.operative_text(), configuring.defaults())
 
     configured = configuring.configured(job.train, given=("workdir", "ready", "started"))
-    configured(workdir=workdir, ready=ready, started=started.set)
+    configured(workdir=workdir, ready=ready, started=started.set, strategy=strategy)
 
 
 _COMMANDS = {
     "train": Command(
         TrainSettings,
         _train,
-        (configuring.ConfigError, WorkdirError, DivergenceError, OSError),
+        (configuring.ConfigError, WorkdirError, DivergenceError, WorkerLostError, OSError),
         "The same command continues from the last checkpoint.",
     ),
     "evaluate": Command(

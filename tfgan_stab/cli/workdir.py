@@ -1,19 +1,39 @@
 """The folder of one run, used by one process at a time and never by two different runs."""
 
 import fcntl
+import json
 import os
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from types import TracebackType
 from typing import IO
 
 from tfgan_stab._utils.files import user_path, write_atomically
 from tfgan_stab.cli.config.gin import differences
 
-__all__ = ["Workdir", "WorkdirError"]
+__all__ = ["Workdir", "WorkdirError", "is_chief"]
 
 # A checkpoint of small networks takes less; with less free space the disk counts as full.
 _ROOM = 4 * 2**20
+
+
+def is_chief(environment: Mapping[str, str]) -> bool:
+    """Returns whether this process is the first of several workers, by what started them.
+
+    Args:
+        environment: The environment variables: TF_CONFIG, or Slurm's.
+
+    Example:
+        >>> is_chief({"SLURM_PROCID": "1"})
+        False
+    """
+    if "TF_CONFIG" not in environment:
+        return environment.get("SLURM_PROCID", "0") == "0"
+    config = json.loads(environment["TF_CONFIG"])
+    task, cluster = config.get("task", {}), config.get("cluster", {})
+    if "chief" in cluster:
+        return task.get("type") == "chief"
+    return int(task.get("index", 0)) == 0
 
 
 class WorkdirError(ValueError):
@@ -28,6 +48,7 @@ class Workdir:
             `with` before anything is written.
         resume: `"auto"` continues a run that is there, `"never"` refuses one, `"must"` refuses a
             folder without a checkpoint.
+        chief: Whether this process writes; the other workers of a run look into it alone.
 
     Raises:
         WorkdirError: If the folder cannot be written to, is full, does not fit `resume`, or, on
@@ -41,7 +62,9 @@ class Workdir:
         True
     """
 
-    def __init__(self, path: str | os.PathLike[str], resume: str = "auto") -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], resume: str = "auto", chief: bool = True
+    ) -> None:
         self.path = user_path(path)
         self.config = self.path / "config.gin"
         self.checkpoints = self.path / "checkpoints"
@@ -50,11 +73,15 @@ class Workdir:
         self.metrics = self.path / "metrics.jsonl"
         self.generator = self.path / "generator.keras"
         self._is_new = not self.path.exists()
-        self._check_resume(resume)
-        self._check_room()
+        self._chief = chief
+        if chief:
+            self._check_resume(resume)
+            self._check_room()
         self._lock: IO[str] | None = None
 
     def __enter__(self) -> "Workdir":
+        if not self._chief:
+            return self
         self._lock = open(self.path / ".lock", "a", encoding="utf-8")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -72,6 +99,8 @@ class Workdir:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if not self._chief:
+            return
         lock = self.path / ".lock"
         if kind is not None and self._is_new and list(self.path.glob("*")) == [lock]:
             lock.unlink()
@@ -104,6 +133,8 @@ class Workdir:
         Raises:
             WorkdirError: If the run that is here has other settings; shows which.
         """
+        if not self._chief:
+            return
         if not self.config.exists():
             write_atomically(self.config, config)
             return

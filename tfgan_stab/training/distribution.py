@@ -36,6 +36,29 @@ def replica_number() -> tf.Tensor | int:
     return context.replica_id_in_sync_group if context and num_replicas() > 1 else 0
 
 
+def of_all(strategy: tf.distribute.Strategy, number: float) -> list[float]:
+    """Returns a number of each process that trains, in their order; alike on all of them.
+
+    Args:
+        strategy: The model's. All its processes must call this.
+        number: This process's own.
+    """
+
+    def collected() -> tf.Tensor:
+        context = tf.distribute.get_replica_context()
+        return context.all_gather(tf.constant([number], tf.float64), axis=0)
+
+    found = tf.function(lambda: strategy.run(collected), autograph=False)()
+    local = strategy.experimental_local_results(found)
+    return [float(each) for each in local[0].numpy()[:: len(local)]]
+
+
+def as_logs(metrics: Sequence[keras.metrics.Metric]) -> dict[str, tf.Tensor]:
+    """Returns metrics' results by name; as rows where Keras, with several workers, sums rows."""
+    rows = isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy)
+    return {each.name: each.result()[None] if rows else each.result() for each in metrics}
+
+
 class Rows(NamedTuple):
     """How the rows of a batch are spread over replicas.
 

@@ -34,6 +34,7 @@ from tfgan_stab.training.step_functions import (
     step_functions,
 )
 from tfgan_stab.training.train_step import TrainState
+from tfgan_stab.training.workers import num_workers
 from tfgan_stab.training.xla import Compilation
 from tfgan_stab.updates.scheme import Scheme
 
@@ -82,12 +83,10 @@ class Execution:
         self._pending, self._block = 0, 1
         self._logs: dict[str, Any] = {}
 
-    def begin(self, callbacks: Sequence[Any]) -> None:
-        """Learns which callbacks there are; blocks need callbacks that say when they act next.
-
-        Args:
-            callbacks: All callbacks.
-        """
+    def begin(self, callbacks: Sequence[Any], workers: int = 1) -> None:
+        """Learns which callbacks there are; blocks need callbacks that say when they act next."""
+        if workers > 1:  # Their clocks differ.
+            self.steps_per_call = self.steps_per_call or 1
         self.single_for = [type(c).__name__ for c in callbacks if needs_every_step(c)]
         found = [getattr(callback, "steps_until_needed", None) for callback in callbacks]
         self._needs = None if self.single_for else [need for need in found if need is not None]
@@ -248,7 +247,7 @@ class ExecutedSteps(keras.Model):
         too_short = planned is not None and planned <= self.too_short
         self._undecided = bool(self.compilation.candidate) and not too_short
         if self.execution is not None:
-            self.execution.begin(callbacks)
+            self.execution.begin(callbacks, num_workers(self.distribute_strategy))
 
     def make_train_function(self, force: bool = False) -> None:
         """Builds what Keras calls for each step."""
@@ -350,11 +349,7 @@ class ExecutedSteps(keras.Model):
             print(f"\n{text}" if self._verbose == 1 else text)
 
     def _decide_compilation(self, first: FirstBatch) -> StepFunctions:
-        """Decides whether XLA compiles, by the clock; weights and all else stay as they are.
-
-        Returns:
-            The functions that take steps.
-        """
+        """Returns what takes steps, by XLA if the clock says so; weights stay as they are."""
         self._undecided = False
         start, undecided = time.perf_counter(), self.compilation
         settings = [self.scheme, self.penalties, self.top_k, self.averages, self.precision]

@@ -12,9 +12,8 @@ from tfgan_stab._utils import validation
 from tfgan_stab._utils.progress import Clock
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.game.players import Players
-from tfgan_stab.training import data_checks, distribution, label_checks
+from tfgan_stab.training import data_checks, label_checks, workers
 from tfgan_stab.training.averaging.averaged_weights import AveragedWeights
-from tfgan_stab.training.averaging.rules import Average
 from tfgan_stab.training.averaging.swap import LIVE, WeightsInUse
 from tfgan_stab.training.epoch_lines import lines_for
 from tfgan_stab.training.execution import ExecutedSteps
@@ -24,15 +23,12 @@ from tfgan_stab.training.fit_checks import (
     CountEpochs,
     check_data,
     check_files,
-    cost_of_step,
-    images_per_step,
     in_order,
     listed,
     one_pass,
-    planned_steps,
-    warning_of_young_average,
 )
 from tfgan_stab.training.gradient_check import check_gradients
+from tfgan_stab.training.headline import Described, planned_steps
 from tfgan_stab.training.minibatches import check_batch
 from tfgan_stab.training.nan_monitor import DiagnosticsSettings, Monitor, watchers_among
 from tfgan_stab.training.optimizers import (
@@ -47,13 +43,14 @@ from tfgan_stab.training.resume import (
     data_from,
     finish_epoch,
     num_batches,
+    released,
     resume_from,
 )
 from tfgan_stab.training.saving import Saving
 from tfgan_stab.training.train_step import Counters, RollbackState
 
 
-class KerasWorkflows(ExecutedSteps, Saving):
+class KerasWorkflows(ExecutedSteps, Saving, Described):
     """Keras' own workflows on a pair of networks whose weights can be swapped."""
 
     generator: keras.Model
@@ -111,7 +108,11 @@ class KerasWorkflows(ExecutedSteps, Saving):
         with self._weights_restored(), self.clock.running():
             self.weights_in_use.switch(LIVE)  # Training an average would be undone by a switch.
             try:
-                with data_checks.plain_errors():
+                with (
+                    released(listed(kwargs.get("callbacks"))),
+                    data_checks.plain_errors(),
+                    workers.losses_explained(self.distribute_strategy),
+                ):
                     return self._fit(x, y, **kwargs)
             except UNREADABLE as error:
                 check_files(x, error)
@@ -132,7 +133,10 @@ class KerasWorkflows(ExecutedSteps, Saving):
         verbose: Any = "auto",
         **kwargs: Any,
     ) -> keras.callbacks.History:
-        callbacks = [CountEpochs(), CheckFloor(), *in_order(callbacks), *lines_for(verbose)]
+        strategy = self.distribute_strategy
+        verbose = verbose if workers.is_chief(strategy) else 0
+        given = workers.of_those_who_write(in_order(callbacks), strategy)
+        callbacks = [CountEpochs(), CheckFloor(), *given, *lines_for(verbose)]
         rows = kwargs.get("batch_size")
         for name, count in (("steps_per_epoch", steps_per_epoch), ("batch_size", rows)):
             if count is not None:
@@ -146,7 +150,7 @@ class KerasWorkflows(ExecutedSteps, Saving):
         planned = planned_steps(x, steps, rows, epochs)
         self.begin_execution(callbacks, planned, verbose)
         if verbose:
-            self._print_headline(planned, x, rows)
+            self.print_headline(planned, x, rows)
         arguments = {"y": y, "callbacks": callbacks, "verbose": verbose, **kwargs}
         if isinstance(x, tf.data.Dataset | Generator):
             arguments["shuffle"] = False  # Keras would only warn that it cannot.
@@ -216,6 +220,7 @@ class KerasWorkflows(ExecutedSteps, Saving):
         """Resumes a run or starts a new one, and makes the last checks before training."""
         ordered = steps is not None and isinstance(x, tf.data.Dataset)
         resumed = resume_from(callbacks, self, ordered)
+        workers.check_alike(self.distribute_strategy, self.steps)
         progress = resumed or begin
         if not self.steps:
             self.start_over()
@@ -254,63 +259,6 @@ class KerasWorkflows(ExecutedSteps, Saving):
         if steps_per_epoch is not None or not isinstance(x, Batches):
             return steps_per_epoch or num_batches(x)
         return one_pass(x, "steps_per_epoch", self.scheme.data_minibatches)["steps_per_epoch"]
-
-    def _print_headline(self, steps: int | None, x: Any, batch_size: int | None) -> None:
-        """Prints what trains how, and which averages the training is too short for."""
-        replicas = self.distribute_strategy.num_replicas_in_sync
-        print(cost_of_step(self.scheme, self.penalties, self.top_k, self.augment))
-        print(f"{self.compilation}; replicas: {replicas}, precision: {', '.join(self.precision)}")
-        if self.steps_at_once is None and self.execution and self.execution.single_for:
-            kinds = ", ".join(self.execution.single_for)
-            print(f"One step per call from Python, since these callbacks see each step: {kinds}")
-        if steps is not None:
-            images = images_per_step(x, self.scheme.data_minibatches, batch_size)
-            for name, average in self.averages.items():
-                period = self.average_periods[name]
-                warning = warning_of_young_average(name, average, period, steps, images)
-                if warning:
-                    print(warning)
-
-    @property
-    def steps(self) -> int:
-        """Steps done since `compile`."""
-        return distribution.read_integer(self._counters.steps)
-
-    @property
-    def steps_taken(self) -> int:
-        """Steps taken since `compile`, those that rollbacks have undone included."""
-        return self.steps + self.rollback_state.steps_lost
-
-    @property
-    def images_seen(self) -> int:
-        """Real examples that all replicas have seen since `compile`."""
-        return distribution.read_integer(self._counters.images)
-
-    @property
-    def epochs(self) -> int:
-        """Whole epochs of `fit` done since `compile`."""
-        return distribution.read_integer(self._counters.epochs)
-
-    @epochs.setter
-    def epochs(self, count: int) -> None:
-        """Sets how many are done; `fit` does so by itself, loops of your own must."""
-        distribution.write([self._counters.epochs], [count])
-
-    @property
-    def averages(self) -> dict[str, Average]:
-        """The rules of the averages, by name."""
-        return {name: average.average for name, average in self._averages.items()}
-
-    @property
-    def average_periods(self) -> dict[str, int]:
-        """Steps from one update of an average to the next, by name."""
-        return {name: average.period for name, average in self._averages.items()}
-
-    @property
-    def precision(self) -> list[str]:
-        """The networks' dtype policies."""
-        networks = (self.generator, self.discriminator)
-        return sorted({network.dtype_policy.name for network in networks})
 
     def evaluate(
         self,

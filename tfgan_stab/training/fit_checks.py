@@ -10,10 +10,8 @@ import tensorflow as tf
 
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.data.folders import listing_of
-from tfgan_stab.game.penalties.base import Penalty
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.game.top_k import TopK
-from tfgan_stab.training.averaging.rules import Average
 from tfgan_stab.training.minibatches import check_divides
 from tfgan_stab.training.nan_monitor import Watcher
 from tfgan_stab.training.resume import Resumer
@@ -43,7 +41,7 @@ def check_data(
     if isinstance(x, np.ndarray | tf.Tensor):
         check_divides(len(x) % (batch_size or 32), scheme, "arrays whose last batch has {} rows")
         check_divides(batch_size or 32, scheme, "batch_size={}")
-    rows = _rows(x, batch_size)
+    rows = rows_of_batch(x, batch_size)
     if top_k is not None and rows is not None:
         # A data set of tgs.data gives each minibatch a batch; others are split.
         top_k.check_batch(rows if isinstance(x, Batches) else rows // scheme.data_minibatches)
@@ -108,20 +106,6 @@ class CheckFloor(keras.callbacks.Callback):
             self.model.top_k.check_batch(self.model.images_seen // batches)
 
 
-def cost_of_step(
-    scheme: Scheme, penalties: Sequence[Penalty], top_k: TopK | None, augment: Any
-) -> str:
-    """Returns what a step does and costs, for the first lines that `fit` prints."""
-    lines = [f"GAN: {scheme!r}, field evaluations per step: {scheme.evaluations}"]
-    if penalties:
-        lines.append(f"Penalties: {', '.join(map(repr, penalties))}")
-    if top_k:
-        lines.append(f"Top-k: {top_k}")
-    if augment:
-        lines.append(f"Augmentation: {augment}")
-    return "\n".join(lines)
-
-
 def one_pass(x: Any, name: str, minibatches: int = 1) -> dict[str, int]:
     """Returns the argument that makes one pass of an endless data set; none for other data.
 
@@ -143,7 +127,7 @@ def one_pass(x: Any, name: str, minibatches: int = 1) -> dict[str, int]:
     return {name: max(1, x.num_examples // (x.batch_size * minibatches))}
 
 
-def _rows(x: Any, batch_size: int | None) -> int | None:
+def rows_of_batch(x: Any, batch_size: int | None) -> int | None:
     """Returns the rows of a batch, the first of them where they differ; `None` if not known."""
     if isinstance(x, Batches):
         return x.batch_size
@@ -152,64 +136,6 @@ def _rows(x: Any, batch_size: int | None) -> int | None:
         return shape[0] if shape is not None and shape.rank else None
     shape = getattr(x, "shape", None)
     return min(batch_size or 32, shape[0]) if shape else None
-
-
-def planned_steps(x: Any, steps: int | None, batch_size: int | None, epochs: int) -> int | None:
-    """Returns how many steps a training has from its beginning; `None` if that is not known.
-
-    Args:
-        x: What `fit` is given.
-        steps: Steps of an epoch, if known already.
-        batch_size: The argument of `fit`, for arrays.
-        epochs: The argument of `fit`.
-    """
-    if steps is None and isinstance(x, np.ndarray):
-        steps = -(-len(x) // (batch_size or 32))
-    return None if steps is None else epochs * steps
-
-
-def images_per_step(x: Any, minibatches: int, batch_size: int | None) -> int | None:
-    """Returns how many real examples a step sees, `None` where the data do not say.
-
-    Args:
-        x: What `fit` is given.
-        minibatches: Minibatches of a step.
-        batch_size: The argument of `fit`, for arrays.
-    """
-    if isinstance(x, Batches):
-        return x.batch_size * minibatches
-    if isinstance(x, tf.data.Dataset):
-        return _rows(x, batch_size)
-    return (batch_size or 32) if isinstance(x, np.ndarray) else None
-
-
-def warning_of_young_average(
-    name: str, average: Average, period: int, steps: int, images_per_step: int | None = None
-) -> str | None:
-    """Returns a sentence about an average that a training is too short for, or `None`.
-
-    Args:
-        name: The average's name.
-        average: Its rule.
-        period: Steps from one update to the next.
-        steps: The training's steps, from the beginning.
-        images_per_step: Real examples in each; `None` if that is not known.
-    """
-    points = steps // period - average.start // period
-    if average.start and points < 1:
-        return (
-            f"Average {name!r} will equal the live weights: it starts after step {average.start}, "
-            f"and training ends with step {steps}. Start it earlier, or train longer."
-        )
-    images = None if images_per_step is None else (steps - average.start) * images_per_step
-    kept = average.share_of_start(points, steps - average.start, images)
-    if kept is None or kept <= 0.5:
-        return None
-    origin = f"weights of step {average.start}" if average.start else "initial weights"
-    return (
-        f"Average {name!r} will still be {kept:.0%} {origin} after {points} updates ({steps} "
-        f"steps): use {average.faster}, or train longer."
-    )
 
 
 class CountEpochs(keras.callbacks.Callback):

@@ -354,7 +354,7 @@ class GAN(KerasWorkflows, Sampling, PairOfOptimizers):
         share, _ = distribution.rows_of(images)
         for mean, loss in zip(self.loss_means, both, strict=True):
             mean.update_state(distribution.weighted(loss, share))
-        return {mean.name: mean.result() for mean in self.loss_means}
+        return distribution.as_logs(self.loss_means)
 
     # -- What is known of the run -----------------------------------------------------------------
 

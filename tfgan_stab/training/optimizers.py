@@ -54,7 +54,18 @@ def check_optimizers(generator: Any, discriminator: Any) -> Players:
             "Each player needs an optimizer of its own. Received: the same object for both. Make "
             "two, with two learning rates if you like (TTUR)."
         )
-    return optimizers
+    return Players(*map(_within_strategy, optimizers))
+
+
+def _within_strategy(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """Returns a new optimizer as it is, or made again if that was outside the strategy's scope."""
+    if getattr(optimizer, "_distribution_strategy", None) in (None, tf.distribute.get_strategy()):
+        return optimizer
+    config = optimizer.get_config()
+    rate = getattr(optimizer, "_learning_rate", None)
+    if isinstance(rate, schedules.LearningRateSchedule):  # It need not be known to Keras.
+        config["learning_rate"] = rate
+    return type(optimizer).from_config(config)
 
 
 def _check_learning_rate(player: str, optimizer: keras.optimizers.Optimizer) -> None:

@@ -4,7 +4,8 @@ A resumed run may begin inside an epoch. Keras has no such thing, so the rest of
 trained as a short epoch of its own, and the callbacks see one training from begin to end.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import keras
@@ -38,6 +39,9 @@ class Resumer(Protocol):
     def resume(self) -> Progress | None:
         """Restores everything; returns how far that was, or `None` if there is nothing."""
 
+    def release(self, error: BaseException | None) -> None:
+        """Lets go of what it holds during a training, however that ended."""
+
 
 def resume_from(callbacks: Sequence[Any], model: keras.Model, ordered: bool) -> Progress | None:
     """Lets the one callback that can do so restore a model; returns how far that was.
@@ -55,6 +59,21 @@ def resume_from(callbacks: Sequence[Any], model: keras.Model, ordered: bool) -> 
         resumer.set_model(model)
         resumer.expect(ordered)
     return resumers[0].resume() if resumers else None
+
+
+@contextlib.contextmanager
+def released(callbacks: Sequence[Any]) -> Iterator[None]:
+    """Lets callbacks that resume let go of what they hold, however a training ends."""
+    error: BaseException | None = None
+    try:
+        yield
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        for callback in callbacks:
+            if isinstance(callback, Resumer):
+                callback.release(error)
 
 
 def data_from(

@@ -62,6 +62,14 @@ With --dry_run it says what that would take: memory, time, field evaluations.
         enum_values=("auto", "never", "must"),
     )
 
+    distribution: str = flag(
+        flags.DEFINE_enum,
+        "none",
+        "none: one device; mirrored: all GPUs of this machine; multi_worker: the processes that "
+        "TF_CONFIG names, or those of a Slurm step, each started by the same command; tpu: the one "
+        "that TPU_NAME names.",
+        enum_values=("none", "mirrored", "multi_worker", "tpu"),
+    )
     dry_run: bool = flag(
         flags.DEFINE_bool,
         False,
@@ -80,7 +88,7 @@ With --dry_run it says what that would take: memory, time, field evaluations.
                     "--workdir=runs/digits, or --dry_run to write nothing."
                 )
             return
-        for name in ("profile", "resume"):
+        for name in ("profile", "resume", "distribution"):
             if name in self.given:
                 raise flags.Error(
                     f"--{name} has no effect: --dry_run trains nothing. Leave one of them out."

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import keras
+import tensorflow as tf
 
 from tfgan_stab import callbacks
 from tfgan_stab._utils import validation
@@ -18,6 +19,7 @@ from tfgan_stab.networks.export import with_keras_layers
 from tfgan_stab.training.averaging.swap import LIVE
 from tfgan_stab.training.fit_checks import check_data
 from tfgan_stab.training.gan import GAN
+from tfgan_stab.training.workers import is_chief
 from tfgan_stab.training.xla import use_deterministic_operations
 
 __all__ = ["Prepared", "build", "check_length", "prepare", "train", "with_arguments_of"]
@@ -109,6 +111,7 @@ def prepare(
     guard: callbacks.DivergenceGuard | None = None,
     diagnostics: callbacks.Diagnostics | None = None,
     profile_steps: int = 0,
+    strategy: tf.distribute.Strategy | None = None,
     **model: Any,
 ) -> Prepared:
     """Builds a run and writes nothing.
@@ -131,13 +134,15 @@ def prepare(
             directory of its own.
         diagnostics: Logs how well the training goes, and warns of a collapse.
         profile_steps: How many steps are profiled, an integer >= 0.
+        strategy: Spreads the training over devices.
         **model: The arguments of `build`: networks, latents, seed, and what `GAN.compile` takes.
 
     Raises:
         TypeError: If the examples are no data set of `tgs.data`.
         ValueError: If an argument is out of range, or the data do not fit the networks.
     """
-    gan = build(**model)
+    with (strategy or tf.distribute.get_strategy()).scope():
+        gan = build(**model)
     gan.weights_in_use.check(weights)
     examples = data(gan)
     _check_data(examples, gan.pair)
@@ -213,9 +218,10 @@ def train(
     )
     ready()
     gan.fit(data, epochs=epochs, steps_per_epoch=steps_per_epoch, callbacks=run_callbacks)
-    with gan.using(weights):
-        _save_generator(gan, workdir)
-    print(report(workdir, gan, scores, weights))
+    if is_chief(gan.distribute_strategy):
+        with gan.using(weights):
+            _save_generator(gan, workdir)
+        print(report(workdir, gan, scores, weights))
     return gan
 
 
@@ -290,6 +296,8 @@ class _Started(keras.callbacks.Callback):
 
 class _SaveGenerator(keras.callbacks.Callback):
     """Saves the generator at each epoch's end, with the weights that are then in use."""
+
+    chief_only = True
 
     def __init__(self, workdir: Workdir) -> None:
         super().__init__()

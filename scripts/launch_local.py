@@ -1,0 +1,97 @@
+r"""Starts a command in several workers on this machine, to try what runs on several machines.
+
+  .venv/bin/python scripts/launch_local.py --workers=2 -- \
+    scripts/train.py --distribution=multi_worker --gin_file=... --workdir=...
+
+Each gets TF_CONFIG with the addresses of all and its own number; lines of other workers than the
+first are marked with theirs. SIGTERM and Ctrl-C go on to all. Should one fail, the others have
+a minute to notice, and are ended then. The exit code is 0 if all of them end well, or that of the
+first that does not.
+"""
+
+import argparse
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+GRACE = 60.0  # Seconds.
+
+
+def main() -> None:
+    """Reads the flags, runs the workers, and ends with their exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--workers", type=int, default=2, help="How many, at least 1.")
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="A Python file and its flags.")
+    given = parser.parse_args()
+    command = given.command[1:] if given.command[:1] == ["--"] else given.command
+    if given.workers < 1 or not command:
+        parser.error("expected --workers >= 1, and a command after --: -- scripts/train.py ...")
+    sys.exit(run(given.workers, command))
+
+
+def run(count: int, command: list[str]) -> int:
+    """Runs a command in so many workers; returns the exit code."""
+    addresses = [f"localhost:{port}" for port in free_ports(count)]
+    workers = [start(index, addresses, command) for index in range(count)]
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, frame: send(workers, received))
+    for index, worker in enumerate(workers):
+        threading.Thread(target=show, args=(index, worker), daemon=True).start()
+    first_failure, deadline = 0, float("inf")
+    while None in (codes := [worker.poll() for worker in workers]):
+        if any(codes) and not first_failure:
+            first_failure = next(code for code in codes if code)
+            deadline = time.monotonic() + GRACE
+        if time.monotonic() > deadline:
+            send(workers, signal.SIGKILL)
+        time.sleep(0.1)
+    return first_failure or next((code for code in codes if code), 0)
+
+
+def free_ports(count: int) -> list[int]:
+    """Returns ports of this machine that nobody listens to now."""
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("localhost", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def start(index: int, addresses: list[str], command: list[str]) -> "subprocess.Popen[str]":
+    """Starts one worker."""
+    task = {"type": "worker", "index": index}
+    config = {"cluster": {"worker": addresses}, "task": task}
+    return subprocess.Popen(
+        [sys.executable, *command],
+        env={**os.environ, "TF_CONFIG": json.dumps(config)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,  # Ctrl-C reaches it once, from here.
+    )
+
+
+def show(index: int, worker: "subprocess.Popen[str]") -> None:
+    """Prints what a worker says."""
+    for line in worker.stdout or ():
+        print(line if index == 0 else f"[{index}] {line}", end="", flush=True)
+
+
+def send(workers: list["subprocess.Popen[str]"], number: int) -> None:
+    """Sends a signal to the workers that still run."""
+    for worker in workers:
+        if worker.poll() is None:
+            worker.send_signal(number)
+
+
+if __name__ == "__main__":
+    main()
