@@ -83,6 +83,8 @@ def test_recipe_takes_steps(path, planned):
 def test_commands_of_a_header_are_sound(path):
     for field in ("Try", "Run"):
         command = re.sub(r"^\S*python ", "", read_recipe(path).fields[field])
+        if not command.startswith("scripts/train.py"):
+            continue  # A comparison, which test_experiments.py looks at.
         settings = TrainSettings.parse(shlex.split(command))
         assert path in [ROOT / name for name in settings.gin_file]
         configuring.parse(settings.gin_file, settings.gin_settings)
