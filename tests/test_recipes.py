@@ -73,6 +73,7 @@ def test_recipe_fits_together(path, planned):
 
 @pytest.mark.slow
 @pytest.mark.exhaustive
+@pytest.mark.filterwarnings("ignore:The gradient of .* could not be checked:UserWarning")
 @pytest.mark.parametrize("path", PATHS, ids=name_of)
 def test_recipe_takes_steps(path, planned):
     measured = dry_run.measure(planned(path), seconds=0.0)
