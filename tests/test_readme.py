@@ -32,6 +32,7 @@ def shell(command):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.compile. begins a new training:UserWarning")
 def test_the_example_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     example, guarded = blocks("python")

@@ -238,6 +238,7 @@ def test_predict_inside_evaluate_nests(tiny, trained, latents):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The file holds the average:UserWarning")
 @pytest.mark.parametrize("seed", range(3))
 def test_random_workflows_and_failures_do_not_change_training(
     tiny, image_gan, latents, tmp_path, seed

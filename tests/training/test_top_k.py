@@ -112,6 +112,7 @@ def test_logs_show_k_by_epochs_or_steps_and_a_smaller_batch_keeps_its_part(every
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.compile. begins a new training:UserWarning")
 def test_k_goes_on_in_a_second_fit_and_begins_anew_after_compile():
     gan = make(tgs.TopK(decay=0.8, floor=1))
     expected = [8, 6.4, 5.12]

@@ -14,7 +14,7 @@ from tfgan_stab.evaluation.real_images import read_real_images
 from tfgan_stab.evaluation.results import ScoreResult, all_of
 from tfgan_stab.evaluation.samples import Sample
 from tfgan_stab.evaluation.score import Score
-from tfgan_stab.training import distribution
+from tfgan_stab.training import distribution, workers
 from tfgan_stab.training.averaging.swap import LIVE
 
 SHARE = "evaluation_share"
@@ -125,7 +125,7 @@ class Evaluate(Periodic):
 
     def act(self, logs: dict[str, Any]) -> None:
         """Measures, publishes, and shows the numbers in the logs; or waits for the next time."""
-        if self.share.has_room:
+        if workers.chiefs(self.gan.distribute_strategy, self.share.has_room):
             self._score(logs)
         else:
             self._postpone()

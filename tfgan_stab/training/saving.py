@@ -34,7 +34,7 @@ class Saving(keras.Model):
     def _warn_of_average(self) -> None:
         """Warns if an average is in the place of the trained weights, which the file then lacks."""
         if self.weights_in_use.current != LIVE:
-            name = self.weights_in_use.current
+            name = str(self.weights_in_use.current)
             warnings.warn(
                 f"The file holds the average {name!r}, which is in use, and not the trained "
                 "weights: training cannot go on from it. Save outside of `using`; a loaded GAN has "
