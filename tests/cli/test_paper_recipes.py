@@ -10,6 +10,7 @@ import pytest
 
 import tfgan_stab as tgs
 from tfgan_stab.cli.config import gin as configuring
+from tfgan_stab.cli.config.recipes import read_recipe
 from tfgan_stab.cli.flags.train import TrainSettings
 from tfgan_stab.cli.jobs.train import train
 
@@ -38,17 +39,7 @@ def text_of(name):
 
 
 def header_of(name):
-    """The fields of a header in their order, with those lines joined that continue one."""
-    fields, last = {}, None
-    for line in text_of(name).splitlines():
-        if not line.startswith("#"):
-            break
-        if match := re.match(r"# ([A-Z][\w ]*):\s+(.*)", line):
-            last = match[1]
-            fields[last] = match[2]
-        elif last and line.startswith("#  "):
-            fields[last] += " " + line[1:].strip()
-    return fields
+    return read_recipe(ROOT / path_of(name)).fields
 
 
 @functools.cache

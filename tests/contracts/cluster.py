@@ -1,42 +1,21 @@
-"""Two workers on this machine, each a process of its own, as TF_CONFIG tells them."""
+"""Two workers on this machine, processes that scripts/launch_local.py knows how to start."""
 
-import contextlib
-import json
-import os
-import socket
-import subprocess
+import pathlib
+import sys
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 
-def free_ports(count):
-    """Ports that nobody listens to now."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("localhost", 0))
-        return [each.getsockname()[1] for each in sockets]
+from launch_local import free_ports, start  # noqa: E402
 
 
-def start_workers(command, count=2, **settings):
-    """Starts the same command in each worker; returns the processes."""
-    addresses = [f"localhost:{port}" for port in free_ports(count)]
-    processes = []
-    for index in range(count):
-        task = {"type": "worker", "index": index}
-        config = json.dumps({"cluster": {"worker": addresses}, "task": task})
-        processes.append(
-            subprocess.Popen(
-                command,
-                env={**os.environ, "TF_CONFIG": config, "TF_CPP_MIN_LOG_LEVEL": "2", **settings},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-        )
-    return processes
+def start_workers(command):
+    """Starts the same program, a file and its flags, in two workers; returns the processes."""
+    addresses = [f"localhost:{port}" for port in free_ports(2)]
+    return [start(index, addresses, command) for index in range(2)]
 
 
 def run_workers(command, timeout=500):
-    """Runs the same command in two workers; returns what each has said."""
+    """Runs the same program in two workers; returns what each has said."""
     processes = start_workers(command)
     try:
         said = [each.communicate(timeout=timeout)[0] for each in processes]

@@ -54,7 +54,7 @@ OF_WORKERS = [
 @pytest.mark.parametrize("cases", OF_WORKERS, ids="+".join)
 def test_two_workers_with_half_batches_train_as_one_replica(cases):
     """Each replica is in a process of its own, and both have the same bits."""
-    for said in run_workers([sys.executable, str(PROGRAM), *cases]):
+    for said in run_workers([str(PROGRAM), *cases]):
         for case in cases:
             assert f"{case} agrees" in said
 

@@ -37,7 +37,6 @@ NOTICED = 60.0  # Seconds until the docs say that a lost worker is noticed.
 
 def command(workdir):
     return [
-        sys.executable,
         str(ROOT / "scripts" / "train.py"),
         "--distribution=multi_worker",
         f"--gin_file={ROOT / 'gin_configs' / 'runs' / 'digits.gin'}",

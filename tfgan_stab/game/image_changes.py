@@ -123,12 +123,7 @@ class Translation(Change):
 
     def check_images(self, image_shape: Sequence[int | None]) -> None:
         """Raises ValueError if the farthest shift is less than a pixel."""
-        sides = [side for side in image_shape[:2] if side is not None]
-        if any(self.reach * side < 1 for side in sides):
-            raise ValueError(
-                f"Translation(reach={self.reach}) must be a pixel or more. Received: images of "
-                f"{' x '.join(map(str, sides))} pixels. Use a reach of {1 / min(sides):g} or more."
-            )
+        check_pixel("Translation", "reach", self.reach, image_shape)
 
     def __call__(self, images: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         """Returns shifted images."""
@@ -172,12 +167,7 @@ class Cutout(Change):
 
     def check_images(self, image_shape: Sequence[int | None]) -> None:
         """Raises ValueError if the rectangle is less than a pixel."""
-        sides = [side for side in image_shape[:2] if side is not None]
-        if any(self.size * side < 1 for side in sides):
-            raise ValueError(
-                f"Cutout(size={self.size}) must be a pixel or more. Received: images of "
-                f"{' x '.join(map(str, sides))} pixels. Use a size of {1 / min(sides):g} or more."
-            )
+        check_pixel("Cutout", "size", self.size, image_shape)
 
     def __call__(self, images: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         """Returns images with a rectangle of zeros."""
@@ -190,6 +180,16 @@ class Cutout(Change):
             inside.append((places >= 0) & (places < size))
         cut = inside[0][:, :, None, None] & inside[1][:, None, :, None]
         return tf.where(cut, tf.zeros([], images.dtype), images)
+
+
+def check_pixel(change: str, name: str, part: float, image_shape: Sequence[int | None]) -> None:
+    """Raises ValueError if a part of an image's side is less than a pixel."""
+    sides = [side for side in image_shape[:2] if side is not None]
+    if any(part * side < 1 for side in sides):
+        raise ValueError(
+            f"{change}({name}={part}) must be a pixel or more. Received: images of "
+            f"{' x '.join(map(str, sides))} pixels. Use a {name} of {1 / min(sides):g} or more."
+        )
 
 
 def whole(noise: tf.Tensor, count: tf.Tensor) -> tf.Tensor:

@@ -47,8 +47,7 @@ def strategy_of(kind: str) -> tf.distribute.Strategy:
         if "TF_CONFIG" in os.environ:
             return tf.distribute.MultiWorkerMirroredStrategy()
         if "SLURM_STEP_NODELIST" in os.environ:
-            slurm = resolvers.SlurmClusterResolver()
-            return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=slurm)
+            return tf.distribute.MultiWorkerMirroredStrategy(resolvers.SlurmClusterResolver())
         raise ValueError(
             "Several workers need to know each other. Received: neither TF_CONFIG nor Slurm's "
             "variables. Set TF_CONFIG in each, start them by srun, or try it on this machine by "
