@@ -22,9 +22,33 @@ def pytest_ignore_collect(collection_path):
 LONGEST = ("test_replicas.py", "test_resume_after_kill.py", "test_resuming.py")
 
 
+@pytest.hookimpl(tryfirst=True)  # Before pytest chooses by marks.
 def pytest_collection_modifyitems(items):
-    """Puts the longest files of tests first."""
+    """Puts the longest files of tests first, and marks the cases that need not always run."""
     items.sort(key=lambda item: item.path.name not in LONGEST)
+    for cases in cases_by_test(items).values():
+        limits = cases[0].get_closest_marker("cases").kwargs
+        kept = mark_all_but(limits.get("full"), cases, pytest.mark.exhaustive)
+        mark_all_but(limits.get("fast"), kept, pytest.mark.slow)
+
+
+def cases_by_test(items):
+    """Returns the cases of each test that is marked `cases`, in their order."""
+    groups = {}
+    for item in items:
+        if item.get_closest_marker("cases"):
+            groups.setdefault((item.path, item.originalname), []).append(item)
+    return groups
+
+
+def mark_all_but(count, cases, mark):
+    """Marks all but so many of the cases, which lie evenly among them, and returns those."""
+    count = len(cases) if count is None else min(count, len(cases))
+    kept = [cases[i * len(cases) // count] for i in range(count)]
+    for case in cases:
+        if case not in kept:
+            case.add_marker(mark)
+    return kept
 
 
 @pytest.fixture(autouse=True, scope="module")

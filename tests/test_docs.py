@@ -60,6 +60,7 @@ def documented_walk():
     return re.findall(r"^\| `([\w/.]+)` \|", table, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_a_step_enters_the_files_that_the_page_lists():
     found = entered(point_gan(averages={"ema": tgs.ExponentialAverage(0.9)}))
     assert set(found) == set(documented_walk()) and len(found) == 13
@@ -182,6 +183,7 @@ def test_what_fit_takes_runs_as_it_stands(tmp_path, monkeypatch):
     assert outputs.shape == (3, 2)
 
 
+@pytest.mark.slow
 def test_documented_networks_are_made():
     names, text = {}, NETWORKS.read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)

@@ -147,6 +147,7 @@ def test_the_example_of_scoring_in_training_runs(tiny):
     assert {"fid", "recall", "coverage", "evaluation_share"} < set(history.history)
 
 
+@pytest.mark.slow
 def test_the_example_of_statistics_in_a_file_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     _, example = blocks("python", EVALUATION)

@@ -64,6 +64,7 @@ def test_recipe_costs_what_its_header_says(path):
     assert (recipe.steps, recipe.evaluations) == (steps, evaluations)
 
 
+@pytest.mark.cases(full=30)
 @pytest.mark.slow
 @pytest.mark.parametrize("path", [parameter(path) for path in PATHS])
 def test_recipe_fits_together(path, planned):
@@ -80,6 +81,7 @@ def test_recipe_takes_steps(path, planned):
     assert all(map(np.isfinite, measured.losses.values())), measured.losses
 
 
+@pytest.mark.cases(fast=11)
 @pytest.mark.parametrize("path", PATHS, ids=name_of)
 def test_commands_of_a_header_are_sound(path):
     for field in ("Try", "Run"):

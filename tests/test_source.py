@@ -184,6 +184,7 @@ def allowed_imports(package):
     return None if said[1].startswith("every other") else re.findall(r"`([\w.]+)`", said[1])
 
 
+@pytest.mark.slow
 def test_packages_import_what_their_docstrings_allow():
     wrong = []
     allowed = {
@@ -295,6 +296,7 @@ def words_of(name):
     return {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
 
 
+@pytest.mark.slow
 def test_the_words_are_those_of_the_field():
     """Identifiers do without the private words of version 0.1: see the table in CHANGELOG.md."""
     wrong = []
@@ -340,6 +342,7 @@ def test_nothing_is_left_for_later_and_nothing_tells_of_one_machine():
     assert found == []
 
 
+@pytest.mark.slow
 def test_every_test_of_an_error_matches_its_message():
     found = []
     for path in sorted((ROOT / "tests").rglob("*.py")):
@@ -392,3 +395,20 @@ def test_tests_lie_where_what_they_test_does():
             if len((folder / f"{name}.py").read_text("utf-8").splitlines()) > SHORT_MODULE:
                 untested.append(f"{place}/{name}.py")
     assert (strays, untested) == (OF_SEVERAL_MODULES, [])
+
+
+def test_of_many_cases_so_many_are_marked_as_are_asked_for(pytester):
+    pytester.makeconftest((ROOT / "tests" / "conftest.py").read_text(encoding="utf-8"))
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.cases(full=3, fast=2)
+        @pytest.mark.parametrize("case", range(9))
+        def test_case(case):
+            pass
+        """
+    )
+    marks = "-m=" + "not exhaustive", "-m=not slow and not exhaustive", "-m=exhaustive", "-k=test"
+    counts = [pytester.inline_run("-q", choice).countoutcomes()[0] for choice in marks]
+    assert counts == [3, 2, 6, 9]

@@ -3,7 +3,8 @@
     .venv/bin/python scripts/benchmarks/run.py
     .venv/bin/python scripts/benchmarks/run.py --only=peers,memory --output=/tmp/figures
 
-Each figure has a process of its own. With `--only`, the other figures of an earlier run are kept.
+Each figure has a process of its own. With `--only`, the other figures of an earlier run are kept;
+sections that were written below the table always are.
 Contenders take turns, and are compared within a turn, so that a slow moment of the machine counts
 for all. PyTorch takes part where it is installed; its process waits in between.
 """
@@ -99,6 +100,12 @@ def table(facts, groups):
     return "\n".join(lines) + "\n"
 
 
+def notes(path):
+    """Returns what people wrote below the figures of an earlier run: its sections."""
+    text = path.read_text() if path.is_file() else ""
+    return "".join(text.partition("\n## ")[1:])
+
+
 def draw_growth(rows, path):
     """Draws the time of a step by what grows, with the line that was fitted."""
     figure, panels = plt.subplots(1, len(rows), figsize=(3.2 * len(rows), 2.8), layout="tight")
@@ -149,7 +156,7 @@ def main(argv):
             picture = pathlib.Path("images", f"{paths['md'].stem}_growth.png")
             draw_growth(groups["growth"], paths["md"].parent / picture)
             page += f"\n![Time of a step by batch, width and penalties]({picture})\n"
-        paths["md"].write_text(page)
+        paths["md"].write_text(page + notes(paths["md"]))
 
 
 if __name__ == "__main__":

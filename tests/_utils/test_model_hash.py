@@ -118,6 +118,7 @@ def test_layers_of_ones_own_need_no_configuration():
     assert model_hash(network) != model_hash(again)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_the_hash_is_the_same_in_any_process():
     command = [sys.executable, "-c", IN_A_NEW_PROCESS]
@@ -135,6 +136,7 @@ def test_a_model_without_weights_has_no_hash_yet():
         model_hash(keras.Sequential([keras.layers.Dense(2)]))
 
 
+@pytest.mark.slow
 def test_an_extractor_of_a_model_that_is_trained_on_changes_its_hash():
     network = model()
     extractor = FunctionExtractor(network)

@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tfgan_stab._utils import random as noise
@@ -20,6 +21,7 @@ def test_a_long_seed_counts_in_all_its_bits():
     assert len(keys) == 3
 
 
+@pytest.mark.slow
 def test_eager_graph_and_xla_give_the_same_key():
     def draw(step_number):
         return noise.key(3, noise.TRAINING, step_number, 1)

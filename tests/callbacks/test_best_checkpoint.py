@@ -107,6 +107,7 @@ def test_first_of_equal_values_is_kept(tiny, image_gan, tmp_path):
     assert found(tmp_path) == {"fid_late/step-0000000002": 3.0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", ["epoch", 3])
 def test_run_continues_from_the_best_bit_for_bit(tiny, image_gan, tmp_path, every):
     new = tiny.everything(image_gan)
@@ -127,6 +128,7 @@ def test_run_continues_from_the_best_bit_for_bit(tiny, image_gan, tmp_path, ever
     assert tiny.same(tiny.everything(image_gan), expected)
 
 
+@pytest.mark.slow
 def test_resume_keeps_the_best_before_and_removes_later_steps(tiny, image_gan, tmp_path):
     values = {2: (5.0, 4.0), 4: (3.0, 6.0), 6: (4.0, 5.0)}
     place = tmp_path / "best"
@@ -224,6 +226,7 @@ def test_best_of_step_0_is_not_kept_for_another_run(tiny, image_gan, tmp_path):
     assert found(tmp_path) == {"fid/step-0000000000": 5.0}
 
 
+@pytest.mark.slow
 def test_new_run_moves_the_best_of_another_one_aside(tiny, image_gan, tmp_path, capsys):
     new = tiny.everything(image_gan)
     mine = tmp_path / "notes"
@@ -245,6 +248,7 @@ def failing(error):
     return fail
 
 
+@pytest.mark.cases(fast=2)
 @pytest.mark.parametrize("place", ["os.replace", "write_atomically", "flush", "save"])
 def test_kill_while_writing_keeps_the_previous_best(tiny, image_gan, tmp_path, monkeypatch, place):
     values = {2: (5.0,), 4: (3.0,)}

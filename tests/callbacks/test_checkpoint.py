@@ -42,6 +42,7 @@ def whole(tiny, compiled_image_gan):
     return tiny.everything(gan), scores
 
 
+@pytest.mark.cases(full=2)
 @pytest.mark.slow
 @pytest.mark.parametrize("every", ["epoch", 1, 3, 5])
 def test_run_killed_twice_ends_bit_for_bit_the_same(tiny, image_gan, whole, tmp_path, every):
@@ -149,6 +150,7 @@ def numbered_images(count):
     return tf.data.Dataset.from_tensor_slices(pixels.astype("float32"))
 
 
+@pytest.mark.cases(full=4)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "steps", "every"),

@@ -54,6 +54,7 @@ def test_another_layout_is_refused(tiny, image_gan, tmp_path, change):
 NAMES = ["with space", "日本", "#1", "100%", "{y}", "st*r", "wh?t", "lr=[1,2]", "[", "a\\b", "~a"]
 
 
+@pytest.mark.cases(fast=2)
 @pytest.mark.parametrize("name", NAMES)
 def test_folders_may_have_any_name(tiny, image_gan, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)

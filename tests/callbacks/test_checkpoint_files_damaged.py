@@ -78,6 +78,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.cases(fast=5)
 @pytest.mark.parametrize("kind", DAMAGES)
 def test_damaged_newest_falls_back_to_the_previous_one(tiny, image_gan, saved, kind):
     directory, numbers = saved

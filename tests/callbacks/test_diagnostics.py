@@ -17,6 +17,7 @@ Diagnostics = tgs.callbacks.Diagnostics
 LOWER_IS_REAL = dataclasses.replace(losses.get("least_squares"), larger_is_real=False)
 
 
+@pytest.mark.cases(full=4)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("loss", "line"),
@@ -68,6 +69,7 @@ def fixed_gan(kernel, **settings):
     return gan
 
 
+@pytest.mark.slow
 def test_logits_on_the_boundary_are_wrong_for_both():
     gan = fixed_gan(0.0)
     logs = gan.fit(np.ones([4, 1]), batch_size=4, verbose=0, callbacks=[Diagnostics()]).history

@@ -34,6 +34,8 @@ def expected_fault(name, kind, evaluation):
     return known
 
 
+@pytest.mark.cases(full=7)
+@pytest.mark.slow
 @chosen(quick={"simultaneous"}, usual=FEW)
 def test_spoiled_evaluation_is_named_and_rolled_back(name):
     evaluations = SCHEMES[name][0].evaluations
@@ -102,6 +104,7 @@ def test_faults_are_detected_under_xla_and_without_graphs(name, kind, settings):
     assert (gan.steps, finite(gan)) == (8, True)
 
 
+@pytest.mark.cases(fast=2)
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize(
     ("what", "kind", "variable"),
@@ -120,6 +123,7 @@ def test_nan_and_infinity_in_gradients_and_states(what, kind, variable, value):
     assert (caught.value.step, gan.steps, finite(gan)) == (2, 2, True)
 
 
+@pytest.mark.cases(full=3)
 @pytest.mark.slow
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("player", [0, 1])
@@ -142,6 +146,7 @@ def test_loss_is_named_though_its_gradients_are_finite(player, value):
     assert caught.value.step == 0
 
 
+@pytest.mark.cases(full=3)
 @pytest.mark.slow
 @pytest.mark.parametrize("player", [0, 1])
 @pytest.mark.parametrize("place", [0, 2])
@@ -266,6 +271,7 @@ def test_earlier_copy_is_restored_if_the_first_step_fails_twice():
     assert rates == sorted(rates, reverse=True)
 
 
+@pytest.mark.cases(full=2)
 @pytest.mark.parametrize("penalty", ["consensus", "outside", "first_stage"])
 @pytest.mark.slow
 def test_gradients_spoiled_by_a_penalty_are_called_penalized(penalty):
@@ -361,6 +367,7 @@ def test_settings_out_of_range(setting, value, message):
         Guard(**{setting: value})
 
 
+@pytest.mark.cases(full=1)
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", [{"scheme": tgs.Alternating(2)}, {"run_eagerly": True}])
 def test_examples_that_are_not_finite_are_blamed_and_not_the_learning_rates(tiny, settings):

@@ -110,6 +110,7 @@ def test_scores_at_start_reach_later_callbacks(tiny, image_gan, tmp_path):
     assert [line["value"] for line in lines[1:3]] == history["mean"]
 
 
+@pytest.mark.slow
 def test_scoring_leaves_training_alone(tiny, image_gan):
     start = tiny.everything(image_gan)
     run(tiny, image_gan)
@@ -249,6 +250,7 @@ def no_features(images):
     return images
 
 
+@pytest.mark.cases(fast=4)
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -289,6 +291,7 @@ def test_impossible_classes_raise_before_training(tiny, image_gan):
     assert image_gan.steps == conditional.steps == 0
 
 
+@pytest.mark.slow
 def test_scores_of_another_model_are_forgotten(tiny, image_gan):
     evaluate = Evaluate(tiny.MeanScore(), every=3, weights="live")
     assert "mean" in run(tiny, image_gan, evaluate, epochs=1)
@@ -297,6 +300,7 @@ def test_scores_of_another_model_are_forgotten(tiny, image_gan):
     assert "mean" not in other
 
 
+@pytest.mark.slow
 def test_each_class_has_its_own_images_on_all_devices(tiny, monkeypatch):
     gan = tiny.image_gan(eager=True, num_classes=10)
     device = tf.config.list_logical_devices("CPU")[0].name
@@ -337,6 +341,7 @@ class Named(InMemory):
         return {"class_names": list(self.names)}
 
 
+@pytest.mark.slow
 def test_classes_of_real_images_are_matched_by_name(tiny):
     def flat(images):
         return np.asarray(images).reshape(len(images), -1)[:, :2]
@@ -388,6 +393,7 @@ def test_classes_are_scored_as_often_as_the_real_images_have_them(tiny):
     assert found["fid"] == result.value
 
 
+@pytest.mark.slow
 def test_few_real_images_are_warned_of(tiny, image_gan):
     evaluate = Evaluate(tgs.FID("random", PICTURES, samples=300), weights="live")
     with pytest.warns(UserWarning, match="FID from 40 real images, for 256 features.*Give more"):

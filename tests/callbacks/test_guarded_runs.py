@@ -60,6 +60,7 @@ def test_rollback_undoes_no_checkpoint(new, tmp_path):
     assert (gan.steps, gan.steps_taken) == (8, 10)
 
 
+@pytest.mark.cases(full=2)
 @pytest.mark.slow
 @pytest.mark.parametrize("every", [1, 3, "epoch"])
 @pytest.mark.parametrize("killed", [6, 7])

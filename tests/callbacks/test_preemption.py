@@ -33,6 +33,7 @@ def train(tiny, directory, *others):
     return gan
 
 
+@pytest.mark.cases(full=1)
 @pytest.mark.slow
 @pytest.mark.parametrize("step", [3, 4])  # Inside an epoch, and at its end.
 def test_a_run_that_is_told_to_stop_saves_and_goes_on_as_if_it_had_not(tiny, tmp_path, step):
@@ -49,6 +50,7 @@ def test_a_run_that_is_told_to_stop_saves_and_goes_on_as_if_it_had_not(tiny, tmp
         np.testing.assert_array_equal(mine, others)
 
 
+@pytest.mark.slow
 def test_sigterm_is_given_back_however_a_training_ends(tiny, tmp_path):
     before = signal.getsignal(signal.SIGTERM)
     stop = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: 1 / 0)

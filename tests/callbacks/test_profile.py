@@ -85,6 +85,7 @@ def test_a_profile_of_a_training_names_its_costliest_operations(jit_compile, tmp
     assert sum(float(row[1].rstrip("%")) for row in rows) > 40
 
 
+@pytest.mark.slow
 def test_a_training_that_is_too_short_says_so(tmp_path, capsys):
     networks = tgs.networks.mlp_generator(latents=8), tgs.networks.mlp_discriminator()
     gan = tgs.GAN(*networks, latents=8)

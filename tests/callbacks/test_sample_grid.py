@@ -78,6 +78,7 @@ def test_live_weights_and_epochs_can_be_chosen(tiny, image_gan, tmp_path):
     assert path.read_bytes() != (tmp_path / "live" / path.name).read_bytes()
 
 
+@pytest.mark.slow
 def test_as_many_columns_as_classes_show_one_class_in_each(tiny, tmp_path):
     gan = tiny.image_gan(eager=True, num_classes=3)
     data = tiny.tgs.data.digits(batch_size=4, labels=True).map(lambda x, y: (x, y % 3)).take(1)

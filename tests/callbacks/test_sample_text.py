@@ -26,6 +26,7 @@ def fit(gan, *callbacks, epochs=1):
     gan.fit(texts, batch_size=4, epochs=epochs, callbacks=callbacks, verbose=0)
 
 
+@pytest.mark.slow
 def test_each_file_has_the_samples_of_its_step(gan, tmp_path):
     events = []
     gan.listeners.append(events.append)
@@ -43,6 +44,7 @@ def test_each_file_has_the_samples_of_its_step(gan, tmp_path):
     assert published[-1] == (4, "samples (ema)", expected)
 
 
+@pytest.mark.slow
 def test_live_weights_and_steps_can_be_chosen(gan, tmp_path):
     fit(gan, SampleText(tmp_path, CHARACTERS, count=3, weights="live", every=1))
     assert len(list(tmp_path.iterdir())) == 2
@@ -50,6 +52,7 @@ def test_live_weights_and_steps_can_be_chosen(gan, tmp_path):
     assert (tmp_path / "step-00000002.txt").read_text("utf-8").split("\n") == [*expected, ""]
 
 
+@pytest.mark.slow
 def test_tensorboard_shows_the_texts(gan, tmp_path):
     fit(gan, RunLog(tmp_path), SampleText(tmp_path / "samples", CHARACTERS, count=2))
     lines = (tmp_path / "samples" / "step-00000002.txt").read_text(encoding="utf-8").splitlines()

@@ -45,6 +45,7 @@ def test_predict_uses_the_average(tiny, trained, latents):
     assert np.abs(plain - averaged).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_evaluate_uses_the_average(tiny, trained):
     live = tiny.network(trained)
     losses = trained.evaluate(tiny.few_images(), verbose=0)
@@ -151,6 +152,7 @@ FAILURES = [
 ]
 
 
+@pytest.mark.cases(full=8)
 @pytest.mark.slow
 @pytest.mark.parametrize(("hook", "first", "error"), FAILURES)
 def test_exception_at_any_hook_restores_the_trained_weights(
@@ -237,6 +239,7 @@ def test_predict_inside_evaluate_nests(tiny, trained, latents):
     assert tiny.same(tiny.network(trained), live)
 
 
+@pytest.mark.cases(full=2)
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The file holds the average:UserWarning")
 @pytest.mark.parametrize("seed", range(3))

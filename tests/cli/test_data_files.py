@@ -51,6 +51,7 @@ def test_every_file_is_tested():
     assert {path.stem for path in FOLDER.glob("*.gin")} == {*EXPECTED, "digits"}
 
 
+@pytest.mark.cases(fast=2)
 @pytest.mark.parametrize("name", EXPECTED)
 def test_batches_have_the_shape_that_a_recipe_asks_for(name):
     params, shape = EXPECTED[name]

@@ -53,6 +53,7 @@ def test_score_per_class(command, tmp_path):
     assert all("/class" in line["protocol"] for line in lines)
 
 
+@pytest.mark.slow
 def test_max_share_out_of_range(command, tmp_path, capsys):
     arguments = command(tmp_path / "run", "max_share = 2.0", flags=[PATH])
     assert main.run("train", [a for a in arguments if "train.scores = []" not in a]) == 1

@@ -96,6 +96,7 @@ def test_every_file_is_tested():
     assert {path.stem for path in FOLDER.glob("*.gin")} == set(EXPECTED)
 
 
+@pytest.mark.cases(full=10)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXPECTED)
 def test_scheme_penalties_and_averages(swapped, tmp_path, untrained, name):
@@ -112,6 +113,7 @@ def test_top_k_beside_a_scheme_and_penalties(command, train, tmp_path, untrained
     assert (gan.scheme, gan.penalties) == EXPECTED["ode_gan"]
 
 
+@pytest.mark.slow
 def test_augmentation_adaptive_or_fixed_as_the_header_says(swapped, tmp_path, untrained):
     gan = swapped(tmp_path / "run", "augment", "augment_target = 0.5")
     assert gan.augment == tgs.augment.Adaptive(target=0.5)
@@ -126,6 +128,7 @@ def test_wgan_gp_sets_the_loss(swapped, tmp_path, untrained):
     assert gan.loss_pair is tgs.game.losses.wasserstein and gan.top_k is None
 
 
+@pytest.mark.cases(fast=3)
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
@@ -158,6 +161,7 @@ PAIRS = {
 }
 
 
+@pytest.mark.cases(fast=2)
 @pytest.mark.parametrize("names", PAIRS, ids="+".join)
 def test_order_of_files(command, train, tmp_path, untrained, names):
     files = [f"--gin_file=gin_configs/updates/{name}.gin" for name in names]
@@ -177,6 +181,7 @@ def test_setting_in_header_gives_both_penalties(command, train, tmp_path, untrai
     assert gan.penalties == (tgs.GeneratorGradientNorm(0.02), tgs.Consensus(0.1))
 
 
+@pytest.mark.slow
 def test_setting_in_header_of_lookahead_gives_ema_slow(swapped, tmp_path, untrained):
     header = (FOLDER / "lookahead.gin").read_text(encoding="utf-8")
     slow = re.search(r"--gin_param='(.+)'", header).group(1)
@@ -213,6 +218,7 @@ def test_file_trains(swapped, tmp_path, name):
     assert all(np.isfinite(values).all() for values in gan.generator.get_weights())
 
 
+@pytest.mark.slow
 def test_guard_saves_with_the_checkpoints(swapped, tmp_path, monkeypatch):
     given = []
     monkeypatch.setattr(GAN, "fit", lambda *_, callbacks, **__: given.extend(callbacks))

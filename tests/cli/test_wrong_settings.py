@@ -9,6 +9,7 @@ from tfgan_stab.cli.jobs import train as job
 from tfgan_stab.game.validation import Condition, Pair
 
 
+@pytest.mark.cases(fast=3)
 @pytest.mark.parametrize(
     ("param", "message"),
     [

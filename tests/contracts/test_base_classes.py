@@ -75,6 +75,7 @@ OWN = {
 }
 
 
+@pytest.mark.cases(full=3)
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", OWN)
 def test_own_class_trains_and_survives_a_file(kind, tmp_path):
@@ -108,6 +109,7 @@ def one_step(**settings):
     return before, weights(gan), minibatch, logs
 
 
+@pytest.mark.slow
 def test_own_loss_penalty_is_its_closed_form():
     before, after, (images, _), logs = one_step(penalties=[OnlyTerms(0.7)])
     _, without, _, _ = one_step()
@@ -137,6 +139,7 @@ def test_own_weight_gradient_penalty_is_added_to_the_discriminators_update():
     assert logs["only_cotangents"] == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_own_scheme_is_its_closed_form():
     before, after, minibatch, _ = one_step(scheme=SmallStep(0.25))
     game = NaiveGan((None, None))
@@ -150,6 +153,7 @@ def test_own_scheme_is_its_closed_form():
     assert_close(after, expected, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_own_average_is_its_closed_form():
     gan = make("simultaneous", averages={"own": OnlyWeight()})
     expected = weights(gan)[0]

@@ -26,6 +26,7 @@ def network(inputs, outputs):
     return keras.Model([features, label], layers.Dense(outputs)(layers.Activation("tanh")(hidden)))
 
 
+@pytest.mark.cases(full=2)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "penalty"),

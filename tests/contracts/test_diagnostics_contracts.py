@@ -59,6 +59,8 @@ def naive_diagnostics(params, points_of_players, minibatch, previous):
     return found, field
 
 
+@pytest.mark.cases(full=2)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["simultaneous", *(pytest.param(n, marks=pytest.mark.slow) for n in ("alternating", "rk4"))],

@@ -82,6 +82,7 @@ def test_three_steps_with_penalties_are_those_of_a_naive_program(name):
     assert_close(train(gan, data), params, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["alternating", pytest.param("rk4", marks=pytest.mark.exhaustive)])
 def test_eager_graph_and_xla_agree_on_lazy_penalties(name):

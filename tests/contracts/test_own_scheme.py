@@ -52,6 +52,7 @@ def test_documented_scheme_keeps_the_promises(documented, monkeypatch, promise):
         promise(name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_three_steps_equal_the_documented_numpy_program(
     documented, monkeypatch, optimizer, float64

@@ -57,6 +57,7 @@ def check(tiny, gan, name, folder):
     assert tiny.same(numbers(owned), whole)
 
 
+@pytest.mark.cases(full=11)
 @chosen(quick=(), usual={"alternating_3", "lookahead_of_extragradient", "optimistic"})
 def test_run_killed_in_mid_period_ends_as_the_uninterrupted_one(tiny, name, tmp_path):
     synced = name.startswith("lookahead")
@@ -64,6 +65,7 @@ def test_run_killed_in_mid_period_ends_as_the_uninterrupted_one(tiny, name, tmp_
     check(tiny, make(tiny, name, averages), name, tmp_path)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_adaptive_augmentation_goes_on_as_in_the_uninterrupted_run(tiny, tmp_path):
     rule = tgs.augment.Adaptive(probability=0.5, target=0.0, interval=3, images=1000)

@@ -38,6 +38,7 @@ def played(name, gan, data, kind=Sgd, rates=RATES):
     return params, game.chosen
 
 
+@pytest.mark.cases(full=15)
 @pytest.mark.slow
 @pytest.mark.parametrize("optimizer", [pytest.param("sgd", marks=pytest.mark.exhaustive), "adam"])
 @chosen(quick=QUICK, usual=FEW)
@@ -95,6 +96,7 @@ def test_keeping_all_is_the_plain_run_bit_for_bit(name, settings):
     assert_close(plain, kept, rtol=0, atol=0)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [pytest.param("alternating_3", marks=pytest.mark.exhaustive), "rk4"]

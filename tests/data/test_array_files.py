@@ -65,6 +65,7 @@ def test_a_stream_shows_each_image_once_an_epoch_with_its_class(batches):
     assert (batches.num_classes, batches.example_shape) == (7, (2, 2, 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [2, 7])
 def test_a_stream_can_start_at_any_step(batches, step):
     whole = [images for images, _ in batches.take(step + 2).as_numpy_iterator()]

@@ -49,6 +49,7 @@ def test_another_seed_gives_another_stream(make):
     assert not np.array_equal(one, other)
 
 
+@pytest.mark.cases(fast=2)
 @each_stream
 @pytest.mark.parametrize("step", [0, 5, 40], ids=lambda step: f"step {step}")
 def test_a_stream_can_start_at_any_step(make, step):
@@ -58,6 +59,7 @@ def test_a_stream_can_start_at_any_step(make, step):
     assert_same_bits(first(batches.starting_at(step), 3), whole[step:])
 
 
+@pytest.mark.cases(fast=2)
 @each_stream
 @pytest.mark.parametrize("step", [0, 14], ids=lambda step: f"step {step}")
 def test_a_step_of_several_minibatches_is_those_end_to_end(make, step):

@@ -55,6 +55,7 @@ def test_every_epoch_shows_every_picture_once(folder):
     assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
 
 
+@pytest.mark.cases(full=3)
 @pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 5])
 @pytest.mark.parametrize("labels", [False, True])
@@ -97,6 +98,7 @@ def test_examples_are_in_the_order_of_their_paths(folder):
     assert [len(batch) for batch in batches.examples(limit=7)] == [5, 2]
 
 
+@pytest.mark.cases(full=8)
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["png", "PNG", "jpg", "jpeg"])
 @pytest.mark.parametrize("own_channels", [1, 3])
@@ -282,6 +284,7 @@ def flat_gan(size, channels=3):
     return gan
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["cut", "gone"])
 def test_damage_behind_a_sound_header_is_named_when_it_is_met(folder, kind):
     noise = np.random.default_rng(0).integers(0, 256, [20, 20, 3], dtype=np.uint8)

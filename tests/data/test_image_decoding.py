@@ -120,6 +120,7 @@ def test_alpha_can_be_kept_and_what_it_hides_is_black():
     np.testing.assert_array_equal(shown, np.where(CLEAR[..., 3:] > 0, CLEAR[..., [2, 2, 2, 3]], 0))
 
 
+@pytest.mark.cases(fast=5)
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize("own", [1, 2, 3, 4])
 def test_graphs_that_do_not_know_the_channels_make_the_same(own, channels):

@@ -312,6 +312,7 @@ def test_the_second_picture_of_a_phone_is_no_animation(decoded):
     assert decoded.header.decoder == Decoder.PLAIN and not decoded.header.animated
 
 
+@pytest.mark.slow
 def test_graphs_decode_as_eager_calls_do(decoded):
     files = [
         saved(COLOR, "PNG", exif=held(6)),

@@ -19,6 +19,7 @@ def slices(size, first, end):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("split", "first", "end"), [("train", 0, 480), ("test", 480, 640)])
 def test_pieces_are_slices_of_the_photographs(split, first, end):
     data = tgs.data.photo_patches(batch_size=50, size=SIZE[split], split=split)

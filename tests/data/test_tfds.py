@@ -92,6 +92,7 @@ def test_the_seed_decides_the_order_and_the_global_seed_does_not(data_dir):
     assert not np.array_equal(order(shades(data_dir, seed=8), 6), one)
 
 
+@pytest.mark.cases(full=5)
 @pytest.mark.slow
 @pytest.mark.parametrize("shuffle_buffer", [4, 10_000])
 @pytest.mark.parametrize("step", [1, 4, 5, 11])
@@ -103,6 +104,7 @@ def test_a_stream_of_records_can_start_at_any_step(data_dir, step, shuffle_buffe
     assert_same_bits(again, whole[step:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [0, 2])
 def test_steps_of_several_minibatches_join_batches(data_dir, step):
     batches = shades(data_dir, seed=3)
@@ -129,6 +131,7 @@ def test_pictures_come_back_as_they_went_in(data_dir):
     assert (images == images[:, :1, :1, :]).all()
 
 
+@pytest.mark.slow
 def test_examples_come_once_in_a_fixed_order(data_dir):
     numbers = order(shades(data_dir, seed=1).examples(), 9).tolist()
     assert sorted(numbers) == list(range(NUM_EXAMPLES))
@@ -232,6 +235,7 @@ def mocked():
         yield
 
 
+@pytest.mark.cases(full=6, fast=2)
 @each_mocked
 def test_named_sets_give_batches_at_a_size(mocked, name, shape, classes):
     batches = tgs.data.tfds(name, batch_size=4, size=16, labels=classes is not None)
@@ -247,6 +251,7 @@ def test_named_sets_give_batches_at_a_size(mocked, name, shape, classes):
         assert element[1].dtype == np.int32
 
 
+@pytest.mark.cases(fast=5)
 @each_mocked
 def test_named_sets_keep_their_size_or_ask_for_one(mocked, name, shape, classes):
     if shape is None:
@@ -285,6 +290,7 @@ PREPARED = {
 }
 
 
+@pytest.mark.cases(fast=2)
 @pytest.mark.parametrize("name", PREPARED)
 def test_sets_of_the_papers(mocked, name):
     settings, shape = PREPARED[name]
@@ -326,6 +332,7 @@ def prepared(directory, **settings):
     return next(batches.examples().as_numpy_iterator())
 
 
+@pytest.mark.slow
 def test_a_crop_is_the_square_in_the_middle(wide):
     directory, pictures = wide
     square = pictures[:, 1:11, 5:15] / 127.5 - 1
@@ -335,6 +342,7 @@ def test_a_crop_is_the_square_in_the_middle(wide):
     np.testing.assert_allclose(prepared(directory, size=13), largest, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_area_takes_means(wide):
     directory, pictures = wide
     square = pictures[:, 1:11, 5:15] / 127.5 - 1

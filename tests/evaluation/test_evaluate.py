@@ -184,6 +184,7 @@ def test_different_extractors_of_one_name(noise):
     assert together_as_alone(lambda: [FID(Seen(), real, samples=60), FID(Half(), real, samples=60)])
 
 
+@pytest.mark.slow
 def test_endless_data(noise, flat):
     data = tgs.data.mixture(modes=4)
 

@@ -171,6 +171,7 @@ def test_classes_are_counted_in_a_pass(labels, counts):
         assert source.class_counts == counts
 
 
+@pytest.mark.slow
 def test_classes_of_data_sets_of_the_package_are_counted():
     counts = np.bincount(loaded_digits()[1])
     for labels in (True, False):

@@ -123,6 +123,7 @@ def test_penalties_passes_of_their_own_have_the_same_changes(float64):
     np.testing.assert_allclose(undeclared, declared, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_gradient_of_r1_agrees_with_finite_differences(float64):
     _, game, params, state, minibatch = augmented_game((tgs.R1(1.0),), 0.6)
     _, plain, *_ = augmented_game((), 0.6)

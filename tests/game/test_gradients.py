@@ -46,6 +46,7 @@ def smooth_pair(activation="tanh"):
     return generator, discriminator
 
 
+@pytest.mark.cases(fast=3)
 @pytest.mark.parametrize("loss", losses.LOSSES)
 def test_gradients_are_central_differences_of_each_players_own_loss(float64, loss):
     game, params, state, minibatch = game_of(*smooth_pair(), loss)

@@ -49,6 +49,7 @@ def by_hand(g, d, players):
     return convolutions
 
 
+@pytest.mark.cases(full=2)
 @pytest.mark.slow
 @pytest.mark.parametrize("players", [BOTH, ("generator",), ("discriminator",)], ids=str)
 def test_gradients_take_as_many_convolutions_as_by_hand(players):

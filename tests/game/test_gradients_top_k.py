@@ -67,6 +67,7 @@ def rows_kept(networks, params, state, minibatch, kept, sign=1.0):
     return np.argsort(-sign * logits.numpy()[:, 0], kind="stable")[:kept]
 
 
+@pytest.mark.cases(fast=5)
 @pytest.mark.parametrize(
     "loss", [*sorted(losses.LOSSES), LOWER_IS_REAL], ids=lambda own: str(own)[:20]
 )

@@ -59,6 +59,7 @@ CHANGES = {
 every_change = pytest.mark.parametrize("name", CHANGES)
 
 
+@pytest.mark.cases(fast=5)
 @every_change
 @pytest.mark.parametrize("compiled", [False, True])
 def test_change_is_that_of_a_plain_loop(name, compiled):

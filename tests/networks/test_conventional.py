@@ -33,6 +33,7 @@ SIZES = [
 ]
 
 
+@pytest.mark.cases(fast=2)
 @pytest.mark.parametrize(("size", "base", "filters"), SIZES)
 def test_parameters(size, base, filters):
     generator = base**2 * 100 * 64 + 9 * 64 * 64 + 4 * 64 + 8 * 3 + 3
@@ -46,6 +47,7 @@ def test_parameters(size, base, filters):
     assert (trained(network), network.output_shape) == (discriminator, (None, 1))
 
 
+@pytest.mark.slow
 def test_parameters_of_the_paper_at_32_pixels():
     generator = 4_194_304 + 2_359_296 + 2_048 + 195
     generator += 1_770_496 + 442_880 + 110_848
@@ -55,6 +57,7 @@ def test_parameters_of_the_paper_at_32_pixels():
     assert trained(conventional_discriminator()) == discriminator == 8_879_169
 
 
+@pytest.mark.slow
 def test_parameters_with_ten_classes():
     tables = (10 - 1) * 4 * (512 + 256 + 128 + 64)  # Two layers of each width.
     assert trained(conventional_generator(num_classes=10)) == 8_880_067 + tables == 8_914_627

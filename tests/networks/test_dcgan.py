@@ -139,6 +139,7 @@ def test_parameters_of_ttur_at_64_pixels():
     assert trained(dcgan_discriminator(**size)) == discriminator == 4_315_649
 
 
+@pytest.mark.slow
 def test_parameters_of_sn_gan_at_32_pixels():
     generator = (
         128 * 8192

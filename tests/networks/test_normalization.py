@@ -54,6 +54,7 @@ def inputs_of(case, dtype="float32"):
     return tf.constant(3.0 * numbers(CASES[case][2], dtype) + 5.0)
 
 
+@pytest.mark.cases(fast=22)
 @pytest.mark.parametrize("policy", ["float32", "float64", "mixed_float16", "mixed_bfloat16"])
 @each_case
 def test_outputs_and_moving_statistics_equal_keras(case, policy):
@@ -85,6 +86,7 @@ def test_first_derivatives_equal_keras(case):
         np.testing.assert_allclose(own, other, rtol=1e-11, atol=1e-12)
 
 
+@pytest.mark.cases(fast=2)
 @pytest.mark.parametrize("case", ["batch", "batch_first_axis", "layer_two_axes", "group"])
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_graph_and_xla_with_any_batch_size(case, jit_compile):
@@ -161,6 +163,7 @@ def mixed_derivatives(layer, x, **kwargs):
     return by_tape, [float(a - b) / (2 * h) for a, b in (ends, others)]
 
 
+@pytest.mark.cases(fast=8)
 @each_case
 def test_second_derivatives(case):
     x = tf.constant(numbers(CASES[case][2]))
@@ -168,6 +171,7 @@ def test_second_derivatives(case):
     np.testing.assert_allclose(by_tape, measured, rtol=1e-7, atol=1e-8)
 
 
+@pytest.mark.cases(fast=9)
 @each_case
 def test_second_derivatives_of_keras_are_wrong(case):
     # Why the layers here exist. If this fails, Keras or TensorFlow has been fixed.

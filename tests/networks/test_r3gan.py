@@ -117,6 +117,7 @@ def test_blocks_begin_as_the_identity_with_scaled_weights():
     assert grouped.groups == 8 and not np.any(last.kernel) and not last.use_bias
 
 
+@pytest.mark.slow
 def test_signals_keep_their_size_at_the_start():
     keras.utils.set_random_seed(1)
     settings = {"image_size": 16, "channels": 3, "width": 32, "blocks": 1}
@@ -126,6 +127,7 @@ def test_signals_keep_their_size_at_the_start():
     assert 0.003 < np.std(r3gan_discriminator(**settings)(noise)) < 3.0
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_class_conditional_game_with_both_penalties():
     networks = [

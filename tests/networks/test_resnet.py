@@ -89,6 +89,7 @@ COUNTS = {
 }
 
 
+@pytest.mark.cases(fast=2)
 @pytest.mark.parametrize(("architecture", "size"), COUNTS)
 def test_parameters_are_those_of_the_paper(architecture, size):
     generator, discriminator = COUNTS[architecture, size]
@@ -167,6 +168,7 @@ def test_parameters_of_narrow_networks(architecture, size):
     assert tuple(map(trained, networks)) == NARROW[architecture, size]
 
 
+@pytest.mark.slow
 def test_parameters_of_labels():
     settings = {"width": 4, "multiples": (1, 1, 1)}
     plain, by_class = (resnet_generator(8, **settings, num_classes=n) for n in (None, 5))
@@ -317,6 +319,7 @@ def test_labels_add_the_projection():
     np.testing.assert_allclose(network([images, labels])[:, 0], expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_each_block_gets_its_part_of_the_noise():
     settings = {"width": 4, "multiples": (1, 1, 1), "num_classes": 5, "shared_embedding": 6}
     network = shaken(resnet_generator(8, 1, latents=12, hierarchical=True, **settings))
@@ -355,6 +358,7 @@ def test_pooling_can_be_chosen():
     assert flat.layers[-1].kernel.shape == (2 * 2 * 4, 1)
 
 
+@pytest.mark.cases(fast=2)
 @pytest.mark.parametrize("architecture", ["sngan", "svre", "sagan", "biggan"])
 def test_spectral_normalization_wraps_every_layer(architecture):
     settings = {"architecture": architecture, "width": 8, "num_classes": 3}

@@ -63,6 +63,7 @@ def derivative_along(function, at, direction, step=1e-5):
     return (function(at + step * direction) - function(at - step * direction)) / (2 * step)
 
 
+@pytest.mark.cases(full=6)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_sigma_becomes_the_largest_singular_value(name):
@@ -74,6 +75,7 @@ def test_sigma_becomes_the_largest_singular_value(name):
     np.testing.assert_allclose(wrapper.spectral_norm(), largest, rtol=1e-4)
 
 
+@pytest.mark.cases(fast=11)
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("name", KINDS)
 def test_outputs_equal_the_layer_with_a_divided_kernel(name, training):
@@ -86,6 +88,7 @@ def test_outputs_equal_the_layer_with_a_divided_kernel(name, training):
     np.testing.assert_allclose(found, wrapper.layer(inputs), rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.cases(fast=12)
 @pytest.mark.parametrize("steps", [1, 3])
 @pytest.mark.parametrize("name", KINDS)
 def test_power_iterations_per_call(name, steps):
@@ -113,6 +116,7 @@ def weighted_tanh(outputs):
     return tf.reduce_sum(tf.tanh(outputs) * random.normal(size=outputs.shape))
 
 
+@pytest.mark.cases(fast=5)
 @pytest.mark.parametrize("inside", [False, True], ids=["variables", "scope"])
 @pytest.mark.parametrize("name", KINDS)
 def test_gradients_reach_the_kernel_through_sigma(name, inside):
@@ -229,6 +233,7 @@ def test_mixed_precision_keeps_sigma_in_single_precision(name):
     np.testing.assert_allclose(half.vector, u, rtol=1e-5)
 
 
+@pytest.mark.cases(fast=2)
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
 @pytest.mark.parametrize("name", ["Dense", "Conv2D", "Conv2DTranspose", "Embedding"])
 def test_compiled_calls_equal_eager_calls(name, jit_compile):

@@ -28,6 +28,7 @@ def updated(network, rate):
     return network.get_weights()
 
 
+@pytest.mark.slow
 def test_an_update_clips_every_weight_as_numpy_does():
     free = critic()
     trained = [each.trainable for each in free.weights]

@@ -62,6 +62,7 @@ def test_slopes_are_those_of_the_stated_function(game, value):
         np.testing.assert_allclose(slopes_of(game, point), expected, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.cases(fast=5)
 @every_game
 def test_solution_and_jacobian(game, value):
     del value

@@ -49,6 +49,7 @@ class FrozenOpponent(tgs.updates.Scheme):
         return tgs.Players(*updated), state
 
 
+@pytest.mark.slow
 def test_stages_move_both_players_jointly():
     assert abs(rotation_factor(FrozenOpponent(), 0.3) - 1.044031) < 5e-7
     assert rotation_factor(tgs.RungeKutta(tgs.RK4), 0.3) < 1.0
@@ -58,6 +59,7 @@ def test_the_wrong_tableau_halves_the_excess_of_euler():
     assert abs(rotation_factor(tgs.RungeKutta(SLIP), 0.3) - 1.022500) < 5e-7
 
 
+@pytest.mark.cases(fast=3)
 @pytest.mark.parametrize(
     ("period", "expected"),
     [(1, 1.0112), (2, 1.0010), (3, 0.9689), (4, 0.9148), (5, 0.8396), (6, 0.7448)],
@@ -92,6 +94,7 @@ def test_optimistic_gradient_on_the_rotation():
     np.testing.assert_allclose(rotation_factor(tgs.OptimisticGradient(), 0.3), expected, rtol=1e-10)
 
 
+@pytest.mark.cases(fast=3)
 @pytest.mark.parametrize(
     ("scheme", "expected"),
     [

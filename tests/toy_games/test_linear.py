@@ -32,6 +32,7 @@ SCHEMES = {
 every_scheme = pytest.mark.parametrize("scheme", list(SCHEMES.values()), ids=list(SCHEMES))
 
 
+@pytest.mark.cases(full=34)
 @pytest.mark.slow
 @every_scheme
 @pytest.mark.parametrize(
@@ -60,6 +61,7 @@ def exponential(matrix):
     return np.linalg.matrix_power(total, 1024)
 
 
+@pytest.mark.cases(fast=2)
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("step_sizes", [(0.01, 0.01), (0.005, 0.02)])
 def test_rk4_with_small_steps_follows_the_exact_flow(seed, step_sizes):
@@ -72,6 +74,7 @@ def test_rk4_with_small_steps_follows_the_exact_flow(seed, step_sizes):
     np.testing.assert_allclose(reached, expected, rtol=0, atol=1e-8)
 
 
+@pytest.mark.cases(full=16)
 @pytest.mark.slow
 @every_scheme
 def test_random_games_contract_as_the_matrices_predict(scheme, predicted_factor):

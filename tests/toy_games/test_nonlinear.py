@@ -77,6 +77,7 @@ def test_dirac_gan_circles_with_rk4_and_diverges_with_euler(loss):
     assert np.all(np.diff(spiral.distances) > 0)
 
 
+@pytest.mark.slow
 def test_runs_played_at_once_are_independent():
     start = tgs.Players([[1.0], [0.5]], [[1.0], [-2.0]])
     both = tgs.games.DiracGAN("relativistic_average", start)

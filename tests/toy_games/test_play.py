@@ -63,6 +63,7 @@ class Draws:
         return tgs.Players(drawn, drawn)
 
 
+@pytest.mark.slow
 def test_fresh_minibatches_are_drawn_anew_and_shared_ones_are_not():
     def draws(scheme):
         # x moves by the last evaluation of a step, whose draw is the step's only one if shared.

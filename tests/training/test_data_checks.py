@@ -362,6 +362,7 @@ def test_conditions_are_examined_as_examples_are(value, message):
     assert gan.steps == 0
 
 
+@pytest.mark.slow
 def test_networks_that_are_frozen_as_a_whole_are_refused():
     gan = make()
     gan.discriminator.trainable = False

@@ -21,6 +21,7 @@ class Scored(keras.callbacks.Callback):
         logs["fid"] = 10.0 + epoch
 
 
+@pytest.mark.slow
 def test_one_line_for_each_epoch(capsys):
     make().fit(points(64), batch_size=16, epochs=2, callbacks=[Scored()])
     lines = [each for each in capsys.readouterr().out.splitlines() if each.startswith("epoch")]
@@ -31,6 +32,7 @@ def test_one_line_for_each_epoch(capsys):
         )
 
 
+@pytest.mark.cases(full=2)
 @pytest.mark.slow
 @pytest.mark.parametrize(("verbose", "shown"), [(0, ""), (1, "4/4"), (2, "epoch 1/1, step 4")])
 def test_verbose_is_as_in_keras(verbose, shown, capsys):
@@ -40,6 +42,7 @@ def test_verbose_is_as_in_keras(verbose, shown, capsys):
     assert not said.err
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_what_does_not_fit_is_counted(capsys):
     numbers = {f"number_{i}": i / 3 for i in range(9)}

@@ -179,6 +179,7 @@ def test_the_headline_names_callbacks_that_see_every_step(capsys):
     assert "since these callbacks" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_data_of_unknown_length_are_taken_step_by_step(blocks):
     endless = tf.data.Dataset.from_generator(
         lambda: iter(points(88).reshape([11, 8, 2])),
@@ -306,6 +307,7 @@ def test_steps_per_call_of_ones_own_are_kept_while_xla_is_measured(trials):
     assert_equal(measured, chosen)
 
 
+@pytest.mark.slow
 def test_what_is_timed_are_calls_as_the_run_makes_them():
     found = []
     for settings, callbacks in (({}, []), ({}, [EachStep()]), ({"steps_per_execution": 4}, [])):

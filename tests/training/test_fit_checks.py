@@ -136,6 +136,7 @@ def test_a_guard_is_called_first_wherever_it_stands():
     assert order == [(Progress(0, 1), True), "guard", "other"]
 
 
+@pytest.mark.slow
 def test_scores_are_in_the_logs_of_other_callbacks_in_any_order(tiny, image_gan):
     score = tgs.callbacks.Evaluate(tiny.MeanScore())
     found = []
@@ -189,11 +190,13 @@ def test_averages_that_a_training_is_too_short_for_are_named(capsys):
     assert "'ema'" not in printed
 
 
+@pytest.mark.slow
 def test_classes_out_of_range_are_refused(conditional):
     with pytest.raises(ValueError, match="from 0 to 3. Received: 0 to 4"):
         conditional.fit(points(8), np.arange(8) % 5, verbose=0)
 
 
+@pytest.mark.cases(full=4)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "scheme",
@@ -222,6 +225,7 @@ def test_floor_above_the_batch(kind, scheme):
     assert gan.steps == (kind in ("unknown", "generator"))
 
 
+@pytest.mark.cases(full=2)
 @pytest.mark.slow
 @pytest.mark.parametrize("calls", [1, 3])
 @pytest.mark.parametrize("kind", ["array", "unknown"])
@@ -254,6 +258,7 @@ def test_networks_of_keras_2_are_refused_by_name():
         tgs.GAN(make().generator, old(), latents=3)
 
 
+@pytest.mark.cases(fast=3)
 @pytest.mark.parametrize(
     ("argument", "answer"),
     [

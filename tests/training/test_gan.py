@@ -135,6 +135,7 @@ def test_fitting_before_compiling_is_refused():
         tgs.GAN(*points_pair(), latents=3).fit(points())
 
 
+@pytest.mark.slow
 def test_a_loss_per_example_is_refused():
     def per_example(real_logits, fake_logits):
         return tf.nn.softplus(-fake_logits)[:, 0]

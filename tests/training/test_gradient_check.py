@@ -50,6 +50,7 @@ RIGHT_LAYERS = {
 TWICE = ["r1", "gradient_penalty", "generator_gradient_norm", "consensus"]
 
 
+@pytest.mark.cases(fast=4)
 @pytest.mark.parametrize("penalty", TWICE)
 @pytest.mark.parametrize("kind", WRONG_LAYERS)
 def test_wrong_layer_of_the_discriminator_stops(kind, penalty):
@@ -62,6 +63,7 @@ def test_wrong_layer_of_the_discriminator_stops(kind, penalty):
         check(penalty, other=discriminator(WRONG_LAYERS[kind]()))
 
 
+@pytest.mark.cases(full=10)
 @pytest.mark.slow
 @pytest.mark.parametrize("penalty", TWICE)
 @pytest.mark.parametrize("kind", RIGHT_LAYERS)
@@ -79,11 +81,13 @@ def test_wrong_layer_of_the_generator_stops(penalty):
     check("r1", own=keras.models.clone_model(own))  # It differentiates the discriminator alone.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("penalty", ["generator_gradient_norm", "consensus"])
 def test_normalizations_of_the_generator_pass(penalty):
     check(penalty, own=generator(layers.BatchNormalization()))
 
 
+@pytest.mark.cases(full=6)
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", WRONG_LAYERS)
 def test_penalty_without_input_gradients_needs_no_second_derivatives(kind):
@@ -186,6 +190,7 @@ GROSS_ERRORS = {
 }
 
 
+@pytest.mark.cases(full=6)
 @pytest.mark.slow
 @pytest.mark.parametrize("penalty", ["r1", "gradient_penalty", "generator_gradient_norm"])
 @pytest.mark.parametrize("error", GROSS_ERRORS)
@@ -204,6 +209,7 @@ def test_gross_error_behind_a_last_layer_of_zeros_stops():
         check("r1", other=other)
 
 
+@pytest.mark.cases(full=3)
 @pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 @pytest.mark.parametrize("penalty", ["r1", "generator_gradient_norm"])
@@ -251,6 +257,7 @@ class Blocking(layers.Layer):
         return self.function(inputs)
 
 
+@pytest.mark.cases(fast=2)
 @pytest.mark.parametrize("kind", ["stop", "round", "zero"])
 @pytest.mark.parametrize("penalty", ["r1", "gradient_penalty"])
 def test_discriminator_without_input_gradients_stops(penalty, kind):

@@ -75,6 +75,7 @@ COMBINATIONS = [
 ]
 
 
+@pytest.mark.cases(full=16)
 @pytest.mark.slow
 @pytest.mark.parametrize("pair, penalty", COMBINATIONS)
 def test_networks_of_this_package_pass(pair, penalty):
@@ -98,6 +99,7 @@ def test_networks_of_the_papers_pass(pair, penalty):
     check(penalty, *PAPER_PAIRS[pair]())
 
 
+@pytest.mark.cases(full=8)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "policy", [pytest.param("mixed_bfloat16", marks=pytest.mark.exhaustive), "mixed_float16"]
@@ -132,6 +134,7 @@ def test_kinks_stop_nobody(penalty, seed):
         check(penalty, *dcgan(32, "none"), seed=seed)
 
 
+@pytest.mark.slow
 def test_conditional_pair_is_checked(tiny):
     gan = tiny.image_gan(num_classes=3, penalties=[PENALTIES["r1"]])
     check_compiled(gan)

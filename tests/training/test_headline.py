@@ -46,6 +46,7 @@ AGES = [
 ]
 
 
+@pytest.mark.cases(fast=5)
 @pytest.mark.parametrize(("rule", "period", "sentence"), AGES)
 def test_what_is_said_of_an_average_is_right_for_its_rule(capsys, rule, period, sentence):
     gan = Recorder()

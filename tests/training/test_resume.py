@@ -27,6 +27,7 @@ ORDERED = {
 }
 
 
+@pytest.mark.cases(full=2)
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ORDERED)
 def test_from_any_step_a_resumed_run_reads_what_the_uninterrupted_one_reads(kind):
@@ -81,6 +82,7 @@ def hooks_of(epochs, steps, done):
     return seen, history.epoch, recorder.steps
 
 
+@pytest.mark.cases(fast=3)
 @pytest.mark.parametrize("done", range(7))
 def test_callbacks_see_one_training_from_begin_to_end(done):
     seen, trained, steps = hooks_of(epochs=2, steps=3, done=done)

@@ -11,6 +11,7 @@ from tfgan_stab.cli.sources.opening import open_source
 layers = keras.layers
 
 
+@pytest.mark.slow
 def test_samples_repeat_by_seed_differ_between_seeds_and_do_not_depend_on_batches(trained):
     first = trained.sample(20, seed=1)
     assert first.shape == (20, 2) and first.dtype == np.float32

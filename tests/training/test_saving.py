@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pytest
 from point_gans import conditional_pair, make, points
 
 import tfgan_stab as tgs
@@ -16,6 +17,7 @@ def test_the_shares_of_classes_are_saved():
     assert tgs.GAN.from_config(gan.get_config()).class_shares == (3, 1)
 
 
+@pytest.mark.slow
 def test_saving_an_average_as_the_trained_weights_is_warned_of(tmp_path):
     gan = make(run_eagerly=True)
     gan.fit(points(8), verbose=0)

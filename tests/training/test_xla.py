@@ -79,6 +79,7 @@ def test_one_field_is_compiled_for_schemes_that_evaluate_it_often():
     gan.fit(np.zeros([4, 2], "float32"), verbose=0)
 
 
+@pytest.mark.slow
 def test_auto_falls_back_for_a_layer_that_says_it_is_not_supported():
     gan = compiled(Unsupported())
     assert gan.compilation.scope == "off"
@@ -86,6 +87,7 @@ def test_auto_falls_back_for_a_layer_that_says_it_is_not_supported():
     gan.fit(np.zeros([4, 2], "float32"), verbose=0)
 
 
+@pytest.mark.slow
 def test_auto_falls_back_where_an_operation_has_no_compiled_form():
     gan = compiled(PythonInside())
     assert gan.compilation.scope == "off" and not gan.jit_compile
@@ -103,6 +105,7 @@ class Gamma:
         return tf.random.stateless_gamma([count, 2], seed, alpha=1.0)
 
 
+@pytest.mark.slow
 def test_auto_falls_back_for_latents_that_have_no_compiled_form():
     networks = [keras.Sequential([keras.Input((2,)), layers.Dense(n)]) for n in (2, 2)]
     gan = tgs.GAN(*networks, latents=Gamma())

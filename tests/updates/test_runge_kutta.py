@@ -66,6 +66,7 @@ def end(tiny, tableau, game, params, steps):
     return np.concatenate(last)
 
 
+@pytest.mark.cases(fast=2)
 @each_tableau
 def test_measured_order_is_declared_order(tiny, tableau):
     random = np.random.RandomState(0)
@@ -150,6 +151,7 @@ def test_unknown_name_is_refused_with_known_ones():
         RungeKutta("rk5")
 
 
+@pytest.mark.slow
 def test_sum_over_stages_does_not_depend_on_rest_of_graph():
     """TensorFlow would sort its terms by names, `mul_10` before `mul_9`."""
     slopes = np.random.RandomState(0).normal(size=[4, 2, 200]).astype("float32")

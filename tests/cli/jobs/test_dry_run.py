@@ -86,6 +86,7 @@ def test_each_kind_of_step_is_timed_as_often_as_in_the_run(count, intervals, exp
     assert job.steps_to_time(count, intervals) == expected
 
 
+@pytest.mark.cases(fast=2)
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -245,6 +246,7 @@ def test_what_watches_each_step_is_timed_too(planned, monkeypatch):
     assert len(watched) == 3 and plan.prepared.gan.monitor is not None
 
 
+@pytest.mark.slow
 def test_scores_do_without_inception(planned, monkeypatch):
     scores = ["tgs.train.scores = [@tgs.FID, @tgs.MSSSIM]", "tgs.FID.extractor = 'inception'"]
     plan = planned(*scores, "tgs.FID.samples = 77")

@@ -148,6 +148,7 @@ def test_mode_coverage_of_points(tmp_path):
     assert scores["modes", None]["value"] == 5 and scores["modes", "baseline"]["value"] == 16
 
 
+@pytest.mark.slow
 def test_classes_are_generated_as_often_as_the_real_images_have_them(tiny, tmp_path):
     images, labels = loaded_digits()
     kept = np.r_[np.flatnonzero(labels == 0)[:90], np.flatnonzero(labels == 1)[:30]]
@@ -212,6 +213,7 @@ def test_inception_from_a_folder(stored, tmp_path):
     assert scores["inception_score", None]["value"] > 1
 
 
+@pytest.mark.cases(fast=2)
 @pytest.mark.parametrize(
     "arguments, message",
     [

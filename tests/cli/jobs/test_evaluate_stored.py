@@ -40,6 +40,7 @@ def folders(root, shades):
     return root
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fake, real, message",
     [
@@ -111,6 +112,7 @@ def test_statistics_do_not_replace_a_file(samples, tmp_path, capsys):
     assert f"--write_statistics={samples} must not exist yet" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_per_class_takes_the_size_of_the_smallest_class(samples, tmp_path, capsys):
     assert run(samples, "--per_class", f"--output={tmp_path}/scores.json") == 0
     scores = json.loads((tmp_path / "scores.json").read_text())["scores"]

@@ -41,6 +41,7 @@ def decoded(paths):
     return np.stack([tf.io.decode_png(path.read_bytes()).numpy() for path in paths])
 
 
+@pytest.mark.slow
 def test_folder_and_array_hold_the_gans_samples(image_gan, tmp_path, capsys):
     image_gan.generator.save(tmp_path / "generator.keras")
     expected = quantised(image_gan.sample(300, seed=7))
@@ -61,6 +62,7 @@ def test_folder_and_array_hold_the_gans_samples(image_gan, tmp_path, capsys):
     assert sorted(os.listdir(tmp_path / "new")) == ["pictures", "samples.npz"]
 
 
+@pytest.mark.slow
 def test_written_files_are_read_as_the_same_images(image_gan, tmp_path):
     images = image_gan.sample(20)
     job.write_pictures(tmp_path / "pictures", [images[:15], images[15:]], 20)
@@ -73,6 +75,7 @@ def test_written_files_are_read_as_the_same_images(image_gan, tmp_path):
     np.testing.assert_allclose(next(iter(in_training.examples())), first, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_alpha_is_written_and_read_again(tmp_path):
     pixels = np.random.RandomState(0).randint(0, 256, [6, 4, 5, 4], np.uint8)
     pixels[:, 0, :, 3], pixels[:, 1, :, 3] = 0, 255
@@ -103,6 +106,7 @@ def test_array_is_byte_for_byte_what_numpy_writes(tmp_path):
                 assert written.read(name) == wanted.read(name)
 
 
+@pytest.mark.slow
 def test_classes_take_turns_and_get_folders(conditional, tmp_path):
     gan, path = conditional
     assert run(f"--source={path}", f"--output={tmp_path}/pictures", "--count=10") == 0

@@ -13,6 +13,7 @@ def whole(source, count, **settings):
     return np.concatenate(list(source.draw(count, **settings)))
 
 
+@pytest.mark.slow
 def test_a_file_of_a_conditional_generator_knows_its_classes(tiny, tmp_path):
     generator, _ = tiny.image_networks(num_classes=4)
     generator.save(tmp_path / "generator.keras")
@@ -72,6 +73,7 @@ def test_images_depend_on_the_seed_and_the_batch_size_alone(tmp_path):
     np.testing.assert_array_equal(whole(source, 6), np.concatenate(batches)[:6])
 
 
+@pytest.mark.slow
 def test_a_whole_gan_in_a_file_has_its_averages(image_gan, tiny, tmp_path):
     tiny.disturb(image_gan)
     image_gan.save(tmp_path / "gan.keras")

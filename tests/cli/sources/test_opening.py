@@ -106,6 +106,7 @@ def test_the_saved_generator_gives_the_same_images(run):
     assert source.weights == [] and source.default_weights is None
 
 
+@pytest.mark.slow
 def test_a_checkpoint_deleted_while_reading_is_replaced_by_a_newer_one(run, copy, monkeypatch):
     """As when training goes on and keeps one checkpoint only."""
     directory = copy / "checkpoints"

@@ -53,6 +53,7 @@ def stored(request, tmp_path):
     return path, pixels
 
 
+@pytest.mark.cases(fast=3)
 def test_bytes_come_scaled_in_their_order_and_in_batches(stored):
     path, pixels = stored
     source = open_source(path)
@@ -112,6 +113,7 @@ def test_the_images_of_one_class_can_be_chosen_from_an_array(tmp_path, key):
         source.draw(1, label=3)
 
 
+@pytest.mark.slow
 def test_sub_folders_are_classes_as_in_training(tmp_path):
     pixels = some_bytes(12)
     for name, part in (("cat", pixels[:4]), ("dog", pixels[4:9]), ("owl", pixels[9:])):
@@ -131,6 +133,7 @@ def test_one_sub_folder_alone_is_no_class(tmp_path):
     assert not open_source(tmp_path).conditional
 
 
+@pytest.mark.slow
 def test_mixed_gray_and_color_become_color(tmp_path):
     pixels = some_bytes(2)
     write_png(tmp_path / "0.png", pixels[0])
@@ -141,6 +144,7 @@ def test_mixed_gray_and_color_become_color(tmp_path):
     assert whole(open_source(tmp_path, channels=1)).shape == (2, 5, 6, 1)
 
 
+@pytest.mark.slow
 def test_sixteen_bits_are_scaled_by_white_in_folders_and_arrays(tmp_path):
     ramp = np.linspace(0, 4095, 64).reshape(1, 8, 8, 1).astype(np.uint16)
     np.save(tmp_path / "ramp.npy", ramp)
@@ -155,6 +159,7 @@ def test_sixteen_bits_are_scaled_by_white_in_folders_and_arrays(tmp_path):
             whole(open_source(tmp_path / place, white=4000))
 
 
+@pytest.mark.slow
 def test_eight_bits_do_without_white(tmp_path):
     pixels = some_bytes(3)
     np.save(tmp_path / "samples.npy", pixels)
@@ -182,6 +187,7 @@ def test_folders_are_read_as_in_training(tmp_path):
     np.testing.assert_array_equal(whole(source, 4, label=3), scaled(pixels[:4]))
 
 
+@pytest.mark.slow
 def test_mixed_sizes_need_resizing(tmp_path):
     write_png(tmp_path / "0.png", some_bytes(1)[0])
     write_png(tmp_path / "1.png", some_bytes(1, height=7)[0])

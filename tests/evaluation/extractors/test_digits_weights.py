@@ -100,6 +100,7 @@ def _save_many(path, times):
         weights_cache.save_weights(path, WEIGHTS)
 
 
+@pytest.mark.slow
 def test_readers_find_a_whole_file_while_processes_write(path):
     context = multiprocessing.get_context("fork")
     writers = [context.Process(target=_save_many, args=(path, 50)) for _ in range(3)]

@@ -26,6 +26,7 @@ def in_new_process(code):
     return result.stdout
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_modules_load_in_a_clean_process_and_leave_no_bare_packages():
     out = in_new_process(

@@ -93,6 +93,7 @@ def test_the_distance_is_that_of_the_eigenvalues(real, fake):
     assert_allclose(frechet_distance(real, fake), by_eigenvalues(real, fake), rtol=1e-6)
 
 
+@pytest.mark.cases(fast=2)
 @by_case
 def test_the_distance_is_that_of_singular_values_to_eight_digits(real, fake):
     assert_allclose(frechet_distance(real, fake), by_singular_values(real, fake), rtol=1e-8)
@@ -104,6 +105,7 @@ def test_the_distance_is_that_of_other_tools_where_no_covariance_is_singular(cas
     assert_allclose(frechet_distance(real, fake), by_sqrtm(real, fake), rtol=1e-8)
 
 
+@pytest.mark.cases(fast=2)
 @pytest.mark.parametrize("size", [1, 5, 64, 300])
 def test_many_features_agree_with_singular_values(size):
     for samples in (40, 700):

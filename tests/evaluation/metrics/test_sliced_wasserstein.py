@@ -225,6 +225,7 @@ def test_constant_images_give_numbers():
     assert min(sliced_wasserstein_of_images(images(0), flat).distances) > 0.5
 
 
+@pytest.mark.slow
 def test_seed_of_images():
     real, fake = images(0), images(1)
     first, again, other = (sliced_wasserstein_of_images(real, fake, seed=s) for s in (1, 1, 2))

@@ -49,6 +49,7 @@ def test_closed_form_on_linear_networks():
     np.testing.assert_allclose(reward[1], 0.0, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["average_pooling", "max_pooling"])
 def test_gradient_by_finite_differences_of_the_value(kind):
     assert_derivatives(deep_pair(kind), tgs.ConsistencyRegularization(2.0, 3.0, 5.0, 7.0))

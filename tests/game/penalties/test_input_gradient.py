@@ -119,17 +119,20 @@ PAIRS = [
 ]
 
 
+@pytest.mark.cases(fast=2)
 @pytest.mark.parametrize(("name", "kind"), PAIRS)
 def test_gradient_by_finite_differences_of_the_value(name, kind):
     assert_derivatives(deep_pair(kind), PENALTIES[name])
 
 
+@pytest.mark.slow
 def test_generators_gradient_is_unchanged():
     for name in ("r1", "r2", "gradient_penalty", "dragan"):
         added, _, _ = added_gradient(deep_pair("strides"), PENALTIES[name], "generator")
         assert all(np.all(each == 0) for each in added), name
 
 
+@pytest.mark.cases(fast=2)
 @pytest.mark.parametrize("one_sided", [False, True])
 @pytest.mark.parametrize("target", [1.0, 0.05])
 def test_gradient_penalty_is_that_of_tfgan(monkeypatch, one_sided, target):

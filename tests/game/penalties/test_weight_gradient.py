@@ -89,6 +89,7 @@ def test_first_stage_is_outside_for_euler_and_changes_later_trial_points():
     assert max(np.abs(d).max() for d in difference(one, other, 0)) > 1e-6
 
 
+@pytest.mark.slow
 def test_first_stage_of_heun_is_a_naive_program():
     before, after, minibatch = trained(
         SOLVERS["heun"], [tgs.GeneratorGradientNorm(WEIGHT, placement="first_stage")]
@@ -267,6 +268,7 @@ class WithoutOptimizers(tgs.Simultaneous):
         return tf.nest.map_structure(lambda w, s: w + 0.1 * s, params, slopes), state
 
 
+@pytest.mark.slow
 def test_scheme_without_an_update_for_the_penalty():
     with pytest.raises(ValueError, match="added to an update of discriminator.*makes none through"):
         trained(WithoutOptimizers(), [tgs.GeneratorGradientNorm(WEIGHT)])

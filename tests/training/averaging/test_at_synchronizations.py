@@ -24,6 +24,7 @@ def trained(tiny, scheme, averages, steps):
     return start, seen
 
 
+@pytest.mark.cases(full=2)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("scheme", "period"),

@@ -125,6 +125,7 @@ def test_training_is_the_same_to_the_last_bit_with_and_without_averages(tiny):
     assert not tiny.same(tiny.network(gans[0]), before)
 
 
+@pytest.mark.cases(fast=2)
 @pytest.mark.parametrize("angle", [0.05, 0.4, 2.0])
 @pytest.mark.parametrize("decay", [0.5, 0.9])
 def test_an_average_shrinks_a_rotation_as_its_transfer_function_says(decay, angle):
@@ -171,6 +172,7 @@ def test_integers_are_copied_whatever_the_decay():
     assert last.tolist() == [big, 2]
 
 
+@pytest.mark.slow
 def test_mixed_precision_trains_and_swaps_averages_in_float32(tiny):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")

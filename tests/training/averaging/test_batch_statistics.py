@@ -97,6 +97,7 @@ def statistics(gan):
     return [v.numpy() for v in moving]
 
 
+@pytest.mark.slow
 def test_they_are_the_moments_of_all_batches_together_under_the_averaged_weights(gan):
     live = gan.generator.get_weights()
     with gan.using("ema"):
@@ -218,6 +219,7 @@ def test_a_conditional_generator_is_shown_all_classes_in_turn(monkeypatch):
         tf.config.run_functions_eagerly(False)
 
 
+@pytest.mark.slow
 def test_frozen_statistics_stay_as_they_are():
     generator = keras.Sequential(
         [
@@ -238,6 +240,7 @@ def test_frozen_statistics_stay_as_they_are():
         assert np.abs(measured.moving_mean.numpy()).min() > 1e-3
 
 
+@pytest.mark.slow
 def test_the_discriminators_average_is_put_in_beside_measured_statistics():
     gan = gan_with({"both": dataclasses.replace(RULE, discriminator=True)})
     train(gan, 2)
@@ -267,6 +270,7 @@ def test_a_discriminator_with_batch_statistics_is_refused():
     gan_with({"mean": alone}, discriminator=keras.Sequential(critic))
 
 
+@pytest.mark.slow
 def test_unknown_classes_are_told_before_the_first_step(tiny):
     gan = tiny.image_gan({"ema": RULE}, eager=True, num_classes=10)
     gan.num_classes = None

@@ -30,6 +30,7 @@ def alternating(step_sizes, steps):
     return points, lambda p: p[..., 0] ** 2 + p[..., 1] ** 2 - step_sizes * p[..., 0] * p[..., 1]
 
 
+@pytest.mark.cases(fast=3)
 @pytest.mark.parametrize("decay", [0.9, 0.99, 0.999, 0.9999])
 @pytest.mark.parametrize("orbit", [rotation, alternating])
 def test_an_exponential_average_of_an_orbit_is_smaller_by_the_known_ratio(orbit, decay):
@@ -98,6 +99,7 @@ def test_the_uniform_mean_of_an_orbit_vanishes_as_one_over_its_length(steps):
     assert np.all(mean <= bound / np.sqrt(1 - STEP_SIZES / 2))
 
 
+@pytest.mark.slow
 def test_a_game_with_its_average_has_the_spectrum_of_the_game_and_the_decay():
     random, decay, size = np.random.RandomState(0), 0.9, 6
     skew = random.normal(size=[size, size])

@@ -43,6 +43,7 @@ def test_an_exponential_average_follows_up_to_what_float32_resolves(drifting, de
     assert np.abs(average / exact - 1).max() < 6e-8 / (1 - decay)
 
 
+@pytest.mark.slow
 def test_an_average_of_weights_that_stand_still_stands_still():
     weights = np.random.RandomState(0).normal(size=2000).astype(np.float32)
     points = np.tile(weights, [100, 1])

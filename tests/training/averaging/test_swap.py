@@ -23,6 +23,7 @@ def held(tiny, gan):
     return names[0] if names else "live"
 
 
+@pytest.mark.slow
 def test_inside_the_average_is_held_and_afterwards_the_trained_weights_to_the_last_bit(
     tiny, trained
 ):
@@ -136,6 +137,7 @@ def test_an_unknown_name_is_told_with_the_known_ones(trained):
             use()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.compile. begins a new training:UserWarning")
 def test_compiling_while_an_average_is_held_keeps_the_trained_weights(tiny):
     gan = tiny.point_gan(eager=True)
@@ -148,6 +150,7 @@ def test_compiling_while_an_average_is_held_keeps_the_trained_weights(tiny):
     assert tiny.same(tiny.average(gan), live)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.compile. begins a new training:UserWarning")
 def test_compiling_again_leaves_no_previous_averages_and_counts_from_zero(tiny):
     gan = tiny.point_gan(eager=True)
@@ -165,6 +168,7 @@ def test_compiling_again_leaves_no_previous_averages_and_counts_from_zero(tiny):
         gan.sample(1, weights="ema")
 
 
+@pytest.mark.slow
 def test_averages_are_those_of_a_file_or_follow_weights_that_are_loaded(tiny, trained, tmp_path):
     trained.save_weights(tmp_path / "whole.weights.h5")
     trained.generator.save_weights(tmp_path / "generator.weights.h5")
