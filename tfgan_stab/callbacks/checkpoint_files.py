@@ -85,6 +85,7 @@ def _write(gan: GAN, folder: pathlib.Path, progress: Progress) -> None:
         "epoch": progress.epoch,
         "step_in_epoch": progress.step_in_epoch,
         "seconds": gan.clock.seconds,
+        "replicas": gan.distribute_strategy.num_replicas_in_sync,
         "rollback_state": _rollback_metadata(gan),
         "xla": {**gan.compilation._asdict(), "too_short": gan.too_short},
         "variables": _inventory(owned),
