@@ -105,12 +105,12 @@ def test_runs_go_on_with_another_number_of_replicas():
 @pytest.mark.slow
 @pytest.mark.multi_device
 def test_runs_go_on_with_another_number_of_workers(tmp_path):
-    program = str(PROGRAM.with_name("other_replicas.py"))
+    program = "other_replicas.py"
 
     def train(folder, workers, stop):
         arguments = [str(tmp_path / folder), str(workers), str(stop)]
         if workers == 2:
-            return run_workers([program, *arguments])[0]
+            return run_workers([str(PROGRAM.with_name(program)), *arguments])[0]
         return run(program, *arguments)
 
     train("whole", 2, 0)
