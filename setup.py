@@ -34,8 +34,8 @@ setuptools.setup(
         "tensorflow>=2.18",
         # For the event files; TensorFlow 2.21 no longer brings it.
         "tensorboard>=2.18",
-        # Keras 3.5 logs the first replica's losses only, 3.7 cannot place their means on several.
-        "keras>=3.10",
+        # Before 3.12.1, and in 3.13 before 3.13.2, files that are loaded can run code.
+        "keras>=3.12.1,!=3.13.0,!=3.13.1",
         "numpy>=1.26",
         "tensorflow-datasets>=4.9.7",
         # TensorFlow Datasets imports it, and counts on others to bring it.

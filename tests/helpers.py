@@ -282,3 +282,18 @@ def resume(checkpoint, gan):
     """Puts a model back to where a checkpoint callback finds it; returns how far that was."""
     checkpoint.set_model(gan)
     return checkpoint.resume()
+
+
+class Pickled:
+    """What writes a file where it is unpickled."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+def pickled(path):
+    """An array of a Python object that writes a file where it is unpickled."""
+    return np.array([Pickled(path)], dtype=object)

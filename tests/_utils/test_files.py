@@ -195,3 +195,11 @@ def test_leftover_folder_of_a_killed_process_is_removed(tmp_path):
     with files.replacing_folder(tmp_path / "samples"):
         assert not left.exists()
     assert os.listdir(tmp_path) == ["samples"]
+
+
+def test_names_lead_nowhere_else(tmp_path):
+    for name in ("fid_ema", "a.b", "日本 1", "...", "~"):
+        assert files.named_in(tmp_path, name).parent == tmp_path
+    for name in ("", ".", "..", "../x", "a/b", "/etc", "a\\b", "..\\b", "a\0"):
+        with pytest.raises(ValueError, match="leads elsewhere. Choose a name without slashes"):
+            files.named_in(tmp_path, name)

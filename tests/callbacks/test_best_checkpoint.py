@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import tfgan_stab as tgs
+from tfgan_stab.callbacks.base import ScoreEvent
 from tfgan_stab.callbacks.best_checkpoint import best_of
 from tfgan_stab.evaluation.results import ScoreResult
 
@@ -304,3 +305,14 @@ def test_keeping_the_best_does_not_change_training(tiny, image_gan, tmp_path):
     assert tiny.same(tiny.everything(image_gan), expected)
     assert os.listdir(tmp_path)
     assert not image_gan.listeners
+
+
+def test_scores_names_stay_in_the_folder(image_gan, tmp_path):
+    best = BestCheckpoint(tmp_path / "run" / "best")
+    best.set_model(image_gan)
+    best.on_train_begin()
+    for name in ("../../outside", "/outside", "a/b"):
+        result = ScoreResult(name, 5.0, "fid/a@1")
+        with pytest.raises(ValueError, match=f"name of something in .*best. Received: '{name}"):
+            best.on_event(ScoreEvent(0, 0, 0.0, "live", result))
+    assert [path.name for path in tmp_path.rglob("*")] == ["run", "best"]

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
-from tfgan_stab.callbacks.base import ScoreEvent
+from tfgan_stab.callbacks.base import ScoreEvent, TextEvent
 from tfgan_stab.callbacks.checkpoint_files import checkpoints, owned_variables
 
 Checkpoint = tgs.callbacks.Checkpoint
@@ -312,3 +312,25 @@ def test_each_variable_is_saved_once(tiny, scheme, numbers):
     assert len([name for name in owned if "extrapolation" in name]) == len(numbers)
     saved = [id(variable) for variables in owned.values() for variable in variables]
     assert len(saved) == len(set(saved))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(2, "2 replicas and goes on with 1"), (1, None), (None, None)]
+)
+def test_another_number_of_replicas_is_told(tiny, image_gan, tmp_path, capsys, before, after):
+    run(tiny, image_gan, Checkpoint(tmp_path), epochs=1, steps=1)
+    file = tmp_path / "step-0000000001" / "progress.json"
+    metadata = json.loads(file.read_text())
+    assert metadata.pop("replicas") == 1
+    known = {} if before is None else {"replicas": before}  # Earlier versions did not note it.
+    file.write_text(json.dumps(metadata | known))
+    events = []
+    image_gan.listeners.append(events.append)
+    capsys.readouterr()
+    run(tiny, image_gan, Checkpoint(tmp_path), epochs=1, steps=1)
+    said = capsys.readouterr().out
+    told = [event for event in events if isinstance(event, TextEvent)]
+    assert ("replicas" in said) == bool(told) == (after is not None)
+    if after:
+        assert f"The run was on {after}: each batch of 8 is shared anew." in said
+        assert (told[0].kind, told[0].details) == ("replicas", {"before": 2, "now": 1})

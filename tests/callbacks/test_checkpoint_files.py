@@ -89,3 +89,13 @@ def test_keys_of_version_0_1_are_read(tmp_path):
         for content in (old, new):
             path.write_text(json.dumps(content))
             assert read_json(path) == new
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "/dev/zero", "a/../../b"])
+def test_only_a_checkpoints_own_files_are_read(image_gan, tmp_path, name):
+    path = save(image_gan, tmp_path, Progress(0, 0))
+    metadata = read_json(path / "progress.json")
+    metadata["files"] = {name: "0" * 64}
+    (path / "progress.json").write_text(json.dumps(metadata))
+    with pytest.raises(DamagedCheckpointError, match="is damaged: .*leads elsewhere"):
+        restore(image_gan, path)

@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from cluster import run_workers
 from penalties import PENALTIES
@@ -90,3 +91,36 @@ def test_fault_of_one_replica_is_named_and_undone_on_both(cases):
 def test_top_k_on_each_replica_or_on_all_together():
     said = ["replica agrees", "global agrees", "all is plain", "uneven rows are fine"]
     assert run("two_replicas_top_k.py").splitlines() == said
+
+
+@pytest.mark.exhaustive
+@pytest.mark.slow
+@pytest.mark.multi_device
+def test_runs_go_on_with_another_number_of_replicas():
+    said = run("other_replicas.py").splitlines()
+    assert said == ["2 to 1 agrees", "1 to 2 agrees", "2 to 2 agrees"]
+
+
+@pytest.mark.exhaustive
+@pytest.mark.slow
+@pytest.mark.multi_device
+def test_runs_go_on_with_another_number_of_workers(tmp_path):
+    program = "other_replicas.py"
+
+    def train(folder, workers, stop):
+        arguments = [str(tmp_path / folder), str(workers), str(stop)]
+        if workers == 2:
+            return run_workers([str(PROGRAM.with_name(program)), *arguments])[0]
+        return run(program, *arguments)
+
+    train("whole", 2, 0)
+    with np.load(tmp_path / "whole-2-0.npz") as archive:
+        whole = dict(archive)
+    for before, now in ((2, 1), (1, 2)):
+        train(f"{before}", before, 6)
+        said = train(f"{before}", now, 0)
+        assert f"The run was on {before} replica" in said and f"goes on with {now}" in said
+        with np.load(tmp_path / f"{before}-{now}-0.npz") as archive:
+            assert set(archive) == set(whole)
+            for name, values in whole.items():
+                np.testing.assert_allclose(archive[name], values, rtol=1e-5, atol=1e-6)

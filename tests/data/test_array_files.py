@@ -5,6 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
+import tfgan_stab as tgs
 from tfgan_stab.data import array_files
 from tfgan_stab.data.array_files import ArrayFile, StoredArray, keys_in
 from tfgan_stab.data.batches import Batches
@@ -94,3 +95,18 @@ def test_examples_hold_one_piece_in_memory(batches, monkeypatch):
     monkeypatch.setattr(zipfile.ZipExtFile, "read", noted)
     assert sum(len(images) for images in batches.examples()) == COUNT
     assert max(largest) == array_files.PIECE * 2 * 2 * 2
+
+
+def test_objects_are_not_unpickled(tiny, tmp_path):
+    marker, hostile = tmp_path / "marker", tiny.pickled(tmp_path / "marker")
+    np.save(tmp_path / "a.npy", hostile)
+    np.savez(tmp_path / "images.npz", images=hostile)
+    np.savez(tmp_path / "labels.npz", images=IMAGES, labels=hostile)
+    places = [("a.npy", None, None), ("images.npz", None, None), ("labels.npz", "images", "labels")]
+    for name, key, labels in places:
+        with pytest.raises(ValueError, match=f"{name}.*holds Python objects. Write it with"):
+            tgs.data.arrays(tmp_path / name, batch_size=1, key=key, labels=labels)
+    assert not marker.exists()
+    with np.load(tmp_path / "images.npz", allow_pickle=True) as archive:
+        archive["images"][0].close()
+    assert marker.exists()  # The files are what they are taken for.

@@ -166,3 +166,12 @@ def test_samples_do_not_change_the_reference(noise, pixels):
     np.testing.assert_array_equal(few.real_images.rows[1], many.real_images.rows[1])
     other = tgs.FID(pixels, noise(300), samples=40, real_samples=100, seed=1)
     assert not np.array_equal(other.real_images.rows[1], few.real_images.rows[1])
+
+
+def test_statistics_are_not_unpickled(tiny, tmp_path, pixels):
+    path, hostile = tmp_path / "stats.npz", tiny.pickled(tmp_path / "marker")
+    for arrays in ({"mu": hostile}, {"sigma": hostile}, {"extractor": hostile}, {"count": hostile}):
+        np.savez(path, **{"mu": np.zeros(2), "sigma": SIGMA, **arrays})
+        with pytest.raises(ValueError, match="stats.npz.*it holds Python objects"):
+            FID(pixels, path, samples=5)
+    assert not (tmp_path / "marker").exists()

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 __all__ = [
     "cache_directory",
     "flush",
+    "named_in",
     "replacing",
     "replacing_folder",
     "under_plain_name",
@@ -41,6 +42,28 @@ def user_path(path: str | os.PathLike[str]) -> pathlib.Path:
     """
     # Path.expanduser raises for a folder whose name merely begins with "~".
     return pathlib.Path(os.path.expanduser(path))
+
+
+def named_in(folder: pathlib.Path, name: str) -> pathlib.Path:
+    """Returns the path of a name in a folder; refuses names that lead elsewhere.
+
+    Args:
+        folder: The folder.
+        name: What lies directly in it is called, such as a score or a checkpoint's file.
+
+    Raises:
+        ValueError: If the name has separators in it, or stands for another folder.
+
+    Example:
+        >>> str(named_in(pathlib.Path("runs/best"), "fid_ema"))
+        'runs/best/fid_ema'
+    """
+    if name in ("", ".", "..") or any(mark in name for mark in "/\\\0"):
+        raise ValueError(
+            f"Expected the name of something in {folder}. Received: {name!r}, which leads "
+            "elsewhere. Choose a name without slashes."
+        )
+    return folder / name
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfgan_stab._utils.files import flush, user_path, write_atomically
+from tfgan_stab._utils.files import flush, named_in, user_path, write_atomically
 from tfgan_stab.callbacks.base import CheckpointEvent, EpochPosition, ScoreEvent, usable_directory
 from tfgan_stab.callbacks.checkpoint_files import (
     UNFINISHED,
@@ -85,7 +85,8 @@ class BestCheckpoint(EpochPosition):
 
     Raises:
         OSError: If something cannot be written.
-        ValueError: In `fit`, if scores of the same name are measured in different ways.
+        ValueError: In `fit`, if scores of the same name are measured in different ways, or a name
+            cannot be that of a folder.
 
     Example:
         >>> import tfgan_stab as tgs
@@ -129,7 +130,7 @@ class BestCheckpoint(EpochPosition):
 
     def _compare(self, event: ScoreEvent) -> None:
         """Keeps the model if this score is the best of its name and weights."""
-        folder = self.directory / event.label
+        folder = named_in(self.directory, event.label)
         new = Best(
             event.result,
             event.weights,

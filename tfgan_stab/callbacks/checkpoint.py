@@ -7,7 +7,13 @@ from typing import Any
 from tfgan_stab._utils.errors import WorkerLostError
 from tfgan_stab._utils.files import user_path
 from tfgan_stab._utils.validation import integer
-from tfgan_stab.callbacks.base import CheckpointEvent, EpochPosition, Periodic, usable_directory
+from tfgan_stab.callbacks.base import (
+    CheckpointEvent,
+    EpochPosition,
+    Periodic,
+    TextEvent,
+    usable_directory,
+)
 from tfgan_stab.callbacks.checkpoint_files import UNFINISHED, checkpoints, restore_newest, save
 from tfgan_stab.callbacks.preemption import PREEMPTED, Preemption
 from tfgan_stab.training.resume import Progress
@@ -25,6 +31,9 @@ class Checkpoint(Periodic, EpochPosition):
     SIGTERM, with which clusters end programs, saves after the step that is being taken, or at the
     epoch's end after its last one, and ends the program with exit code 143. Of several workers the
     first one saves, whichever of them is told to stop.
+
+    A run may go on with another number of replicas: each batch is shared anew. That is printed, and
+    published as an event.
 
     Other callbacks' own state is not saved: after a resume `keras.callbacks.EarlyStopping` knows no
     best epoch and counts its patience from zero. Weights that it restores at the end are not saved
@@ -59,6 +68,7 @@ class Checkpoint(Periodic, EpochPosition):
         self.keep = integer("keep", keep, unit="checkpoints", fix="Use 3.")
         self._ordered = False
         self._saved_step: int | None = None
+        self._replicas: int | None = None  # When the checkpoint was saved that it resumes from.
         self._save_at_epoch_end = False
         self._preemption: Preemption | None = None
 
@@ -77,11 +87,12 @@ class Checkpoint(Periodic, EpochPosition):
         usable_directory(self.directory)
         for leftover in self.directory.glob(f"*{UNFINISHED}") if self.is_chief else ():
             shutil.rmtree(leftover)
-        self._resumed_in_epoch, self._saved_step = 0, None
+        self._resumed_in_epoch, self._saved_step, self._replicas = 0, None, None
         if not checkpoints(self.directory):
             return None
         path, metadata = restore_newest(self.gan, self.directory)
         self._resumed_in_epoch, self._saved_step = metadata["step_in_epoch"], metadata["step"]
+        self._replicas = metadata.get("replicas")
         if self.is_chief:
             print(f"Resuming from {path}: {metadata['step']} steps done.")
         return Progress(metadata["epoch"], metadata["step_in_epoch"])
@@ -96,6 +107,29 @@ class Checkpoint(Periodic, EpochPosition):
         self._preemption = Preemption(self.directory, self.is_chief, alone)
         self._preemption.begin()
         self.gan.publish(CheckpointEvent(self._saved_step, self._resumed_in_epoch))
+        self._tell_of_other_replicas()
+
+    def _tell_of_other_replicas(self) -> None:
+        """Says what follows from another number of replicas than that of the checkpoint."""
+        before, now = self._replicas, self.gan.distribute_strategy.num_replicas_in_sync
+        self._replicas = None
+        if before in (None, now):
+            return
+        rows = (self.gan.data_metadata or {}).get("batch_size")
+        batch = "each batch" if rows is None else f"each batch of {rows}"
+        text = (
+            f"The run was on {before} replica{'s' * (before > 1)} and goes on with {now}: {batch} "
+            "is shared anew. Numbers agree to rounding, except where layers use their replica's "
+            "own rows or random numbers (batch normalization, dropout)"
+        )
+        if self.gan.scheme.data_minibatches > 1:
+            text += ", and the step's minibatches are of other rows of the same batch"
+        if self.is_chief:
+            print(f"{text}.")
+        details = {"before": before, "now": now}
+        self.gan.publish(
+            TextEvent(self.gan.steps, self.gan.clock.seconds, "replicas", f"{text}.", details)
+        )
 
     def release(self, error: BaseException | None) -> None:
         """Gives SIGTERM back; ends the program if another worker has, which got it.

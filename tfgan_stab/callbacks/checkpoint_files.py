@@ -18,7 +18,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgan_stab._utils.files import flush, under_plain_name, user_path, write_atomically
+from tfgan_stab._utils.files import (
+    flush,
+    named_in,
+    under_plain_name,
+    user_path,
+    write_atomically,
+)
 from tfgan_stab.training.averaging.swap import LIVE
 from tfgan_stab.training.gan import GAN
 from tfgan_stab.training.optimizers import rate_scales, set_rate_scales
@@ -79,6 +85,7 @@ def _write(gan: GAN, folder: pathlib.Path, progress: Progress) -> None:
         "epoch": progress.epoch,
         "step_in_epoch": progress.step_in_epoch,
         "seconds": gan.clock.seconds,
+        "replicas": gan.distribute_strategy.num_replicas_in_sync,
         "rollback_state": _rollback_metadata(gan),
         "xla": {**gan.compilation._asdict(), "too_short": gan.too_short},
         "variables": _inventory(owned),
@@ -170,7 +177,8 @@ def read_metadata(path: pathlib.Path) -> dict[str, Any]:
     """
     try:
         metadata = read_json(path / METADATA)
-        changed = [name for name, known in metadata["files"].items() if _hash(path / name) != known]
+        files = metadata["files"].items()
+        changed = [name for name, known in files if _hash(named_in(path, name)) != known]
         Progress(int(metadata["epoch"]), int(metadata["step_in_epoch"]))
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise DamagedCheckpointError(f"Checkpoint {path} is damaged: {error!r}.") from error

@@ -160,7 +160,7 @@ def _settings_blamed(started: threading.Event) -> Iterator[None]:
 
 def _dry_run(settings: TrainSettings) -> None:
     import_tensorflow()
-    configuring.parse(settings.gin_file, settings.gin_settings)
+    configuring.parse(settings.gin_file, settings.gin_settings, settings.gin_unsafe_imports)
     from tfgan_stab.cli.jobs import dry_run as job
 
     print(job.dry_run(settings.gin_settings))
@@ -171,7 +171,7 @@ def _train_in(workdir: Workdir, settings: TrainSettings, started: threading.Even
     from tfgan_stab.training.workers import strategy_of
 
     strategy = strategy_of(settings.distribution)
-    configuring.parse(settings.gin_file, settings.gin_settings)
+    configuring.parse(settings.gin_file, settings.gin_settings, settings.gin_unsafe_imports)
     from tfgan_stab.cli.jobs import train as job
 
     def ready() -> None:

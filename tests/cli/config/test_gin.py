@@ -4,7 +4,7 @@ import re
 
 import gin
 import pytest
-from stand_in_runs import run, write
+from stand_in_runs import parse, run, write
 
 from tfgan_stab.cli.config import gin as configuring
 from tfgan_stab.cli.config.gin import ConfigError
@@ -220,7 +220,7 @@ def test_differences_show_changed_added_and_removed_settings():
 
 def test_plain_message_drops_gins_list_of_calls(folder):
     write(folder, "fails.gin", "import fails\nfails.fail.x = 3\n")
-    configuring.parse(["fails.gin"])
+    parse(["fails.gin"])
     import fails
 
     with pytest.raises(ValueError, match=re.escape("x is 3.")) as caught:
@@ -232,7 +232,7 @@ def test_plain_message_drops_gins_list_of_calls(folder):
 def test_arguments_are_found_without_calling_the_function(folder):
     import stand_in
 
-    configuring.parse(["run.gin"], ["stand_in.run.rate = 0.5"])
+    parse(["run.gin"], ["stand_in.run.rate = 0.5"])
     found = configuring.arguments(stand_in.run, ["epochs", "rate", "workdir"])
     assert found == {"epochs": 3, "rate": 0.5}
     part = configuring.arguments(stand_in.run, ["part"])["part"]
@@ -244,7 +244,7 @@ def test_arguments_without_default_must_be_set(folder):
     import stand_in
 
     write(folder, "less.gin", "import stand_in\nstand_in.run.rate = 0.5\n")
-    configuring.parse(["less.gin"])
+    parse(["less.gin"])
     assert configuring.arguments(stand_in.run, ["rate", "part"]) == {"rate": 0.5}
     with pytest.raises(ConfigError, match="No gin file sets `stand_in.run.epochs`"):
         configuring.arguments(stand_in.run, ["epochs", "rate"])
@@ -265,7 +265,7 @@ def call(folder):
     from stand_in import run as function
 
     def call(*bindings):
-        configuring.parse(["run.gin"], bindings)
+        parse(["run.gin"], bindings)
         return configuring.asked_call(function, "part")
 
     return call
@@ -305,7 +305,7 @@ def test_settings_that_were_read_count_as_used(call):
 
 
 def test_setting_of_what_a_value_refers_to(folder):
-    configuring.parse(["run.gin"], ["stand_in.run.rate = @stand_in.Part", "stand_in.Part.size = 4"])
+    parse(["run.gin"], ["stand_in.run.rate = @stand_in.Part", "stand_in.Part.size = 4"])
     import stand_in
 
     made = configuring.arguments(stand_in.run, ["rate"])["rate"]

@@ -35,6 +35,7 @@ def test_opening_has_all_that_says_how_images_are_read_or_made():
         "channels": None,
         "white": None,
         "batch_size": 256,
+        "unsafe_imports": False,
     }
 
 

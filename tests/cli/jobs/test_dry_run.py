@@ -96,7 +96,10 @@ def test_each_kind_of_step_is_timed_as_often_as_in_the_run(count, intervals, exp
             ["tgs.train.data = @tgs.data.photo_patches()", "tgs.data.photo_patches.size = 16"],
             r"networks' shape, \[8, 8, 1\]. Received: 'tgs.data.photo_patches, not opened' of \[16",
         ),
-        (["tgs.train.data = @keras.layers.ReLU()"], "an argument `batch_size`.*@keras.layers.ReLU"),
+        (
+            ["tgs.train.data = @keras.initializers.HeNormal()"],
+            "an argument `batch_size`.*@keras.initializers.HeNormal",
+        ),
         (["tgs.train.data = @tgs.data.digits"], "`data` must be what a function returns"),
         (["tgs.train.scores = [@tgs.FID]", "tgs.FID.samples = 1"], "`samples` must be an integer"),
         (["epochs = 0"], "`epochs` must be an integer >= 1"),

@@ -137,7 +137,17 @@ def test_folders_of_classes_keep_their_names(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "names", [None, ["a", "b/c"], ["a", ".."], ["a", "A"], ["", "b"], ["a", "b "], ["0", "1"]]
+    "names",
+    [
+        None,
+        ["a", "b/c"],
+        ["a", ".."],
+        ["a", "../../x"],
+        ["a", "A"],
+        ["", "b"],
+        ["a", "b "],
+        ["0", "1"],
+    ],
 )
 def test_names_that_cannot_be_folders_are_numbers(tmp_path, names):
     named = None if names is None else dict(enumerate(names))

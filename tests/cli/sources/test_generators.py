@@ -1,10 +1,15 @@
 """Images of a generator in a `.keras` file: those that `gan.sample` returns for the same noise."""
 
+import json
+import re
+import zipfile
+
 import keras
 import numpy as np
 import pytest
 
 import tfgan_stab as tgs
+from tfgan_stab.cli import main
 from tfgan_stab.cli.sources.kinds import SourceError
 from tfgan_stab.cli.sources.opening import open_source
 
@@ -103,3 +108,124 @@ def test_files_that_keras_cannot_load_are_refused(tmp_path):
         open_source(path, num_classes=3)
     with pytest.raises(SourceError, match="weights='ema' for .*Leave them out"):
         open_source(path).draw(1, "ema")
+
+
+@pytest.fixture(scope="module")
+def hostile_generator():
+    """A function of a file to write: a generator that makes it when its code runs."""
+
+    def hostile_generator(marker):
+        code = keras.layers.Lambda(eval(f"lambda x: (open({str(marker)!r}, 'w').close(), x)[1]"))
+        generator = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3), code])
+        marker.unlink()  # Keras has called it.
+        return generator
+
+    return hostile_generator
+
+
+def refused_by_all_commands(path, capsys):
+    other = identity_generator(path.with_name("harmless.keras"))
+    runs = [
+        ("sample", [f"--source={path}", f"--output={path.parent / 'samples'}", "--count=2"]),
+        ("evaluate", [f"--source={path}", "--scores=ms_ssim", "--real=digits"]),
+        ("evaluate", [f"--source={other}", f"--extractor={path}", "--real=digits", "--samples=9"]),
+    ]
+    for name, flags in runs:
+        assert main.run(name, [name, *flags]) == 1
+        said = capsys.readouterr().err
+        assert re.search("that Keras can load. Received: .*Lambda.*If it has layers or code", said)
+
+
+@pytest.mark.slow
+def test_code_in_a_file_is_not_run(hostile_generator, tmp_path, capsys):
+    path, marker = tmp_path / "generator.keras", tmp_path / "marker"
+    hostile_generator(marker).save(path)
+    refused_by_all_commands(path, capsys)
+    with pytest.raises(ValueError, match="is a Python lambda"):
+        keras.saving.load_model(path)
+    assert not marker.exists()
+    keras.saving.load_model(path, safe_mode=False)  # The file is what it is taken for.
+    assert marker.exists()
+
+
+def test_code_in_a_whole_gan_is_not_run(hostile_generator, tmp_path):
+    path, marker = tmp_path / "gan.keras", tmp_path / "marker"
+    discriminator = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    gan = tgs.GAN(hostile_generator(marker), discriminator, latents=3)
+    gan.compile("sgd", "sgd", jit_compile=False)
+    gan.save(path)
+    marker.unlink(missing_ok=True)
+    with pytest.raises(SourceError, match="to be a generator that Keras can load.*Lambda"):
+        open_source(path)
+    with pytest.raises((ValueError, TypeError), match="is a Python lambda"):
+        keras.saving.load_model(path)
+    assert not marker.exists()
+
+
+def rewritten(path, change):
+    """Changes the settings in a `.keras` file."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(members["config.json"])
+    change(config)
+    members["config.json"] = json.dumps(config).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+@pytest.mark.slow
+def test_code_in_the_settings_of_compile_is_not_run(hostile_generator, tiny, tmp_path):
+    marker = tmp_path / "marker"
+    code = hostile_generator(marker).layers[-1].get_config()["function"]
+    gan = tiny.point_gan()
+    gan.save(tmp_path / "gan.keras")
+    rewritten(tmp_path / "gan.keras", lambda config: config["compile_config"].update(loss=code))
+    with pytest.raises(SourceError, match="Requested the deserialization of a Python lambda"):
+        open_source(tmp_path / "gan.keras")
+    assert not marker.exists()
+
+
+def function(module, name):
+    return {"class_name": "function", "module": module, "config": name, "registered_name": name}
+
+
+def layer(name, **config):
+    return {"class_name": name, "module": "keras.layers", "registered_name": None, "config": config}
+
+
+@pytest.mark.parametrize(
+    ("hostile", "reason"),
+    [
+        ({**layer("system", command="true"), "module": "os"}, "Could not locate class 'system'"),
+        (layer("Lambda", function=function("subprocess", "getoutput")), "Could not locate funct"),
+        (layer("Lambda", function=function("keras.utils", "get_file")), "Cannot deserialize `ker"),
+        (
+            layer("Lambda", function=function("keras.src.utils.file_utils", "get_file")),
+            "Could not deserialize",
+        ),
+        (
+            layer("Lambda", function=function("keras.config", "enable_unsafe_deserialization")),
+            "Cannot deserialize `keras.config.enable_unsafe",
+        ),
+        (layer("TFSMLayer", filepath="saved", call_endpoint="serve"), "`TFSMLayer`"),
+        (layer("StringLookup", vocabulary="/etc/passwd"), "loading of a vocabulary file"),
+    ],
+)
+def test_files_call_and_read_nothing_of_their_own_choice(tmp_path, hostile, reason):
+    path = identity_generator(tmp_path / "generator.keras")
+    rewritten(path, lambda config: config["config"]["layers"][1].update(hostile))
+    with pytest.raises(SourceError, match=f"that Keras can load. Received: .*{reason}"):
+        open_source(path)
+
+
+def test_formats_without_safe_loading_are_refused(hostile_generator, tmp_path):
+    marker = tmp_path / "marker"
+    hostile_generator(marker).save(tmp_path / "generator.h5")
+    (tmp_path / "generator.h5").rename(tmp_path / "renamed.keras")
+    with pytest.raises(SourceError, match="Received: a file that is no zip archive"):
+        open_source(tmp_path / "renamed.keras")
+    (tmp_path / "generator.h5").touch()
+    with pytest.raises(SourceError, match="generator.h5, a file ending in .h5. Convert it"):
+        open_source(tmp_path / "generator.h5")
+    assert not marker.exists()

@@ -20,6 +20,7 @@ import gin
 from gin import config as gin_config
 from gin import config_parser
 
+from tfgan_stab.cli.config import trusted
 from tfgan_stab.cli.config.names import DYNAMIC_REGISTRATION, ConfigError, Name, check, nearest
 
 _WIDTH = 100
@@ -86,21 +87,26 @@ def read(files: Sequence[str], bindings: Sequence[str] = ()) -> list[ConfigText]
     return sources
 
 
-def parse(files: Sequence[str], bindings: Sequence[str] = ()) -> None:
+def parse(files: Sequence[str], bindings: Sequence[str] = (), unsafe_imports: bool = False) -> None:
     """Makes files and bindings the configuration of this process, and closes it to changes.
 
     Args:
         files: Gin files; later ones override earlier ones.
         bindings: Settings such as `epochs = 3`; they override all files, and may use whatever the
             files import.
+        unsafe_imports: Whether they may import and call anything: they are programs then.
 
     Raises:
-        ConfigError: If a file is missing, or a name stands for nothing or is used by nothing. The
-            message has the file and line, and the nearest names.
+        ConfigError: If a file is missing, or a name stands for nothing, is used by nothing, or is
+            none that is trusted. The message has the file and line, and the nearest names.
     """
     sources = read(files, bindings)
     names = [name for source in sources for name in source.names]
-    check(names)
+    if not unsafe_imports:
+        trusted.check_imports(names)
+    uses = check(names)
+    if not unsafe_imports:
+        trusted.check_uses(uses)
     imports = {name.name: name.statement for name in names if name.kind == "import"}
     imports.pop("dynamic_registration", None)  # It must come first.
     lines = [DYNAMIC_REGISTRATION, *(statement.format() for statement in imports.values())]
@@ -302,11 +308,13 @@ class _Mentions(config_parser.ParserDelegate):
     def __init__(self) -> None:
         self.found: list[tuple[str, str]] = []
 
-    def configurable_reference(self, scoped_configurable_name: str, evaluate: bool) -> None:
+    def configurable_reference(self, scoped_configurable_name: str, evaluate: bool) -> str:
         self.found.append(("refer", scoped_configurable_name))
+        return scoped_configurable_name
 
-    def macro(self, macro_name: str) -> None:
+    def macro(self, macro_name: str) -> str:
         self.found.append(("use", macro_name))
+        return macro_name
 
 
 def _read_file(path: pathlib.Path, outer: tuple[pathlib.Path, ...]) -> list[ConfigText]:
@@ -377,4 +385,7 @@ def _name_of(statement: Any, file: str) -> Name:
     if isinstance(statement, config_parser.BlockDeclaration):
         return Name("refer", statement.selector, file, line, statement.scope)
     kind = "set" if statement.arg_name else "define"
-    return Name(kind, statement.selector, file, line, statement.scope, statement.arg_name)
+    none = statement.value is None
+    return Name(
+        kind, statement.selector, file, line, statement.scope, statement.arg_name, is_none=none
+    )

@@ -130,6 +130,7 @@ class Name:
         scope: What stands before the last slash, such as `generator` in `generator/tgs.R1`.
         argument: The argument that is set.
         statement: gin's import statement.
+        is_none: Whether the argument is set to `None`.
     """
 
     kind: str
@@ -139,6 +140,7 @@ class Name:
     scope: str = ""
     argument: str = ""
     statement: Any = None
+    is_none: bool = False
 
     @property
     def where(self) -> str:
@@ -151,17 +153,21 @@ class Name:
         return [scope for scope in self.scope.split("/") if scope]
 
 
-def check(names: Sequence[Name]) -> None:
+def check(names: Sequence[Name]) -> list[tuple[Name, Any]]:
     """Looks up every name.
 
     Args:
         names: All names of all files and bindings. Bindings may use what any file imports.
 
+    Returns:
+        Each name that is set or referred to, with the class or function that it stands for.
+
     Raises:
         ConfigError: If a module, function, class, argument, scope or macro does not exist or is
-            used by nothing. The message has the place and the nearest names.
+            used by nothing, or a name stands for two modules. The message has the place and the
+            nearest names.
     """
-    _check_dotted_names(names)
+    found = _check_dotted_names(names)
     # A scope that no `@scope/reference` enters would hold settings that nobody reads.
     entered = {scope for name in names if name.kind == "refer" for scope in name.scopes}
     defined = {name.name for name in names if name.kind == "define"}
@@ -182,15 +188,19 @@ def check(names: Sequence[Name]) -> None:
                 f"{name.where}: `{name.name}` is set, but no value uses `%{name.name}`. "
                 f"{nearest(name.name, used)}"
             )
+    return found
 
 
-def _check_dotted_names(names: Sequence[Name]) -> None:
+def _check_dotted_names(names: Sequence[Name]) -> list[tuple[Name, Any]]:
     symbols: dict[str, dict[str, Any]] = {"": {}}  # By file, and of all files together.
     for name in names:
         if name.kind == "import":
             module = _imported(name)
-            symbols.setdefault(name.file, {})[name.name] = module
+            own = symbols[""] if name.file.startswith("--") else symbols.setdefault(name.file, {})
+            _check_stands_for_one(name, module, own)
+            own[name.name] = module
             symbols[""][name.name] = module
+    uses = []
     for name in names:
         if name.kind not in ("import", "set", "refer"):
             continue
@@ -201,13 +211,24 @@ def _check_dotted_names(names: Sequence[Name]) -> None:
             found = look_up(known, name.name, name.where)
             if name.argument:
                 check_argument(found, name.name, name.argument, name.where)
+            uses.append((name, found))
+    return uses
+
+
+def _check_stands_for_one(name: Name, module: Any, known: Mapping[str, Any]) -> None:
+    """Refuses a second module of one name: which of them a setting means would depend on lines."""
+    if known.get(name.name, module) != module:
+        raise ConfigError(
+            f"{name.where}: `{name.name}` stands for another module already. Expected one module "
+            "of each name. Give this one another: `import ... as ...`."
+        )
 
 
 def _imported(name: Name) -> Any:
     """Imports what the statement names, as Python's own import statement would bind it."""
     statement = name.statement
     if statement.module.startswith("__gin__."):
-        return statement
+        return statement.module
     try:
         module = importlib.import_module(statement.module)
         whole = statement.is_from or statement.alias

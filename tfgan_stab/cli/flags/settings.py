@@ -10,7 +10,13 @@ from absl import flags
 from tfgan_stab._utils.files import user_path
 from tfgan_stab.cli.config.names import nearest
 
-__all__ = ["Settings", "check_choices", "flag", "path"]
+__all__ = ["UNSAFE_IMPORTS", "Settings", "check_choices", "flag", "path"]
+
+# The help of --gin_unsafe_imports, of all commands that read gin files.
+UNSAFE_IMPORTS = (
+    "Let gin files import any module and call anything in it, such as networks of your own: they "
+    "are programs then. Without it they may use tfgan_stab, and Keras' optimizers and the like."
+)
 
 Own = TypeVar("Own", bound="Settings")
 

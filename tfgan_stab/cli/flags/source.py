@@ -6,7 +6,7 @@ from typing import Any
 
 from absl import flags
 
-from tfgan_stab.cli.flags.settings import Settings, flag
+from tfgan_stab.cli.flags.settings import UNSAFE_IMPORTS, Settings, flag
 from tfgan_stab.cli.sources.kinds import Kind
 
 __all__ = ["SourceSettings"]
@@ -69,6 +69,8 @@ class SourceSettings(Settings):
         upper_bound=2**63 - 1,
     )
 
+    gin_unsafe_imports: bool = flag(flags.DEFINE_bool, False, UNSAFE_IMPORTS)
+
     def check(self) -> None:
         """Also checks the number of channels."""
         super().check()
@@ -82,7 +84,8 @@ class SourceSettings(Settings):
     def opening(self) -> dict[str, Any]:
         """The arguments of `open_source`."""
         names = ("latents", "num_classes", "size", "channels", "white", "batch_size")
-        return {name: getattr(self, name) for name in names}
+        opening = {name: getattr(self, name) for name in names}
+        return {**opening, "unsafe_imports": self.gin_unsafe_imports}
 
     def check_have_effect(self, kinds: Collection[Kind]) -> None:
         """Refuses flags that no source of these kinds uses.
@@ -95,6 +98,7 @@ class SourceSettings(Settings):
         """
         generators = {kind for kind in Kind if kind.generates}
         users = {
+            "gin_unsafe_imports": {kind for kind in Kind if kind.trained},
             "latents": {Kind.KERAS},
             "num_classes": {Kind.KERAS},
             "size": {Kind.FOLDER},

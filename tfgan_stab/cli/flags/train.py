@@ -4,7 +4,7 @@ import dataclasses
 
 from absl import flags
 
-from tfgan_stab.cli.flags.settings import Settings, flag
+from tfgan_stab.cli.flags.settings import UNSAFE_IMPORTS, Settings, flag
 
 __all__ = ["TrainSettings"]
 
@@ -36,6 +36,7 @@ With --dry_run it says what that would take: memory, time, field evaluations.
     gin_param: tuple[str, ...] = flag(
         flags.DEFINE_multi_string, (), "A setting, such as 'epochs = 3'. Overrides all files."
     )
+    gin_unsafe_imports: bool = flag(flags.DEFINE_bool, False, UNSAFE_IMPORTS)
     deterministic: bool = flag(
         flags.DEFINE_bool,
         False,

@@ -169,6 +169,7 @@ def _real(settings: EvaluateSettings) -> Any:
         settings.channels,
         settings.per_class,
         settings.white,
+        settings.gin_unsafe_imports,
     )
     if isinstance(real, FeatureStatistics):
         others = [name for name in settings.scores if name not in {"fid", *_ALONE}]

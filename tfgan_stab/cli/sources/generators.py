@@ -175,7 +175,7 @@ def open_keras_file(
 
 
 def load_network(path: pathlib.Path, what: str = "a generator", compile: bool = False) -> Any:
-    """Returns the model in a `.keras` file, which may have layers of this package.
+    """Returns the model in a `.keras` file, which may have layers of this package, but no code.
 
     Args:
         path: The file.
@@ -194,13 +194,14 @@ def load_network(path: pathlib.Path, what: str = "a generator", compile: bool = 
             'archive, as .keras files are. Save it again with model.save("model.keras").'
         )
     try:
-        return keras.saving.load_model(path, compile=compile)
+        return keras.saving.load_model(path, compile=compile, safe_mode=True)
     except (ValueError, TypeError, LookupError, AttributeError, OSError) as error:
-        reason = str(error).strip().partition("\n")[0]
+        # Keras puts an error of a layer, and all of the settings, into one of the model.
+        reason = str(error).rpartition("Exception encountered: ")[2].strip().partition("\n")[0]
         raise SourceError(
-            f"Expected {path} to be {what} that Keras can load. Received: {reason} If it uses "
-            "layers of your own, write a copy that does without, or sample where they are defined "
-            "and give the images as a .npz file."
+            f"Expected {path} to be {what} that Keras can load. Received: "
+            f"{reason.rstrip('.')}. If it has layers or code of your own, write a copy that does "
+            "without, or sample in a program that has them, and give the images as a .npz file."
         ) from error
 
 

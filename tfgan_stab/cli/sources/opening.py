@@ -24,7 +24,9 @@ from tfgan_stab.training.averaging.swap import LIVE
 from tfgan_stab.training.gan import GAN
 
 
-def open_workdir(workdir: pathlib.Path, batch_size: int = BATCH) -> GeneratedByGAN:
+def open_workdir(
+    workdir: pathlib.Path, batch_size: int = BATCH, unsafe_imports: bool = False
+) -> GeneratedByGAN:
     """Returns a run's GAN as it was at the newest whole checkpoint.
 
     Its settings become the configuration of this process. Another process may be training there.
@@ -32,6 +34,7 @@ def open_workdir(workdir: pathlib.Path, batch_size: int = BATCH) -> GeneratedByG
     Args:
         workdir: The run's folder.
         batch_size: Images made at once, an integer >= 1.
+        unsafe_imports: Whether its settings may import anything.
 
     Raises:
         ConfigError: If its settings cannot be read.
@@ -39,24 +42,27 @@ def open_workdir(workdir: pathlib.Path, batch_size: int = BATCH) -> GeneratedByG
         DamagedCheckpointError: If all checkpoints are damaged.
         ValueError: If the checkpoints do not belong to the settings.
     """
-    gan, weights, data = _rebuilt(workdir)
+    gan, weights, data = _rebuilt(workdir, unsafe_imports)
     path, _ = restore_newest(gan, workdir / "checkpoints")
     return GeneratedByGAN(gan, str(path), weights, batch_size, **data)
 
 
-def open_checkpoint(checkpoint: pathlib.Path, batch_size: int = BATCH) -> GeneratedByGAN:
+def open_checkpoint(
+    checkpoint: pathlib.Path, batch_size: int = BATCH, unsafe_imports: bool = False
+) -> GeneratedByGAN:
     """Returns a run's GAN as it was at one of its checkpoints.
 
     Args:
         checkpoint: The checkpoint's folder, in its workdir.
         batch_size: Images made at once, an integer >= 1.
+        unsafe_imports: Whether the run's settings may import anything.
 
     Raises:
         ConfigError: If the run's settings cannot be read.
         DamagedCheckpointError: If the checkpoint is damaged.
         ValueError: If the checkpoint does not belong to the settings.
     """
-    gan, weights, data = _rebuilt(workdir_of(checkpoint))
+    gan, weights, data = _rebuilt(workdir_of(checkpoint), unsafe_imports)
     restore(gan, checkpoint)
     score = checkpoint / SCORE
     if score.is_file():  # One of the best, by a score of these weights.
@@ -64,22 +70,27 @@ def open_checkpoint(checkpoint: pathlib.Path, batch_size: int = BATCH) -> Genera
     return GeneratedByGAN(gan, str(checkpoint), weights, batch_size, **data)
 
 
-def data_of(workdir: pathlib.Path) -> Batches:
+def data_of(workdir: pathlib.Path, unsafe_imports: bool = False) -> Batches:
     """Returns the data that a run trains on.
 
     Args:
         workdir: The run's folder.
+        unsafe_imports: Whether its settings may import anything.
 
     Raises:
         ConfigError: If its settings cannot be read.
     """
-    configuring.parse([str((workdir / CONFIG).absolute())])
+    _parse(workdir, unsafe_imports)
     return configuring.arguments(training.train, ["data"])["data"]
 
 
-def _rebuilt(workdir: pathlib.Path) -> tuple[GAN, str, dict[str, Any]]:
+def _parse(workdir: pathlib.Path, unsafe_imports: bool) -> None:
+    configuring.parse([str((workdir / CONFIG).absolute())], unsafe_imports=unsafe_imports)
+
+
+def _rebuilt(workdir: pathlib.Path, unsafe_imports: bool) -> tuple[GAN, str, dict[str, Any]]:
     """Returns the GAN with new weights, those that the run saves, and names that its data gave."""
-    configuring.parse([str((workdir / CONFIG).absolute())])
+    _parse(workdir, unsafe_imports)
     settings = configuring.arguments(training.train, list(inspect.signature(build).parameters))
     # Nothing will be trained, so that whether XLA could need not be found out.
     gan = build(**{**settings, "jit_compile": False})
@@ -113,6 +124,7 @@ def open_source(
     channels: int | None = None,
     white: int | None = None,
     batch_size: int = BATCH,
+    unsafe_imports: bool = False,
 ) -> Source:
     """Returns the source of images at a path. Settings that its kind does not take are left alone.
 
@@ -128,6 +140,7 @@ def open_source(
             integers.
         batch_size: Images generated at once, an integer >= 1. A different batch size gives
             different images.
+        unsafe_imports: Whether a run's settings may import anything.
 
     Raises:
         FileNotFoundError: If nothing lies there, or a run has no checkpoint.
@@ -146,9 +159,9 @@ def open_source(
     kind = kind_of(path)
     place = user_path(path)
     if kind is Kind.WORKDIR:
-        return open_workdir(place, batch_size)
+        return open_workdir(place, batch_size, unsafe_imports)
     if kind is Kind.CHECKPOINT:
-        return open_checkpoint(place, batch_size)
+        return open_checkpoint(place, batch_size, unsafe_imports)
     if kind is Kind.KERAS:
         return open_keras_file(place, latents, num_classes, batch_size)
     return StoredImages(open_stored(place, size, channels, white), str(place))
@@ -161,6 +174,7 @@ def open_real(
     channels: int | None = None,
     labels: bool = False,
     white: int | None = None,
+    unsafe_imports: bool = False,
 ) -> Batches | FeatureStatistics:
     """Returns the real images to score a source against, or statistics of their features.
 
@@ -173,6 +187,7 @@ def open_real(
         labels: Whether a data set that is loaded by its name gives its classes.
         white: Which value is white, for a folder's pictures of 16 bits and arrays of such
             integers.
+        unsafe_imports: Whether a run's settings may import anything.
 
     Returns:
         The data set, whose stored images have classes if their place tells them; or the statistics
@@ -188,7 +203,7 @@ def open_real(
         1797
     """
     if real is None:
-        return data_of(_run_of(source))
+        return data_of(_run_of(source), unsafe_imports)
     if real in SETS or real.partition(":")[0] in KINDS:
         settings: dict[str, Any] = {}
         if real.startswith("image_folder:"):
