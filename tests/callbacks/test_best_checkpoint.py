@@ -97,6 +97,7 @@ def test_larger_is_better_decides_the_direction(tiny, image_gan, tmp_path, large
     assert best_of(tmp_path)[0].larger_is_better == bool(larger_is_better)
 
 
+@pytest.mark.slow
 def test_nan_and_infinity_never_win(tiny, image_gan, tmp_path):
     values = {2: (math.nan, math.nan), 4: (3.0, -math.inf), 6: (math.nan, math.inf)}
     run(tiny, image_gan, tmp_path, values)

@@ -178,6 +178,7 @@ def test_plain_datasets_resume(tiny, image_gan, tmp_path, count, steps, every):
     assert tiny.same(tiny.everything(image_gan), expected)
 
 
+@pytest.mark.slow
 def test_finished_run_trains_additional_epochs_only(tiny, image_gan, whole, tmp_path):
     run(tiny, image_gan, Checkpoint(tmp_path), epochs=2)
     ending, files = tiny.everything(image_gan), names(tmp_path)

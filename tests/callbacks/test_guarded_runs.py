@@ -87,6 +87,7 @@ def test_run_killed_after_a_rollback_ends_as_the_uninterrupted_one(
     assert [float(o.learning_rate) for o in gan.optimizers] == rates
 
 
+@pytest.mark.slow
 def test_rollbacks_are_counted_over_resumed_runs(new, tmp_path):
     gan = new(3)
     train(gan, Checkpoint(tmp_path), Guard("rollback", max_rollbacks=1), epochs=1)

@@ -76,6 +76,7 @@ def test_run_killed_after_the_rollback_still_has_it(tiny, tmp_path):
     assert (kept.result.value, kept.step, kept.steps_taken) == (1.0, 4, 4)
 
 
+@pytest.mark.slow
 def test_files_without_the_steps_taken_had_no_rollbacks(tmp_path):
     gan = renewed("simultaneous")
     guarded(tmp_path, gan, {2: 1.0}, epochs=1, steps=2)

@@ -28,6 +28,7 @@ def test_documented_code_trains(documented):
     assert documented["gan"].steps == 10
 
 
+@pytest.mark.slow
 def test_documented_factor(documented):
     # The roots of r^2 = r (1 + 3/2 z) - z / 2 at z = 0.1 i.
     expected = np.abs(np.roots([1, -(1 + 0.15j), 0.05j])).max()

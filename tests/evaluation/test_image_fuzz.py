@@ -72,6 +72,7 @@ def some(name, count=3, size=None, channels=None, seed=0):
     return np.random.RandomState(seed).randint(-64, 65, shape).astype(np.float32) / 64
 
 
+@pytest.mark.cases(fast=20)
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("channels", CHANNELS)
 def test_any_size_and_number_of_channels(extractors, name, size, channels):

@@ -15,6 +15,7 @@ from tfgan_stab.game import losses
 layers = keras.layers
 
 
+@pytest.mark.slow
 def test_fit_reports_both_losses_per_epoch_and_counts_steps_and_images(trained):
     history = trained.history_of_two_epochs.history
     accuracies = ["accuracy_on_fake", "accuracy_on_real"]

@@ -54,6 +54,7 @@ def test_batches_that_do_not_fit_are_refused(data, error, message):
         make().fit(dataset, verbose=0)
 
 
+@pytest.mark.slow
 def test_float_labels_are_refused(conditional):
     dataset = tf.data.Dataset.from_tensors((points(8), np.zeros(8, "float32")))
     with pytest.raises(TypeError, match="Labels must be integers"):

@@ -32,6 +32,7 @@ def test_pictures_stay_in_range_for_a_generator_without_tanh():
     assert samples.min() == -1.0 and samples.max() == 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -47,6 +48,7 @@ def test_impossible_samples_are_refused(trained, arguments, message):
         trained.sample(**arguments)
 
 
+@pytest.mark.slow
 def test_labels_default_to_the_classes_in_turn(conditional):
     in_turn = conditional.sample(8, seed=3)
     np.testing.assert_array_equal(in_turn, conditional.sample(8, seed=3, labels=[0, 1, 2, 3] * 2))

@@ -127,6 +127,7 @@ def test_every_score(stored, tmp_path):
     assert scores["inception_score", "baseline"]["larger_is_better"]
 
 
+@pytest.mark.slow
 def test_scores_without_real_images(stored, tmp_path, capsys):
     source = f"--source={stored}/samples.npz"
     scores = report(tmp_path, source, "--scores=ms_ssim")

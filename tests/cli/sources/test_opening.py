@@ -66,6 +66,7 @@ def test_a_workdir_gives_its_gans_images_and_is_not_changed(run):
     assert contents(workdir) == before
 
 
+@pytest.mark.slow
 def test_sampling_loads_neither_the_data_nor_the_scores(copy, monkeypatch):
     config = copy / "config.gin"
     text = config.read_text()
