@@ -77,8 +77,20 @@ def check_training(folder):
     print("training agrees", flush=True)
 
 
+def check_refusal(folder):
+    """Workers whose data have different orders do not train."""
+    number = first_replica()
+    data = tgs.data.tfrecords(f"{folder}/records/*", ROWS, seed=number)
+    try:
+        trained(data, 2, 1)
+    except ValueError as error:
+        print("refused:", error, flush=True)
+
+
 if __name__ == "__main__":
     place = pathlib.Path(sys.argv[1])
     for each, stream in sources(place).items():
         check_rows(each, stream)
     check_training(place)
+    if num_workers(STRATEGY) > 1:
+        check_refusal(place)

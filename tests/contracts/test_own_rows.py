@@ -27,6 +27,7 @@ def folder(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.multi_device
 def test_two_replicas_read_and_train_as_one(folder):
     done = subprocess.run(
@@ -43,3 +44,4 @@ def test_two_workers_read_and_train_as_one_replica(folder):
     for said in run_workers([str(PROGRAM), folder]):
         for name in AGREEING:
             assert f"{name} agrees" in said
+        assert "refused: All workers must open the same data. Received: seed of [0, 1]" in said

@@ -222,6 +222,7 @@ class KerasWorkflows(ExecutedSteps, Saving, Described):
         ordered = steps is not None and isinstance(x, tf.data.Dataset)
         resumed = resume_from(callbacks, self, ordered)
         workers.check_alike(self.distribute_strategy, self.steps)
+        workers.check_same_data(self.distribute_strategy, x)
         progress = resumed or begin
         if not self.steps:
             self.start_over()
