@@ -166,6 +166,7 @@ def test_compressed_files_are_read_in_turns_in_an_order_of_each_epoch(tmp_path):
     assert len({tuple(epoch) for epoch in epochs}) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [3, 4, 7])
 def test_compressed_files_can_start_at_any_step(tmp_path, step):
     batches = shades_from_front(tmp_path, 3, shuffle_buffer=7)
@@ -175,6 +176,7 @@ def test_compressed_files_can_start_at_any_step(tmp_path, step):
     assert sorted(whole[:24]) == list(range(24))
 
 
+@pytest.mark.slow
 def test_a_process_decodes_its_own_of_compressed_records(tmp_path):
     batches = shades_from_front(tmp_path, 3).starting_at(1, minibatches=2)
     whole = levels(next(batches.as_numpy_iterator())).reshape(2, 2, 3)
