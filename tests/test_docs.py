@@ -6,6 +6,7 @@ import re
 import sys
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -200,13 +201,17 @@ def test_every_network_is_documented():
 
 
 @pytest.mark.slow
-def test_the_page_on_data_runs(capsys):
+def test_the_page_on_data_runs(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    picture = tf.io.encode_png(np.zeros([8, 8, 3], np.uint8))
+    for number in range(40):
+        tf.io.write_file(f"pictures/{number % 2}/{number}.png", picture)
     text = DATA.read_text(encoding="utf-8")
     names = {"__name__": "documented"}
     for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         exec(compile(block, str(DATA), "exec"), names)
     printed = re.findall(r"^print\(.*\)  # (.*)$", text, re.MULTILINE)
-    assert capsys.readouterr().out.splitlines() == printed and len(printed) == 2
+    assert capsys.readouterr().out.splitlines() == printed and len(printed) == 3
 
 
 RUN = ["--gin_file=gin_configs/runs/digits.gin", "--workdir=runs/digits"]

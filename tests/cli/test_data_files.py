@@ -19,11 +19,12 @@ EXPECTED = {
     "photo_patches": (PICTURES, (12, 12, 1)),
     "image_folder": ([*PICTURES, "directory = 'pictures'"], (12, 12, 1)),
     "tfds": ([*PICTURES, "dataset = 'cifar10'", "split = 'train'"], (12, 12, 1)),
+    "tfrecords": ([*PICTURES, "records = 'records/*'"], (12, 12, 1)),
     "arrays": (["file = 'some.npz'", "array_key = 'x'", "array_labels = 'y'"], (5, 4, 3)),
     "mixture": (["modes = 4"], (2,)),
     "text": (["text_length = 7", "vocabulary_size = 30"], (7, 30)),
 }
-LABELLED = ("resized_digits", "photo_patches", "image_folder", "tfds", "arrays")
+LABELLED = ("resized_digits", "photo_patches", "image_folder", "tfds", "tfrecords", "arrays")
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +34,15 @@ def sources(tmp_path, monkeypatch):
     for name in ("a", "b"):
         picture = tf.io.encode_png(np.full([9, 9, 3], 40, np.uint8))
         tf.io.write_file(f"pictures/{name}/0.png", picture)
+    feature = {
+        "image/encoded": tf.train.Feature(bytes_list={"value": [picture.numpy()]}),
+        "image/class/label": tf.train.Feature(int64_list={"value": [1]}),
+    }
+    record = tf.train.Example(features={"feature": feature}).SerializeToString()
+    (tmp_path / "records").mkdir()
+    with tf.io.TFRecordWriter("records/0") as writer:
+        writer.write(record)
+        writer.write(record)
     images = np.arange(6 * 60, dtype=np.uint8).reshape(6, 5, 4, 3)
     np.savez("some.npz", x=images, y=np.arange(6) % 2)
     policy = tensorflow_datasets.testing.MockPolicy.USE_CODE
@@ -63,7 +73,7 @@ def test_batches_have_the_shape_that_a_recipe_asks_for(name):
     assert images.shape == (2, *shape) and images.dtype == np.float32
 
 
-@pytest.mark.parametrize("name", ["resized_digits", "photo_patches", "image_folder", "tfds"])
+@pytest.mark.parametrize("name", [name for name in LABELLED if name != "arrays"])
 def test_recipes_in_color_and_without_labels(name):
     others = EXPECTED[name][0][3:]
     data = data_of(name, "image_size = 28", "channels = 3", "labels = False", *others)

@@ -59,6 +59,7 @@ def test_two_replicas_get_the_upper_and_the_lower_rows_of_each_batch():
         import tensorflow as tf
         import tensorflow_datasets
         import tfgan_stab as tgs
+        from tfgan_stab.training.distribution import spread
 
         cpu = tf.config.list_physical_devices("CPU")[0]
         two = [tf.config.LogicalDeviceConfiguration()] * 2
@@ -84,6 +85,12 @@ def test_two_replicas_get_the_upper_and_the_lower_rows_of_each_batch():
                         rows = [part.numpy() for part in strategy.experimental_local_results(value)]
                         assert [len(part) for part in rows] == [batches.batch_size] * 2, name
                         np.testing.assert_array_equal(np.concatenate(rows), array)
+                # As `fit` has it, each replica gets its half of each minibatch.
+                own = next(iter(spread(later, strategy)))
+                for value, array in zip(own, next(later.as_numpy_iterator()), strict=True):
+                    halves = array.reshape([2, 2, -1, *array.shape[1:]]).swapaxes(0, 1)
+                    rows = [part.numpy() for part in strategy.experimental_local_results(value)]
+                    np.testing.assert_array_equal(np.concatenate(rows), halves.reshape(array.shape))
                 print(name, "agrees", flush=True)
         # The mock data come from a Python generator, for which a stream that is torn down waits:
         # for ever, if the interpreter is already going.

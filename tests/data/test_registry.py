@@ -34,7 +34,7 @@ def test_tfds_sets_go_by_kind_and_name():
     [
         ("digit", r"must be one of \['digits', 'mixture', .*'digit'. Did you mean 'digits'\?"),
         ("tdfs:cifar10", r"Received: 'tdfs:cifar10'. Did you mean 'tfds'\?"),
-        ("tfds", r"'tfds:...'\]. Received: 'tfds'.$"),
+        ("tfds", r"'tfds:...', 'tfrecords:...'\]. Received: 'tfds'.$"),
         ("tfds:", "Received: 'tfds:'.$"),
         ("nothing like it", "Received: 'nothing like it'.$"),
     ],

@@ -6,7 +6,7 @@ import tensorflow as tf
 from numbered_points import numbered, order
 
 import tfgan_stab as tgs
-from tfgan_stab.data.streams import reason_of
+from tfgan_stab.data.streams import Share, reason_of
 
 
 def test_workers_share_each_batch_and_threads_keep_the_order():
@@ -56,3 +56,15 @@ def test_all_seeds_up_to_63_bits_work():
 )
 def test_reason_is_what_an_error_says_without_its_place(message, reason):
     assert reason_of(ValueError(message)) == reason
+
+
+def test_shares_of_processes_make_up_the_whole():
+    whole = Share(first=7, minibatch=6, minibatches=2)
+    parts = [Share(7, 6, 2, process, 3) for process in range(3)]
+    steps = np.stack(list(whole.numbers().take(2).as_numpy_iterator()))
+    assert steps.ravel().tolist() == list(range(7, 31))
+    for process, part in enumerate(parts):
+        own = np.stack(list(part.numbers().take(2).as_numpy_iterator()))
+        expected = steps.reshape(2, 2, 3, 2)[:, :, process].reshape(2, 4)
+        assert own.tolist() == expected.tolist() and part.count == 4
+        assert steps[part.holds(steps)].tolist() == expected.ravel().tolist()

@@ -1,11 +1,14 @@
 """TFDS for real, on a set that its own builder writes here, and mocked for the sets it names."""
 
+import pathlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets
 
 import tfgan_stab as tgs
+from tfgan_stab.data.streams import shuffled
 
 NUM_EXAMPLES = 23
 
@@ -63,7 +66,15 @@ def levels(images):
 
 
 def order(batches, num_batches):
-    return np.concatenate([levels(images) for images in batches.take(num_batches)])
+    shown = batches if num_batches is None else batches.take(num_batches)
+    return np.concatenate([levels(images) for images in shown])
+
+
+def numbers_in(path):
+    """The numbers of the pictures in a file of the set, by their notes."""
+    for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+        features = tf.train.Example.FromString(record).features.feature
+        yield int(features["note"].bytes_list.value[0])
 
 
 def assert_same_bits(one, other):
@@ -75,7 +86,7 @@ def test_the_set_is_read_from_several_files(data_dir):
     assert builder.info.splits["train"].num_shards == 4
 
 
-@pytest.mark.parametrize("shuffle_buffer", [4, 10_000])
+@pytest.mark.parametrize("shuffle_buffer", [None, 4])
 def test_every_epoch_shows_every_record_once(data_dir, shuffle_buffer):
     batches = shades(data_dir, shuffle_buffer=shuffle_buffer)
     numbers = order(batches, 23)[: 5 * NUM_EXAMPLES].reshape(5, NUM_EXAMPLES)
@@ -94,7 +105,7 @@ def test_the_seed_decides_the_order_and_the_global_seed_does_not(data_dir):
 
 @pytest.mark.cases(full=5)
 @pytest.mark.slow
-@pytest.mark.parametrize("shuffle_buffer", [4, 10_000])
+@pytest.mark.parametrize("shuffle_buffer", [None, 4])
 @pytest.mark.parametrize("step", [1, 4, 5, 11])
 def test_a_stream_of_records_can_start_at_any_step(data_dir, step, shuffle_buffer):
     # Step 5 begins in the second epoch, step 4 runs across its beginning.
@@ -139,6 +150,35 @@ def test_examples_come_once_in_a_fixed_order(data_dir):
     assert order(shades(data_dir).examples(limit=7), 9).tolist() == numbers[:7]
 
 
+def test_records_of_a_set_are_shuffled_among_all_of_them(data_dir):
+    stored = [
+        number
+        for path in sorted(pathlib.Path(data_dir).glob("shades/*/shades-train*"))
+        for number in numbers_in(path)
+    ]
+    naive = [
+        stored[int(shuffled(tf.constant([n], tf.int64), NUM_EXAMPLES, 6)[0])] for n in range(30)
+    ]
+    assert order(shades(data_dir, seed=6), 6).tolist() == naive
+
+
+def test_damaged_records_of_a_set_are_named(tmp_path):
+    batches = shades(str(tmp_path), download=True)
+    (path,) = tmp_path.glob("shades/*/shades-train*")
+    with open(path, "r+b") as file:
+        file.seek(60)
+        file.write(b"\xee\xee")
+    assert list(batches.damaged()) == [f"{path}, byte 0"]
+
+
+def test_parts_of_a_split_are_those_of_tfds(data_dir):
+    for split in ("train[5:11]", "train[:30%]+few"):
+        part = tensorflow_datasets.load("shades", split=split, data_dir=data_dir)
+        expected = sorted(int(each["image"][0, 0, 0]) // 10 for each in part)
+        batches = shades(data_dir, 2, split=split)
+        assert sorted(order(batches.examples(), None)) == expected
+
+
 def test_split_expressions(data_dir):
     assert shades(data_dir, 2, split="train[:10]").num_examples == 10
     assert shades(data_dir, 2, split="train+few").num_examples == NUM_EXAMPLES + 4
@@ -152,6 +192,8 @@ def test_size_and_channels_are_changed_when_asked(data_dir):
 
 
 def test_records_describe_themselves(data_dir):
+    from_front = shades(data_dir, shuffle_buffer=7)
+    assert from_front.description()["shuffle_buffer"] == 7
     assert shades(data_dir, labels=True).description() == {
         "name": "tfds:shades/train",
         "examples": NUM_EXAMPLES,
@@ -160,7 +202,6 @@ def test_records_describe_themselves(data_dir):
         "batch_size": 5,
         "seed": 0,
         "version": "1.2.3",
-        "shuffle_buffer": 10_000,
         "class_names": ["0", "1", "2"],
     }
 

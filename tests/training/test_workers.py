@@ -51,6 +51,19 @@ def test_workers_that_have_done_other_numbers_of_steps_are_named(monkeypatch):
 
 
 @pytest.mark.usefixtures("several")
+def test_workers_with_other_data_are_refused(monkeypatch):
+    data = tgs.data.digits(batch_size=8, seed=3)
+    monkeypatch.setattr(distribution, "of_all", lambda strategy, number: [number, number])
+    workers.check_same_data(one_of(2, True), data)
+    monkeypatch.setattr(distribution, "of_all", lambda strategy, number: [number, 1797.0])
+    message = r"open the same data. Received: batch_size of \[8, 1797\].*the same files"
+    with pytest.raises(ValueError, match=message):
+        workers.check_same_data(one_of(2, True), data)
+    workers.check_same_data(one_of(1, True), data)
+    workers.check_same_data(one_of(2, True), [data])  # Not ours to look into.
+
+
+@pytest.mark.usefixtures("several")
 def test_a_worker_that_is_gone_is_told_from_other_errors():
     lost = tf.errors.UnavailableError(None, None, "/job:worker/task:1 stopped sending heartbeats")
     with pytest.raises(WorkerLostError, match="all 2 workers to go on. Received: .*task:1.*again"):

@@ -13,6 +13,7 @@ from tfgan_stab.data.photo_patches import photo_patches
 from tfgan_stab.data.registry import load
 from tfgan_stab.data.text import decode_text, text
 from tfgan_stab.data.tfds import tfds
+from tfgan_stab.data.tfrecords import tfrecords
 
 __all__ = [
     "Batches",
@@ -26,6 +27,7 @@ __all__ = [
     "photo_patches",
     "text",
     "tfds",
+    "tfrecords",
 ]
 
 

@@ -15,11 +15,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_stab.data import image_decoding as images
-from tfgan_stab.data.streams import Records
+from tfgan_stab.data.streams import SHUFFLE_BUFFER, Records
 
 _ENDING = ".npy"
 PIECE = 256  # Examples in memory at a time.
-_SHUFFLE_BUFFER = 10_000
 
 
 class StoredArray:
@@ -130,7 +129,7 @@ class ArrayFile(Records):
             num_classes=None if self.labels is None else int(self.labels.max()) + 1,
             decode=_with_label if with_labels else images.to_float,
             decode_image=_without_label if with_labels else images.to_float,
-            shuffle_buffer=min(count, _SHUFFLE_BUFFER),
+            shuffle_buffer=min(count, SHUFFLE_BUFFER),
             metadata={},
         )
         first = next(self.pick(np.arange(min(count, PIECE))))

@@ -13,7 +13,7 @@ from tfgan_stab._utils import validation
 from tfgan_stab.data import image_decoding
 from tfgan_stab.data.array_files import StoredArray, check_labels, keys_in
 from tfgan_stab.data.batches import Batches
-from tfgan_stab.data.streams import example_numbers, parallel_map, shuffled
+from tfgan_stab.data.streams import Share, parallel_map, shuffled
 
 _PATHS = (str, os.PathLike)
 
@@ -198,11 +198,10 @@ class InMemory:
             if labels is not None:
                 self._labels = tf.constant(labels, tf.int32 if labels.ndim == 1 else None)
 
-    def stream(self, first: int, count: int, seed: int) -> tf.data.Dataset:
-        """Endless batches of `count` examples, from the running number `first` on."""
-        numbers = example_numbers(first, count)
+    def stream(self, share: Share, seed: int) -> tf.data.Dataset:
+        """Endless batches of a process's share of each step."""
         return parallel_map(
-            numbers, lambda batch: self._pick(shuffled(batch, self.num_examples, seed))
+            share.numbers(), lambda batch: self._pick(shuffled(batch, self.num_examples, seed))
         )
 
     def in_order(self, count: int, limit: int | None, labels: bool) -> tf.data.Dataset:

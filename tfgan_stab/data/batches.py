@@ -4,12 +4,13 @@ An `ExampleSet` knows the pictures; `Batches` is the `tf.data.Dataset` made from
 takes.
 """
 
+import dataclasses
 from typing import Any, Protocol
 
 import tensorflow as tf
 
 from tfgan_stab._utils import validation
-from tfgan_stab.data.streams import finish
+from tfgan_stab.data.streams import Share, finish
 
 
 class ExampleSet(Protocol):
@@ -27,8 +28,8 @@ class ExampleSet(Protocol):
     def num_classes(self) -> int | None:
         """Classes of the labels; `None` where the stream has no labels."""
 
-    def stream(self, first: int, count: int, seed: int) -> tf.data.Dataset:
-        """Endless batches of `count` examples, from the running number `first` on."""
+    def stream(self, share: Share, seed: int) -> tf.data.Dataset:
+        """Endless batches of `share.count` examples: a process's share of each step."""
 
     def in_order(self, count: int, limit: int | None, labels: bool) -> tf.data.Dataset:
         """One pass in a fixed order, at most `limit`, `count` at a time.
@@ -84,8 +85,9 @@ class Batches(tf.data.Dataset):
         self.minibatches = validation.integer("minibatches", minibatches)
         step = validation.integer("step", step, least=0)
         _check_enough_examples(example_set, batch_size)
-        per_step = self.batch_size * self.minibatches
-        self._stream = finish(example_set.stream(step * per_step, per_step, self.seed))
+        first = step * self.batch_size * self.minibatches
+        self._share = Share(first, self.batch_size, self.minibatches)
+        self._stream = finish(example_set.stream(self._share, self.seed))
         super().__init__(self._stream._variant_tensor)
 
     def _inputs(self) -> list[tf.data.Dataset]:
@@ -142,6 +144,36 @@ class Batches(tf.data.Dataset):
             Batches of `minibatches * batch_size` examples, bit-equal to the uninterrupted stream's.
         """
         return type(self)(self.example_set, self.batch_size, self.seed, step, minibatches)
+
+    def of_process(self, process: int, processes: int, replicas: int) -> tf.data.Dataset:
+        """Gives the part of the stream that one of several processes trains on.
+
+        Of each minibatch the replicas take equal parts, in their order: together they see, in each
+        step, what a single replica would have seen. Sets whose examples can be read by their index
+        read the process's own only.
+
+        Args:
+            process: Which process this is, counted from 0.
+            processes: How many processes there are, an integer >= 1.
+            replicas: Replicas of all processes, a multiple of `processes` that divides
+                `batch_size`.
+
+        Returns:
+            Endless elements of `minibatches * batch_size / replicas` examples, one for each replica
+            of the process in turn.
+
+        Raises:
+            ValueError: If the batch cannot be shared evenly.
+        """
+        if self.batch_size % replicas or replicas % processes:
+            raise ValueError(
+                "`batch_size` must be a multiple of the replicas, and those of the processes. "
+                f"Received: batch_size={self.batch_size}, replicas={replicas}, "
+                f"processes={processes}. Choose a batch that all can share evenly."
+            )
+        share = dataclasses.replace(self._share, process=process, processes=processes)
+        stream = self.example_set.stream(share, self.seed)
+        return finish(share.split(stream, replicas // processes))
 
     def examples(self, limit: int | None = None, labels: bool = False) -> tf.data.Dataset:
         """Gives each example once, in a fixed order: what scores call "real".

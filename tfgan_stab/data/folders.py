@@ -14,7 +14,7 @@ from tfgan_stab.data import image_decoding as images
 from tfgan_stab.data import image_files
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.data.image_files import Header
-from tfgan_stab.data.streams import example_numbers, finish, parallel_map, shuffled
+from tfgan_stab.data.streams import Share, finish, parallel_map, read_shuffled
 
 SUFFIXES = tuple(".bmp .gif .jfif .jpe .jpeg .jpg .png .tif .tiff .webp".split())
 NAMED_AT_MOST = 10
@@ -349,14 +349,10 @@ class ImageFiles:
         with tf.device("CPU:0"):
             self._labels = None if labels is None else tf.constant(labels, tf.int32)
 
-    def stream(self, first: int, count: int, seed: int) -> tf.data.Dataset:
-        """Endless batches of `count` examples, from the running number `first` on."""
-        indices = example_numbers(first, count).map(
-            lambda numbers: shuffled(numbers, self.num_examples, seed)
-        )
+    def stream(self, share: Share, seed: int) -> tf.data.Dataset:
+        """Endless batches of a process's share of each step."""
         read = self._read_image if self._labels is None else self._read_both
-        # One file at a time, so that a large batch is decoded on all cores.
-        return parallel_map(indices.unbatch(), read).batch(count, drop_remainder=True)
+        return read_shuffled(share, self.num_examples, seed, read)
 
     def in_order(self, count: int, limit: int | None, labels: bool) -> tf.data.Dataset:
         """One pass in a fixed order, at most `limit`, `count` at a time."""

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfgan_stab._utils import validation
 from tfgan_stab.data.batches import Batches
-from tfgan_stab.data.streams import example_numbers, parallel_map
+from tfgan_stab.data.streams import Share, parallel_map
 
 LAYOUTS = ("grid", "ring")
 PHILOX = 1  # Its number in TensorFlow's raw operations.
@@ -48,15 +48,16 @@ class GaussianMixture:
         self._seed = seed
         self._stratified = stratified
 
-    def stream(self, first: int, count: int, seed: int) -> tf.data.Dataset:
-        """Endless batches of `count` examples, from the running number `first` on."""
+    def stream(self, share: Share, seed: int) -> tf.data.Dataset:
+        """Endless batches of a process's share of each step, drawn as a whole."""
 
         def draw(numbers: tf.Tensor) -> Any:
             modes = self._modes(numbers, seed, TRAINING_MODES)
             points = self._points(numbers, modes, seed, TRAINING_NOISE)
-            return (points, modes) if self.num_classes else points
+            own = share.rows(points)
+            return (own, share.rows(modes)) if self.num_classes else own
 
-        return parallel_map(example_numbers(first, count), draw)
+        return parallel_map(share.whole.numbers(), draw)
 
     def in_order(self, count: int, limit: int | None, labels: bool) -> tf.data.Dataset:
         """Examples that are not in the stream, `count` at a time, `limit` in all."""

@@ -12,6 +12,7 @@ from tfgan_stab.data.mixtures import mixture
 from tfgan_stab.data.photo_patches import photo_patches
 from tfgan_stab.data.text import text
 from tfgan_stab.data.tfds import tfds
+from tfgan_stab.data.tfrecords import tfrecords
 
 # Sets that are complete by name, and kinds that want to know which: "tfds:cifar10".
 SETS: dict[str, Callable[..., Batches]] = {
@@ -25,6 +26,7 @@ KINDS: dict[str, Callable[..., Batches]] = {
     "image_folder": image_folder,
     "text": text,
     "tfds": tfds,
+    "tfrecords": tfrecords,
 }
 
 
@@ -33,7 +35,7 @@ def load(name: str, **settings: Any) -> Batches:
 
     Args:
         name: "digits", "mixture", "photo_patches", "text", "tfds:NAME", "image_folder:DIRECTORY",
-            "arrays:FILE" or "text:FILE".
+            "arrays:FILE", "tfrecords:PATTERN" or "text:FILE".
         **settings: What the function of that name takes: `batch_size`, `seed`, ...
 
     Returns:

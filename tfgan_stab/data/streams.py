@@ -4,6 +4,7 @@ The order is a pure function of the seed and a running number. Nothing here has 
 can start anywhere and two runs agree bit for bit.
 """
 
+import dataclasses
 import re
 from collections.abc import Callable
 from typing import Any
@@ -16,24 +17,75 @@ from tfgan_stab._utils.random import ALGORITHM
 # times too often and epochs correlate at 0.3 (1,797 examples). From 8 steps on neither could be
 # told from chance; 16 cost the same, 0.2 microseconds an index.
 CIPHER_ROUNDS = 16
+SHUFFLE_BUFFER = 10_000  # Records to shuffle among, where they are read from front to back.
 
 
-def example_numbers(first: int, count: int) -> tf.data.Dataset:
-    """Counts examples for ever, `count` at a time.
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """The rows of each step that one of several processes reads: an equal part of each minibatch.
 
-    Args:
-        first: Number of the first example, an integer >= 0.
-        count: Examples in each element, an integer >= 1.
+    Examples have running numbers, and a step takes the next `minibatches * minibatch` of them. What
+    all processes read of a minibatch, in their order, is what one alone would have read.
 
-    Returns:
-        An infinite data set of int64 `[count]`.
+    Attributes:
+        first: Number of the first example of all, an integer >= 0.
+        minibatch: Examples of a minibatch, of all processes together, an integer >= 1.
+        minibatches: Minibatches of a step, an integer >= 1.
+        process: Which process this is, counted from 0.
+        processes: How many there are; they divide `minibatch`.
 
     Example:
-        >>> [numbers.tolist() for numbers in example_numbers(4, 3).take(2).as_numpy_iterator()]
-        [[4, 5, 6], [7, 8, 9]]
+        >>> second = Share(first=0, minibatch=4, minibatches=2, process=1, processes=2)
+        >>> [numbers.tolist() for numbers in second.numbers().take(2).as_numpy_iterator()]
+        [[2, 3, 6, 7], [10, 11, 14, 15]]
     """
-    offsets = tf.range(count, dtype=tf.int64)
-    return tf.data.Dataset.counter(start=first, step=count).map(lambda start: start + offsets)
+
+    first: int
+    minibatch: int
+    minibatches: int = 1
+    process: int = 0
+    processes: int = 1
+
+    @property
+    def count(self) -> int:
+        """Rows of a step that this process reads."""
+        return self.minibatches * self.minibatch // self.processes
+
+    @property
+    def whole(self) -> "Share":
+        """What a single process would read."""
+        return dataclasses.replace(self, process=0, processes=1)
+
+    def numbers(self) -> tf.data.Dataset:
+        """Numbers of this process's examples: int64 `[count]` for each step, without end."""
+        step = self.minibatches * self.minibatch
+        own = self.rows(tf.range(step, dtype=tf.int64))
+        return tf.data.Dataset.counter(start=self.first, step=step).map(lambda start: start + own)
+
+    def rows(self, step: tf.Tensor) -> tf.Tensor:
+        """Returns this process's rows, `[count, ...]`, of a whole step's."""
+        each = self.minibatch // self.processes
+        shape = step.shape[1:]
+        parts = tf.reshape(step, [self.minibatches, self.processes, each, *shape])
+        return tf.reshape(parts[:, self.process], [self.count, *shape])
+
+    def holds(self, numbers: tf.Tensor) -> tf.Tensor:
+        """Returns whether this process reads the examples with these running numbers."""
+        place = (numbers - self.first) % self.minibatch
+        return place // (self.minibatch // self.processes) == self.process
+
+    def split(self, stream: tf.data.Dataset, parts: int) -> tf.data.Dataset:
+        """Splits each element of this process among so many replicas, as a step among processes."""
+        if parts == 1:
+            return stream
+        own = Share(0, self.minibatch // self.processes, self.minibatches, 0, parts)
+        each = [dataclasses.replace(own, process=part) for part in range(parts)]
+        return stream.map(
+            lambda *values: tf.nest.map_structure(
+                lambda value: tf.stack([part.rows(value) for part in each]),
+                values if len(values) > 1 else values[0],
+            )
+        ).unbatch()
 
 
 def shuffled(numbers: tf.Tensor, num_examples: int, seed: int) -> tf.Tensor:
@@ -84,6 +136,25 @@ def parallel_map(elements: tf.data.Dataset, function: Callable[..., Any]) -> tf.
     return elements.map(function, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
+def read_shuffled(
+    share: Share, num_examples: int, seed: int, read: Callable[[tf.Tensor], Any]
+) -> tf.data.Dataset:
+    """Reads a process's examples where each can be read by its index, in the order of `shuffled`.
+
+    Args:
+        share: Which running numbers the process reads.
+        num_examples: Examples in the data, an integer >= 1.
+        seed: Decides the order.
+        read: From an index, an int64 scalar, to its element of the stream.
+
+    Returns:
+        An infinite data set of `share.count` elements at a time.
+    """
+    indices = share.numbers().map(lambda numbers: shuffled(numbers, num_examples, seed))
+    # One at a time, so that a large batch is decoded on all cores.
+    return parallel_map(indices.unbatch(), read).batch(share.count, drop_remainder=True)
+
+
 def finish(stream: tf.data.Dataset) -> tf.data.Dataset:
     """Prefetches, and fixes how a stream behaves on several threads and workers.
 
@@ -95,8 +166,8 @@ def finish(stream: tf.data.Dataset) -> tf.data.Dataset:
     """
     options = tf.data.Options()
     options.deterministic = True
-    # Each worker reads all and keeps its rows of the global batch. Sharding by files would show
-    # every worker other examples than one worker sees, and fails where there are fewer files.
+    # Where TensorFlow shares a stream, each worker reads all and keeps its rows of the batch.
+    # Sharding by files would show other examples than one worker sees, and fail for few files.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return stream.prefetch(tf.data.AUTOTUNE).with_options(options)
 
@@ -117,7 +188,7 @@ class Records:
     """Examples that can only be read one after another, shuffled anew in every epoch.
 
     They are shuffled before they are decoded: encoded pictures take a tenth of the memory, so the
-    buffer can be large.
+    buffer can be large. Of several processes each reads all records and decodes its own.
 
     Args:
         name: What the set is called in reports.
@@ -150,12 +221,16 @@ class Records:
         self._shuffle_buffer = shuffle_buffer
         self._metadata = metadata
 
-    def stream(self, first: int, count: int, seed: int) -> tf.data.Dataset:
-        """Endless batches of `count` examples, from the running number `first` on."""
-        epoch, offset = divmod(first, self.num_examples)
+    def stream(self, share: Share, seed: int) -> tf.data.Dataset:
+        """Endless batches of a process's share of each step."""
+        epoch, offset = divmod(share.first, self.num_examples)
         epochs = tf.data.Dataset.counter(start=epoch)
         records = epochs.flat_map(lambda number: self._shuffled(seed, number)).skip(offset)
-        batches = parallel_map(records, self._decode).batch(count, drop_remainder=True)
+        if share.processes > 1:
+            numbered = records.enumerate(start=share.first)
+            own = numbered.filter(lambda number, record: share.holds(number))
+            records = own.map(lambda number, record: record)
+        batches = parallel_map(records, self._decode).batch(share.count, drop_remainder=True)
         # Which `flat_map` cannot know, and Keras asks.
         endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
         return batches.apply(endless)
@@ -169,19 +244,24 @@ class Records:
         """What a report should say of this set beside its name and size."""
         return self._metadata
 
+    def _epoch(self, seed: int, epoch: tf.Tensor) -> tf.data.Dataset:
+        """Returns an epoch's records before they are shuffled, in the same order every time."""
+        return self._records
+
     def _shuffled(self, seed: int, epoch: tf.Tensor) -> tf.data.Dataset:
         """Shuffles by the seed and the epoch alone.
 
         `Dataset.shuffle` would mix TensorFlow's global seed in, and a run that sets another one
         would see other data.
         """
-        spec = self._records.element_spec
+        records = self._epoch(seed, epoch)
+        spec = records.element_spec
         # Never two zeros, bar one draw in 2**128, which would mean "no seed" to the operation.
         seeds = tf.random.stateless_uniform(
             [2], [seed, epoch], minval=None, maxval=None, dtype=tf.int64, alg=ALGORITHM
         )
         variant = tf.raw_ops.ShuffleDataset(
-            input_dataset=tf.data.experimental.to_variant(self._records),
+            input_dataset=tf.data.experimental.to_variant(records),
             buffer_size=tf.constant(self._shuffle_buffer, tf.int64),
             seed=seeds[0],
             seed2=seeds[1],

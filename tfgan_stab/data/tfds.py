@@ -1,7 +1,8 @@
 """Any image set of TensorFlow Datasets, by name."""
 
 import difflib
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -9,7 +10,8 @@ import tensorflow as tf
 from tfgan_stab._utils import validation
 from tfgan_stab.data import image_decoding as images
 from tfgan_stab.data.batches import Batches
-from tfgan_stab.data.streams import Records
+from tfgan_stab.data.record_files import IndexedRecords, RecordIndex, index_of
+from tfgan_stab.data.streams import SHUFFLE_BUFFER, Records
 
 LINES = 4096  # Texts that are read at once.
 
@@ -24,7 +26,7 @@ def tfds(
     channels: int | None = None,
     labels: bool = False,
     download: bool = False,
-    shuffle_buffer: int = 10_000,
+    shuffle_buffer: int | None = None,
     crop: int | None = None,
     resize: str = "bicubic",
 ) -> Batches:
@@ -44,16 +46,19 @@ def tfds(
             alpha; `None` leaves pictures as they are.
         labels: Whether elements are `(images, labels)`.
         download: Whether TFDS may download and prepare the set if it is absent.
-        shuffle_buffer: Encoded pictures to shuffle among, an integer >= 1. Sets larger than that
-            are shuffled locally, on top of the fixed, scattered order that TFDS wrote them in.
+        shuffle_buffer: `None` reads each picture where it lies, by an index of TFRecord files on
+            disk: all are shuffled, and a stream starts anywhere at once. An integer >= 1 reads
+            files from front to back, as suits slow disks, and shuffles among so many encoded
+            pictures, on top of the fixed, scattered order that TFDS wrote them in; other files,
+            and those in a cloud, are read so in any case, among 10,000.
         crop: Height and width of that square in pixels, an integer >= 1; `None` for the largest.
             Programs for CelebA take 108 (from memory), faces alone, or 178, the whole width.
         resize: "bicubic", or "area" for means over areas.
 
     Returns:
         Endless batches of float32 `[batch_size, height, width, channels]` in [-1, 1], with int32
-        `[batch_size]` labels when asked. `starting_at` reads and drops the examples of its epoch
-        that come before, because records have no index.
+        `[batch_size]` labels when asked. Where files are read from front to back, `starting_at`
+        reads and drops the pictures of its epoch that come before.
 
     Raises:
         FileNotFoundError: If the data are not there and `download` is off.
@@ -65,12 +70,15 @@ def tfds(
         crop = validation.integer("crop", crop, unit="pixels", fix="It is a square's side.")
         size = crop if size is None else size
     validation.choice("resize", resize, ("bicubic", "area"))
-    validation.integer("shuffle_buffer", shuffle_buffer, unit="pictures")
+    if shuffle_buffer is not None:
+        validation.integer("shuffle_buffer", shuffle_buffer, unit="pictures")
     builder = _builder(name, data_dir)
     features = builder.info.features
     image_key, label_key = _image_key(name, features), _label_key(name, features, labels)
     shape = _shape(name, features[image_key], size, channels, crop)
-    records = _records(name, builder, split, [image_key, label_key], download)
+    partial = _parts_of_records([image_key, label_key])
+    records = _records(name, builder, split, partial, download)
+    index = _index(builder, split) if shuffle_buffer is None else None
 
     def decode_image(record: dict[Any, tf.Tensor]) -> tf.Tensor:
         image = features[image_key].decode_example(record[image_key])
@@ -87,23 +95,38 @@ def tfds(
         with tf.control_dependencies([tf.debugging.assert_non_negative(label, message=message)]):
             return decode_image(record), tf.identity(label)
 
-    examples = Records(
-        name=f"tfds:{name}/{split}",
-        records=records,
-        num_examples=_count(name, records),
-        num_classes=None if label_key is None else features[label_key].num_classes,
-        decode=decode_both if label_key else decode_image,
-        decode_image=decode_image,
-        shuffle_buffer=shuffle_buffer,
-        metadata={
-            "version": str(builder.info.version),
-            "shuffle_buffer": shuffle_buffer,
-            **({} if crop is None else {"crop": crop}),
-            **({} if resize == "bicubic" else {"resize": resize}),
-            **({"class_names": features[label_key].names} if label_key else {}),
-        },
-    )
+    title = f"tfds:{name}/{split}"
+    label = features[label_key] if label_key else None
+    num_classes = label.num_classes if label else None
+    metadata = _metadata(builder, crop, resize, label)
+    decode = decode_both if label else decode_image
+    if index is None:
+        metadata["shuffle_buffer"] = buffer = shuffle_buffer or SHUFFLE_BUFFER
+        count = _count(name, records)
+        examples: Any = Records(
+            title, records, count, num_classes, decode, decode_image, buffer, metadata
+        )
+    else:
+        one, both = (_after_parsing(features, partial, each) for each in (decode_image, decode))
+        examples = IndexedRecords(title, index, num_classes, both, one, metadata)
     return Batches(examples, batch_size, seed)
+
+
+def _metadata(builder: Any, crop: int | None, resize: str, label: Any) -> dict[str, Any]:
+    return {
+        "version": str(builder.info.version),
+        **({} if crop is None else {"crop": crop}),
+        **({} if resize == "bicubic" else {"resize": resize}),
+        **({"class_names": label.names} if label else {}),
+    }
+
+
+def _after_parsing(
+    features: Any, partial: Any, decode: Callable[[dict[Any, tf.Tensor]], Any]
+) -> Callable[[tf.Tensor], Any]:
+    """Returns what decodes a record as it lies in a file."""
+    needed = partial.extract_features(features)
+    return lambda record: decode(needed.deserialize_example(record, decoders=partial.decoders))
 
 
 def text_lines(name: str, data_dir: str | None, download: bool) -> Iterator[str]:
@@ -127,7 +150,7 @@ def text_lines(name: str, data_dir: str | None, download: bool) -> Iterator[str]
             f"Received: features {sorted(features)}, texts in {keys or 'none'}."
         )
     key = "text" if "text" in keys else keys[0]
-    records = _records(name, builder, "train", [key], download)
+    records = _records(name, builder, "train", _parts_of_records([key]), download)
     for batch in records.batch(LINES).as_numpy_iterator():
         yield from (line.decode("utf-8", "replace") for line in batch[key])
 
@@ -212,18 +235,32 @@ def _shape(
     return (size or height, size or width, channels or own_channels)
 
 
-def _records(
-    name: str, builder: Any, split: str, keys: list[str | None], download: bool
-) -> tf.data.Dataset:
+def _parts_of_records(keys: list[str | None]) -> Any:
+    """Returns which features are read; the first one is left encoded."""
+    import tensorflow_datasets
+
+    return tensorflow_datasets.decode.PartialDecoding(
+        {key: True for key in keys if key},
+        decoders={keys[0]: tensorflow_datasets.decode.SkipDecoding()},
+    )
+
+
+def _index(builder: Any, split: str) -> RecordIndex | None:
+    """Returns where the records are; `None` unless they are in plain TFRecord files on disk."""
+    splits = builder.info.splits  # None while TFDS mocks a set.
+    files = splits[split].file_instructions if splits else []
+    paths = [str(each.filename) for each in files]
+    if not paths or not all(".tfrecord" in each and os.path.isfile(each) for each in paths):
+        return None
+    return index_of(paths, [slice(each.skip, each.skip + each.take) for each in files])
+
+
+def _records(name: str, builder: Any, split: str, decoders: Any, download: bool) -> tf.data.Dataset:
     """Reads what is needed of each record, in a fixed order, pictures still encoded."""
     import tensorflow_datasets
 
     if download:
         builder.download_and_prepare()
-    decoders = tensorflow_datasets.decode.PartialDecoding(
-        {key: True for key in keys if key},
-        decoders={keys[0]: tensorflow_datasets.decode.SkipDecoding()},
-    )
     # The operating system keeps small files in memory anyway, and TFDS's cache warns in the log
     # whenever a pass stops before the end, as `examples(limit)` does.
     config = tensorflow_datasets.ReadConfig(try_autocache=False)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+from tfgan_stab.data.batches import Batches
 from tfgan_stab.game import top_k
 from tfgan_stab.game.functional import Minibatch
 from tfgan_stab.game.gradients import Evaluation, GameFunctions
@@ -34,6 +35,24 @@ def replica_number() -> tf.Tensor | int:
     """Returns this replica's number, counted from 0; 0 outside of replicas."""
     context = tf.distribute.get_replica_context()
     return context.replica_id_in_sync_group if context and num_replicas() > 1 else 0
+
+
+def spread(data: Any, strategy: tf.distribute.Strategy) -> Any:
+    """Returns data of which each replica gets its rows, and each process reads its own alone.
+
+    Args:
+        data: What `fit` is given. Other than data sets of `tgs.data`, and batches that cannot be
+            shared evenly, are left to Keras: each process reads all, and takes rows of the batch.
+        strategy: The model's.
+    """
+    replicas = strategy.num_replicas_in_sync
+    if replicas == 1 or not isinstance(data, Batches) or data.batch_size % replicas:
+        return data
+    return strategy.distribute_datasets_from_function(
+        lambda context: data.of_process(
+            context.input_pipeline_id, context.num_input_pipelines, replicas
+        )
+    )
 
 
 def of_all(strategy: tf.distribute.Strategy, number: float) -> list[float]:

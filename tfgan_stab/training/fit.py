@@ -15,6 +15,7 @@ from tfgan_stab.game.players import Players
 from tfgan_stab.training import data_checks, label_checks, workers
 from tfgan_stab.training.averaging.averaged_weights import AveragedWeights
 from tfgan_stab.training.averaging.swap import LIVE, WeightsInUse
+from tfgan_stab.training.distribution import spread
 from tfgan_stab.training.epoch_lines import lines_for
 from tfgan_stab.training.execution import ExecutedSteps
 from tfgan_stab.training.fit_checks import (
@@ -221,6 +222,7 @@ class KerasWorkflows(ExecutedSteps, Saving, Described):
         ordered = steps is not None and isinstance(x, tf.data.Dataset)
         resumed = resume_from(callbacks, self, ordered)
         workers.check_alike(self.distribute_strategy, self.steps)
+        workers.check_same_data(self.distribute_strategy, x)
         progress = resumed or begin
         if not self.steps:
             self.start_over()
@@ -251,9 +253,10 @@ class KerasWorkflows(ExecutedSteps, Saving, Described):
                 watcher.begin(self.monitor, self.steps_taken, progress, ordered)
 
     def _data_from_now(self, x: Any, steps_per_epoch: int | None, step_in_epoch: int = 0) -> Any:
-        return data_from(
+        remaining = data_from(
             x, self.steps_taken, self.scheme.data_minibatches, steps_per_epoch, step_in_epoch
         )
+        return spread(remaining, self.distribute_strategy)
 
     def _epoch_length(self, x: Any, steps_per_epoch: int | None) -> int | None:
         if steps_per_epoch is not None or not isinstance(x, Batches):

@@ -77,7 +77,8 @@ def check_files(x: Any, error: Exception) -> None:
     if damaged:
         raise ValueError(
             f"{x.name!r} must hold files that can be read. Received: {len(damaged)} that cannot:\n"
-            f'  {listing_of(damaged)}\nMend or remove them, or leave them out by on_error="skip".'
+            f"  {listing_of(damaged)}\nMend or remove them, or leave those of a folder out by "
+            'on_error="skip".'
         ) from error
 
 

@@ -13,6 +13,8 @@ import tensorflow as tf
 
 from tfgan_stab.data.batches import Batches
 
+_IN_ORDER = (tf.data.Dataset, tf.distribute.DistributedDataset)
+
 
 class Progress(NamedTuple):
     """How far a run has come.
@@ -144,7 +146,7 @@ def finish_epoch(
     Raises:
         ValueError: If the data are in no fixed order.
     """
-    if not isinstance(remaining, tf.data.Dataset) or steps is None:
+    if not isinstance(remaining, _IN_ORDER) or steps is None:
         raise ValueError(
             "Resuming inside an epoch needs data in a fixed order: a data set of tgs.data, or a "
             f"tf.data.Dataset with steps_per_epoch. Received: {type(remaining).__name__}. Give "

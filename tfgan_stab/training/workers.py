@@ -12,6 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfgan_stab._utils.errors import WorkerLostError
+from tfgan_stab.data.batches import Batches
 from tfgan_stab.training import distribution
 
 # What TensorFlow raises where another process does not answer.
@@ -124,6 +125,33 @@ def check_alike(strategy: tf.distribute.Strategy, steps: int) -> None:
             f"All workers must begin with the same step. Received: steps {found}, in the workers' "
             "order. Put the checkpoints on a disk that all of them share."
         )
+
+
+def check_same_data(strategy: tf.distribute.Strategy, data: Any) -> None:
+    """Refuses to train on data that differ between workers, as far as numbers tell.
+
+    Args:
+        strategy: The model's.
+        data: What `fit` is given.
+
+    Raises:
+        ValueError: If other workers' data sets of `tgs.data` have other sizes, batches or seeds.
+    """
+    if num_workers(strategy) == 1 or not isinstance(data, Batches):
+        return
+    numbers = {
+        "num_examples": data.num_examples or 0,
+        "batch_size": data.batch_size,
+        "seed": data.seed,
+    }
+    for name, number in numbers.items():
+        found = [int(each) for each in distribution.of_all(strategy, number)]
+        if len(set(found)) > 1:
+            raise ValueError(
+                f"All workers must open the same data. Received: {name} of {found}, in the "
+                "workers' order. Give each the same files, batch_size and seed; each reads its own "
+                "part of every batch."
+            )
 
 
 @contextlib.contextmanager

@@ -206,12 +206,11 @@ def open_real(
         return data_of(_run_of(source), unsafe_imports)
     if real in SETS or real.partition(":")[0] in KINDS:
         settings: dict[str, Any] = {}
-        if real.startswith("image_folder:"):
-            settings = {
-                name: value
-                for name, value in (("size", size), ("channels", channels), ("white", white))
-                if value is not None
-            }
+        kind = real.partition(":")[0]
+        if kind in ("image_folder", "tfrecords"):
+            given = {"size": size, "channels": channels}
+            given |= {"white": white} if kind == "image_folder" else {}
+            settings = {name: value for name, value in given.items() if value is not None}
         if labels and not real.startswith("arrays:"):  # They want an array there.
             settings["labels"] = True
         return load(real, **settings)
