@@ -413,3 +413,36 @@ def test_evaluation_benchmark():
         assert float(rows[name][4]) < 1e-6  # Its value's relative difference from ours.
     streaming, neighbors = (line for line in printed.splitlines() if " MB in all" in line)
     assert streaming.startswith("streaming: ") and neighbors.startswith("neighbors: ")
+
+
+@pytest.fixture
+def communication(monkeypatch):
+    """The program that computes what several devices communicate."""
+    monkeypatch.syspath_prepend(str(ROOT / "scripts" / "benchmarks"))
+    return importlib.import_module("communication")
+
+
+def test_what_a_step_communicates_is_counted_by_hand_for_small_numbers(communication):
+    numbers = communication.Numbers(generator=100, discriminator=10, state=1)
+    # Both in each evaluation; or the discriminator as often as there are minibatches, then the
+    # generator; the state once. 4 bytes each.
+    by_hand = {
+        "Euler": 111,
+        "Alternating(1)": 111,
+        "Alternating(5)": 151,
+        "Extragradient": 221,
+        "RK4": 441,
+    }
+    for name, scheme in communication.SCHEMES.items():
+        assert communication.size_of_step(numbers, scheme) == 4 * by_hand[name], name
+    link = communication.Link(bandwidth=1e6, latency=1e-3)
+    # Of 4 devices each sends 6 / 4 of the bytes, in 6 messages for each reduction.
+    assert communication.seconds_of_communication(10**6, 2, 4, link) == pytest.approx(1.5 + 0.012)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.slow
+def test_the_page_on_several_devices_holds_the_computed_tables(communication):
+    page = (ROOT / "docs" / "several_devices.md").read_text(encoding="utf-8")
+    for table in communication.tables():
+        assert table in page

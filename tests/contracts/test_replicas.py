@@ -1,6 +1,6 @@
 """N replicas with a share of the batch each are one replica with the whole of it."""
 
-import itertools
+import json
 import pathlib
 import subprocess
 import sys
@@ -8,85 +8,100 @@ import sys
 import numpy as np
 import pytest
 from cluster import run_workers
-from penalties import PENALTIES
-from schemes import SCHEMES, USUAL
+from penalties import MIXED
+from schemes import SCHEMES
 
-PROGRAM = pathlib.Path(__file__).with_name("two_replicas.py")
-# Every scheme; with XLA and with the penalties that go with all of them in turn.
-GENERAL = itertools.cycle([name for name in PENALTIES if name != "first_stage"])
-COMPILED = itertools.cycle(["off", "off", "auto"])
-CASES = {name: f"{name}:{next(COMPILED)}:{next(GENERAL)}" for name in SCHEMES}
-OF_USUAL = [*(CASES[name] for name in CASES if name in USUAL), "rk4_fresh:auto:first_stage"]
-OF_OTHERS = [CASES[name] for name in CASES if name not in USUAL]
-# A process that starts TensorFlow for each case would take longer than the cases.
-GROUPS = [
-    OF_USUAL[:1],
-    pytest.param(["one scheme"], marks=pytest.mark.exhaustive),
-    *(pytest.param(OF_USUAL[first::6], marks=pytest.mark.exhaustive) for first in range(1, 7)),
-    *(pytest.param(OF_OTHERS[first::2], marks=pytest.mark.exhaustive) for first in range(2)),
+FOLDER = pathlib.Path(__file__).parent
+PROGRAM = "two_replicas.py"
+OPTIMIZERS = ("sgd", "adam")
+# Every scheme with every optimizer; both kinds of penalties, top-k of all replicas and an average.
+GRID = [
+    f"{name}:{optimizer}:{list(MIXED)[(number + place) % len(MIXED)]}"
+    for number, name in enumerate(SCHEMES)
+    for place, optimizer in enumerate(OPTIMIZERS)
 ]
+COMPILED = ["simultaneous:adam:none:xla", "rk4_fresh:sgd:first_stage:xla"]
+UNEVEN = [
+    f"uneven:{name}:{optimizer}:r1_and_gradient_norm"
+    for name in ("simultaneous", "rk4", "lookahead")
+    for optimizer in OPTIMIZERS
+]
+# A process that starts TensorFlow for each case would take longer than the cases.
+IN_TURN = [GRID[first::4] for first in range(4)]
+ONE_OF_EACH = ["simultaneous:adam:r1_and_gradient_norm"]
 
 
-def run(program, *cases):
+def name_of(cases):
+    return cases[0] if len(cases) == 1 else f"{cases[0]} and {len(cases) - 1} more"
+
+
+def exhaustive(*groups):
+    return [pytest.param(each, marks=pytest.mark.exhaustive) for each in groups]
+
+
+# "one scheme": `evaluate`, batch statistics, conditions, augmentation.
+GROUPS = [ONE_OF_EACH, *exhaustive(["one scheme"], *IN_TURN, COMPILED, UNEVEN)]
+
+
+def run(program, *arguments):
     """Runs a program of this folder in a process of its own, with two replicas on this CPU."""
     done = subprocess.run(
-        [sys.executable, str(PROGRAM.with_name(program)), *cases],
+        [sys.executable, str(FOLDER / program), *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=550,
         check=False,
     )
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-3000:]
     return done.stdout
 
 
-# "one scheme" among them: uneven batches, `evaluate`, conditions, augmentation.
-OF_WORKERS = [
-    OF_USUAL[:1],
-    *(
-        pytest.param(each, marks=pytest.mark.exhaustive)
-        for each in (["one scheme"], OF_USUAL[1:4], OF_USUAL[4:])
-    ),
-]
+def run_in_two(program, *arguments):
+    """Runs it in two workers; returns what each has said."""
+    return run_workers([str(FOLDER / program), *map(str, arguments)], timeout=550)
+
+
+@pytest.fixture(scope="module")
+def references(tmp_path_factory):
+    """Where one replica's numbers are kept, to be traced once."""
+    return tmp_path_factory.mktemp("references")
 
 
 @pytest.mark.slow
 @pytest.mark.multi_device
-@pytest.mark.parametrize("cases", OF_WORKERS, ids="+".join)
-def test_two_workers_with_half_batches_train_as_one_replica(cases):
+@pytest.mark.parametrize("cases", GROUPS, ids=name_of)
+def test_two_workers_with_half_batches_train_as_one_replica(cases, references):
     """Each replica is in a process of its own, and both have the same bits."""
-    for said in run_workers([str(PROGRAM), *cases]):
+    for said in run_in_two(PROGRAM, references, *cases):
         for case in cases:
             assert f"{case} agrees" in said
 
 
 @pytest.mark.slow
 @pytest.mark.multi_device
-@pytest.mark.parametrize("cases", GROUPS, ids="+".join)
-def test_two_replicas_with_half_batches_train_as_one(cases):
-    said = run(PROGRAM.name, *cases)
+@pytest.mark.parametrize("cases", GROUPS, ids=name_of)
+def test_two_replicas_with_half_batches_train_as_one(cases, references):
+    said = run(PROGRAM, references, *cases)
     for case in cases:
         assert f"{case} agrees" in said
 
 
 @pytest.mark.slow
-@pytest.mark.multi_device
-@pytest.mark.parametrize(
-    "cases",
-    [
-        pytest.param(["simultaneous:off"], marks=pytest.mark.exhaustive),
-        pytest.param(["alternating_3:off", "rk4:auto"], marks=pytest.mark.exhaustive),
-    ],
-    ids="+".join,
-)
-def test_fault_of_one_replica_is_named_and_undone_on_both(cases):
-    said = run("two_guarded_replicas.py", *cases)
-    for case in cases:
-        assert f"{case} is guarded" in said
-
-
 @pytest.mark.exhaustive
+@pytest.mark.multi_device
+@pytest.mark.parametrize("workers", [False, True], ids=["replicas", "workers"])
+@pytest.mark.parametrize(
+    "cases", [["simultaneous:off"], ["alternating_3:off", "rk4:xla"]], ids=name_of
+)
+def test_fault_of_one_replica_is_named_and_undone_on_both(cases, workers):
+    program = "two_guarded_replicas.py"
+    for said in run_in_two(program, *cases) if workers else [run(program, *cases)]:
+        for case in cases:
+            assert f"{case} is guarded" in said
+
+
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.multi_device
 def test_top_k_on_each_replica_or_on_all_together():
     said = ["replica agrees", "global agrees", "all is plain", "uneven rows are fine"]
@@ -108,10 +123,8 @@ def test_runs_go_on_with_another_number_of_workers(tmp_path):
     program = "other_replicas.py"
 
     def train(folder, workers, stop):
-        arguments = [str(tmp_path / folder), str(workers), str(stop)]
-        if workers == 2:
-            return run_workers([str(PROGRAM.with_name(program)), *arguments])[0]
-        return run(program, *arguments)
+        arguments = [tmp_path / folder, workers, stop]
+        return run_in_two(program, *arguments)[0] if workers == 2 else run(program, *arguments)
 
     train("whole", 2, 0)
     with np.load(tmp_path / "whole-2-0.npz") as archive:
@@ -124,3 +137,40 @@ def test_runs_go_on_with_another_number_of_workers(tmp_path):
             assert set(archive) == set(whole)
             for name, values in whole.items():
                 np.testing.assert_allclose(archive[name], values, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.exhaustive
+@pytest.mark.multi_device
+def test_two_workers_see_the_same_scores_and_the_chief_alone_writes(tmp_path):
+    first, second = (said.splitlines() for said in run_in_two("two_watched_workers.py", tmp_path))
+    assert json.loads(first[-1]) == json.loads(second[-1])
+
+
+@pytest.mark.slow
+@pytest.mark.exhaustive
+@pytest.mark.multi_device
+@pytest.mark.parametrize("kind", ["one device", "two replicas", "two workers"])
+def test_a_run_that_ended_in_the_midst_of_all_periods_goes_on_exactly(kind, tmp_path):
+    if kind == "two workers":
+        found = run_in_two("resumed_replicas.py", tmp_path, 2)
+    else:
+        found = [run("resumed_replicas.py", tmp_path, 1 if kind == "one device" else 2)]
+    for said in found:
+        assert said.splitlines()[-1] == "resumed exactly"
+
+
+# Each takes seconds to trace; of the rarer ones a scheme of each kind is enough.
+COUNTED = [
+    *(("plain,gradient_norm,top_k", names) for names in (list(SCHEMES)[::2], list(SCHEMES)[1::2])),
+    ("averages,r1,consensus,interpolated_and_consensus", ["alternating_3", "extragradient"]),
+    ("r1_and_gradient_norm,watched,unknown_rows", ["alternating_3", "extragradient"]),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.exhaustive
+@pytest.mark.multi_device
+@pytest.mark.parametrize("added, names", COUNTED)
+def test_a_step_communicates_no_more_than_the_docs_say(added, names):
+    print(run("replica_collectives.py", added, *names))

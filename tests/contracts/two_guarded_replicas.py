@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from devices import STRATEGIES
 from schemes import SCHEMES
+from two_replicas import check_copies
 
 import tfgan_stab as tgs
 from tfgan_stab._utils.errors import DivergenceError
@@ -54,14 +55,6 @@ def data(name, spoiled=None):
     return tf.data.Dataset.from_tensor_slices(found.astype("float32"))
 
 
-def check_copies(gan):
-    for variable in [*gan.variables, *gan.monitor._record.weights, *gan.monitor._previous.weights]:
-        copies = [v.numpy() for v in STRATEGY.experimental_local_results(variable.value)]
-        synced = variable.value.synchronization != tf.VariableSynchronization.ON_READ
-        if synced and any(np.any(copy != copies[0]) for copy in copies):
-            sys.exit(f"copies of {variable.path} differ")
-
-
 def check(name, jit_compile):
     gan = make(name, jit_compile)
     events = []
@@ -107,7 +100,7 @@ def check_equality(name):
 
 for case in sys.argv[1:]:
     name, xla = case.split(":")
-    check(name, {"auto": "auto", "off": False}[xla])
+    check(name, xla == "xla")
     if name == "simultaneous":
         check_equality(name)
     print(f"{case} is guarded")

@@ -1,5 +1,13 @@
-"""Trains on one and on two replicas and compares; run by `test_replicas.py` in its own process."""
+"""Trains on one and on two replicas and compares; run by `test_replicas.py` in its own process.
 
+After a folder for what one replica ends with come cases: scheme:optimizer:penalties, with ":xla"
+where XLA compiles the gradients of the two; "uneven:" first for a smaller last batch.
+"""
+
+import gc
+import os
+import pathlib
+import pickle
 import sys
 import zlib
 
@@ -7,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from devices import STRATEGIES
-from penalties import PENALTIES
+from penalties import MIXED, PENALTIES
 from schemes import SCHEMES
 
 import tfgan_stab as tgs
@@ -15,10 +23,18 @@ from tfgan_stab.training import distribution
 from tfgan_stab.training.workers import num_workers
 
 layers = keras.layers
-ROWS, STEPS = 8, 4
+ROWS, STEPS = 8, 10
+TOLERANCE = 1e-5
+OPTIMIZERS = {
+    "sgd": lambda: (keras.optimizers.SGD(0.02), keras.optimizers.SGD(0.04)),
+    "adam": lambda: (
+        keras.optimizers.Adam(0.01, beta_1=0.5, clipnorm=0.05),
+        keras.optimizers.Adam(0.02, beta_1=0.5, global_clipnorm=0.05, weight_decay=0.01),
+    ),
+}
 
 
-def networks(normalized):
+def networks(normalized=False):
     extra = [layers.BatchNormalization()] if normalized else []
     generator = keras.Sequential(
         [keras.Input((3,)), layers.Dense(6, "tanh"), *extra, layers.Dense(2)]
@@ -28,134 +44,136 @@ def networks(normalized):
     return generator, discriminator
 
 
-def train(scheme, penalties, replicas, jit_compile, normalized=False):
-    strategy = STRATEGIES[replicas]
-    with strategy.scope():
+class Alike:
+    """Latents that do not depend on the number of a row."""
+
+    shape = (3,)
+
+    def __call__(self, count, seed):
+        return tf.ones([count, 3]) * tgs.data.latents.Normal(3)(1, seed)
+
+
+def made(replicas, case, jit_compile=False, latents=3, **settings):
+    """A GAN on so many replicas, with top-k over all of them together and an average."""
+    name, optimizer, penalties = case.split(":")[:3]
+    top_k = tgs.TopK(decay=0.8, every=2, floor=0.3, scope="global")
+    with STRATEGIES[replicas].scope():
         keras.utils.set_random_seed(1)
-        gan = tgs.GAN(*networks(normalized), latents=3)
+        gan = tgs.GAN(*networks(), latents=latents)
         gan.compile(
-            keras.optimizers.Adam(0.05, beta_1=0.5, clipnorm=0.05),
-            keras.optimizers.Adam(0.1, beta_1=0.5, global_clipnorm=0.05, weight_decay=0.01),
-            scheme=scheme,
-            penalties=penalties,
-            averages={"ema": tgs.ExponentialAverage(0.5)},
+            *OPTIMIZERS[optimizer](),
+            scheme=SCHEMES[name][0],
+            penalties={**PENALTIES, **MIXED}[penalties],
             jit_compile=jit_compile,
             seed=2,
+            check_derivatives=False,
+            **{"top_k": top_k, "averages": {"ema": tgs.ExponentialAverage(0.5)}, **settings},
         )
-    data = np.random.RandomState(0).normal(size=[STEPS, ROWS * scheme.data_minibatches, 2])
+    return gan
+
+
+def batches(scheme, replicas):
+    """Each step's points, float32 `[steps, rows, 2]`."""
+    count = scheme.data_minibatches
+    data = np.random.RandomState(0).normal(size=[STEPS, ROWS * count, 2]).astype("float32")
+    if replicas == 1:
+        return data
     # Replicas take the first and the second half of a batch and cut their minibatches from it:
     # order the rows so that both replicas' minibatch m together is minibatch m of the single one.
-    if replicas == 2:
-        data = data.reshape([STEPS, scheme.data_minibatches, 2, ROWS // 2, 2]).swapaxes(1, 2)
-        data = data.reshape([STEPS, ROWS * scheme.data_minibatches, 2])
-    dataset = tf.data.Dataset.from_tensor_slices(data.astype("float32"))
-    history = gan.fit(dataset, verbose=0).history
-    for variable in gan.variables:
+    halves = data.reshape([STEPS, count, 2, ROWS // 2, 2]).swapaxes(1, 2)
+    return halves.reshape(data.shape)
+
+
+def check_copies(gan):
+    """All replicas have the same bits of whatever a step changes, metrics aside."""
+    strategy = gan.distribute_strategy
+    own = changed(gan)
+    for path, variable in own.items():
         copies = [v.numpy() for v in strategy.experimental_local_results(variable.value)]
-        synced = variable.value.synchronization != tf.VariableSynchronization.ON_READ
-        if synced and any(np.any(copy != copies[0]) for copy in copies):
-            sys.exit(f"copies of {variable.path} differ")
-    check_workers(gan)
-    return gan, history
-
-
-def check_workers(gan):
-    """Processes that have a replica each have the same weights to the last bit."""
-    bits = b"".join(value.tobytes() for value in weights(gan).values())
-    if num_workers(gan.distribute_strategy) > 1:
-        found = distribution.of_all(gan.distribute_strategy, zlib.crc32(bits))
+        if any(copy.tobytes() != copies[0].tobytes() for copy in copies):
+            sys.exit(f"copies of {path} differ")
+    if num_workers(strategy) > 1:
+        bits = b"".join(variable.numpy().tobytes() for variable in own.values())
+        found = distribution.of_all(strategy, zlib.crc32(bits))
         assert len(set(found)) == 1 and len(found) == 2, found
 
 
-def weights(gan):
+def changed(gan):
+    """What a step changes, optimizers' state included; metrics are each replica's own."""
     metrics = {id(v) for m in gan.metrics for v in m.variables}
-    return {v.path: v.numpy() for v in gan.variables if id(v) not in metrics}
+    found = [v for v in gan._all_variables() if id(v) not in metrics]
+    return {f"{number} {v.path}": v for number, v in enumerate(found)}
 
 
-def compare(name, xla, penalty):
-    """Trains a scheme on one and on two replicas, and exits with what differs."""
-    jit_compile = {"auto": "auto", "off": False}[xla]
-    scheme, penalties = SCHEMES[name][0], PENALTIES[penalty]
-    one, history_of_one = train(scheme, penalties, 1, False)
-    two, history_of_two = train(scheme, penalties, 2, jit_compile)
+def outcome(gan, logs):
+    """All numbers that a training ends with, by name."""
+    found = {path: variable.numpy() for path, variable in changed(gan).items()}
+    return list(found) + list(logs), [*found.values(), *map(np.asarray, logs.values())]
+
+
+def difference(one, two):
+    """The largest difference of any number of theirs, of logs relative to their size."""
+    names, numbers = two
+    assert len(names) == len(one) > 10
+    found = {}
+    for name, mine, other in zip(names, one, numbers, strict=True):
+        scale = 1.0 if other.shape != (1,) else np.abs(mine)
+        apart = np.abs(mine.astype("float64") - other) / scale
+        found[name] = float(np.max(apart, initial=0.0))
+    worst = max(found, key=found.get)
+    assert found[worst] <= TOLERANCE, (worst, found[worst])
+    return found[worst]
+
+
+def compare(case, references):
+    """Trains on one and on two replicas; returns the largest difference."""
+    scheme, jit_compile = SCHEMES[case.split(":")[0]][0], case.endswith(":xla")
+    two = made(2, case, jit_compile)
+    logs = trained(two, batches(scheme, 2))
     assert two.compilation.scope == ("field" if jit_compile else "off"), two.compilation
-    for (path, a), b in zip(weights(one).items(), weights(two).values(), strict=True):
-        np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5, err_msg=f"{name} {path}")
-    for key, values in history_of_one.items():
-        np.testing.assert_allclose(values, history_of_two[key], rtol=1e-4, err_msg=f"{name} {key}")
     assert int(two.images_seen) == STEPS * ROWS * scheme.data_minibatches
-    for own in ("live", "ema"):
-        samples = [gan.sample(5, weights=own, seed=3) for gan in (one, two)]
-        np.testing.assert_allclose(*samples, rtol=1e-3, atol=1e-4)
+    check_copies(two)
+    # Tracing takes most of the time: what one replica ends with is kept for others to compare.
+    kept = references / f"{case.replace(':', '-')}.npy"
+    if not kept.exists():
+        one = made(1, case)
+        _, numbers = outcome(one, trained(one, batches(scheme, 1)))
+        own = kept.with_suffix(f".{os.getpid()}")
+        own.write_bytes(pickle.dumps(numbers))
+        os.replace(own, kept)
+    return difference(pickle.loads(kept.read_bytes()), outcome(two, logs))
 
 
-def uneven(replicas, rows):
-    """Trains on a batch and a smaller last one, whose rows replicas cannot share evenly."""
-    strategy = STRATEGIES[replicas]
-    with strategy.scope():
-        keras.utils.set_random_seed(1)
-        gan = tgs.GAN(*networks(False), latents=3)
-        gan.compile("sgd", "sgd", scheme=tgs.Simultaneous(), jit_compile=False, seed=2)
-    data = np.random.RandomState(0).normal(size=[rows, 2]).astype("float32")
-    gan.fit(data, batch_size=8, shuffle=False, verbose=0)
-    found = gan.evaluate(data, batch_size=8, verbose=0)
-    return gan, found
+def trained(gan, data):
+    """The logs of a training whose steps are given."""
+    data = tf.data.Dataset.from_tensor_slices(data)
+    return gan.fit(data, verbose=0).history
 
 
-def check_uneven():
+def compare_uneven(case):
+    """The same with a smaller last batch; latents are all alike, as its replicas draw others."""
+    found = []
     for rows in (8 + 1, 8 + 5):  # One replica without a row; 3 and 2 rows.
-        gan, losses = uneven(2, rows)
-        assert gan.images_seen == rows, gan.images_seen
-        assert np.isfinite(losses).all(), losses
-        assert all(np.isfinite(value).all() for value in weights(gan).values())
-        for variable in gan.variables:
-            copies = STRATEGIES[2].experimental_local_results(variable.value)
-            if variable.value.synchronization != tf.VariableSynchronization.ON_READ:
-                assert all(np.all(c.numpy() == copies[0].numpy()) for c in copies), variable.path
+        data = np.random.RandomState(0).normal(size=[rows, 2]).astype("float32")
+        ends = []
+        for replicas in (1, 2):
+            gan = made(replicas, case, latents=Alike())
+            logs = gan.fit(data, batch_size=8, shuffle=False, verbose=0).history
+            ends.append(outcome(gan, logs))
+            assert gan.images_seen == rows, gan.images_seen
+        check_copies(gan)
+        found.append(difference(ends[0][1], ends[1]))
+    return max(found)
 
 
-def operations(scheme, penalties, rows, jit_compile=False):
-    """Returns the operations of the graph of a step on both replicas."""
+def check_normalized():
+    """Batch statistics are means over replicas, and alike on all."""
     with STRATEGIES[2].scope():
         gan = tgs.GAN(*networks(True), latents=3)
-        gan.compile("sgd", "sgd", scheme=scheme, penalties=penalties, jit_compile=jit_compile)
-
-    @tf.function
-    def step(data):
-        return STRATEGIES[2].run(gan.train_step, args=(data,))
-
-    return step.get_concrete_function(tf.TensorSpec([rows, 2])).graph.get_operations()
-
-
-def reductions(*arguments):
-    """Counts what the graph of a step communicates: operations per replica."""
-    found = [o for o in operations(*arguments) if o.type.startswith("CollectiveReduce")]
-    return len(found) / len(STRATEGIES[2].extended.worker_devices)
-
-
-def compiled_calls(*arguments):
-    """Counts what XLA compiles in the graph of a step: calls per replica."""
-    found = operations(*arguments, True)
-    called = [o for o in found if "_XlaMustCompile" in o.node_def.attr]
-    return len(called) / len(STRATEGIES[2].extended.worker_devices)
-
-
-def check_reductions(name):
-    """One reduction for each evaluation, and one more where the number of rows is not known."""
-    scheme, _ = SCHEMES[name]
-    known = reductions(scheme, [], ROWS * scheme.data_minibatches)
-    assert known == scheme.evaluations, (name, known)
-    # One compiled call before each reduction: the whole evaluation of the gradients.
-    compiled = compiled_calls(scheme, [], ROWS * scheme.data_minibatches)
-    assert compiled == scheme.evaluations, (name, compiled)
-    if name in ("simultaneous", "rk4"):
-        unknown = reductions(scheme, [], None)
-        assert unknown == scheme.evaluations + 1, (name, unknown)
-        # The penalty takes the gradients of the first evaluation, and communicates its own.
-        penalized = reductions(
-            scheme, PENALTIES["generator_gradient_norm"], ROWS * scheme.data_minibatches
-        )
-        assert penalized == scheme.evaluations + 1, (name, penalized)
+        gan.compile("sgd", "sgd", jit_compile=False)
+    data = np.random.RandomState(0).normal(size=[32, 2]).astype("float32")
+    gan.fit(data, batch_size=8, verbose=0)
+    check_copies(gan)
 
 
 def check_conditions():
@@ -223,15 +241,18 @@ def check_power_iteration():
         np.testing.assert_array_equal(vector, vectors[0])
 
 
-for case in sys.argv[1:]:
-    if case == "one scheme":
-        train(SCHEMES["simultaneous"][0], [], 2, False, normalized=True)
-        check_uneven()
-        check_conditions()
-        check_augmentation()
-        check_power_iteration()
-    else:
-        name, xla, penalty = case.split(":")
-        compare(name, xla, penalty)
-        check_reductions(name)
-    print(f"{case} agrees")
+if __name__ == "__main__":
+    gc.disable()  # It would look through the graphs of all cases again and again.
+    for case in sys.argv[2:]:
+        if case == "one scheme":
+            check_normalized()
+            check_conditions()
+            check_augmentation()
+            check_power_iteration()
+            print(f"{case} agrees")
+            continue
+        plain = case.removeprefix("uneven:")
+        largest = (
+            compare(case, pathlib.Path(sys.argv[1])) if plain == case else compare_uneven(plain)
+        )
+        print(f"{case} agrees, largest difference {largest:.1e}", flush=True)

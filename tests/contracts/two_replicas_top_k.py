@@ -100,7 +100,7 @@ print("replica agrees")
 _, together = all_together("rk4")
 apart, _ = trained(made(2, tgs.TopK(**RULE), "rk4"))
 assert any(np.any(np.abs(a - b) > 1e-3) for a, b in zip(together[0], apart[0], strict=True))
-compiled, _ = all_together("alternating", jit_compile="auto")
+compiled, _ = all_together("alternating", jit_compile=True)
 assert compiled.compilation.scope == "field"
 penalized = [tgs.GeneratorGradientNorm(0.3)]
 together, _ = trained(made(2, tgs.TopK(**RULE, scope="global"), penalties=penalized))

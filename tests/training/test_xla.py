@@ -128,6 +128,17 @@ def test_compilation_that_is_asked_for_and_impossible_is_refused():
         compiled(Unsupported(), jit_compile=True)
 
 
+def test_auto_leaves_replicas_on_cpus_alone_where_nothing_is_compared(monkeypatch):
+    networks = [keras.Sequential([keras.Input((2,)), layers.Dense(n)]) for n in (2, 1)]
+    arguments = (lambda x: x + 1, [tf.ones([2])], networks, 2, 4, False)
+    chosen = xla.choose_compilation("auto", *arguments)
+    assert (chosen.scope, chosen.candidate) == ("off", "")
+    assert "2 replicas on CPUs: XLA is often the slower one" in chosen.reason
+    assert xla.choose_compilation(True, *arguments).scope == "field"
+    monkeypatch.setattr(xla, "has_accelerator", lambda: True)
+    assert xla.choose_compilation("auto", *arguments).scope == "field"
+
+
 def test_eager_runs_are_not_compiled():
     assert "run_eagerly" in compiled(run_eagerly=True).compilation.reason
 

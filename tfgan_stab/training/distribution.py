@@ -6,7 +6,8 @@ here or computed from such averages alike on every replica.
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -62,14 +63,20 @@ def of_all(strategy: tf.distribute.Strategy, number: float) -> list[float]:
         strategy: The model's. All its processes must call this.
         number: This process's own.
     """
-
-    def collected() -> tf.Tensor:
-        context = tf.distribute.get_replica_context()
-        return context.all_gather(tf.constant([number], tf.float64), axis=0)
-
-    found = tf.function(lambda: strategy.run(collected), autograph=False)()
+    found = _collector(strategy)(tf.constant([number], tf.float64))
     local = strategy.experimental_local_results(found)
     return [float(each) for each in local[0].numpy()[:: len(local)]]
+
+
+@functools.lru_cache(maxsize=1)
+def _collector(strategy: tf.distribute.Strategy) -> Callable[[tf.Tensor], Any]:
+    """Returns the graph that collects rows of all replicas, traced once for a strategy."""
+
+    def collected(row: tf.Tensor) -> tf.Tensor:
+        # Copied, since what is communicated must be on a device.
+        return tf.distribute.get_replica_context().all_gather(tf.identity(row), axis=0)
+
+    return tf.function(lambda row: strategy.run(collected, args=(row,)), autograph=False)
 
 
 def as_logs(metrics: Sequence[keras.metrics.Metric]) -> dict[str, tf.Tensor]:

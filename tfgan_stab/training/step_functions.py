@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tfgan_stab._utils import validation
+from tfgan_stab.training import distribution
 
 
 class StepFunctions(NamedTuple):
@@ -142,13 +143,13 @@ def on_replicas(
 ) -> Callable[[Any], dict]:
     """Returns what takes a step on all replicas, each on its data, and the means of their logs."""
 
+    def on_one(data: Any) -> dict:
+        # All logs in one message: each would have to wait for the network by itself.
+        return distribution.average(train_step(data))
+
     def step(data: Any) -> dict:
-        data = tf.nest.map_structure(_without_optional, data)
-        logs = strategy.run(train_step, args=(data,))
-        if strategy.num_replicas_in_sync == 1:
-            return logs
-        mean = tf.distribute.ReduceOp.MEAN
-        return {name: strategy.reduce(mean, value, axis=None) for name, value in logs.items()}
+        logs = strategy.run(on_one, args=(tf.nest.map_structure(_without_optional, data),))
+        return tf.nest.map_structure(lambda log: strategy.experimental_local_results(log)[0], logs)
 
     return step
 

@@ -134,6 +134,16 @@ def test_they_are_measured_once_until_the_average_changes(gan, measured):
     assert len(measured) == 3
 
 
+def test_a_mean_in_double_precision_is_measured_after_the_single_weights_it_starts_from():
+    rule = tgs.UniformAverage(
+        batch_statistics="recalibrate", recalibration_batches=1, recalibration_batch_size=SIZE
+    )
+    gan = gan_with({"mean": rule})
+    before = gan.sample(2, weights="mean", seed=1)
+    train(gan, 1)
+    assert np.any(gan.sample(2, weights="mean", seed=1) != before)
+
+
 @pytest.mark.slow
 def test_an_average_that_waits_is_not_measured_again(measured):
     settings = {"batch_statistics": "recalibrate", "recalibration_batches": 1}

@@ -12,7 +12,7 @@ PROGRAM = pathlib.Path(__file__).with_name("two_replicas.py")
 @pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.multi_device
-@pytest.mark.parametrize("xla", ["off", pytest.param("auto", marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("xla", ["off", pytest.param("on", marks=pytest.mark.exhaustive)])
 def test_averages_on_two_replicas_are_those_on_one(xla):
     done = subprocess.run(
         [sys.executable, str(PROGRAM), xla],

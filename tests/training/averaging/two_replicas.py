@@ -117,7 +117,7 @@ def check_measuring(jit_compile):
             copies(gan)
 
 
-jit_compile = {"auto": "auto", "off": False}[sys.argv[1]]
+jit_compile = {"on": True, "off": False}[sys.argv[1]]
 check_training(jit_compile)
 check_measuring(jit_compile)
 print("averages agree")

@@ -224,6 +224,8 @@ def _check(networks: Players, rule: Average, name: str) -> None:
 
 
 def _same(one: Sequence[tf.Tensor], other: Sequence[tf.Tensor]) -> bool:
+    # An average may be in double precision, and the weights that it starts from in single.
     return len(one) == len(other) and all(
-        bool(tf.reduce_all(tf.equal(a, b))) for a, b in zip(one, other, strict=True)
+        a.dtype == b.dtype and bool(tf.reduce_all(tf.equal(a, b)))
+        for a, b in zip(one, other, strict=True)
     )
