@@ -47,7 +47,7 @@ def tfds(
         shuffle_buffer: Encoded pictures to shuffle among, an integer >= 1. Sets larger than that
             are shuffled locally, on top of the fixed, scattered order that TFDS wrote them in.
         crop: Height and width of that square in pixels, an integer >= 1; `None` for the largest.
-            Programs for CelebA take 108 (from memory), faces alone, or 178, the whole width.
+            For CelebA, DCGAN-tensorflow takes 108, faces alone; the averaging paper 178, the width.
         resize: "bicubic", or "area" for means over areas.
 
     Returns:
