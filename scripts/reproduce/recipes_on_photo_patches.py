@@ -18,12 +18,10 @@ import json
 import math
 import pathlib
 import re
-import shlex
 import subprocess
 import sys
 import tempfile
 
-import numpy as np
 import tensorflow as tf
 from absl import app, flags
 from gin import config_str
@@ -97,6 +95,8 @@ def pictures_in(path):
 def run(recipe, output):
     """Trains once; returns the results."""
     settings = settings_of(recipe)
+    widths = [str(value) for name, value in settings.items() if "width" in name]
+    sizes = {"widths": " and ".join(widths) or "own", "batch_size": settings["batch_size"]}
     file = output / recipe.name.replace("/", "-")
     with tempfile.TemporaryDirectory(dir=output) as folder:
         workdir = pathlib.Path(folder) / "run"
@@ -107,13 +107,14 @@ def run(recipe, output):
                 [sys.executable, TRAIN, *command], stdout=log, stderr=log, check=False
             )
         if done.returncode:
-            return {"failed": done.returncode}
+            return {**sizes, "failed": done.returncode}
         numbers = numbers_in(workdir / "tensorboard")
         (grid,) = (workdir / "samples").iterdir()
         grid = grid.replace(file.with_suffix(".png"))
     losses = {name: numbers[f"epoch/{name}_loss"] for name in ("generator", "discriminator")}
     pictures = pictures_in(grid)
     return {
+        **sizes,
         "milliseconds": round(1e3 * numbers["epoch/seconds_per_step"]),
         "losses": losses,
         "finite": all(map(math.isfinite, losses.values())),
@@ -158,15 +159,12 @@ def main(argv):
         keys[name] = key
         if name in done:
             continue
-        settings = settings_of(recipe)
-        widths = [str(value) for each, value in settings.items() if "width" in each]
-        result = {
-            "recipe": name,
-            "widths": " and ".join(widths) or "own",
-            "batch_size": settings["batch_size"],
-            "steps": STEPS.value,
-            **({"as": twin} if twin else run(recipe, output)),
-        }
+        start = {"recipe": name, "steps": STEPS.value}
+        if twin:
+            same = next(result for result in results if result["recipe"] == twin)
+            result = {**start, **{key: same[key] for key in ("widths", "batch_size")}, "as": twin}
+        else:
+            result = {**start, **run(recipe, output)}
         results.append(result)
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(result) + "\n")

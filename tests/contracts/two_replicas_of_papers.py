@@ -46,7 +46,9 @@ def examples(gan):
     """Batches of examples, with labels where the networks take them."""
     random = np.random.default_rng(0)
     count = STEPS * ROWS
-    found = random.uniform(-1, 1, [count, *gan.pair.example_shape]).astype("float32")
+    shape = gan.pair.example_shape
+    low = -1 if len(shape) == 3 else 0  # Texts are probabilities.
+    found = random.uniform(low, 1, [count, *shape]).astype("float32")
     labels = (np.arange(count, dtype="int32") % CLASSES,) if gan.pair.conditional else ()
     return tf.data.Dataset.from_tensor_slices((found, *labels) if labels else found).batch(ROWS)
 
