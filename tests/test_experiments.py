@@ -130,6 +130,24 @@ def test_combined_methods_go_on_where_they_were_stopped(tmp_path):
     assert line.endswith(expected)
 
 
+@pytest.mark.exhaustive
+@pytest.mark.slow
+def test_recipes_on_photo_patches_are_trained_once_per_setting(tmp_path):
+    names = [f"lookahead/{name}" for name in ("mnist_dcgan_altgan", "svhn_resnet_altgan")]
+    chosen = [*names, "lookahead/imagenet32_resnet_altgan"]
+    arguments = [f"--output={tmp_path}", "--steps=2", "--batch_size=2"]
+    arguments += [f"--recipes={name}" for name in chosen]
+    printed = run("reproduce/recipes_on_photo_patches.py", *arguments)
+    lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert [(line["recipe"], line["batch_size"]) for line in lines] == [(n, 2) for n in chosen]
+    assert lines[2]["as"] == names[1] and all(line["finite"] for line in lines[:2])
+    assert [line["widths"] for line in lines] == ["own", "16 and 16", "16 and 16"]
+    pictures = [tf.io.decode_png((tmp_path / line["grid"]).read_bytes()) for line in lines[:2]]
+    assert [picture.shape for picture in pictures] == [(242, 242, 1), (274, 274, 3)]
+    again = run("reproduce/recipes_on_photo_patches.py", *arguments)
+    assert again.splitlines()[-5:] == printed.splitlines()[-5:] and not again.startswith("{")
+
+
 @pytest.mark.slow
 def test_high_quality_samples_and_recovered_modes(reproduced):
     centers = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 from cluster import run_workers
+from paper_networks import PAIRS
 from penalties import MIXED
 from schemes import SCHEMES
 
@@ -174,3 +175,11 @@ COUNTED = [
 @pytest.mark.parametrize("added, names", COUNTED)
 def test_a_step_communicates_no_more_than_the_docs_say(added, names):
     print(run("replica_collectives.py", added, *names))
+
+
+@pytest.mark.slow
+@pytest.mark.exhaustive
+@pytest.mark.multi_device
+@pytest.mark.parametrize("names", [list(PAIRS)[n::5] for n in range(5)], ids="+".join)
+def test_networks_of_the_papers_on_two_replicas_train_as_on_one(names):
+    assert run("two_replicas_of_papers.py", *names).splitlines() == [f"{n} agrees" for n in names]

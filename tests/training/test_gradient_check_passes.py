@@ -11,6 +11,7 @@ from paper_networks import PAIRS as PAPER_PAIRS
 
 import tfgan_stab as tgs
 from tfgan_stab import WrongDerivativeError
+from tfgan_stab.training import gradient_check
 
 layers, networks = keras.layers, tgs.networks
 
@@ -34,6 +35,11 @@ def spectral_mlp():
     hidden = [networks.SpectralNormalization(layers.Dense(64, "relu")) for _ in range(2)]
     last = networks.SpectralNormalization(layers.Dense(1))
     return mlp("relu")[0], keras.Sequential([keras.Input((2,)), *hidden, last])
+
+
+def short(seed):
+    """Initial weights that make gradients shorter from layer to layer."""
+    return keras.initializers.RandomNormal(stddev=0.1, seed=seed)
 
 
 def silent(pair, penalty):
@@ -132,6 +138,15 @@ def test_kinks_stop_nobody(penalty, seed):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The gradient .* could not be checked")
         check(penalty, *dcgan(32, "none"), seed=seed)
+
+
+def test_short_gradients_behind_many_layers_are_confirmed(monkeypatch):
+    monkeypatch.setattr(gradient_check, "SCALES", (1.0,))  # Larger weights would make them longer.
+    keras.utils.set_random_seed(1)
+    generator = networks.mlp_generator(2, 3)
+    hidden = [layers.Dense(32, "leaky_relu", kernel_initializer=short(seed)) for seed in range(10)]
+    critic = keras.Sequential([keras.Input((2,)), *hidden, layers.Dense(1)])
+    check("gradient_penalty", generator, critic)
 
 
 @pytest.mark.slow

@@ -6,54 +6,25 @@ import pytest
 
 from tfgan_stab.cli import main
 
-LANGUAGE = """
-from __gin__ import dynamic_registration
-import tfgan_stab as tgs
-
-include "gin_configs/data/text.gin"
-include "gin_configs/updates/ttur.gin"
-include "gin_configs/updates/alternating.gin"
-include "gin_configs/updates/wgan_gp.gin"
-
-text_length = 8
-vocabulary_size = 12
-batch_size = 8
-seed = 0
-
-tgs.train.seed = %seed
-tgs.train.epochs = 1
-tgs.train.steps_per_epoch = 2
-tgs.train.latents = 3
-tgs.train.generator = @tgs.networks.text_generator
-tgs.train.discriminator = @tgs.networks.text_discriminator
-tgs.networks.text_generator.latents = 3
-tgs.networks.text_generator.vocabulary = %vocabulary_size
-tgs.networks.text_generator.length = %text_length
-tgs.networks.text_generator.width = 4
-tgs.networks.text_generator.blocks = 1
-tgs.networks.text_discriminator.vocabulary = %vocabulary_size
-tgs.networks.text_discriminator.length = %text_length
-tgs.networks.text_discriminator.width = 4
-tgs.networks.text_discriminator.blocks = 1
-tgs.train.jit_compile = False
-tgs.train.sample_rows = 2
-tgs.train.sample_columns = 3
-tgs.train.scores = [@tgs.NgramJSD]
-tgs.NgramJSD.lengths = [4, 6]
-tgs.NgramJSD.samples = 20
-"""
+# Settings that make the run that we ship small.
+SMALL = [
+    *("text_length = 8", "vocabulary_size = 12", "batch_size = 8", "latents = 3", "blocks = 1"),
+    *("generator_width = 4", "discriminator_width = 4", "epochs = 1", "steps_per_epoch = 2"),
+    *("tgs.train.sample_rows = 2", "tgs.train.sample_columns = 3", "score_samples = 20"),
+    "tgs.NgramJSD.lengths = [4, 6]",
+]
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """The workdir of a run that has ended, and what it printed."""
     place = tmp_path_factory.mktemp("language")
-    (place / "language.gin").write_text(LANGUAGE)
     (place / "some.txt").write_text("all of it is or was one word; " * 20)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
-        source = f"--gin_param=text_source = '{place}/some.txt'"
-        arguments = ["train.py", "--gin_file=language.gin", source, "--workdir=run"]
+        settings = [*SMALL, f"text_source = '{place}/some.txt'"]
+        arguments = ["train.py", "--gin_file=gin_configs/runs/text.gin", "--workdir=run"]
+        arguments += [f"--gin_param={setting}" for setting in settings]
         assert main.run("train", arguments) == 0
     return place / "run"
 

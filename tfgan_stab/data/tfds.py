@@ -52,7 +52,7 @@ def tfds(
             pictures, on top of the fixed, scattered order that TFDS wrote them in; other files,
             and those in a cloud, are read so in any case, among 10,000.
         crop: Height and width of that square in pixels, an integer >= 1; `None` for the largest.
-            Programs for CelebA take 108 (from memory), faces alone, or 178, the whole width.
+            For CelebA, DCGAN-tensorflow takes 108, faces alone; the averaging paper 178, the width.
         resize: "bicubic", or "area" for means over areas.
 
     Returns:

@@ -40,6 +40,9 @@ SCALES = (1.0, 4.0, 16.0, 1.0)  # Of the weights, as one-sided penalties are 0 f
 EPSILON = {"bfloat16": 2.0**-7, "float16": 2.0**-10}  # float32's for all others.
 # Changes of the value that steps aim at, in units of sqrt(epsilon) of it; the largest of a weight.
 CHANGES, FARTHEST = (0.3, 1.0, 3.0, 10.0), 0.2
+# One more in float32: longer steps cross kinks, and most of a penalty (|g| - 1)^2 of short
+# gradients is a constant.
+FINE = 0.01
 # Relative errors, beside sqrt(epsilon), that confirm in one step, and contradict in two that agree.
 TOLERANCE, GROSS = 0.05, 0.1
 PASSES = 10  # Until vectors of spectral normalization, held constant, hardly change.
@@ -177,7 +180,8 @@ def _along(function: PenaltyFunction, start: tuple, direction: np.ndarray) -> st
         lost = abs(change) > CHANGES[2] * small > 0.0
         return f"{least:.3g} where the value changes by {change:.3g}" if lost else FLAT
     previous = np.inf
-    for step in sorted({min(FARTHEST, change * small / least) for change in CHANGES}):
+    changes = CHANGES if resolution > 1e-3 else (FINE, *CHANGES)
+    for step in sorted({min(FARTHEST, change * small / least) for change in changes}):
         (ahead, high, derive_high), (behind, low, derive_low) = at(step), at(-step)
         exact = (ahead - np.float64(behind)) / (2.0 * step)
         claims = np.full(3, gradient @ exact)

@@ -17,6 +17,7 @@ import pytest
 import tfgan_stab as tgs
 from tfgan_stab.cli import main
 from tfgan_stab.cli.config import gin as configuring
+from tfgan_stab.cli.flags.train import TrainSettings
 from tfgan_stab.cli.jobs import dry_run as job
 from tfgan_stab.cli.workdir import Workdir
 from tfgan_stab.game.validation import check_pair
@@ -261,6 +262,18 @@ def test_scores_do_without_inception(planned, monkeypatch):
     assert ms_ssim.extractor is None
     other = planned(scores[0], "tgs.FID.extractor = 'digits'").prepared.scores[0]
     assert other.extractor.name != fid.extractor.name
+
+
+def test_a_score_of_each_class_does_without_inception(command):
+    settings = ["tgs.train.scores = [@tgs.PerClass]", "tgs.PerClass.score = @tgs.FID"]
+    settings += ["tgs.FID.extractor = 'inception'", "tgs.FID.samples = 77"]
+    arguments = TrainSettings.parse(command("unused", *settings))
+    configuring.parse(arguments.gin_file, arguments.gin_param)
+    scores = configuring.arguments(tgs.train, ["scores"])["scores"]
+    real = np.zeros([8, 8, 8, 1]), np.arange(8) % 2
+    (made,) = [make(real=real) for make in job._without_inception(scores)]
+    expected = tgs.FID("random", real[0]).extractor.name
+    assert [(each.samples, each.extractor.name) for each in made.components] == [(77, expected)] * 2
 
 
 def test_peak_of_memory(monkeypatch):

@@ -136,12 +136,18 @@ def _without_inception(scores: Any) -> Any:
     """
     if not isinstance(scores, (list, tuple)):
         return scores
-    return [
-        functools.partial(make, extractor="random")
-        if configuring.setting(make, "extractor") == "inception"
-        else make
-        for make in scores
-    ]
+    return [_with_random_features(make) for make in scores]
+
+
+def _with_random_features(make: Any) -> Any:
+    """Returns what makes the same score without Inception, in a score of each class too."""
+    changes: dict[str, Any] = {}
+    if configuring.setting(make, "extractor") == "inception":
+        changes["extractor"] = "random"
+    nested = configuring.setting(make, "score")
+    if nested is not None:
+        changes["score"] = _with_random_features(nested)
+    return functools.partial(make, **changes) if changes else make
 
 
 def made_up_data(call: configuring.Call) -> Callable[[GAN], Batches]:

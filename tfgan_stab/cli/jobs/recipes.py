@@ -73,7 +73,7 @@ def as_markdown(recipes: Sequence[Recipe]) -> str:
     """
     rows = [HEADINGS, ["---"] * len(HEADINGS)]
     for recipe in recipes:
-        folder = "" if recipe.paper == "baselines" else "papers/"
+        folder = "" if recipe.path.parents[1].name == "gin_configs" else "papers/"
         link = f"[{recipe.name}](../gin_configs/{folder}{recipe.name}.gin)"
         rows.append([link, *(cell.replace("|", "\\|") for cell in _cells(recipe))])
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
