@@ -270,6 +270,14 @@ def test_full_disk_is_explained(tiny, image_gan, tmp_path, monkeypatch):
         run(tiny, image_gan, tmp_path, {2: (5.0,)}, epochs=1, weights="ema")
 
 
+def test_nothing_else_is_left_after_the_last_checkpoint(tiny, image_gan, tmp_path):
+    checkpoint = tgs.callbacks.Checkpoint(tmp_path / "checkpoints", every=3)
+    values = {2: (5.0,), 4: (3.0,)}  # Of steps 3 and 4 are checkpoints, the last one at the end.
+    run(tiny, image_gan, tmp_path / "best", values, checkpoint, epochs=2, weights="ema")
+    assert found(tmp_path / "best") == {"fid_ema/step-0000000004": 3.0}
+    assert not image_gan.listeners
+
+
 def test_kill_while_removing_leaves_nothing_that_seems_damaged(
     tiny, image_gan, tmp_path, monkeypatch
 ):

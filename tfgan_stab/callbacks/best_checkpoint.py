@@ -119,11 +119,7 @@ class BestCheckpoint(EpochPosition):
         self._protocols = {}
         self._saved, self._resumed_in_epoch = None, 0
         self._epoch, self._epoch_start = 0, self.gan.steps_taken
-        self.gan.listeners.append(self.on_event)
-
-    def on_train_end(self, logs: Any = None) -> None:
-        """Stops listening."""
-        self.gan.listeners.remove(self.on_event)
+        self.gan.listeners.append(self.on_event)  # Until `fit` ends: the last save comes late.
 
     def on_event(self, event: Any) -> None:
         """Keeps the model if a score says that it is the best so far."""
