@@ -23,7 +23,7 @@ TARGETS = [
 ]
 KILLS_OF_A_RUN = 5
 UNKNOWN = 0.2  # Seconds of a phase that an undisturbed run does not come by.
-LATEST = 4  # A phase is awaited at most so often: most runs come to no more in one life.
+LATEST = 3  # A phase is awaited at most so often: most runs come to no more in one life.
 
 
 class Tally:
