@@ -12,6 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "contracts"))
 def quick_disk(monkeypatch):
     """Waits for no disk, which takes seconds on a busy machine: no test here pulls the plug."""
     flushed = []
-    for module in ("_utils.files", "callbacks.checkpoint_files", "callbacks.best_checkpoint"):
+    callbacks = ("best_checkpoint", "checkpoint_files", "run_log")
+    for module in ("_utils.files", *(f"callbacks.{name}" for name in callbacks)):
         monkeypatch.setattr(f"tfgan_stab.{module}.flush", flushed.append)
     return flushed

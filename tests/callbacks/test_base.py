@@ -8,8 +8,13 @@ import pytest
 
 import tfgan_stab as tgs
 from tfgan_stab import callbacks
-from tfgan_stab.callbacks.base import EpochPosition, Periodic, ScoreEvent, usable_directory
+from tfgan_stab.callbacks.base import EpochPosition, Periodic, ScoreEvent, usable_directory, way_on
 from tfgan_stab.evaluation.results import ScoreResult
+
+
+def test_way_on_after_a_failed_write(tmp_path):
+    assert way_on(tmp_path).startswith("Free some space or allow writing there, and run the same")
+    assert f"{tmp_path / 'gone'} is gone: put it back, or" in way_on(tmp_path / "gone")
 
 
 @pytest.mark.parametrize(("weights", "label"), [("live", "fid"), ("ema", "fid_ema")])

@@ -251,7 +251,7 @@ def failing(error):
 
 
 @pytest.mark.cases(fast=2)
-@pytest.mark.parametrize("place", ["os.replace", "write_atomically", "flush", "save"])
+@pytest.mark.parametrize("place", ["os.replace", "write_sealed", "flush", "write"])
 def test_kill_while_writing_keeps_the_previous_best(tiny, image_gan, tmp_path, monkeypatch, place):
     values = {2: (5.0,), 4: (3.0,)}
     run(tiny, image_gan, tmp_path, values, epochs=1, weights="ema")
@@ -269,18 +269,49 @@ def test_kill_while_writing_keeps_the_previous_best(tiny, image_gan, tmp_path, m
 
 def test_full_disk_is_explained(tiny, image_gan, tmp_path, monkeypatch):
     full = failing(OSError(28, "No space left on device"))
-    monkeypatch.setattr("tfgan_stab.callbacks.best_checkpoint.write_atomically", full)
+    monkeypatch.setattr("tfgan_stab.callbacks.best_checkpoint.write_sealed", full)
     place = re.escape(str(tmp_path))
     message = f"keep the best model in {place}(?s:.)*No space left(?s:.)*Free some space"
     with pytest.raises(OSError, match=message):
         run(tiny, image_gan, tmp_path, {2: (5.0,)}, epochs=1, weights="ema")
 
 
-@pytest.mark.parametrize("name", ["score.json", "progress.json", "state.index"])
+def test_nothing_else_is_left_after_the_last_checkpoint(tiny, image_gan, tmp_path):
+    checkpoint = tgs.callbacks.Checkpoint(tmp_path / "checkpoints", every=3)
+    values = {2: (5.0,), 4: (3.0,)}  # Of steps 3 and 4 are checkpoints, the last one at the end.
+    run(tiny, image_gan, tmp_path / "best", values, checkpoint, epochs=2, weights="ema")
+    assert found(tmp_path / "best") == {"fid_ema/step-0000000004": 3.0}
+    assert not image_gan.listeners
+
+
+def test_kill_while_removing_leaves_nothing_that_seems_damaged(
+    tiny, image_gan, tmp_path, monkeypatch
+):
+    remove = shutil.rmtree
+
+    def killed_in_the_midst(path, **settings):
+        if str(path).endswith(".removed.unfinished") and path.exists():
+            (path / "state.index").unlink()
+            raise KeyboardInterrupt("killed")
+        remove(path, **settings)
+
+    values = {2: (5.0,), 4: (3.0,)}
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", killed_in_the_midst)
+        with pytest.raises(KeyboardInterrupt, match="killed"):
+            run(tiny, image_gan, tmp_path, values, epochs=2, weights="ema")
+    assert list(tmp_path.glob("fid_ema/*.removed.unfinished"))
+    run(tiny, image_gan, tmp_path, {6: (9.0,)}, epochs=1, weights="ema")  # And warns of nothing.
+    assert [path.name for path in (tmp_path / "fid_ema").iterdir()] == ["step-0000000004"]
+
+
+@pytest.mark.parametrize(
+    "name", ["score.json", "score.json: value", "progress.json", "state.index"]
+)
 def test_damaged_best_does_not_count(tiny, image_gan, tmp_path, name):
     run(tiny, image_gan, tmp_path, {2: (1.0,)}, epochs=1, weights="ema")
-    (path,) = tmp_path.glob(f"fid_ema/step-*/{name}")
-    path.write_text("{")
+    (path,) = tmp_path.glob(f"fid_ema/step-*/{name.partition(':')[0]}")
+    path.write_text(path.read_text().replace("1.0", "0.0") if "value" in name else "{")
     with pytest.warns(UserWarning, match="is damaged.*It no longer counts, and is .*damaged-step"):
         run(tiny, image_gan, tmp_path, {4: (5.0,)}, epochs=1, weights="ema")
     assert [best.result.value for best in best_of(tmp_path)] == [5.0]

@@ -1,5 +1,6 @@
 """Damaged checkpoints, those of other models, full disks: the message, and what is left."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -11,7 +12,16 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
-from tfgan_stab.callbacks.checkpoint_files import DamagedCheckpointError, checkpoints
+from tfgan_stab.callbacks.checkpoint_files import (
+    DamagedCheckpointError,
+    checkpoints,
+    read_json,
+    read_metadata,
+    remove,
+    restore,
+    save,
+    write_sealed,
+)
 from tfgan_stab.training.resume import Progress
 
 Checkpoint = tgs.callbacks.Checkpoint
@@ -191,6 +201,71 @@ def test_refusal_names_the_first_difference(tiny, image_gan, saved):
         tiny.resume(Checkpoint(directory), point_gan)
 
 
+def flipped(content, place, bit):
+    """Returns content with one bit changed."""
+    changed = bytearray(content)
+    changed[place] ^= 1 << bit
+    return bytes(changed)
+
+
+def test_no_flipped_bit_of_the_metadata_goes_unnoticed(saved):
+    directory, _ = saved
+    path = checkpoints(directory)[0] / "progress.json"
+    content, known = path.read_bytes(), read_json(path)
+    for place in range(0, len(content), 11):
+        path.write_bytes(flipped(content, place, bit=place % 5))
+        with contextlib.suppress(ValueError):  # Else it is the word "checksum" that has changed.
+            received = read_json(path)
+            assert {key: received[key] for key in known} == known
+    path.write_bytes(content.replace(b'"step_in_epoch": 0', b'"step_in_epoch": 1'))
+    with pytest.raises(DamagedCheckpointError, match="is damaged: .*progress.json changed"):
+        read_metadata(path.parent)
+
+
+def test_tensorflow_notices_each_flipped_bit_too(image_gan, saved):
+    """Weights that our hash has seen damaged already are refused by the checksums of tensors."""
+    newest = checkpoints(saved[0])[0]
+    (path,) = newest.glob("state.data*")
+    content = path.read_bytes()
+    places = range(3, len(content), len(content) // 25)
+    for place in places:
+        path.write_bytes(flipped(content, place, bit=place % 8))
+        reader = tf.train.load_checkpoint(str(newest / "state"))
+        with pytest.raises(tf.errors.OpError, match="Checksum does not match"):
+            for name in reader.get_variable_to_shape_map():
+                reader.get_tensor(name)
+    metadata = read_json(newest / "progress.json")
+    metadata["files"][path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    write_sealed(newest / "progress.json", metadata)
+    with pytest.raises(DamagedCheckpointError, match="is damaged: (?s:.)*Checksum does not match"):
+        restore(image_gan, newest)
+
+
+def test_kill_while_removing_leaves_no_damaged_one(tiny, image_gan, saved, monkeypatch):
+    directory, _ = saved
+    newest, *older = checkpoints(directory)
+
+    def killed_in_the_midst(path, **settings):
+        if path.exists():
+            (path / "state.index").unlink()
+            raise KeyboardInterrupt("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", killed_in_the_midst)
+        with pytest.raises(KeyboardInterrupt, match="killed"):
+            remove(newest)
+    assert checkpoints(directory) == older
+    tiny.resume(Checkpoint(directory), image_gan)
+    assert sorted(directory.iterdir(), reverse=True) == older
+
+
+def test_removed_directory_is_named(image_gan, tmp_path):
+    place = re.escape(str(tmp_path / "gone"))
+    message = rf"save a checkpoint in {place}(?s:.)*{place} is gone: put it back, or run the same"
+    with pytest.raises(OSError, match=message):
+        save(image_gan, tmp_path / "gone", Progress(0, 0))
+
+
 def disk_full(*args, **kwargs):
     raise OSError(28, "No space left on device")
 
@@ -223,7 +298,7 @@ def test_full_disk_keeps_previous_checkpoints(tiny, image_gan, tmp_path, monkeyp
         on_epoch_end=lambda epoch, logs: monkeypatch.setattr(*FULL[when])
     )
     message = re.escape(f"save a checkpoint in {tmp_path}. Received: ") + (
-        "(?s:.)*No space left(?s:.)*before it are intact: free some space"
+        "(?s:.)*No space left(?s:.)*before it are intact, the newest is step-0000000004. Free some"
     )
     with pytest.raises(OSError, match=message):
         run(tiny, image_gan, Checkpoint(tmp_path), fill)

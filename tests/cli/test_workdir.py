@@ -45,6 +45,15 @@ def test_settle_refuses_other_settings(tmp_path):
     assert files_in(tmp_path) == before
 
 
+def test_settle_shows_what_is_damaged_in_the_configuration(tmp_path):
+    workdir = Workdir(tmp_path)
+    workdir.settle("train.epochs = 20\n")
+    (tmp_path / "checkpoints" / "step-0000000200").mkdir(parents=True)
+    workdir.config.write_bytes(b"train.epochs = 2\xb0\n")
+    with pytest.raises(WorkdirError, match="train.epochs: 2\N{REPLACEMENT CHARACTER} -> 20"):
+        workdir.settle("train.epochs = 20\n")
+
+
 @pytest.mark.parametrize("left", [None, "checkpoints", "checkpoints/step-0000000200.unfinished"])
 def test_settle_replaces_settings_of_a_run_without_checkpoint(tmp_path, capsys, left):
     workdir = Workdir(tmp_path)

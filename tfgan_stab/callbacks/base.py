@@ -118,6 +118,13 @@ def usable_directory(directory: pathlib.Path) -> pathlib.Path:
     return directory
 
 
+def way_on(folder: pathlib.Path) -> str:
+    """Returns what to do once a run could not write to one of its folders, in a sentence."""
+    if not folder.exists():
+        return f"{folder} is gone: put it back, or run the same command again to start over."
+    return "Free some space or allow writing there, and run the same command again."
+
+
 class GANCallback(keras.callbacks.Callback):
     """A callback of a GAN's training; refuses other models.
 

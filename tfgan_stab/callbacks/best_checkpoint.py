@@ -1,6 +1,5 @@
 """The best checkpoints of a run: one for each score and each weights that it is measured of."""
 
-import json
 import math
 import os
 import pathlib
@@ -12,15 +11,23 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfgan_stab._utils.files import flush, named_in, user_path, write_atomically
-from tfgan_stab.callbacks.base import CheckpointEvent, EpochPosition, ScoreEvent, usable_directory
+from tfgan_stab._utils.files import flush, named_in, user_path
+from tfgan_stab.callbacks.base import (
+    CheckpointEvent,
+    EpochPosition,
+    ScoreEvent,
+    usable_directory,
+    way_on,
+)
 from tfgan_stab.callbacks.checkpoint_files import (
     UNFINISHED,
     DamagedCheckpointError,
     checkpoints,
     read_json,
     read_metadata,
-    save,
+    remove,
+    write,
+    write_sealed,
 )
 from tfgan_stab.evaluation.results import Protocol, ScoreResult
 from tfgan_stab.networks.export import with_keras_layers
@@ -113,11 +120,7 @@ class BestCheckpoint(EpochPosition):
         self._protocols = {}
         self._saved, self._resumed_in_epoch = None, 0
         self._epoch, self._epoch_start = 0, self.gan.steps_taken
-        self.gan.listeners.append(self.on_event)
-
-    def on_train_end(self, logs: Any = None) -> None:
-        """Stops listening."""
-        self.gan.listeners.remove(self.on_event)
+        self.gan.listeners.append(self.on_event)  # Until `fit` ends: the last save comes late.
 
     def on_event(self, event: Any) -> None:
         """Keeps the model if a score says that it is the best so far."""
@@ -166,8 +169,6 @@ class BestCheckpoint(EpochPosition):
         """Writes the checkpoint, the generator and the score, then renames their folder."""
         folder = usable_directory(best.path.parent)
         unfinished = folder / f"new{UNFINISHED}"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        path = save(self.gan, usable_directory(unfinished), self._progress())
         metadata = {
             "score": best.result.name,
             "weights": best.weights,
@@ -179,18 +180,19 @@ class BestCheckpoint(EpochPosition):
             "images": images,
         }
         try:
+            write(self.gan, unfinished, self._progress())
             with self.gan.using(best.weights):
-                with_keras_layers(self.gan.generator).save(path / GENERATOR)
-            flush(path / GENERATOR)
-            write_atomically(path / SCORE, json.dumps(metadata, indent=1) + "\n")
+                with_keras_layers(self.gan.generator).save(unfinished / GENERATOR)
+            flush(unfinished / GENERATOR)
+            write_sealed(unfinished / SCORE, metadata)
             if best.path.exists():  # Training came by again.
                 shutil.rmtree(best.path)
-            os.replace(path, best.path)
+            os.replace(unfinished, best.path)
             flush(folder)
         except (OSError, tf.errors.OpError) as error:
             raise OSError(
-                f"Expected to keep the best model in {folder}. Received: {error} Free some space "
-                "and run the same command again."
+                f"Expected to keep the best model in {folder}. Received: {error} "
+                f"{way_on(self.directory)}"
             ) from error
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -205,7 +207,8 @@ class BestCheckpoint(EpochPosition):
 
         Removes what is of steps that will be trained again, and moves what is damaged aside.
         """
-        shutil.rmtree(folder / f"new{UNFINISHED}", ignore_errors=True)
+        for leftover in folder.glob(f"*{UNFINISHED}"):
+            shutil.rmtree(leftover)
         found = []
         for path in checkpoints(folder):
             try:
@@ -216,7 +219,7 @@ class BestCheckpoint(EpochPosition):
                 warnings.warn(f"{damage} It no longer counts, and is {aside} now.", stacklevel=2)
                 continue
             if best.steps_taken > self.gan.steps_taken:
-                shutil.rmtree(path)
+                remove(path)
             else:
                 found.append(best)
         return sorted(found, key=lambda best: best.rank)
@@ -229,7 +232,7 @@ class BestCheckpoint(EpochPosition):
             needed += [best for best in kept if best.steps_taken <= self._saved][:1]
         for best in kept:
             if best not in needed:
-                shutil.rmtree(best.path)
+                remove(best.path)
         self._kept[folder] = [best for best in kept if best in needed]
 
     def _move_other_run_aside(self) -> None:

@@ -14,7 +14,13 @@ from tfgan_stab.callbacks.base import (
     TextEvent,
     usable_directory,
 )
-from tfgan_stab.callbacks.checkpoint_files import UNFINISHED, checkpoints, restore_newest, save
+from tfgan_stab.callbacks.checkpoint_files import (
+    UNFINISHED,
+    checkpoints,
+    remove,
+    restore_newest,
+    save,
+)
 from tfgan_stab.callbacks.preemption import PREEMPTED, Preemption
 from tfgan_stab.training.resume import Progress
 from tfgan_stab.training.workers import num_workers
@@ -206,4 +212,4 @@ class Checkpoint(Periodic, EpochPosition):
         # Later ones were found damaged; they must not count.
         complete = [path for path in checkpoints(self.directory) if path.name <= target.name]
         for old in complete[self.keep :]:
-            shutil.rmtree(old)
+            remove(old)

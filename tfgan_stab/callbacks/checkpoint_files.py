@@ -1,9 +1,9 @@
 """Checkpoints on the disk: how one is written, checked and restored.
 
 A checkpoint is a folder: TensorFlow's own checkpoint files, and `progress.json` with the steps
-done, a list of all variables and the hash of each file. It is written under another name and
-renamed once it is complete and on the disk, so that other processes may read the newest one at any
-time.
+done, a list of all variables, the hash of each file and one of all that. It is written under
+another name and renamed once it is complete and on the disk, so that other processes may read the
+newest one at any time. It is renamed again before it is removed.
 """
 
 import hashlib
@@ -25,6 +25,7 @@ from tfgan_stab._utils.files import (
     user_path,
     write_atomically,
 )
+from tfgan_stab.callbacks.base import way_on
 from tfgan_stab.training.averaging.swap import LIVE
 from tfgan_stab.training.gan import GAN
 from tfgan_stab.training.optimizers import rate_scales, set_rate_scales
@@ -33,6 +34,7 @@ from tfgan_stab.training.train_step import RollbackState
 
 METADATA = "progress.json"
 UNFINISHED = ".unfinished"
+CHECKSUM = "checksum"
 
 # Keys that version 0.1 called otherwise. There, "step" counted from the epoch's beginning.
 _KEYS_OF_0_1 = {
@@ -57,7 +59,7 @@ def save(gan: GAN, directory: pathlib.Path, progress: Progress) -> pathlib.Path:
     target = directory / f"step-{gan.steps:010d}"
     unfinished = target.with_name(target.name + UNFINISHED)
     try:
-        _write(gan, unfinished, progress)
+        write(gan, unfinished, progress)
         if target.exists():  # It was found damaged, and training came by again.
             shutil.rmtree(target)
         os.replace(unfinished, target)
@@ -65,13 +67,20 @@ def save(gan: GAN, directory: pathlib.Path, progress: Progress) -> pathlib.Path:
     except (OSError, tf.errors.OpError) as error:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise OSError(
-            f"Expected to save a checkpoint in {directory}. Received: {error} The checkpoints "
-            "before it are intact: free some space and run the same command again."
+            f"Expected to save a checkpoint in {directory}. Received: {error} "
+            f"{_left_in(directory)}{way_on(directory)}"
         ) from error
     return target
 
 
-def _write(gan: GAN, folder: pathlib.Path, progress: Progress) -> None:
+def _left_in(directory: pathlib.Path) -> str:
+    """Returns which checkpoints a failed one has left, in a sentence; nothing if there are none."""
+    found = checkpoints(directory)
+    return f"The checkpoints before it are intact, the newest is {found[0].name}. " if found else ""
+
+
+def write(gan: GAN, folder: pathlib.Path, progress: Progress) -> None:
+    """Writes a checkpoint into a folder, in place of what it holds."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     owned = owned_variables(gan)
@@ -91,7 +100,15 @@ def _write(gan: GAN, folder: pathlib.Path, progress: Progress) -> None:
         "variables": _inventory(owned),
         "files": {path.name: _hash(path) for path in files},
     }
-    write_atomically(folder / METADATA, json.dumps(metadata, indent=1) + "\n")
+    write_sealed(folder / METADATA, metadata)
+
+
+def remove(path: pathlib.Path) -> None:
+    """Removes a checkpoint; a kill in the midst of that leaves none that seems damaged."""
+    going = path.with_name(f"{path.name}.removed{UNFINISHED}")
+    shutil.rmtree(going, ignore_errors=True)
+    path.rename(going)
+    shutil.rmtree(going)
 
 
 def checkpoints(directory: str | os.PathLike[str]) -> list[pathlib.Path]:
@@ -187,15 +204,33 @@ def read_metadata(path: pathlib.Path) -> dict[str, Any]:
     return metadata
 
 
+def write_sealed(path: pathlib.Path, content: dict[str, Any]) -> None:
+    """Writes a file of a checkpoint with a checksum, by which `read_json` knows it is intact."""
+    sealed = {**content, CHECKSUM: _checksum(content)}
+    write_atomically(path, json.dumps(sealed, indent=1) + "\n")
+
+
 def read_json(path: pathlib.Path) -> Any:
-    """Returns what a file of a checkpoint says, in this version's words if it is of version 0.1."""
+    """Returns what a file of a checkpoint says, in this version's words if it is of version 0.1.
+
+    Raises:
+        ValueError: If it has changed since it was written. Files of version 0.1 cannot tell.
+    """
 
     def renamed(entries: dict[str, Any]) -> dict[str, Any]:
         if entries.keys() & {"round", "rounds_lost"}:
             return {_KEYS_OF_0_1.get(key, key): value for key, value in entries.items()}
         return entries
 
-    return json.loads(path.read_text(encoding="utf-8"), object_hook=renamed)
+    found = json.loads(path.read_text(encoding="utf-8"), object_hook=renamed)
+    known = found.pop(CHECKSUM, None) if isinstance(found, dict) else None
+    if known not in (None, _checksum(found)):
+        raise ValueError(f"{path.name} changed")
+    return found
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def owned_variables(gan: GAN) -> dict[str, list[keras.Variable]]:

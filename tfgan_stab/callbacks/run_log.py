@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_stab import __version__
-from tfgan_stab._utils.files import user_path, write_atomically
+from tfgan_stab._utils.files import flush, user_path, write_atomically
 from tfgan_stab._utils.progress import EpochClock
 from tfgan_stab.callbacks.base import (
     GANCallback,
@@ -24,6 +24,7 @@ from tfgan_stab.callbacks.base import (
     ScoreEvent,
     TextEvent,
     usable_directory,
+    way_on,
 )
 from tfgan_stab.training.gan import GAN
 from tfgan_stab.training.xla import Compilation
@@ -37,16 +38,16 @@ class RunLog(GANCallback):
     `run.json` holds the settings that decide the run: versions, devices, XLA and why, precision,
     replicas, seeds, field evaluations per step. `metrics.jsonl` has a line per score: step (steps
     done), images seen, seconds, weights, value and protocol. `events.jsonl` has a line per event,
-    such as a `DivergenceGuard`'s rollback. A resumed run, or one that a guard rolls back, drops the
-    lines of scores that it will write again. A new run renames the scores and events of another
-    one: their files become `metrics.previous-1.jsonl` and `events.previous-1.jsonl`.
+    such as a `DivergenceGuard`'s rollback. A resumed run drops the lines that it will write again,
+    and one that a guard rolls back those of scores. A new run renames the scores and events of
+    another one: their files become `metrics.previous-1.jsonl` and `events.previous-1.jsonl`.
 
     Args:
         workdir: Where to write; made if it is not there.
 
     Raises:
         OSError: If something cannot be written.
-        ValueError: If `metrics.jsonl` holds lines that are not its own.
+        ValueError: If `metrics.jsonl` or `events.jsonl` holds lines that are not its own.
 
     Example:
         >>> import tfgan_stab as tgs
@@ -76,7 +77,8 @@ class RunLog(GANCallback):
         usable_directory(self.workdir)
         self._write_metadata()
         if self.gan.steps:
-            self._drop_lines_after(self.gan.steps)
+            self._drop_scores_after(self.gan.steps)
+            self._drop_last_events(self.gan.steps)
         else:
             self._rename_other_run()
         self._close()  # An exception may have left it open.
@@ -160,7 +162,7 @@ class RunLog(GANCallback):
             **event.details,
         }
         self._append(line, "an event", self._events_file)
-        self._drop_lines_after(event.step)
+        self._drop_scores_after(event.step)
         with self._summaries():
             tf.summary.text(event.kind, event.text, step=event.step)
             self._tensorboard.flush()
@@ -168,6 +170,8 @@ class RunLog(GANCallback):
     def _append(self, line: dict[str, Any], what: str, path: pathlib.Path) -> None:
         with self._explaining(what, path), path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+            file.flush()
+            flush(path)  # Ahead of the checkpoint, after which the line is not written again.
 
     @contextlib.contextmanager
     def _summaries(self) -> Iterator[None]:
@@ -182,8 +186,7 @@ class RunLog(GANCallback):
             yield
         except (OSError, tf.errors.OpError) as error:
             raise OSError(
-                f"Expected to add {what} to {path}. Received: {error}. Free some space and run "
-                "the same command again."
+                f"Expected to add {what} to {path}. Received: {error}. {way_on(self.workdir)}"
             ) from error
 
     def _close(self) -> None:
@@ -194,34 +197,52 @@ class RunLog(GANCallback):
 
     def _rename_other_run(self) -> None:
         """Renames another run's scores and events; drops scores of step 0, which come again."""
-        if any(self._step(line) for line in self._lines() if line.endswith("\n")):
+        if any(map(self._step_of_score, _complete_lines(self._metrics_file))):
             _rename(self._metrics_file, "scores")
         else:
             self._metrics_file.unlink(missing_ok=True)
         if self._events_file.exists():
             _rename(self._events_file, "events")
 
-    def _drop_lines_after(self, steps: int) -> None:
-        """Keeps the complete lines of steps that the model has done."""
-        lines = self._lines()
-        # A line cut short by a kill has no end.
-        kept = [line for line in lines if line.endswith("\n") and self._step(line) <= steps]
-        if kept != lines:
-            write_atomically(self._metrics_file, "".join(kept))
+    def _drop_scores_after(self, steps: int) -> None:
+        """Keeps the scores of steps that the model has done."""
+        lines = _complete_lines(self._metrics_file)
+        _keep([line for line in lines if self._step_of_score(line) <= steps], self._metrics_file)
 
-    def _lines(self) -> list[str]:
-        if not self._metrics_file.exists():
-            return []
-        return self._metrics_file.read_text(encoding="utf-8").splitlines(keepends=True)
+    def _drop_last_events(self, steps: int) -> None:
+        """Keeps the events up to the last one of steps that the model has done.
 
-    def _step(self, line: str) -> int:
-        try:
-            return int(json.loads(line)["step"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(
-                f"Expected a score with its step in each line of {self._metrics_file}. Received: "
-                f"{line[:80]!r}. Correct or remove that line."
-            ) from error
+        Before that one may be some of later steps, which a rollback has undone.
+        """
+        kept = _complete_lines(self._events_file)
+        while kept and _step(kept[-1], "an event", self._events_file) > steps:
+            kept.pop()
+        _keep(kept, self._events_file)
+
+    def _step_of_score(self, line: bytes) -> int:
+        return _step(line, "a score", self._metrics_file)
+
+
+def _complete_lines(path: pathlib.Path) -> list[bytes]:
+    """Returns the lines of a file, which need not exist; one cut short by a kill has no end."""
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    return [line for line in lines if line.endswith(b"\n")]
+
+
+def _keep(lines: list[bytes], path: pathlib.Path) -> None:
+    content = b"".join(lines)
+    if path.exists() and path.read_bytes() != content:
+        write_atomically(path, content)
+
+
+def _step(line: bytes, what: str, path: pathlib.Path) -> int:
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"Expected {what} with its step in each line of {path}. Received: "
+            f"{line[:80].decode(errors='replace')!r}. Correct or remove that line."
+        ) from error
 
 
 def metadata(gan: GAN) -> dict[str, Any]:

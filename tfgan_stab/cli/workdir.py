@@ -138,7 +138,9 @@ class Workdir:
         if not self.config.exists():
             write_atomically(self.config, config)
             return
-        changes = differences(self.config.read_text(encoding="utf-8-sig"), config, defaults)
+        changes = differences(
+            self.config.read_text(encoding="utf-8-sig", errors="replace"), config, defaults
+        )
         if not changes:
             return
         lines = "\n".join(f"  {change}" for change in changes)
