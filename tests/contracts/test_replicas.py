@@ -93,19 +93,9 @@ def test_top_k_on_each_replica_or_on_all_together():
     assert run("two_replicas_top_k.py").splitlines() == said
 
 
-# The pair that is built fastest; all others are for the whole suite.
-OF_PAPERS = ["text", *(name for name in PAIRS if name != "text")]
-
-
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.multi_device
-@pytest.mark.parametrize(
-    "names",
-    [
-        OF_PAPERS[:1],
-        *(pytest.param(OF_PAPERS[n::4], marks=pytest.mark.exhaustive) for n in range(1, 5)),
-    ],
-    ids="+".join,
-)
+@pytest.mark.parametrize("names", [list(PAIRS)[first::5] for first in range(5)], ids="+".join)
 def test_networks_of_the_papers_on_two_replicas_train_as_on_one(names):
     assert run("two_replicas_of_papers.py", *names).splitlines() == [f"{n} agrees" for n in names]
