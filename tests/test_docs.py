@@ -222,7 +222,7 @@ def test_the_page_on_several_devices_runs_and_names_the_flag_s_values():
     text = (DATA.parent / "several_devices.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     exec(compile(block, "several_devices.md", "exec"), {"__name__": "documented"})
-    kinds = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    kinds = re.findall(r"^\| `([a-z_]+)` \|", text, re.MULTILINE)
     assert [TrainSettings.parse(["", f"--distribution={k}", *RUN]).distribution for k in kinds] == [
         "none",
         "mirrored",

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import tfgan_stab as tgs
 from tfgan_stab.callbacks.base import ScoreEvent, TextEvent
-from tfgan_stab.callbacks.checkpoint_files import checkpoints, owned_variables
+from tfgan_stab.callbacks.checkpoint_files import checkpoints, owned_variables, read_json
 
 Checkpoint = tgs.callbacks.Checkpoint
 EPOCHS, STEPS = 3, 4
@@ -321,7 +321,7 @@ def test_each_variable_is_saved_once(tiny, scheme, numbers):
 def test_another_number_of_replicas_is_told(tiny, image_gan, tmp_path, capsys, before, after):
     run(tiny, image_gan, Checkpoint(tmp_path), epochs=1, steps=1)
     file = tmp_path / "step-0000000001" / "progress.json"
-    metadata = json.loads(file.read_text())
+    metadata = read_json(file)
     assert metadata.pop("replicas") == 1
     known = {} if before is None else {"replicas": before}  # Earlier versions did not note it.
     file.write_text(json.dumps(metadata | known))
