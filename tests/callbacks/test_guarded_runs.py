@@ -10,7 +10,7 @@ from poisons import finite, numbers, renewed, same, train, variables
 
 import tfgan_stab as tgs
 from tfgan_stab._utils.errors import DivergenceError
-from tfgan_stab.callbacks.checkpoint_files import checkpoints
+from tfgan_stab.callbacks.checkpoint_files import checkpoints, read_json
 
 Guard, Checkpoint = tgs.callbacks.DivergenceGuard, tgs.callbacks.Checkpoint
 
@@ -160,7 +160,7 @@ def test_checkpoint_without_rollback_state(new, tmp_path):
     gan = new()
     train(gan, Checkpoint(tmp_path), epochs=1)
     (path,) = checkpoints(tmp_path)
-    progress = json.loads((path / "progress.json").read_text())
+    progress = read_json(path / "progress.json")
     assert progress.pop("rollback_state") == {
         "rollbacks": 0,
         "steps_lost": 0,

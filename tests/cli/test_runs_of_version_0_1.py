@@ -99,6 +99,7 @@ def rename_owners(checkpoint):
     }
     tf.train.Checkpoint(**lists).write(str(checkpoint / "state"))
     metadata = json.loads((checkpoint / "progress.json").read_text())
+    del metadata["checksum"]
     metadata["files"] = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in checkpoint.glob("state.*")
@@ -119,7 +120,12 @@ def make_old(run):
             ('"steps_lost":', '"rounds_lost":'),
         )
     for path in run.rglob("score.json"):
-        rewrite(path, ('"step":', '"round":'), ('"steps_taken":', '"rounds_played":'))
+        rewrite(
+            path,
+            ('"step":', '"round":'),
+            ('"steps_taken":', '"rounds_played":'),
+            (r',\n "checksum": "\w+"', ""),
+        )
     for path in list(run.rglob("step-*")):
         path.rename(path.with_name(path.name.replace("step-", "round-")))
     rewrite(

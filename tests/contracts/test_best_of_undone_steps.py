@@ -1,11 +1,14 @@
 """The best checkpoint may be of a step that a guard undoes later, in resumed runs too."""
 
+import json
+
 import numpy as np
 import pytest
 from poisons import renewed, train
 
 import tfgan_stab as tgs
 from tfgan_stab.callbacks.best_checkpoint import best_of
+from tfgan_stab.callbacks.checkpoint_files import read_json
 from tfgan_stab.evaluation.results import ScoreResult
 
 BestCheckpoint, Checkpoint = tgs.callbacks.BestCheckpoint, tgs.callbacks.Checkpoint
@@ -82,8 +85,7 @@ def test_files_without_the_steps_taken_had_no_rollbacks(tmp_path):
     guarded(tmp_path, gan, {2: 1.0}, epochs=1, steps=2)
     (kept,) = best_of(tmp_path)
     path = kept.path / "score.json"
-    text = path.read_text(encoding="utf-8")
-    shorter = text.replace(' "steps_taken": 2,\n', "")
-    assert shorter != text
-    path.write_text(shorter, encoding="utf-8")
+    content = read_json(path)
+    assert content.pop("steps_taken") == 2
+    path.write_text(json.dumps(content), encoding="utf-8")
     assert best_of(tmp_path) == [kept]
