@@ -150,6 +150,7 @@ def test_wgan_gp():
     assert program.gan.images_seen == 4 * 32
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_gan_ada_begins_without_augmentation_and_adapts_it():
     program = Program("gan_ada")
@@ -170,6 +171,7 @@ def test_gan_ada_begins_without_augmentation_and_adapts_it():
         probability = min(max(probability + np.sign(error) / 1000, 0.0), 1.0)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_cyclegan():
     program = Program("cyclegan")

@@ -64,7 +64,7 @@ def test_recipe_costs_what_its_header_says(path):
     assert (recipe.steps, recipe.evaluations) == (steps, evaluations)
 
 
-@pytest.mark.cases(full=30)
+@pytest.mark.cases(full=16)
 @pytest.mark.slow
 @pytest.mark.parametrize("path", [parameter(path) for path in PATHS])
 def test_recipe_fits_together(path, planned):

@@ -200,6 +200,7 @@ def test_first_fault_of_several_steps_per_execution(steps):
     assert (gan.steps, gan.steps_taken, finite(gan)) == (15 - steps, 15, True)
 
 
+@pytest.mark.cases(full=1)
 @pytest.mark.parametrize("name", ["alternating", "lookahead"])
 @pytest.mark.slow
 def test_rollback_restores_all_but_the_learning_rates(name):

@@ -171,6 +171,7 @@ def test_checkpoint_without_rollback_state(new, tmp_path):
     assert (gan.steps, gan.rollback_state.rollbacks) == (10, 0)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_checkpoints_are_the_same_with_and_without_watchers(new, tmp_path):
     gan = new()

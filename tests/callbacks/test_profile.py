@@ -64,6 +64,7 @@ def test_the_table_has_ten_rows_and_the_others():
     assert lines[-1].split() == ["20.000", "20.5%", "all", "others"]
 
 
+@pytest.mark.cases(full=1)
 @pytest.mark.slow
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_a_profile_of_a_training_names_its_costliest_operations(jit_compile, tmp_path, capsys):

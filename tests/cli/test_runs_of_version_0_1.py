@@ -163,6 +163,7 @@ def test_converted_settings_are_those_that_are_left(tmp_path):
     }
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_converted_run_continues_bit_for_bit(command, tmp_path):
     whole, old = tmp_path / "whole", tmp_path / "old"

@@ -90,6 +90,7 @@ def test_every_number_is_that_of_a_naive_program(name):
     assert expected[1]["gradient_angle"] > 1
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_penalty_keeps_its_place_in_the_logs():
     penalties = [tgs.GeneratorGradientNorm(0.3), tgs.Consensus(0.1)]

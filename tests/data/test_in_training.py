@@ -49,6 +49,7 @@ MAKERS = {
 }
 
 
+@pytest.mark.exhaustive
 @pytest.mark.multi_device
 @pytest.mark.slow
 def test_two_replicas_get_the_upper_and_the_lower_rows_of_each_batch():

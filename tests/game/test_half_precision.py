@@ -137,6 +137,7 @@ def test_without_factors_small_gradients_would_be_lost(monkeypatch):
         assert_close(exact, found)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("scheme", "policy"),

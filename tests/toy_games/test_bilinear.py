@@ -20,6 +20,7 @@ def full_batch(scheme, steps=400):
     return tgs.games.play(game, scheme, step_sizes=0.3, steps=steps)
 
 
+@pytest.mark.cases(full=3)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("scheme", "per_cycle"),
@@ -41,6 +42,7 @@ def test_full_batch_rates(scheme, per_cycle, predicted_factor):
 
 # Passes count gradients: one per step, but three with extragradient (the notebook evaluates the
 # second one per player). At pass 198 a cycle ends; the notebook records before synchronizing.
+@pytest.mark.cases(full=3)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("scheme", "passes_per_step", "distances"),

@@ -74,7 +74,7 @@ def test_rk4_with_small_steps_follows_the_exact_flow(seed, step_sizes):
     np.testing.assert_allclose(reached, expected, rtol=0, atol=1e-8)
 
 
-@pytest.mark.cases(full=16)
+@pytest.mark.cases(full=8)
 @pytest.mark.slow
 @every_scheme
 def test_random_games_contract_as_the_matrices_predict(scheme, predicted_factor):

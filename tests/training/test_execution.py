@@ -296,6 +296,7 @@ def test_the_faster_one_is_used_and_the_trial_leaves_no_trace(compiled, scope, t
     assert histories[0] == histories[1]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_steps_per_call_of_ones_own_are_kept_while_xla_is_measured(trials):
     trials.compiled = 0.0015
@@ -330,6 +331,7 @@ def test_the_next_run_knows_and_another_batch_does_not(trials):
     assert len(trials.count) == 2
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_damaged_note_is_measured_again(trials, tmp_path):
     trials.compiled = 0.0015

@@ -87,7 +87,7 @@ def test_normalizations_of_the_generator_pass(penalty):
     check(penalty, own=generator(layers.BatchNormalization()))
 
 
-@pytest.mark.cases(full=6)
+@pytest.mark.cases(full=3)
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", WRONG_LAYERS)
 def test_penalty_without_input_gradients_needs_no_second_derivatives(kind):

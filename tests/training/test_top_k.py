@@ -124,6 +124,7 @@ def test_k_goes_on_in_a_second_fit_and_begins_anew_after_compile():
     np.testing.assert_allclose(again, [8], rtol=1e-6)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_run_killed_inside_an_epoch_goes_on_with_its_k(tiny, tmp_path):
     data = tf.data.Dataset.from_tensor_slices(POINTS[:16].reshape(4, 4, 2))

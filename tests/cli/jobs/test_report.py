@@ -8,6 +8,7 @@ import pytest
 pytestmark = pytest.mark.slow  # A run is trained first.
 
 
+@pytest.mark.exhaustive
 def test_report_names_the_best_checkpoints(finished):
     workdir, printed = finished
     lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]

@@ -169,6 +169,7 @@ def test_consensus_is_part_of_each_players_evaluation():
     assert_close(after, [generator, discriminator], rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("scheme", "name"),
@@ -360,6 +361,7 @@ def test_penalty_survives_keras_serialization(name):
         assert keras.saving.deserialize_keras_object(saved) == penalty
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_gradients_and_vjp_are_traced_once():
     gan = make("rk4", penalties=PENALTIES["generator_gradient_norm"])

@@ -123,6 +123,7 @@ class Workflows:
         getattr(self, str(self.random.choice(names)))()
 
 
+@pytest.mark.exhaustive
 def test_every_way_out_leaves_the_weights_of_a_model_that_was_never_swapped(
     tiny, compiled, tmp_path
 ):
