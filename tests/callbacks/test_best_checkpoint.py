@@ -62,6 +62,7 @@ def found(directory):
     }
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_each_weights_have_their_own_best(tiny, image_gan, tmp_path):
     averages = {}

@@ -42,7 +42,7 @@ def whole(tiny, compiled_image_gan):
     return tiny.everything(gan), scores
 
 
-@pytest.mark.cases(full=2)
+@pytest.mark.cases(full=1)
 @pytest.mark.slow
 @pytest.mark.parametrize("every", ["epoch", 1, 3, 5])
 def test_run_killed_twice_ends_bit_for_bit_the_same(tiny, image_gan, whole, tmp_path, every):
@@ -72,6 +72,7 @@ def test_run_killed_twice_ends_bit_for_bit_the_same(tiny, image_gan, whole, tmp_
     assert list(scores.values()) == expected
 
 
+@pytest.mark.cases(full=2)
 @pytest.mark.slow
 @pytest.mark.parametrize("kill", [1, 3, 4, 6])
 def test_run_killed_after_any_step_resumes_from_there(tiny, image_gan, tmp_path, kill):
@@ -122,6 +123,7 @@ def test_run_killed_at_an_epochs_end_repeats_its_callbacks(
     assert tiny.same(tiny.everything(image_gan), whole[0])
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_new_model_of_the_same_settings_resumes(tiny, tmp_path):
     """With several minibatches a step, in data without end."""
@@ -150,7 +152,7 @@ def numbered_images(count):
     return tf.data.Dataset.from_tensor_slices(pixels.astype("float32"))
 
 
-@pytest.mark.cases(full=4)
+@pytest.mark.cases(full=2)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "steps", "every"),

@@ -34,7 +34,7 @@ def expected_fault(name, kind, evaluation):
     return known
 
 
-@pytest.mark.cases(full=7)
+@pytest.mark.cases(full=4)
 @pytest.mark.slow
 @chosen(quick={"simultaneous"}, usual=FEW)
 def test_spoiled_evaluation_is_named_and_rolled_back(name):

@@ -57,7 +57,7 @@ def check(tiny, gan, name, folder):
     assert tiny.same(numbers(owned), whole)
 
 
-@pytest.mark.cases(full=11)
+@pytest.mark.cases(full=5)
 @chosen(quick=(), usual={"alternating_3", "lookahead_of_extragradient", "optimistic"})
 def test_run_killed_in_mid_period_ends_as_the_uninterrupted_one(tiny, name, tmp_path):
     synced = name.startswith("lookahead")

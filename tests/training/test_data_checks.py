@@ -72,6 +72,7 @@ def test_a_batch_alone_is_examined(tiny):
         gan.train_on_batch(np.full([4, 8, 8, 1], 3.0, "float32"))
 
 
+@pytest.mark.cases(full=1)
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", [{"run_eagerly": True}, {"steps_per_execution": 2}])
 def test_first_batches_are_examined_in_other_loops(settings):

@@ -87,6 +87,7 @@ def test_files_that_cannot_hold_a_gan_are_refused_before_they_are_made(image_gan
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.cases(full=1)
 @pytest.mark.slow
 @pytest.mark.parametrize("conditional", [False, True])
 def test_the_generator_is_exported_with_the_weights_in_use(tiny, tmp_path, conditional):

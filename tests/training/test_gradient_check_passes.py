@@ -91,6 +91,7 @@ def test_networks_of_this_package_pass(pair, penalty):
 FAST_OF_PAPERS = {("resnet wgan_gp", "gradient_penalty"), ("resnet sagan by class", "r1")}
 
 
+@pytest.mark.cases(full=1)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "pair, penalty",

@@ -155,7 +155,7 @@ LATE = [0, 1, 2, 3] * 3 + [0, 1, 2, 4]
 NEGATIVE = [0, 1, 2, 3] * 3 + [0, -2, 2, 3]
 
 
-@pytest.mark.cases(full=2)
+@pytest.mark.cases(full=1)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",

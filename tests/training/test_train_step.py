@@ -97,6 +97,7 @@ def test_adaptive_augmentation_is_the_same_under_xla():
         np.testing.assert_allclose(values, found[1][name], rtol=1e-4, err_msg=name)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_fixed_augmentation_changes_what_is_learnt_and_nothing_else(tiny):
     seen = []

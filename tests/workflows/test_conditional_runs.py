@@ -64,6 +64,7 @@ def train(tmp_path, monkeypatch):
     return train
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:KID from:UserWarning")
 @pytest.mark.parametrize(

@@ -73,6 +73,7 @@ def test_animation_is_written_beside_the_picture(tmp_path):
     assert len(frames) == 21 and np.any(frames[0] != frames[-1])
 
 
+@pytest.mark.cases(full=4)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",

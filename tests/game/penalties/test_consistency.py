@@ -219,6 +219,7 @@ def test_reconstruction_out_of_range(arguments, message):
         tgs.Reconstruction(**arguments)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_pictures_of_pictures_are_learned_by_reconstruction():
     keras.config.set_floatx("float32")
