@@ -16,25 +16,15 @@ import keras
 import numpy as np
 from devices import STRATEGIES
 
-import tfgan_stab as tgs
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
+
+import helpers as tiny  # noqa: E402
+
+import tfgan_stab as tgs  # noqa: E402
 
 layers = keras.layers
 SAVED, STEPS, EPOCHS = 5, 4, 2  # Inside an epoch, and inside a period of the scheme.
 PICTURES = np.random.RandomState(0).uniform(-1, 1, [64, 2, 1, 1]).astype("float32")
-
-
-class Stopped(Exception):
-    """The run was stopped on purpose."""
-
-
-class Stop(keras.callbacks.Callback):
-    def __init__(self, step):
-        super().__init__()
-        self.step = step
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.model.steps == self.step:
-            raise Stopped
 
 
 def run(folder, replicas, stop):
@@ -66,9 +56,9 @@ def run(folder, replicas, stop):
             seed=2,
         )
     callbacks = [tgs.callbacks.RunLog(folder), tgs.callbacks.Checkpoint(folder / "saved", SAVED)]
-    callbacks += [Stop(stop)] if stop else []
+    callbacks += [tiny.kill(gan, stop)] if stop else []
     said = io.StringIO()
-    with contextlib.suppress(Stopped), contextlib.redirect_stdout(said):
+    with contextlib.suppress(tiny.Stop), contextlib.redirect_stdout(said):
         data = tgs.data.arrays(PICTURES, batch_size=8, seed=3)
         gan.fit(data, epochs=EPOCHS, steps_per_epoch=STEPS, verbose=2, callbacks=callbacks)
     metrics = {id(v) for m in gan.metrics for v in m.variables}
