@@ -19,26 +19,10 @@ from tfgan_stab.cli.workdir import Workdir
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PATHS = [path for pattern in recipes.PATTERNS for path in configuring.shipped_files(pattern)]
 PLAIN = "tgs.train.jit_compile = False"
-# Networks that take seconds to build.
-LARGE = re.compile("128|biggan")
 
 
 def name_of(path):
     return f"{path.parent.name}/{path.stem}"
-
-
-def kind_of(path):
-    """What a recipe shares with those of the same paper for other data."""
-    return path.parent.name, path.stem.partition("_")[2] or path.stem
-
-
-FIRST_OF_KIND = {kind_of(path): path for path in reversed(PATHS) if not LARGE.search(path.stem)}
-
-
-def parameter(path):
-    """A recipe for a test; by default the first of each kind is enough."""
-    marks = [] if path in FIRST_OF_KIND.values() else [pytest.mark.exhaustive]
-    return pytest.param(path, id=name_of(path), marks=marks)
 
 
 @pytest.fixture
@@ -66,7 +50,7 @@ def test_recipe_costs_what_its_header_says(path):
 
 @pytest.mark.cases(full=16)
 @pytest.mark.slow
-@pytest.mark.parametrize("path", [parameter(path) for path in PATHS])
+@pytest.mark.parametrize("path", PATHS, ids=name_of)
 def test_recipe_fits_together(path, planned):
     plan = planned(path)
     assert plan.evaluations == read_recipe(path).evaluations
