@@ -204,21 +204,26 @@ class Form(NamedTuple):
 
     def image(self, record: tf.Tensor) -> tf.Tensor:
         """Returns a record's image, float32 `[height, width, channels]` in [-1, 1]."""
-        feature = tf.io.FixedLenFeature([], tf.string)
-        stored = tf.io.parse_single_example(record, {self.image_key: feature})[self.image_key]
-        image = images.with_channels(self._decoded(stored), self.channels)
-        image = images.crop_and_resize(image, self.size) if self.size else images.from_levels(image)
-        return tf.ensure_shape(image, [*self.shape, self.channels])
+        return self._image(self._features(record, {self.image_key: tf.string}))
 
     def both(self, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns a record's image and its label, which must be a class."""
-        feature = tf.io.FixedLenFeature([], tf.int64)
-        label = tf.io.parse_single_example(record, {self.label_key: feature})[self.label_key]
+        features = self._features(record, {self.image_key: tf.string, self.label_key: tf.int64})
+        label = features[self.label_key]
         message = f"{self.label_key!r} must be a class from 0 to {self.num_classes} - 1. Received:"
         inside = (label >= 0) & (label < self.num_classes)
         right = tf.raw_ops.Assert(condition=inside, data=[tf.constant(message), label])
-        with tf.control_dependencies([] if right is None else [right]):
-            return self.image(record), tf.cast(label, tf.int32)
+        with tf.control_dependencies([right]):
+            return self._image(features), tf.cast(label, tf.int32)
+
+    def _features(self, record: tf.Tensor, types: dict[Any, tf.DType]) -> dict[Any, tf.Tensor]:
+        scalars = {key: tf.io.FixedLenFeature([], dtype) for key, dtype in types.items()}
+        return tf.io.parse_single_example(record, scalars)
+
+    def _image(self, features: dict[Any, tf.Tensor]) -> tf.Tensor:
+        image = images.with_channels(self._decoded(features[self.image_key]), self.channels)
+        image = images.crop_and_resize(image, self.size) if self.size else images.from_levels(image)
+        return tf.ensure_shape(image, [*self.shape, self.channels])
 
     def _decoded(self, stored: tf.Tensor) -> tf.Tensor:
         if self.raw_shape is None:
