@@ -204,14 +204,14 @@ def open_real(
     """
     if real is None:
         return data_of(_run_of(source), unsafe_imports)
-    if real in SETS or real.partition(":")[0] in KINDS:
-        settings: dict[str, Any] = {}
-        kind = real.partition(":")[0]
-        if kind in ("image_folder", "tfrecords"):
-            given = {"size": size, "channels": channels}
-            given |= {"white": white} if kind == "image_folder" else {}
-            settings = {name: value for name, value in given.items() if value is not None}
-        if labels and not real.startswith("arrays:"):  # They want an array there.
+    kind = real.partition(":")[0]
+    if real in SETS or kind in KINDS:
+        taken = {"image_folder": ("size", "channels", "white"), "tfrecords": ("size", "channels")}
+        given = {"size": size, "channels": channels, "white": white}
+        settings: dict[str, Any] = {
+            name: given[name] for name in taken.get(kind, ()) if given[name] is not None
+        }
+        if labels and kind != "arrays":  # They want an array there.
             settings["labels"] = True
         return load(real, **settings)
     if _kind_of(real).generates:
