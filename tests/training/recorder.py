@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_stab.training.fit import Clock, KerasWorkflows
+from tfgan_stab.training.iterators import KeptIterators
 from tfgan_stab.training.xla import Compilation
 
 
@@ -23,6 +24,7 @@ class Recorder(KerasWorkflows):
         self.check_derivatives = False
         self.top_k = self.augment = None
         self.clock = Clock()
+        self.iterators = KeptIterators()
         self.listeners = []
         self.num_classes = None
         self.data_metadata = None

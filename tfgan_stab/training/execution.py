@@ -23,16 +23,16 @@ from tfgan_stab.game.gradients import GameFunctions
 from tfgan_stab.game.losses import AdversarialLoss
 from tfgan_stab.game.top_k import TopK
 from tfgan_stab.training import distribution, xla
-from tfgan_stab.training.minibatches import MinibatchMaker
-from tfgan_stab.training.nan_monitor import Monitor
-from tfgan_stab.training.step_functions import (
+from tfgan_stab.training.iterators import (
     FirstBatch,
-    Kinds,
-    StepFunctions,
+    KeptIterators,
     gives_batches,
     is_distributed,
-    step_functions,
+    replayed,
 )
+from tfgan_stab.training.minibatches import MinibatchMaker
+from tfgan_stab.training.nan_monitor import Monitor
+from tfgan_stab.training.step_functions import Kinds, StepFunctions, step_functions
 from tfgan_stab.training.train_step import TrainState
 from tfgan_stab.training.workers import num_workers
 from tfgan_stab.training.xla import Compilation
@@ -201,6 +201,7 @@ class ExecutedSteps(keras.Model):
     compilation: Compilation
     maker: MinibatchMaker
     train_state: TrainState
+    iterators: KeptIterators
     examine: Callable[[Any], None]  # Looks at the first batch that a training or a test gets.
     steps_at_once: int | None = None  # Per call from Python, as the user chose.
     too_short: int = 0  # Steps of the longest run that a trial of XLA was not worth.
@@ -273,11 +274,12 @@ class ExecutedSteps(keras.Model):
 
     def _on_seen(self, kind: str, function: Callable[[Any], Any], iterator: Any) -> Any:
         """Calls a function of Keras, on data whose first batch has been looked at."""
+        self.iterators.keep(kind, iterator)
         first = self._seen(kind, iterator)
         if first is None:
             return function(iterator)
         alone = self.steps_per_execution == 1 and not is_distributed(iterator)
-        return function(xla.replayed(*first) if alone else itertools.chain([first.data], iterator))
+        return function(replayed(*first) if alone else itertools.chain([first.data], iterator))
 
     def _seen(self, kind: str, iterator: Any) -> FirstBatch | None:
         """Looks at the first batch, and returns it; `None` if that is done already."""
@@ -329,13 +331,14 @@ class ExecutedSteps(keras.Model):
     def _due_steps(self, iterator: Any) -> dict[str, Any]:
         """Takes the steps that are due; before the very first, decides on XLA."""
         execution: Execution = self.execution  # type: ignore[assignment]
+        self.iterators.keep("fit", iterator)
         first = self._seen("fit", iterator)
         if self._undecided and gives_batches(iterator):
             first = first or FirstBatch(next(iterator), iterator.element_spec)
             execution.functions = self._decide_compilation(first)
         given: Any = first
         if first is not None and self.distribute_strategy.num_replicas_in_sync == 1:
-            given = xla.replayed(*first)  # What several replicas have taken cannot be.
+            given = replayed(*first)  # What several replicas have taken cannot be.
         steps_before = execution.steps_per_call
         logs = execution(iterator, given)
         steps, milliseconds = execution.steps_per_call, execution.seconds * 1e3
@@ -362,7 +365,7 @@ class ExecutedSteps(keras.Model):
 
         def timed(scope: str) -> Callable[[int], int]:
             found[scope] = self._step_functions(Compilation(scope, "a trial"))
-            batches = xla.replayed(*first)
+            batches = replayed(*first)
             return lambda count: int(found[scope].several(batches, tf.constant(count))[0])
 
         if times is None:

@@ -121,6 +121,7 @@ class KerasWorkflows(ExecutedSteps, Saving, Described):
             finally:
                 # Who began to listen in this training stops with it, should it end in an exception.
                 self.listeners = listeners
+                self.iterators.let_go("fit", "test")
 
     def _fit(
         self,
@@ -300,6 +301,7 @@ class KerasWorkflows(ExecutedSteps, Saving, Described):
             self._check_given("test", x, y, kwargs.get("steps"), "steps")
         with self._weights_restored(), data_checks.plain_errors():
             found = super().evaluate(x, y, return_dict=True, **kwargs)
+        self.iterators.let_go("test")
         results = {name: found.pop(name) for name in (m.name for m in self.loss_means)}
         results.update(found, **measured)
         return results if as_dictionary else list(results.values())

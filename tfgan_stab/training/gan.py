@@ -34,6 +34,7 @@ from tfgan_stab.training.averaging.swap import LIVE, WeightsInUse
 from tfgan_stab.training.distribution import StoredTensors
 from tfgan_stab.training.fit import KerasWorkflows
 from tfgan_stab.training.fit_checks import FOR_COMPILE, FOR_GAN, check_networks
+from tfgan_stab.training.iterators import KeptIterators
 from tfgan_stab.training.nan_monitor import LOGGED, DiagnosticsSettings, Monitor
 from tfgan_stab.training.optimizers import PairOfOptimizers, check_optimizers
 from tfgan_stab.training.sampling import Sampling
@@ -110,6 +111,7 @@ class GAN(KerasWorkflows, Sampling, PairOfOptimizers):
         self.num_classes = num_classes
         self._counters = Counters(*(self._counter(n) for n in ("steps", "images_seen", "epochs")))
         self.clock = Clock()
+        self.iterators = KeptIterators()
         self.data_metadata: dict[str, Any] | None = None
         self.listeners: list[Callable[[Any], None]] = []
         # Keras tracks what is put into these two, and what is taken out no more.

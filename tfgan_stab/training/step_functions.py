@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tfgan_stab._utils import validation
 from tfgan_stab.training import distribution
+from tfgan_stab.training.iterators import FirstBatch
 
 
 class StepFunctions(NamedTuple):
@@ -38,18 +39,6 @@ class StepFunctions(NamedTuple):
         return self.several(batches, tf.constant(count))
 
 
-class FirstBatch(NamedTuple):
-    """A batch that has been taken from an iterator.
-
-    Attributes:
-        data: The batch.
-        spec: The iterator's `element_spec`.
-    """
-
-    data: Any
-    spec: Any
-
-
 class Kinds(NamedTuple):
     """The kinds of steps that a training has, such as with a lazy penalty and without.
 
@@ -73,16 +62,6 @@ class Kinds(NamedTuple):
     def take_next(self, steps: Sequence[Callable[[Any], dict]], data: Any) -> dict:
         """Takes one of the steps of each kind: the one that comes next."""
         return tf.switch_case(self.next(), [functools.partial(step, data) for step in steps])
-
-
-def gives_batches(iterator: Any) -> bool:
-    """Returns whether it is an iterator of `fit`, not the single batch of `train_on_batch`."""
-    return isinstance(iterator, tf.data.Iterator) or is_distributed(iterator)
-
-
-def is_distributed(iterator: Any) -> bool:
-    """Returns whether batches come in a part for each replica."""
-    return isinstance(iterator, tf.distribute.DistributedIterator)
 
 
 def step_functions(

@@ -15,7 +15,7 @@ import pathlib
 import platform
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -287,23 +287,6 @@ def chosen(times: Mapping[str, float], candidate: str, earlier: bool = False) ->
     scope = candidate if times["compiled"] < CLEARLY * times["plain"] else "off"
     by = "an earlier run measured" if earlier else "measured"
     return Compilation(scope, f"{by} {milliseconds}, {times['compiled'] * 1e3:.3g} ms with.")
-
-
-def replayed(data: Any, spec: Any) -> Iterator[Any]:
-    """Returns an iterator that gives the same batch again and again, of the shapes of another.
-
-    Args:
-        data: A batch.
-        spec: The other iterator's `element_spec`.
-    """
-
-    def shaped(value: tf.Tensor, like: Any) -> tf.Tensor:
-        return tf.compat.v1.placeholder_with_default(value, like.shape)
-
-    def element(*_: Any) -> Any:
-        return tf.nest.map_structure(shaped, data, spec)
-
-    return iter(tf.data.Dataset.range(1).repeat().map(element))
 
 
 def trial_key(networks: Sequence[keras.Model], settings: Sequence[Any], spec: Any) -> str:

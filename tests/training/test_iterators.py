@@ -1,0 +1,74 @@
+"""Iterators are destroyed beside the training that used them, as that can take as long as it."""
+
+import threading
+import time
+import weakref
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from point_gans import make, points
+
+from tfgan_stab.training.iterators import KeptIterators, replayed
+
+
+def noted(kept, names):
+    """Makes it note the thread in which each iterator that is used is destroyed."""
+    keep, seen = kept.keep, weakref.WeakSet()
+
+    def keep_and_note(kind, iterator):
+        if iterator not in seen:
+            seen.add(iterator)
+            weakref.finalize(iterator, lambda: names.append(threading.current_thread().name))
+        keep(kind, iterator)
+
+    kept.keep = keep_and_note
+
+
+def wait_for(names, count):
+    end = time.monotonic() + 60  # TensorFlow's longest.
+    while len(names) < count and time.monotonic() < end:
+        time.sleep(0.01)
+    return names
+
+
+def test_one_is_destroyed_beside_the_caller_when_another_takes_its_place():
+    kept, names = KeptIterators(), []
+    noted(kept, names)
+    kept.keep("fit", iter(tf.data.Dataset.range(3)))
+    kept.keep("test", iter(tf.data.Dataset.range(3)))
+    assert names == []
+    kept.keep("fit", iter(tf.data.Dataset.range(3)))
+    assert wait_for(names, 1) == ["destroy_iterators"]
+    kept.let_go("fit", "test")
+    assert wait_for(names, 3) == ["destroy_iterators"] * 3
+
+
+@pytest.mark.parametrize("eager", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_no_epoch_waits_for_the_one_before(eager):
+    gan, names = make(run_eagerly=eager), []
+    noted(gan.iterators, names)
+    x = points(16)
+    gan.fit(x, epochs=3, batch_size=8, validation_data=x, verbose=0)
+    assert wait_for(names, 6) == ["destroy_iterators"] * 6
+    gan.evaluate(x, batch_size=8, verbose=0)
+    assert wait_for(names, 7) == ["destroy_iterators"] * 7
+
+
+def test_those_of_other_kinds_are_left_alone():
+    class Batch(list):
+        pass
+
+    kept, batch = KeptIterators(), Batch([np.zeros(2)])
+    reference = weakref.ref(batch)
+    kept.keep("fit", batch)
+    del batch
+    assert reference() is None
+
+
+def test_a_batch_is_replayed_in_the_shapes_of_another_iterator():
+    spec = iter(tf.data.Dataset.range(5).batch(2)).element_spec
+    again = replayed(keras.ops.convert_to_tensor([3, 4], "int64"), spec)
+    assert [next(again).numpy().tolist() for _ in range(3)] == [[3, 4]] * 3
+    assert again.element_spec == spec
