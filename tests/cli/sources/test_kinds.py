@@ -1,10 +1,12 @@
 """What lies at a path is told, or refused with what to do."""
 
+import inspect
 import os
 
 import pytest
 
-from tfgan_stab.cli.sources.kinds import Kind, SourceError, kind_of, workdir_of
+from tfgan_stab.cli.sources.kinds import NAMED, Kind, SourceError, kind_of, workdir_of
+from tfgan_stab.data.registry import KINDS, SETS
 
 
 def make_run(folder):
@@ -17,7 +19,7 @@ def make_run(folder):
 
 def test_kind_of_a_path(tmp_path):
     run = make_run(tmp_path / "run")
-    assert kind_of(run) is Kind.WORKDIR
+    assert kind_of(run) is Kind.WORKDIR and workdir_of(run) == run
     for name in ("checkpoints/step-0000000003", "best/fid_ema/step-0000000003"):
         assert kind_of(run / name) is Kind.CHECKPOINT
         assert workdir_of(run / name) == run
@@ -49,3 +51,14 @@ def test_unusable_paths_are_refused(tmp_path, path, message):
     (tmp_path / "notes").touch()
     with pytest.raises((FileNotFoundError, SourceError), match=message):
         kind_of(tmp_path / path)
+
+
+def test_named_sets_take_what_their_functions_do():
+    functions = {**SETS, **KINDS}
+    assert set(NAMED) == set(functions)
+    for name, function in functions.items():
+        taken = {"size", "channels", "white", "labels"} & set(
+            inspect.signature(function).parameters
+        )
+        # Those want to know which array has the labels.
+        assert set(NAMED[name]) == (taken - {"labels"} if name == "arrays" else taken)
