@@ -37,6 +37,7 @@ def test_kind_of_a_path(tmp_path):
         ("run/checkpoints", "holds 1 checkpoints. Choose one, such as .*step-0000000003, or the"),
         ("run/best", "best checkpoint by each score. Choose one, such as .*step-0000000003"),
         ("run/config.gin", "a file ending in .gin. Give the folder that it lies in"),
+        ("git", "There is nothing at .*git. Expected [^?]*begin at"),
         ("notes", "a file ending in nothing. Convert it"),
         ("moved", "holds checkpoints, but no config.gin"),
         ("moved/checkpoints/step-0000000003", "only with its run's settings.*gan.generator.save"),
@@ -49,6 +50,7 @@ def test_unusable_paths_are_refused(tmp_path, path, message):
     (tmp_path / "saved_model").mkdir()
     (tmp_path / "saved_model" / "saved_model.pb").touch()
     (tmp_path / "notes").touch()
+    (tmp_path / ".git").mkdir()
     with pytest.raises((FileNotFoundError, SourceError), match=message):
         kind_of(tmp_path / path)
 

@@ -145,5 +145,6 @@ def _kind_of_folder(path: pathlib.Path) -> Kind:
 def _nearest(path: pathlib.Path) -> str:
     if not path.parent.is_dir():
         return ""
-    near = difflib.get_close_matches(path.name, os.listdir(path.parent), n=1)
+    names = [name for name in os.listdir(path.parent) if not name.startswith(".")]
+    near = difflib.get_close_matches(path.name, names, n=1)
     return f" Did you mean {path.parent / near[0]}?" if near else ""
