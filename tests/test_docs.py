@@ -1,5 +1,6 @@
 """What the pages in docs/ say holds: the walk of a step, and the code that users copy."""
 
+import dataclasses
 import inspect
 import pathlib
 import re
@@ -11,6 +12,10 @@ import pytest
 import tensorflow as tf
 
 import tfgan_stab as tgs
+from tfgan_stab.cli.flags.evaluate import EvaluateSettings
+from tfgan_stab.cli.flags.play_game import GameSettings
+from tfgan_stab.cli.flags.recipes import RecipesSettings
+from tfgan_stab.cli.flags.sample import SampleSettings
 from tfgan_stab.cli.flags.train import TrainSettings
 from tfgan_stab.training import gradient_check
 
@@ -229,6 +234,36 @@ def test_the_page_on_several_devices_runs_and_names_the_flag_s_values():
         "multi_worker",
         "tpu",
     ]
+
+
+@pytest.mark.parametrize(
+    ("command", "settings"),
+    [
+        ("train", TrainSettings),
+        ("sample", SampleSettings),
+        ("evaluate", EvaluateSettings),
+        ("play_game", GameSettings),
+        ("recipes", RecipesSettings),
+    ],
+)
+def test_the_page_on_commands_lists_every_flag(command, settings):
+    text = (DATA.parent / "commands.md").read_text(encoding="utf-8")
+    table = text.split(f"\n## {command}\n")[1].split("\n## ")[0]
+    cells = re.findall(r"^\| (`--.*?) \|", table, re.MULTILINE)
+    listed = re.findall(r"`--(\w+)`", " ".join(cells))
+    flags = {field.name for field in dataclasses.fields(settings) if "define" in field.metadata}
+    # Which the page names once, for all commands.
+    assert sorted(listed) == sorted(flags - {"traceback"})
+
+
+def test_the_readme_names_the_oldest_versions():
+    oldest = (ROOT / "tests" / "constraints" / "lowest.txt").read_text(encoding="utf-8")
+    bounds = (ROOT / "setup.py").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name, text in (("TensorFlow", "tensorflow"), ("Keras", "keras")):
+        (version,) = re.findall(rf"\b{name} ([\d.]+\d)\s+or later", readme)
+        assert re.search(rf"\"{text}>={re.escape(version)}[\",]", bounds)
+        assert re.search(rf"^{text}=={re.escape(version)}", oldest, re.MULTILINE)
 
 
 def test_the_page_on_data_lists_sources_files_and_macros():

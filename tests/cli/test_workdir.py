@@ -89,6 +89,15 @@ def test_existing_or_filled_workdir_is_not_removed(tmp_path):
     assert workdir.config.exists()
 
 
+def test_folder_of_checkpoints_is_no_workdir(tmp_path):
+    step = tmp_path / "checkpoints" / "step-0000000200"
+    step.mkdir(parents=True)
+    (step / "progress.json").touch()
+    with pytest.raises(WorkdirError, match=f"holds a run.s checkpoints. Use --workdir={tmp_path},"):
+        Workdir(tmp_path / "checkpoints")
+    assert Workdir(tmp_path).holds_checkpoint
+
+
 def test_resume_never_refuses_a_run(tmp_path):
     (tmp_path / "config.gin").write_text("")
     with pytest.raises(WorkdirError, match="already holds a run, and --resume=never"):

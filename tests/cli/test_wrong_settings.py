@@ -36,6 +36,19 @@ from tfgan_stab.game.validation import Condition, Pair
             "`data` must give no labels, since the networks take no class labels. "
             "Received: 'digits' with some. Change `labels` of the data",
         ),
+        (
+            "tgs.train.guard = True",
+            "`guard` must be a DivergenceGuard, or None. Received: True. Use",
+        ),
+        (
+            "tgs.train.generator = @tgs.networks.dcgan_generator()",
+            "`generator` must be what makes a network. Received: <Functional name=",
+        ),
+        (
+            "tgs.train.scores = [@tgs.FID()]",
+            "argument: 'real'. Set it; or leave out round brackets",
+        ),
+        ("epochs = three", "not gin syntax: Failed to parse token 'three'. Settings look like"),
         ("tgs.Simultaneous.name = 3", "`tgs.Simultaneous` has no argument `name`"),
         ("tgs.FID.samples = 3", "--gin_param=tgs.FID.samples = 3 has no effect"),
     ],

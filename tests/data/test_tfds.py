@@ -162,6 +162,11 @@ def test_records_of_a_set_are_shuffled_among_all_of_them(data_dir):
     assert order(shades(data_dir, seed=6), 6).tolist() == naive
 
 
+def test_reading_by_index_sets_up_no_pipeline_of_tfds(data_dir, monkeypatch):
+    monkeypatch.setattr(tensorflow_datasets.core.DatasetBuilder, "as_dataset", None)
+    assert shades(data_dir).num_examples == NUM_EXAMPLES
+
+
 def test_damaged_records_of_a_set_are_named(tmp_path):
     batches = shades(str(tmp_path), download=True)
     (path,) = tmp_path.glob("shades/*/shades-train*")

@@ -13,7 +13,6 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from tfgan_stab._utils.errors import DivergenceError, WorkerLostError
-from tfgan_stab._utils.files import user_path
 from tfgan_stab.cli import common
 from tfgan_stab.cli.common import (
     Command,
@@ -30,7 +29,6 @@ from tfgan_stab.cli.flags.play_game import GameSettings
 from tfgan_stab.cli.flags.recipes import RecipesSettings
 from tfgan_stab.cli.flags.sample import SampleSettings
 from tfgan_stab.cli.flags.train import TrainSettings
-from tfgan_stab.cli.sources.kinds import kind_of
 from tfgan_stab.cli.workdir import Workdir, WorkdirError, is_chief
 
 __all__ = ["evaluate", "main", "play_game", "recipes", "run", "sample", "train"]
@@ -88,10 +86,7 @@ def run(name: str, arguments: Sequence[str]) -> int:
 
 
 def _evaluate(settings: EvaluateSettings) -> None:
-    kinds = [kind_of(settings.source)]
-    if settings.real and user_path(settings.real).exists():
-        kinds.append(kind_of(settings.real))
-    settings.check_have_effect(kinds)
+    settings.check_have_effect(settings.real)
     for name in ("output", "write_statistics"):
         if getattr(settings, name) is not None:
             check_report(getattr(settings, name), name)
@@ -103,7 +98,7 @@ def _evaluate(settings: EvaluateSettings) -> None:
 
 
 def _sample(settings: SampleSettings) -> None:
-    settings.check_have_effect([kind_of(settings.source)])
+    settings.check_have_effect()
     check_output(settings.output, settings.source, settings.overwrite)
     _share_gpu()
     import_tensorflow()

@@ -154,6 +154,11 @@ class Workdir:
         print(f"{self.path} has no checkpoint yet. Its settings were replaced:\n{lines}")
 
     def _check_resume(self, resume: str) -> None:
+        if not self.config.exists() and list(self.path.glob("step-*/progress.json")):
+            raise WorkdirError(
+                f"--workdir={self.path}: expected the folder of a run, or a new one. Received: one "
+                f"that holds a run's checkpoints. Use --workdir={self.path.parent}, or a new name."
+            )
         if resume == "never" and self.holds_run:
             raise WorkdirError(
                 f"{self.path} already holds a run, and --resume=never forbids to continue it. "

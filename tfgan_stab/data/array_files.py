@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_stab.data import image_decoding as images
-from tfgan_stab.data.streams import SHUFFLE_BUFFER, Records
+from tfgan_stab.data.streams import SHUFFLE_BUFFER, Records, RecordSet
 
 _ENDING = ".npy"
 PIECE = 256  # Examples in memory at a time.
@@ -120,18 +120,17 @@ class ArrayFile(Records):
         examples = tf.TensorSpec([None, *shape], self._stored_dtype)
         spec = (examples, tf.TensorSpec([None], tf.int32))
         with_labels = self.labels is not None
-        super().__init__(
+        records = tf.data.Dataset.from_generator(
+            self._pieces, output_signature=spec if with_labels else examples
+        )
+        record_set = RecordSet(
             name,
-            tf.data.Dataset.from_generator(
-                self._pieces, output_signature=spec if with_labels else examples
-            ).unbatch(),
-            num_examples=count,
             num_classes=None if self.labels is None else int(self.labels.max()) + 1,
             decode=_with_label if with_labels else images.to_float,
             decode_image=_without_label if with_labels else images.to_float,
-            shuffle_buffer=min(count, SHUFFLE_BUFFER),
             metadata={},
         )
+        super().__init__(record_set, records.unbatch(), count, min(count, SHUFFLE_BUFFER))
         first = next(self.pick(np.arange(min(count, PIECE))))
         if self._stored_dtype != np.uint8 and first.ndim == 4:
             images.warn_of_half_range(path, first, stacklevel=4)

@@ -13,7 +13,15 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_stab._utils.progress import with_progress
-from tfgan_stab.data.streams import Records, Share, parallel_map, read_shuffled, reason_of, shuffled
+from tfgan_stab.data.streams import (
+    Records,
+    RecordSet,
+    Share,
+    parallel_map,
+    read_shuffled,
+    reason_of,
+    shuffled,
+)
 
 _HEADER, _FOOTER = 12, 4  # Bytes before and after a record's data.
 _GZIP = b"\x1f\x8b"
@@ -125,56 +133,41 @@ class IndexedRecords:
     """Examples in TFRecord files, each read by its number when it is needed.
 
     Args:
-        name: What the set is called in reports.
+        record_set: What they hold.
         index: Where they are.
-        num_classes: Classes of the labels; `None` for images alone.
-        decode: From a record, a string, to its element of the stream.
-        decode_image: From a record to its image, float32 `[height, width, channels]` in [-1, 1].
-        metadata: What a report should say of this set beside its name and size.
     """
 
-    def __init__(
-        self,
-        name: str,
-        index: RecordIndex,
-        num_classes: int | None,
-        decode: Callable[[tf.Tensor], Any],
-        decode_image: Callable[[tf.Tensor], tf.Tensor],
-        metadata: dict[str, Any],
-    ) -> None:
-        self.name = name
+    def __init__(self, record_set: RecordSet, index: RecordIndex) -> None:
+        self.name, self.num_classes = record_set.name, record_set.num_classes
         self.num_examples = len(index.offsets)
-        self.num_classes = num_classes
+        self._set = record_set
         self._index = index
-        self._decode = decode
-        self._decode_image = decode_image
-        self._metadata = metadata
         with tf.device("CPU:0"):
             self._tensors = tuple(map(tf.constant, index))
 
     def stream(self, share: Share, seed: int) -> tf.data.Dataset:
         """Endless batches of a process's share of each step."""
         return read_shuffled(
-            share, self.num_examples, seed, lambda number: self._decode(self._record(number))
+            share, self.num_examples, seed, lambda number: self._set.decode(self._record(number))
         )
 
     def in_order(self, count: int, limit: int | None, labels: bool) -> tf.data.Dataset:
         """One pass in the order of the files, at most `limit`, `count` at a time."""
         end = self.num_examples if limit is None else min(limit, self.num_examples)
-        decode = self._decode if labels else self._decode_image
+        decode = self._set.decode if labels else self._set.decode_image
         numbers = tf.data.Dataset.range(end)
         return parallel_map(numbers, lambda number: decode(self._record(number))).batch(count)
 
     def metadata(self) -> dict[str, Any]:
         """What a report should say of this set beside its name and size."""
-        return self._metadata
+        return self._set.metadata
 
     def damaged(self) -> dict[str, str]:
         """Decodes all records; returns where those begin that cannot be, and why."""
 
         def decoded(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             # Of what nothing is used, TensorFlow would not check the shape.
-            image, *_ = tf.nest.flatten(self._decode(self._record(number)))
+            image, *_ = tf.nest.flatten(self._set.decode(self._record(number)))
             return number, tf.reduce_sum(image)
 
         numbers = parallel_map(tf.data.Dataset.range(self.num_examples), decoded)
@@ -192,7 +185,7 @@ class IndexedRecords:
 
     def _damage_of(self, number: int) -> str:
         try:
-            self._decode(self._record(tf.constant(number)))
+            self._set.decode(self._record(tf.constant(number)))
         except (tf.errors.OpError, ValueError) as error:
             return reason_of(error)
         return "could not be read at first, and could later"
@@ -305,42 +298,21 @@ class FrontToBack(Records):
     """Examples in TFRecord files that are read from front to back.
 
     Args:
-        name: What the set is called in reports.
+        record_set: What they hold.
         files: Where they are.
         num_examples: How many there are; another number ends the first epoch in an error.
-        num_classes: Classes of the labels; `None` for images alone.
-        decode: From a record, a string, to its element of the stream.
-        decode_image: From a record to its image, float32 `[height, width, channels]` in [-1, 1].
         shuffle_buffer: Records to shuffle among, an integer >= 1.
     """
 
     def __init__(
-        self,
-        name: str,
-        files: RecordFiles,
-        num_examples: int,
-        num_classes: int | None,
-        decode: Callable[[tf.Tensor], Any],
-        decode_image: Callable[[tf.Tensor], tf.Tensor],
-        shuffle_buffer: int,
+        self, record_set: RecordSet, files: RecordFiles, num_examples: int, shuffle_buffer: int
     ) -> None:
-        metadata = {"shuffle_buffer": shuffle_buffer}
-        records = files.records()
-        super().__init__(
-            name,
-            records,
-            num_examples,
-            num_classes,
-            decode,
-            decode_image,
-            shuffle_buffer,
-            metadata,
-        )
+        super().__init__(record_set, files.records(), num_examples, shuffle_buffer)
         self._files = files
 
     def damaged(self) -> dict[str, str]:
         """Decodes all records; returns the first of each file that cannot be, and why."""
-        return self._files.damaged(self._decode)
+        return self._files.damaged(self._set.decode)
 
     def _epoch(self, seed: int, epoch: tf.Tensor) -> tf.data.Dataset:
         records = self._files.in_turns(seed, epoch)

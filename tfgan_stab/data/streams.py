@@ -7,7 +7,7 @@ can start anywhere and two runs agree bit for bit.
 import dataclasses
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -184,6 +184,24 @@ def reason_of(error: Exception) -> str:
     return re.sub(r"^\w*Error: ", "", message).strip().rstrip(".")
 
 
+class RecordSet(NamedTuple):
+    """What records hold, however they are read.
+
+    Attributes:
+        name: What the set is called in reports.
+        num_classes: Classes of the labels; `None` for images alone.
+        decode: From a record to its element of the stream.
+        decode_image: From a record to its image, float32 `[height, width, channels]` in [-1, 1].
+        metadata: What a report should say of this set beside its name and size.
+    """
+
+    name: str
+    num_classes: int | None
+    decode: Callable[..., Any]
+    decode_image: Callable[..., tf.Tensor]
+    metadata: dict[str, Any]
+
+
 class Records:
     """Examples that can only be read one after another, shuffled anew in every epoch.
 
@@ -191,35 +209,24 @@ class Records:
     buffer can be large. Of several processes each reads all records and decodes its own.
 
     Args:
-        name: What the set is called in reports.
+        record_set: What they hold.
         records: The records of one epoch, each time in the same order.
         num_examples: How many those are, an integer >= 1.
-        num_classes: Classes of the labels; `None` for images alone.
-        decode: From a record to its element of the stream.
-        decode_image: From a record to its image, float32 `[height, width, channels]` in [-1, 1].
         shuffle_buffer: Records to shuffle among, an integer >= 1.
-        metadata: What a report should say of this set beside its name and size.
     """
 
     def __init__(
         self,
-        name: str,
+        record_set: RecordSet,
         records: tf.data.Dataset,
         num_examples: int,
-        num_classes: int | None,
-        decode: Callable[..., Any],
-        decode_image: Callable[..., tf.Tensor],
         shuffle_buffer: int,
-        metadata: dict[str, Any],
     ) -> None:
-        self.name = name
+        self.name, self.num_classes = record_set.name, record_set.num_classes
         self.num_examples = num_examples
-        self.num_classes = num_classes
+        self._set = record_set
         self._records = records
-        self._decode = decode
-        self._decode_image = decode_image
         self._shuffle_buffer = shuffle_buffer
-        self._metadata = metadata
 
     def stream(self, share: Share, seed: int) -> tf.data.Dataset:
         """Endless batches of a process's share of each step."""
@@ -230,7 +237,7 @@ class Records:
             numbered = records.enumerate(start=share.first)
             own = numbered.filter(lambda number, record: share.holds(number))
             records = own.map(lambda number, record: record)
-        batches = parallel_map(records, self._decode).batch(share.count, drop_remainder=True)
+        batches = parallel_map(records, self._set.decode).batch(share.count, drop_remainder=True)
         # Which `flat_map` cannot know, and Keras asks.
         endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
         return batches.apply(endless)
@@ -238,11 +245,12 @@ class Records:
     def in_order(self, count: int, limit: int | None, labels: bool) -> tf.data.Dataset:
         """One pass in a fixed order, at most `limit`, `count` at a time."""
         records = self._records if limit is None else self._records.take(limit)
-        return parallel_map(records, self._decode if labels else self._decode_image).batch(count)
+        decode = self._set.decode if labels else self._set.decode_image
+        return parallel_map(records, decode).batch(count)
 
     def metadata(self) -> dict[str, Any]:
         """What a report should say of this set beside its name and size."""
-        return self._metadata
+        return {**self._set.metadata, "shuffle_buffer": self._shuffle_buffer}
 
     def _epoch(self, seed: int, epoch: tf.Tensor) -> tf.data.Dataset:
         """Returns an epoch's records before they are shuffled, in the same order every time."""

@@ -11,7 +11,7 @@ from tfgan_stab._utils import validation
 from tfgan_stab.data import image_decoding as images
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.data.record_files import IndexedRecords, RecordIndex, index_of
-from tfgan_stab.data.streams import SHUFFLE_BUFFER, Records
+from tfgan_stab.data.streams import SHUFFLE_BUFFER, Records, RecordSet
 
 LINES = 4096  # Texts that are read at once.
 
@@ -77,7 +77,8 @@ def tfds(
     image_key, label_key = _image_key(name, features), _label_key(name, features, labels)
     shape = _shape(name, features[image_key], size, channels, crop)
     partial = _parts_of_records([image_key, label_key])
-    records = _records(name, builder, split, partial, download)
+    if download:
+        builder.download_and_prepare()
     index = _index(builder, split) if shuffle_buffer is None else None
 
     def decode_image(record: dict[Any, tf.Tensor]) -> tf.Tensor:
@@ -99,16 +100,15 @@ def tfds(
     label = features[label_key] if label_key else None
     num_classes = label.num_classes if label else None
     metadata = _metadata(builder, crop, resize, label)
-    decode = decode_both if label else decode_image
+    decode: Callable[..., Any] = decode_both if label else decode_image
     if index is None:
-        metadata["shuffle_buffer"] = buffer = shuffle_buffer or SHUFFLE_BUFFER
-        count = _count(name, records)
-        examples: Any = Records(
-            title, records, count, num_classes, decode, decode_image, buffer, metadata
-        )
+        records = _records(name, builder, split, partial)
+        record_set = RecordSet(title, num_classes, decode, decode_image, metadata)
+        buffer = shuffle_buffer or SHUFFLE_BUFFER
+        examples: Any = Records(record_set, records, _count(name, records), buffer)
     else:
-        one, both = (_after_parsing(features, partial, each) for each in (decode_image, decode))
-        examples = IndexedRecords(title, index, num_classes, both, one, metadata)
+        both, one = (_after_parsing(features, partial, each) for each in (decode, decode_image))
+        examples = IndexedRecords(RecordSet(title, num_classes, both, one, metadata), index)
     return Batches(examples, batch_size, seed)
 
 
@@ -150,7 +150,9 @@ def text_lines(name: str, data_dir: str | None, download: bool) -> Iterator[str]
             f"Received: features {sorted(features)}, texts in {keys or 'none'}."
         )
     key = "text" if "text" in keys else keys[0]
-    records = _records(name, builder, "train", _parts_of_records([key]), download)
+    if download:
+        builder.download_and_prepare()
+    records = _records(name, builder, "train", _parts_of_records([key]))
     for batch in records.batch(LINES).as_numpy_iterator():
         yield from (line.decode("utf-8", "replace") for line in batch[key])
 
@@ -247,20 +249,21 @@ def _parts_of_records(keys: list[str | None]) -> Any:
 
 def _index(builder: Any, split: str) -> RecordIndex | None:
     """Returns where the records are; `None` unless they are in plain TFRecord files on disk."""
-    splits = builder.info.splits  # None while TFDS mocks a set.
-    files = splits[split].file_instructions if splits else []
+    splits = builder.info.splits or {}  # None while TFDS mocks a set.
+    try:
+        files = splits[split].file_instructions
+    except (KeyError, ValueError):
+        return None  # There is no such split, as `_records` says.
     paths = [str(each.filename) for each in files]
     if not paths or not all(".tfrecord" in each and os.path.isfile(each) for each in paths):
         return None
     return index_of(paths, [slice(each.skip, each.skip + each.take) for each in files])
 
 
-def _records(name: str, builder: Any, split: str, decoders: Any, download: bool) -> tf.data.Dataset:
+def _records(name: str, builder: Any, split: str, decoders: Any) -> tf.data.Dataset:
     """Reads what is needed of each record, in a fixed order, pictures still encoded."""
     import tensorflow_datasets
 
-    if download:
-        builder.download_and_prepare()
     # The operating system keeps small files in memory anyway, and TFDS's cache warns in the log
     # whenever a pass stops before the end, as `examples(limit)` does.
     config = tensorflow_datasets.ReadConfig(try_autocache=False)

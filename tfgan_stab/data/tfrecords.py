@@ -10,7 +10,7 @@ from tfgan_stab._utils import validation
 from tfgan_stab.data import image_decoding as images
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.data.record_files import FrontToBack, IndexedRecords, RecordFiles, index_of
-from tfgan_stab.data.streams import SHUFFLE_BUFFER, reason_of
+from tfgan_stab.data.streams import SHUFFLE_BUFFER, RecordSet, reason_of
 
 
 def tfrecords(
@@ -107,11 +107,11 @@ def tfrecords(
         )
     form = form._replace(num_classes=num_classes)
     decode = form.both if labels else form.image
+    record_set = RecordSet(title, num_classes, decode, form.image, {})
     if index is not None:
-        examples: Any = IndexedRecords(title, index, num_classes, decode, form.image, {})
+        examples: Any = IndexedRecords(record_set, index)
     else:
-        buffer = shuffle_buffer or SHUFFLE_BUFFER
-        examples = FrontToBack(title, source, known, num_classes, decode, form.image, buffer)
+        examples = FrontToBack(record_set, source, known, shuffle_buffer or SHUFFLE_BUFFER)
     return Batches(examples, batch_size, seed)
 
 

@@ -114,6 +114,19 @@ def test_real_images_of_a_folder_and_of_a_data_set(tmp_path):
     assert open_real(f"arrays:{tmp_path}/real.npy", "x").num_examples == 64
 
 
+def test_a_named_set_of_few_images_is_read_in_a_batch_that_fits(tmp_path):
+    np.save(tmp_path / "real.npy", pixels(3))
+    few = open_real(f"arrays:{tmp_path}/real.npy", "x")
+    assert (few.batch_size, few.num_examples) == (3, 3)
+    assert next(iter(few.examples())).shape == (3, 4, 4, 1)
+
+
+def test_white_is_that_of_a_named_array_too(tmp_path):
+    np.save(tmp_path / "real.npy", np.full([4, 2, 2, 1], 4095, np.uint16))
+    shown = open_real(f"arrays:{tmp_path}/real.npy", "x", white=4095, size=9, labels=True)
+    np.testing.assert_array_equal(next(iter(shown.examples())), np.ones([4, 2, 2, 1]))
+
+
 def test_missing_real_images(tmp_path):
     np.save(tmp_path / "samples.npy", pixels())
     with pytest.raises(SourceError, match="--real is missing: .*samples.npy.*--real=tfds:cifar10"):

@@ -4,6 +4,7 @@ import pytest
 from absl import flags as absl_flags
 
 from tfgan_stab.cli import main
+from tfgan_stab.cli.flags.evaluate import EvaluateSettings
 from tfgan_stab.cli.flags.sample import SampleSettings
 
 
@@ -15,12 +16,44 @@ from tfgan_stab.cli.flags.sample import SampleSettings
         ("--size=8", "it is for a folder of pictures"),
         ("--weights=ema", "it is for a workdir or a checkpoint or a .keras file"),
         ("--batch_size=8", "it is for a workdir or"),
+        ("--seed=8", "it is for a workdir or"),
     ],
 )
 def test_flags_without_effect(few, tmp_path, capsys, flag, wanted):
     arguments = ["sample.py", f"--source={few}", f"--output={tmp_path}/out", flag]
     assert main.run("sample", arguments) == 2
     assert f"{flag.split('=')[0]} has no effect: {wanted}" in capsys.readouterr().err
+
+
+SIZED = "image_folder or photo_patches or tfds or tfrecords"
+
+
+@pytest.mark.parametrize(
+    ("real", "flag", "refused"),
+    [
+        ("image_folder:there", "--size=8", None),
+        ("tfds:celeb_a", "--size=8", None),
+        ("tfrecords:*.tfrecord", "--channels=1", None),
+        ("arrays:real.npy", "--white=4095", None),
+        (
+            "tfds:celeb_a",
+            "--white=255",
+            "a .npz or .npy file or --real=arrays or image_folder. Rec",
+        ),
+        ("digits", "--size=8", f"a folder of pictures or --real={SIZED}. .*and --real=digits. L"),
+        (None, "--size=8", "a folder of pictures. Received: .*g.keras, a .keras file. Leave"),
+        ("digits", "--seed=8", None),
+    ],
+)
+def test_real_images_may_be_what_a_flag_is_for(tmp_path, real, flag, refused):
+    (tmp_path / "g.keras").touch()
+    given = ["evaluate.py", f"--source={tmp_path}/g.keras", flag]
+    settings = EvaluateSettings.parse([*given, *([f"--real={real}"] if real else [])])
+    if refused is None:
+        settings.check_have_effect(real)
+    else:
+        with pytest.raises(absl_flags.Error, match=f"has no effect: it is for .*{refused}"):
+            settings.check_have_effect(real)
 
 
 def parse(*arguments):

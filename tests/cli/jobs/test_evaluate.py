@@ -163,7 +163,7 @@ def test_classes_are_generated_as_often_as_the_real_images_have_them(tiny, tmp_p
     assert "/seed=0/labels=as-real/" in found["protocol"]
     real = tgs.data.arrays(images[kept], batch_size=8)
     kid = tgs.KID("random", real, samples=100, quantize=True)
-    drawn = open_source(tmp_path / "generator.keras").draw(100, labels=np.resize([0, 0, 1, 0], 100))
+    drawn = open_source(tmp_path / "generator.keras").draw(100, shares=(3, 1))
     np.testing.assert_allclose(found["value"], kid(drawn).value, rtol=1e-5)
 
 

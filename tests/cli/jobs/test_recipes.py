@@ -92,7 +92,11 @@ def test_update_of_a_page(two, capsys):
         (["--update=x.md", "--markdown"], "--markdown has no effect: --update writes", 2),
         (["--update=x.md", "--paper=ttur"], "--paper has no effect: --update writes", 2),
         (["ttur"], "Unexpected 'ttur': every argument is a flag, such as --paper=ttur", 2),
-        (["--update={}/none.md"], "No such file", 1),
+        (
+            ["--update={}/none.md"],
+            "none.md: expected a page in Markdown, such as docs/recipes.md",
+            2,
+        ),
         (["--update={}/empty.md"], "--update expects a page with these two lines", 1),
     ],
 )

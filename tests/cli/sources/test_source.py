@@ -10,8 +10,8 @@ from tfgan_stab.cli.sources.source import Source
 class Asked(Source):
     """Gives what it was asked for instead of images."""
 
-    def _draw(self, count, weights, seed, label, labels):
-        return iter([(count, weights, seed, label)])
+    def _draw(self, sample, weights):
+        return iter([(sample.count, weights, sample.seed, sample.label, sample.shares)])
 
 
 GENERATOR = Asked("a run", ["live", "ema"], "ema", conditional=True, num_classes=3)
@@ -19,9 +19,10 @@ FILE = Asked("a file", count=5)
 
 
 def test_default_weights_are_used_unless_others_are_asked_for():
-    assert list(GENERATOR.draw(4)) == [(4, "ema", 0, None)]
-    assert list(GENERATOR.draw(4, "live", seed=7, label=2)) == [(4, "live", 7, 2)]
-    assert list(FILE.draw(4)) == [(4, None, 0, None)]
+    assert list(GENERATOR.draw(4)) == [(4, "ema", 0, None, ())]
+    assert list(GENERATOR.draw(4, "live", seed=7, label=2)) == [(4, "live", 7, 2, ())]
+    assert list(GENERATOR.draw(4, shares=(2, 1))) == [(4, "ema", 0, None, (2, 1))]
+    assert list(FILE.draw(4)) == [(4, None, 0, None, ())]
 
 
 def test_classes_take_turns_unless_one_is_asked_for():

@@ -262,7 +262,11 @@ def differences(previous: str, current: str, defaults: Collection[str] = ()) -> 
 
 def plain_message(error: BaseException) -> str:
     """Returns an error's message without the list of calls that gin adds to it."""
-    return str(error).split("\n  In call to configurable")[0].strip()
+    text = str(error).split("\n  In call to configurable")[0]
+    message, _, unset = text.partition("\n  No values supplied by Gin")
+    if unset:
+        message += ". Set it; or leave out round brackets where makers are asked for: [@tgs.FID]."
+    return message.strip()
 
 
 def _deciding_scope(scope: str, setting: str, bound: Collection[str]) -> str:
@@ -369,8 +373,9 @@ def _names(text: str, file: str) -> list[Name]:
     except (SyntaxError, tokenize.TokenError) as error:
         line = error.lineno if isinstance(error, SyntaxError) else error.args[1][0]
         message = error.msg if isinstance(error, SyntaxError) else error.args[0]
+        reason = message.strip().rpartition("\n")[2].strip(" .")  # Python's parser is before.
         raise ConfigError(
-            f"{Name('', '', file, line or 1).where}: not gin syntax: {message.strip()} Settings "
+            f"{Name('', '', file, line or 1).where}: not gin syntax: {reason}. Settings "
             "look like `name.argument = value` or `macro = value`; text values stand in quotes."
         ) from error
     return names

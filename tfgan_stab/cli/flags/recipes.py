@@ -30,7 +30,7 @@ Lists the recipes: gin files that are rows of papers' tables, with what they sco
         flags.DEFINE_string,
         None,
         "List the recipes of one paper alone: the name of a folder in gin_configs/papers/, or "
-        "`baselines`.",
+        "`baselines` or `combined`.",
     )
     markdown: bool = flag(flags.DEFINE_bool, False, "Print the table in Markdown.")
     update: pathlib.Path | None = flag(

@@ -6,7 +6,7 @@ import pathlib
 from absl import flags
 
 from tfgan_stab.cli.flags.settings import flag, path
-from tfgan_stab.cli.flags.source import SourceSettings
+from tfgan_stab.cli.flags.source import GENERATORS, USERS, SourceSettings
 
 __all__ = ["SampleSettings"]
 
@@ -37,6 +37,7 @@ there are any. Images can also come from a folder of pictures or an array, to tu
 other.
 """
     example = "--source={}"
+    users = {**USERS, "seed": GENERATORS}  # Stored images come in their order.
 
     output: pathlib.Path = flag(
         flags.DEFINE_string,

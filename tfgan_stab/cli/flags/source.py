@@ -1,20 +1,39 @@
 """The flags that say where images come from, which several commands share."""
 
 import dataclasses
-from collections.abc import Collection
-from typing import Any
+from typing import Any, ClassVar
 
 from absl import flags
 
+from tfgan_stab._utils.files import user_path
 from tfgan_stab.cli.flags.settings import UNSAFE_IMPORTS, Settings, flag
-from tfgan_stab.cli.sources.kinds import Kind
+from tfgan_stab.cli.sources.kinds import NAMED, Kind, kind_of
 
-__all__ = ["SourceSettings"]
+__all__ = ["GENERATORS", "USERS", "SourceSettings"]
+
+GENERATORS = {kind for kind in Kind if kind.generates}
+# What lies at the paths where a flag has an effect.
+USERS = {
+    "gin_unsafe_imports": {kind for kind in Kind if kind.trained},
+    "latents": {Kind.KERAS},
+    "num_classes": {Kind.KERAS},
+    "size": {Kind.FOLDER},
+    "channels": {Kind.FOLDER},
+    "white": {Kind.FOLDER, Kind.ARRAYS},
+    "batch_size": GENERATORS,
+    "weights": GENERATORS,
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class SourceSettings(Settings):
-    """Where images come from, and how to read or generate them."""
+    """Where images come from, and how to read or generate them.
+
+    Attributes:
+        users: What lies at the paths where a flag has an effect; others have one everywhere.
+    """
+
+    users: ClassVar[dict[str, set[Kind]]] = USERS
 
     source: str = flag(
         flags.DEFINE_string,
@@ -38,14 +57,15 @@ class SourceSettings(Settings):
     size: int | None = flag(
         flags.DEFINE_integer,
         None,
-        "Height and width to resize a folder's pictures to. Without it they must be of one size.",
+        "Height and width to resize a folder's pictures to, which must be of one size without it; "
+        "with evaluate.py also those of a data set, such as --real=tfds:celeb_a.",
         lower_bound=1,
     )
     channels: int | None = flag(
         flags.DEFINE_integer,
         None,
-        "1, 3 or 4: reads a folder's pictures as gray, as color, or as color and alpha. Without "
-        "it, as they are, on white where they are transparent.",
+        "1, 3 or 4: reads pictures of a folder or a data set as gray, as color, or as color and "
+        "alpha. Without it, as they are, on white where they are transparent.",
     )
     white: int | None = flag(
         flags.DEFINE_integer,
@@ -64,7 +84,8 @@ class SourceSettings(Settings):
     seed: int = flag(
         flags.DEFINE_integer,
         0,
-        "Decides the noise that images are generated from.",
+        "Decides the noise that images are generated from, and in evaluate.py which of the stored "
+        "and of the real images are taken.",
         lower_bound=0,
         upper_bound=2**63 - 1,
     )
@@ -87,30 +108,33 @@ class SourceSettings(Settings):
         opening = {name: getattr(self, name) for name in names}
         return {**opening, "unsafe_imports": self.gin_unsafe_imports}
 
-    def check_have_effect(self, kinds: Collection[Kind]) -> None:
-        """Refuses flags that no source of these kinds uses.
+    def check_have_effect(self, real: str | None = None) -> None:
+        """Refuses flags that neither the source nor the real images use.
 
         Args:
-            kinds: What lies at the paths that flags name.
+            real: Where real images come from, if there are any: a data set's name or a path.
 
         Raises:
             flags.Error: If a flag would change nothing.
+            FileNotFoundError: If there is no such source.
+            SourceError: If images cannot come from there.
         """
-        generators = {kind for kind in Kind if kind.generates}
-        users = {
-            "gin_unsafe_imports": {kind for kind in Kind if kind.trained},
-            "latents": {Kind.KERAS},
-            "num_classes": {Kind.KERAS},
-            "size": {Kind.FOLDER},
-            "channels": {Kind.FOLDER},
-            "white": {Kind.FOLDER, Kind.ARRAYS},
-            "batch_size": generators,
-            "weights": generators,
-        }
-        for name, using in users.items():
-            if name in self.given and not using & set(kinds):
+        kinds = {self.source: kind_of(self.source)}
+        of_set = NAMED.get(real.partition(":")[0]) if real else None
+        if real and of_set is None and user_path(real).exists():
+            kinds[real] = kind_of(real)
+        for name, using in self.users.items():
+            if name in self.given and name not in (of_set or ()) and not using & {*kinds.values()}:
                 wanted = " or ".join(kind.value for kind in Kind if kind in using)
+                received = [f"{place}, {kind.value}" for place, kind in kinds.items()]
+                received += [f"--real={real}"] if of_set is not None else []
                 raise flags.Error(
-                    f"--{name} has no effect: it is for {wanted}. Received: {self.source}, "
-                    f"{' and '.join(kind.value for kind in kinds)}. Leave the flag out."
+                    f"--{name} has no effect: it is for {wanted}{_named_sets(name, real)}. "
+                    f"Received: {' and '.join(received)}. Leave the flag out."
                 )
+
+
+def _named_sets(flag_name: str, real: str | None) -> str:
+    """Returns which data sets that are loaded by their names use a flag, for a message."""
+    names = [name for name, taken in NAMED.items() if flag_name in taken]
+    return f" or --real={' or '.join(names)}" if real and names else ""

@@ -53,7 +53,8 @@ With --dry_run it says what that would take: memory, time, field evaluations.
     workdir: str = flag(
         flags.DEFINE_string,
         "",
-        "The folder of this run: settings, scores, samples, checkpoints, the trained generator.",
+        "The folder of this run: settings, scores, samples, checkpoints, the trained "
+        "generator. Must be given, unless --dry_run is.",
     )
     resume: str = flag(
         flags.DEFINE_enum,

@@ -118,8 +118,7 @@ def _draw(source: Source, weights: str | None, sizes: Sequence[int] = ()) -> Any
     def draw(sample: Sample) -> Iterator[np.ndarray]:
         if isinstance(source, StoredImages):
             return source.picked(sample.count, sample.seed, sample.label, sizes)
-        labels = None if sample.label is not None else sample.labels
-        return source.draw(sample.count, weights, sample.seed, sample.label, labels)
+        return source.draw(sample.count, weights, sample.seed, sample.label, sample.shares)
 
     return draw
 

@@ -31,6 +31,11 @@ def recipes(settings: RecipesSettings) -> str:
     """
     found = all_recipes()
     if settings.update is not None:
+        if not settings.update.is_file():
+            raise flags.Error(
+                f"--update={settings.update}: expected a page in Markdown, such as "
+                "docs/recipes.md. Received: no file of that name. Correct the path."
+            )
         page = settings.update.read_text(encoding="utf-8")
         write_atomically(settings.update, with_table(page, as_markdown(found)))
         return f"Wrote {len(found)} recipes into {settings.update}."

@@ -72,6 +72,12 @@ def build(
     if settings.get("deterministic"):
         # Before the first operation: later may be too late.
         use_deterministic_operations(validation.seed(seed))
+    for name, make in (("generator", generator), ("discriminator", discriminator)):
+        if isinstance(make, keras.Model) or not callable(make):
+            raise TypeError(
+                f"`{name}` must be what makes a network. Received: {make!r:.200}. Use "
+                "@tgs.networks.dcgan_generator and the like, without round brackets."
+            )
     keras.utils.set_random_seed(validation.seed(seed) % 2**32)  # Keras takes no more bits.
     gan = GAN(generator(), discriminator(), latents=latents)
     gan.compile(seed=seed, **settings)
@@ -152,6 +158,8 @@ def prepare(
         _Started(started),
         callbacks.RunLog(workdir.path),
     ]
+    _check_callback("guard", guard, callbacks.DivergenceGuard)
+    _check_callback("diagnostics", diagnostics, callbacks.Diagnostics)
     if guard is not None:
         guard.directory = guard.directory or workdir.checkpoints
         run_callbacks.append(guard)
@@ -249,6 +257,14 @@ def _checked_scores(scores: Any) -> Sequence[Callable[..., Any]]:
             "[@tgs.FID, @tgs.KID], in square brackets, and each without round ones."
         )
     return scores
+
+
+def _check_callback(name: str, value: Any, kind: type) -> None:
+    if value is not None and not isinstance(value, kind):
+        raise TypeError(
+            f"`{name}` must be a {kind.__name__}, or None. Received: {value!r:.200}. Use "
+            f"@tgs.callbacks.{kind.__name__}(), with its brackets."
+        )
 
 
 def _check_data(data: Any, pair: Pair) -> None:

@@ -15,6 +15,7 @@ from tfgan_stab._utils import random, validation
 from tfgan_stab.cli.sources.kinds import SourceError
 from tfgan_stab.cli.sources.source import BATCH, Source
 from tfgan_stab.data import latents as samplers
+from tfgan_stab.evaluation.samples import Sample
 from tfgan_stab.game.functional import call_in_inference, network_inputs, place_of_condition
 from tfgan_stab.training.averaging.swap import LIVE
 from tfgan_stab.training.gan import GAN
@@ -62,17 +63,10 @@ class GeneratedByGAN(Source):
         self.gan: Sampling = gan
         self._batch_size = batch_size
 
-    def _draw(
-        self,
-        count: int,
-        weights: str | None,
-        seed: int,
-        label: int | None,
-        labels: np.ndarray | None,
-    ) -> Iterator[np.ndarray]:
-        if label is not None:
-            labels = np.full([count], label, np.int32)
-        return self.gan.sample_batches(count, self._batch_size, weights or LIVE, seed, labels)
+    def _draw(self, sample: Sample, weights: str | None) -> Iterator[np.ndarray]:
+        return self.gan.sample_batches(
+            sample.count, self._batch_size, weights or LIVE, sample.seed, sample.labels
+        )
 
 
 class GeneratedByKeras(Source):
@@ -114,17 +108,10 @@ class GeneratedByKeras(Source):
         self._latents = LATENTS[latents](size)
         self._batch_size = batch_size
 
-    def _draw(
-        self,
-        count: int,
-        weights: str | None,
-        seed: int,
-        label: int | None,
-        labels: np.ndarray | None,
-    ) -> Iterator[np.ndarray]:
+    def _draw(self, sample: Sample, weights: str | None) -> Iterator[np.ndarray]:
         # Here, so that a wrong seed or a missing label is an error before anything is drawn.
-        labels = self.labels(count, label) if labels is None else labels
-        return self._batches(count, validation.seed(seed), labels)
+        labels = self.labels(sample.count) if sample.labels is None else sample.labels
+        return self._batches(sample.count, validation.seed(sample.seed), labels)
 
     def _batches(self, count: int, seed: int, labels: np.ndarray | None) -> Iterator[np.ndarray]:
         size = min(self._batch_size, count)

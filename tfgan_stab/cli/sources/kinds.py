@@ -7,7 +7,7 @@ import pathlib
 
 from tfgan_stab._utils.files import user_path
 
-__all__ = ["Kind", "SourceError", "kind_of", "workdir_of"]
+__all__ = ["NAMED", "Kind", "SourceError", "kind_of", "workdir_of"]
 
 CONFIG = "config.gin"
 PROGRESS = "progress.json"
@@ -15,6 +15,20 @@ ARRAY_SUFFIXES = (".npy", ".npz")
 _KINDS = (
     "a workdir, a checkpoint in one, a .keras file, a folder of pictures, or a .npz or .npy file"
 )
+
+
+# Real images can also be a data set's that is loaded by its name: what each takes of the settings
+# that say how pictures are read, and whether with their classes.
+NAMED: dict[str, tuple[str, ...]] = {
+    "arrays": ("white",),
+    "digits": ("channels", "labels"),
+    "image_folder": ("size", "channels", "white", "labels"),
+    "mixture": ("labels",),
+    "photo_patches": ("size", "channels", "labels"),
+    "text": (),
+    "tfds": ("size", "channels", "labels"),
+    "tfrecords": ("size", "channels", "labels"),
+}
 
 
 class SourceError(ValueError):
@@ -77,21 +91,21 @@ def kind_of(source: str | os.PathLike[str]) -> Kind:
     )
 
 
-def workdir_of(checkpoint: str | os.PathLike[str]) -> pathlib.Path:
-    """Returns the workdir that a checkpoint belongs to: the nearest folder above with settings.
+def workdir_of(run: str | os.PathLike[str]) -> pathlib.Path:
+    """Returns the workdir of a run: the nearest folder with settings, there or above.
 
     Args:
-        checkpoint: The checkpoint's folder, such as `runs/digits/checkpoints/step-0000000200`.
+        run: The workdir, or a checkpoint in it, such as `runs/digits/checkpoints/step-0000000200`.
 
     Raises:
-        SourceError: If no folder above it holds settings.
+        SourceError: If no folder holds settings.
     """
-    path = user_path(checkpoint).absolute()
-    for folder in path.parents[:3]:  # Below best/ each score has a folder.
+    path = user_path(run).absolute()
+    for folder in (path, *path.parents[:3]):  # Below best/ each score has a folder.
         if (folder / CONFIG).is_file():
             return folder
     raise SourceError(
-        f"A checkpoint can be read only with its run's settings. Received: {checkpoint}, with no "
+        f"A checkpoint can be read only with its run's settings. Received: {run}, with no "
         f"{CONFIG} in the folders above it. Leave it in its workdir, or save the generator itself: "
         'gan.generator.save("generator.keras").'
     )
@@ -131,5 +145,6 @@ def _kind_of_folder(path: pathlib.Path) -> Kind:
 def _nearest(path: pathlib.Path) -> str:
     if not path.parent.is_dir():
         return ""
-    near = difflib.get_close_matches(path.name, os.listdir(path.parent), n=1)
+    names = [name for name in os.listdir(path.parent) if not name.startswith(".")]
+    near = difflib.get_close_matches(path.name, names, n=1)
     return f" Did you mean {path.parent / near[0]}?" if near else ""

@@ -13,7 +13,14 @@ from tfgan_stab.cli.config import gin as configuring
 from tfgan_stab.cli.jobs import train as training
 from tfgan_stab.cli.jobs.train import build
 from tfgan_stab.cli.sources.generators import GeneratedByGAN, open_keras_file
-from tfgan_stab.cli.sources.kinds import CONFIG, Kind, SourceError, kind_of, workdir_of
+from tfgan_stab.cli.sources.kinds import (
+    CONFIG,
+    NAMED,
+    Kind,
+    SourceError,
+    kind_of,
+    workdir_of,
+)
 from tfgan_stab.cli.sources.source import BATCH, Source
 from tfgan_stab.cli.sources.stored import StoredImages, open_stored
 from tfgan_stab.data.array_files import keys_in
@@ -23,74 +30,65 @@ from tfgan_stab.evaluation.real_images import FeatureStatistics, holds_statistic
 from tfgan_stab.training.averaging.swap import LIVE
 from tfgan_stab.training.gan import GAN
 
+_REAL_BATCH = 64  # Images of a data set that are scored at once, or all where it has fewer.
 
-def open_workdir(
-    workdir: pathlib.Path, batch_size: int = BATCH, unsafe_imports: bool = False
+
+def open_run(
+    path: pathlib.Path, batch_size: int = BATCH, unsafe_imports: bool = False
 ) -> GeneratedByGAN:
-    """Returns a run's GAN as it was at the newest whole checkpoint.
+    """Returns a run's GAN as it was at a checkpoint, or at the newest whole one of a workdir.
 
     Its settings become the configuration of this process. Another process may be training there.
 
     Args:
-        workdir: The run's folder.
-        batch_size: Images made at once, an integer >= 1.
-        unsafe_imports: Whether its settings may import anything.
-
-    Raises:
-        ConfigError: If its settings cannot be read.
-        FileNotFoundError: If it has no checkpoint.
-        DamagedCheckpointError: If all checkpoints are damaged.
-        ValueError: If the checkpoints do not belong to the settings.
-    """
-    gan, weights, data = _rebuilt(workdir, unsafe_imports)
-    path, _ = restore_newest(gan, workdir / "checkpoints")
-    return GeneratedByGAN(gan, str(path), weights, batch_size, **data)
-
-
-def open_checkpoint(
-    checkpoint: pathlib.Path, batch_size: int = BATCH, unsafe_imports: bool = False
-) -> GeneratedByGAN:
-    """Returns a run's GAN as it was at one of its checkpoints.
-
-    Args:
-        checkpoint: The checkpoint's folder, in its workdir.
+        path: The run's folder, or a checkpoint's in it.
         batch_size: Images made at once, an integer >= 1.
         unsafe_imports: Whether the run's settings may import anything.
 
     Raises:
         ConfigError: If the run's settings cannot be read.
-        DamagedCheckpointError: If the checkpoint is damaged.
-        ValueError: If the checkpoint does not belong to the settings.
+        FileNotFoundError: If it has no checkpoint.
+        DamagedCheckpointError: If the checkpoint is damaged, or all are.
+        ValueError: If the checkpoints do not belong to the settings.
     """
-    gan, weights, data = _rebuilt(workdir_of(checkpoint), unsafe_imports)
-    restore(gan, checkpoint)
-    score = checkpoint / SCORE
-    if score.is_file():  # One of the best, by a score of these weights.
-        weights = json.loads(score.read_text(encoding="utf-8"))["weights"]
-    return GeneratedByGAN(gan, str(checkpoint), weights, batch_size, **data)
+    gan, weights, data = _rebuilt(_configure(path, unsafe_imports))
+    if kind_of(path) is Kind.WORKDIR:
+        path, _ = restore_newest(gan, path / "checkpoints")
+    else:
+        restore(gan, path)
+        score = path / SCORE
+        if score.is_file():  # One of the best, by a score of these weights.
+            weights = json.loads(score.read_text(encoding="utf-8"))["weights"]
+    return GeneratedByGAN(gan, str(path), weights, batch_size, **data)
 
 
-def data_of(workdir: pathlib.Path, unsafe_imports: bool = False) -> Batches:
+def data_of(path: pathlib.Path, unsafe_imports: bool = False) -> Batches:
     """Returns the data that a run trains on.
 
     Args:
-        workdir: The run's folder.
+        path: The run's folder, or a checkpoint's in it.
         unsafe_imports: Whether its settings may import anything.
 
     Raises:
         ConfigError: If its settings cannot be read.
     """
-    _parse(workdir, unsafe_imports)
+    _configure(path, unsafe_imports)
+    return _data()
+
+
+def _configure(path: pathlib.Path, unsafe_imports: bool) -> pathlib.Path:
+    """Makes a run's settings those of this process; returns the run's folder."""
+    workdir = workdir_of(path)
+    configuring.parse([str(workdir / CONFIG)], unsafe_imports=unsafe_imports)
+    return workdir
+
+
+def _data() -> Batches:
     return configuring.arguments(training.train, ["data"])["data"]
 
 
-def _parse(workdir: pathlib.Path, unsafe_imports: bool) -> None:
-    configuring.parse([str((workdir / CONFIG).absolute())], unsafe_imports=unsafe_imports)
-
-
-def _rebuilt(workdir: pathlib.Path, unsafe_imports: bool) -> tuple[GAN, str, dict[str, Any]]:
+def _rebuilt(workdir: pathlib.Path) -> tuple[GAN, str, dict[str, Any]]:
     """Returns the GAN with new weights, those that the run saves, and names that its data gave."""
-    _parse(workdir, unsafe_imports)
     settings = configuring.arguments(training.train, list(inspect.signature(build).parameters))
     # Nothing will be trained, so that whether XLA could need not be found out.
     gan = build(**{**settings, "jit_compile": False})
@@ -112,7 +110,7 @@ def _data_metadata(workdir: pathlib.Path, wanted: str) -> dict[str, Any]:
     noted: dict[str, Any] = metadata.get("data") or {}
     if noted.get(wanted) is not None:
         return noted
-    return configuring.arguments(training.train, ["data"])["data"].description()
+    return _data().description()
 
 
 def open_source(
@@ -158,10 +156,8 @@ def open_source(
     """
     kind = kind_of(path)
     place = user_path(path)
-    if kind is Kind.WORKDIR:
-        return open_workdir(place, batch_size, unsafe_imports)
-    if kind is Kind.CHECKPOINT:
-        return open_checkpoint(place, batch_size, unsafe_imports)
+    if kind.trained:
+        return open_run(place, batch_size, unsafe_imports)
     if kind is Kind.KERAS:
         return open_keras_file(place, latents, num_classes, batch_size)
     return StoredImages(open_stored(place, size, channels, white), str(place))
@@ -182,11 +178,12 @@ def open_real(
         real: A name that `tgs.data.load` knows, a folder of pictures, or a `.npz` or `.npy` file;
             `None` for what a run trains on.
         source: The path of the source that is scored.
-        size: Height and width that a folder's pictures are resized to, an integer >= 1.
-        channels: 1, 3 or 4, for a folder's pictures.
+        size: Height and width that pictures of a folder or a data set are resized to, an integer
+            >= 1.
+        channels: 1, 3 or 4, for pictures of a folder or a data set.
         labels: Whether a data set that is loaded by its name gives its classes.
         white: Which value is white, for a folder's pictures of 16 bits and arrays of such
-            integers.
+            integers. A data set that is loaded by its name is given what `NAMED` says it takes.
         unsafe_imports: Whether a run's settings may import anything.
 
     Returns:
@@ -203,17 +200,17 @@ def open_real(
         1797
     """
     if real is None:
-        return data_of(_run_of(source), unsafe_imports)
+        if not kind_of(source).trained:
+            raise SourceError(
+                f"--real is missing: {source}, {kind_of(source).value}, does not tell which images "
+                "are real. Try --real=tfds:cifar10, or a folder of pictures."
+            )
+        return data_of(user_path(source), unsafe_imports)
     kind = real.partition(":")[0]
     if real in SETS or kind in KINDS:
-        taken = {"image_folder": ("size", "channels", "white"), "tfrecords": ("size", "channels")}
-        given = {"size": size, "channels": channels, "white": white}
-        settings: dict[str, Any] = {
-            name: given[name] for name in taken.get(kind, ()) if given[name] is not None
-        }
-        if labels and kind != "arrays":  # They want an array there.
-            settings["labels"] = True
-        return load(real, **settings)
+        given = {"size": size, "channels": channels, "white": white, "labels": labels or None}
+        settings = {name: given[name] for name in NAMED[kind] if given[name] is not None}
+        return _in_batches(load(real, batch_size=1, **settings))
     if _kind_of(real).generates:
         raise SourceError(
             f"Real images are a data set's, or lie in a folder or an array. Received: {real}, "
@@ -226,14 +223,10 @@ def open_real(
     return Batches(images, batch_size=min(BATCH, images.num_examples))
 
 
-def _run_of(source: str) -> pathlib.Path:
-    kind = kind_of(source)
-    if not kind.trained:
-        raise SourceError(
-            f"--real is missing: {source}, {kind.value}, does not tell which images are real. Try "
-            "--real=tfds:cifar10, or a folder of pictures."
-        )
-    return user_path(source) if kind is Kind.WORKDIR else workdir_of(source)
+def _in_batches(data: Batches) -> Batches:
+    """Returns the same examples in batches that a set of any size can have."""
+    count = data.num_examples
+    return type(data)(data.example_set, _REAL_BATCH if count is None else min(_REAL_BATCH, count))
 
 
 def _kind_of(real: str) -> Kind:

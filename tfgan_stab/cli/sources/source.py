@@ -6,6 +6,7 @@ import numpy as np
 
 from tfgan_stab._utils import validation
 from tfgan_stab.cli.sources.kinds import SourceError
+from tfgan_stab.evaluation.samples import Sample
 
 BATCH = 256
 
@@ -58,7 +59,7 @@ class Source:
         weights: str | None = None,
         seed: int = 0,
         label: int | None = None,
-        labels: np.ndarray | None = None,
+        shares: tuple[int, ...] = (),
     ) -> Iterator[np.ndarray]:
         """Returns the first images, batch by batch.
 
@@ -67,8 +68,8 @@ class Source:
             weights: One of `weights`; by default `default_weights`.
             seed: Decides the noise, an integer. Stored images come in their order.
             label: Images of this class only; by default of all, generated in turn.
-            labels: The class of each image that is generated, int `[count]`; stored ones have
-                theirs.
+            shares: How often each class is generated, integers >= 0, in place of in turn; stored
+                images have theirs.
 
         Returns:
             Yields float32 `[batch, height, width, channels]` in [-1, 1]; for other examples than
@@ -80,7 +81,7 @@ class Source:
         self._check_weights(weights)
         self._check_label(label)
         validation.integer("count", count)
-        return self._draw(count, weights or self.default_weights, seed, label, labels)
+        return self._draw(Sample(count, seed, label, shares), weights or self.default_weights)
 
     def labels(self, count: int, label: int | None = None) -> np.ndarray | None:
         """Returns the classes of the images that `draw` gives, int32 `[count]`; `None` without.
@@ -99,14 +100,7 @@ class Source:
             )
         return np.arange(count, dtype=np.int32) % self.num_classes
 
-    def _draw(
-        self,
-        count: int,
-        weights: str | None,
-        seed: int,
-        label: int | None,
-        labels: np.ndarray | None,
-    ) -> Iterator[np.ndarray]:
+    def _draw(self, sample: Sample, weights: str | None) -> Iterator[np.ndarray]:
         """Returns the images; what is asked for has been checked."""
         raise TypeError(f"{type(self).__name__} must define `_draw`.")
 

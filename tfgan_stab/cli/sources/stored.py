@@ -17,6 +17,7 @@ from tfgan_stab.data import folders, image_files
 from tfgan_stab.data import image_decoding as images
 from tfgan_stab.data.array_files import ArrayFile, keys_in
 from tfgan_stab.evaluation.real_images import holds_statistics
+from tfgan_stab.evaluation.samples import Sample
 
 # What arrays are called: by `numpy.savez` without a name, and by the evaluators of other projects.
 IMAGES = ("arr_0", "images", "samples")
@@ -82,15 +83,8 @@ class StoredImages(Source):
         classes = self._examples.labels
         return None if classes is None else classes[self._indices(count, label)[:count]]
 
-    def _draw(
-        self,
-        count: int,
-        weights: str | None,
-        seed: int,
-        label: int | None,
-        labels: np.ndarray | None,
-    ) -> Iterator[np.ndarray]:
-        return self._examples.pick(self._indices(count, label)[:count])
+    def _draw(self, sample: Sample, weights: str | None) -> Iterator[np.ndarray]:
+        return self._examples.pick(self._indices(sample.count, sample.label)[: sample.count])
 
     def _indices(self, count: int, label: int | None) -> np.ndarray:
         """Returns where the images of a class are, `count` at least, in their order."""
