@@ -36,11 +36,11 @@ CONFIRMED = "it is right"
 FLAT, INFINITE = "it contributes nothing near the start", "it is not finite near the start"
 UNCLEAR = "finite differences do not tell it from rounding and kinks"
 ROWS, SIDE = 4, 32  # Examples, and the pixels of their side for networks that take any.
-# Of the weights, as one-sided penalties are 0 for short gradients. Weights of spectrally normalized
-# layers can be scaled in vain, and a penalty (|g| - 1)^2 of very short gradients is a constant in
-# single precision: at last the discriminator's outputs are scaled, so that no gradient of an example
-# is longer than this.
-SCALES, LENGTH = (1.0, 4.0, 16.0, None), 0.25
+SCALES = (1.0, 4.0, 16.0, 1.0)  # Of the weights, as one-sided penalties are 0 for short gradients.
+# A penalty (|g| - 1)^2 is but a constant and rounding where no gradient along an example is longer
+# than the first; outputs are then scaled for the longest to be the second, still a short one.
+# Weights of spectrally normalized layers would be scaled in vain.
+TOO_SHORT, SHORT = 0.01, 0.25
 EPSILON = {"bfloat16": 2.0**-7, "float16": 2.0**-10}  # float32's for all others.
 # Changes of the value that steps aim at, in units of sqrt(epsilon) of it; the largest of a weight.
 CHANGES, FARTHEST = (0.3, 1.0, 3.0, 10.0), 0.2
@@ -137,10 +137,10 @@ def check(function: PenaltyFunction) -> None:
     unconfirmed, discriminator = ["signs", "weights"], function.networks.discriminator
     for scale in SCALES:
         discriminator.factor = 1.0
-        point = Players(*(_near(network, scale or 1.0, noise) for network in function.networks))
+        point = Players(*(_near(network, scale, noise) for network in function.networks))
         function, length = _warmed_up(function, point)
-        if scale is None and 0.0 < length < np.inf:
-            discriminator.factor = LENGTH / length
+        if 0.0 < length < TOO_SHORT:
+            discriminator.factor = SHORT / length
         value, derive = function.at(point)
         _check_layers(function)
         try:
