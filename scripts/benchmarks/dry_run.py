@@ -77,7 +77,10 @@ def main(_):
     for name in ONLY.value or known:
         with tempfile.TemporaryDirectory() as folder:
             turns = [
-                (taken(*known[name], "--dry_run"), taken(*known[name], f"--workdir={folder}/{turn}"))
+                (
+                    taken(*known[name], "--dry_run"),
+                    taken(*known[name], f"--workdir={folder}/{turn}"),
+                )
                 for turn in range(TURNS.value)
             ]
         # Other programs on the machine only make a step slower, and take no memory of these.

@@ -151,15 +151,21 @@ def test_gradients_too_short_for_single_precision_are_confirmed():
         check("gradient_penalty", networks.mlp_generator(2, 3), keras.Sequential(wrong))
 
 
-@pytest.mark.slow
-def test_outputs_of_each_penalty_are_scaled_anew():
-    # The first one, which cannot be confirmed, leaves none for the second.
-    gan = tgs.GAN(*mlp("relu"), latents=3)
-    penalties = [tgs.R1(0.0), PENALTIES["one_sided"]]
-    gan.compile("sgd", "sgd", penalties=penalties, jit_compile=False)
-    with pytest.warns(UserWarning, match="R1.*it contributes nothing") as warned:
-        check_compiled(gan)
-    assert len(warned) == 1
+def test_outputs_are_scaled_where_gradients_are_too_short_alone(monkeypatch):
+    factors, along = [], gradient_check._along
+
+    def spying(function, start, direction):
+        factors.append(function.networks.discriminator.factor)
+        return along(function, start, direction)
+
+    monkeypatch.setattr(gradient_check, "_along", spying)
+    last = layers.Dense(1, kernel_initializer=keras.initializers.Constant(0.004))
+    with pytest.raises(UserWarning, match="it contributes nothing"):
+        check(
+            tgs.R1(0.0), networks.mlp_generator(2, 3), keras.Sequential([keras.Input((2,)), last])
+        )
+    assert [factor > 1.0 for factor in factors[::2]] == [True, False, False, True]
+    assert {factor for factor in factors if factor <= 1.0} == {1.0}
 
 
 def test_short_gradients_behind_many_layers_are_confirmed(monkeypatch):
