@@ -140,10 +140,11 @@ def test_kinks_stop_nobody(penalty, seed):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_gradients_too_short_for_single_precision_are_confirmed():
     # Each layer halves gradients or worse, whatever its weights: (|g| - 1)^2 is 1 but for rounding.
     keras.utils.set_random_seed(0)
-    hidden = [networks.SpectralNormalization(layers.Dense(16, "leaky_relu")) for _ in range(12)]
+    hidden = [networks.SpectralNormalization(layers.Dense(8, "leaky_relu")) for _ in range(8)]
     critic = keras.Sequential([keras.Input((2,)), *hidden, layers.Dense(1)])
     check("gradient_penalty", networks.mlp_generator(2, 3), critic)
     with pytest.raises(WrongDerivativeError, match="must agree with finite differences"):
