@@ -58,11 +58,21 @@ def test_recipe_fits_together(path, planned):
 
 @pytest.mark.slow
 @pytest.mark.exhaustive
-@pytest.mark.filterwarnings("ignore:The gradient of .* could not be checked:UserWarning")
 @pytest.mark.parametrize("path", PATHS, ids=name_of)
 def test_recipe_takes_steps(path, planned):
     measured = dry_run.measure(planned(path), seconds=0.0)
     assert all(map(np.isfinite, measured.losses.values())), measured.losses
+
+
+@pytest.mark.parametrize("path", PATHS, ids=name_of)
+def test_hours_of_a_header_are_its_steps_times_the_step_it_names(path):
+    recipe = read_recipe(path)
+    text = recipe.fields["GPU hours"]
+    found = re.match(r"(?:about|at most) ([\d.]+), from ([\d.]+) ms a step", text)
+    assert found or text.startswith("not measured"), text
+    if found:
+        hours, step = map(float, found.groups())
+        assert hours == pytest.approx(max(recipe.steps * step / 3.6e6, 0.1), abs=0.0501)
 
 
 @pytest.mark.cases(fast=11)

@@ -3,13 +3,15 @@
     .venv/bin/python scripts/benchmarks/dry_run.py
     .venv/bin/python scripts/benchmarks/dry_run.py --only=digits
 
+Recipes are run as the line `Try:` of their headers says: on photographs, some with narrow networks.
+
 Each estimate and each run has a process of its own. Memory is compared whole, and as what was added
 to a process that has imported TensorFlow; time by the steps of the run's second epoch, since the
 first one builds the graphs. Two turns each, one after the other, of which the faster one counts.
 """
 
-import pathlib
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -17,30 +19,16 @@ from typing import NamedTuple
 
 from absl import app, flags
 
+from tfgan_stab.cli.jobs.recipes import all_recipes
+
 TURNS = flags.DEFINE_integer("turns", 2, "Of each the fastest turn counts.", lower_bound=1)
-ONLY = flags.DEFINE_list("only", [], "Of digits, dcgan, resnet; all unless given.")
+ONLY = flags.DEFINE_list("only", [], "Of those it knows; all unless given.")
 
-PHOTO_PATCHES = """
-from __gin__ import dynamic_registration
-import tfgan_stab as tgs
-
-include "gin_configs/updates/ttur.gin"
-include "gin_configs/updates/alternating.gin"
-
-tgs.train.generator = @tgs.networks.{network}_generator
-tgs.train.discriminator = @tgs.networks.{network}_discriminator
-tgs.train.data = @tgs.data.photo_patches()
-tgs.data.photo_patches.size = 32
-tgs.data.photo_patches.batch_size = {batch_size}
-tgs.train.jit_compile = False
-"""
-# Gin files that exist, or what to write into one.
-CONFIGURATIONS = {
-    "digits": "gin_configs/runs/digits.gin",
-    "dcgan": PHOTO_PATCHES.format(network="dcgan", batch_size=64),
-    "resnet": PHOTO_PATCHES.format(network="resnet", batch_size=4),
-}
-LENGTH = ("tgs.train.epochs = 2", "tgs.train.steps_per_epoch = 15", "tgs.train.scores = []")
+RECIPES = ("ttur/cifar10_dcgan", "lookahead/mnist_dcgan_la_altgan", "top_k/cifar10_biggan")
+# Flags of the lines `Try:` that are replaced, or have no effect without scores.
+LEFT_OUT = re.compile(r"--workdir=|--gin_param=(epochs|steps_per_epoch|score_\w+) ?=")
+PLAIN = "tgs.train.jit_compile = False"  # A run would compare with XLA in its first batch.
+LENGTH = ("tgs.train.epochs = 2", "tgs.train.steps_per_epoch = 15", "tgs.train.scores = []", PLAIN)
 PROGRAM = """
 import sys
 from tfgan_stab.cli import common, main
@@ -61,10 +49,19 @@ class Taken(NamedTuple):
     seconds: float
 
 
-def taken(gin_file, *arguments):
+def configurations():
+    """Returns the flags of each run, by name."""
+    tried = {each.name: shlex.split(each.fields["Try"])[1:] for each in all_recipes()}
+    return {
+        "digits": ["--gin_file=gin_configs/runs/digits.gin"],
+        **{name: [f for f in tried[name] if not LEFT_OUT.match(f)] for name in RECIPES},
+    }
+
+
+def taken(*arguments):
     """Runs the command in a process of its own, and returns what it took."""
     settings = [f"--gin_param={setting}" for setting in LENGTH]
-    command = [sys.executable, "-c", PROGRAM, f"--gin_file={gin_file}", *settings, *arguments]
+    command = [sys.executable, "-c", PROGRAM, *arguments, *settings]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr)
@@ -75,16 +72,15 @@ def taken(gin_file, *arguments):
 
 def main(_):
     """Prints a row for each configuration."""
-    print(f"{'':<8} {'memory':>17} {'growth':>17} {'ms a step':>19}   estimated / measured")
-    for name in ONLY.value or CONFIGURATIONS:
+    known = configurations()
+    print(f"{'':<31} {'memory':>17} {'growth':>17} {'ms a step':>19}   estimated / measured")
+    for name in ONLY.value or known:
         with tempfile.TemporaryDirectory() as folder:
-            gin_file = CONFIGURATIONS[name]
-            if not gin_file.endswith(".gin"):
-                path = pathlib.Path(folder, f"{name}.gin")
-                path.write_text(gin_file, encoding="utf-8")
-                gin_file = str(path)
             turns = [
-                (taken(gin_file, "--dry_run"), taken(gin_file, f"--workdir={folder}/{turn}"))
+                (
+                    taken(*known[name], "--dry_run"),
+                    taken(*known[name], f"--workdir={folder}/{turn}"),
+                )
                 for turn in range(TURNS.value)
             ]
         # Other programs on the machine only make a step slower, and take no memory of these.
@@ -100,7 +96,7 @@ def main(_):
             )
         ]
         print(
-            f"{name:<8} {'  '.join(cells)}   {', '.join(f'{f:.2f}' for f in factors)}", flush=True
+            f"{name:<31} {'  '.join(cells)}   {', '.join(f'{f:.2f}' for f in factors)}", flush=True
         )
 
 

@@ -153,6 +153,7 @@ def test_optimizers_loss_and_discriminator_steps_are_the_papers(name):
     assert settings["scheme"] == tgs.Alternating(steps)
 
 
+EXTRAGRADIENT = tgs.Extragradient("separate", batches="fresh")
 SCHEMES = {
     "ode_gan/mixture16_mlp": tgs.RungeKutta(tgs.RK4),
     "ode_gan/cifar10_dcgan_rk4": tgs.RungeKutta(tgs.RK4, batches="fresh"),
@@ -160,10 +161,10 @@ SCHEMES = {
     "ode_gan/cifar10_dcgan_euler": tgs.RungeKutta(tgs.EULER, batches="fresh"),
     "lookahead/cifar10_resnet_la_altgan": tgs.Lookahead(tgs.Alternating(5), 5),
     "lookahead/svhn_resnet_nla_altgan": tgs.Lookahead(tgs.Alternating(5), 5, 0.5, 5000),
-    "lookahead/imagenet32_resnet_extragrad": tgs.Extragradient("separate"),
-    "lookahead/cifar10_resnet_la_extragrad": tgs.Lookahead(tgs.Extragradient("separate"), 5000),
+    "lookahead/imagenet32_resnet_extragrad": EXTRAGRADIENT,
+    "lookahead/cifar10_resnet_la_extragrad": tgs.Lookahead(EXTRAGRADIENT, 5000),
     "lookahead/mnist_dcgan_la_altgan": tgs.Lookahead(tgs.Alternating(), 1000),
-    "lookahead/mnist_dcgan_la_extragrad": tgs.Lookahead(tgs.Extragradient("separate"), 1000),
+    "lookahead/mnist_dcgan_la_extragrad": tgs.Lookahead(EXTRAGRADIENT, 1000),
 }
 
 
@@ -232,3 +233,12 @@ AVERAGES = {
 @pytest.mark.parametrize("name", AVERAGES)
 def test_averages_are_the_papers(name):
     assert settings_of(name)["averages"] == AVERAGES[name]
+
+
+def test_inception_score_is_added_to_what_a_recipe_scores():
+    files = [path_of("averaging/cifar10_resnet"), "gin_configs/scores/inception_score.gin"]
+    configuring.parse(files)
+    makers = configuring.arguments(train, ["scores"])["scores"]
+    names = [configuring.setting(make, "samples") for make in makers]
+    assert names == [10_000, 50_000]
+    assert [make.__name__ for make in makers] == ["FID", "InceptionScore"]

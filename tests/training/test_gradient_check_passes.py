@@ -98,8 +98,6 @@ FAST_OF_PAPERS = {("resnet wgan_gp", "gradient_penalty"), ("resnet sagan by clas
     [
         pytest.param(*case, marks=() if case in FAST_OF_PAPERS else pytest.mark.exhaustive)
         for case in itertools.product(PAPER_PAIRS, USUAL)
-        # There the penalty is too flat for differences in single precision; nobody joins the two.
-        if case != ("conventional spectral", "gradient_penalty")
     ],
 )
 def test_networks_of_the_papers_pass(pair, penalty):
@@ -139,6 +137,36 @@ def test_kinks_stop_nobody(penalty, seed):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The gradient .* could not be checked")
         check(penalty, *dcgan(32, "none"), seed=seed)
+
+
+@pytest.mark.slow
+@pytest.mark.exhaustive
+def test_gradients_too_short_for_single_precision_are_confirmed():
+    # Each layer halves gradients or worse, whatever its weights: (|g| - 1)^2 is 1 but for rounding.
+    keras.utils.set_random_seed(0)
+    hidden = [networks.SpectralNormalization(layers.Dense(8, "leaky_relu")) for _ in range(8)]
+    critic = keras.Sequential([keras.Input((2,)), *hidden, layers.Dense(1)])
+    check("gradient_penalty", networks.mlp_generator(2, 3), critic)
+    with pytest.raises(WrongDerivativeError, match="must agree with finite differences"):
+        wrong = [keras.Input((2,)), *hidden, Forgetful(), layers.Dense(1)]
+        check("gradient_penalty", networks.mlp_generator(2, 3), keras.Sequential(wrong))
+
+
+def test_outputs_are_scaled_where_gradients_are_too_short_alone(monkeypatch):
+    factors, along = [], gradient_check._along
+
+    def spying(function, start, direction):
+        factors.append(function.networks.discriminator.factor)
+        return along(function, start, direction)
+
+    monkeypatch.setattr(gradient_check, "_along", spying)
+    last = layers.Dense(1, kernel_initializer=keras.initializers.Constant(0.004))
+    with pytest.raises(UserWarning, match="it contributes nothing"):
+        check(
+            tgs.R1(0.0), networks.mlp_generator(2, 3), keras.Sequential([keras.Input((2,)), last])
+        )
+    assert [factor > 1.0 for factor in factors[::2]] == [True, False, False, True]
+    assert {factor for factor in factors if factor <= 1.0} == {1.0}
 
 
 def test_short_gradients_behind_many_layers_are_confirmed(monkeypatch):

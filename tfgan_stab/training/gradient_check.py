@@ -37,6 +37,10 @@ FLAT, INFINITE = "it contributes nothing near the start", "it is not finite near
 UNCLEAR = "finite differences do not tell it from rounding and kinks"
 ROWS, SIDE = 4, 32  # Examples, and the pixels of their side for networks that take any.
 SCALES = (1.0, 4.0, 16.0, 1.0)  # Of the weights, as one-sided penalties are 0 for short gradients.
+# A penalty (|g| - 1)^2 is but a constant and rounding where no gradient along an example is longer
+# than the first; outputs are then scaled for the longest to be the second, still a short one.
+# Weights of spectrally normalized layers would be scaled in vain.
+TOO_SHORT, SHORT = 0.01, 0.25
 EPSILON = {"bfloat16": 2.0**-7, "float16": 2.0**-10}  # float32's for all others.
 # Changes of the value that steps aim at, in units of sqrt(epsilon) of it; the largest of a weight.
 CHANGES, FARTHEST = (0.3, 1.0, 3.0, 10.0), 0.2
@@ -74,10 +78,10 @@ def check_gradients(
 
 
 class _Watched:
-    """A network that notes whether its outputs are differentiated."""
+    """A network that notes whether its outputs are differentiated, and may scale them."""
 
     def __init__(self, network: keras.Model):
-        self.network, self.differentiated = network, False
+        self.network, self.differentiated, self.factor = network, False, 1.0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.network, name)
@@ -87,7 +91,8 @@ class _Watched:
             self.differentiated = True
             return upstream
 
-        return tf.custom_gradient(lambda x: (x, backward))(self.network(*args, **kwargs))
+        outputs = tf.custom_gradient(lambda x: (x, backward))(self.network(*args, **kwargs))
+        return outputs * tf.cast(self.factor, outputs.dtype)
 
 
 class PenaltyFunction(NamedTuple):
@@ -129,10 +134,13 @@ class PenaltyFunction(NamedTuple):
 def check(function: PenaltyFunction) -> None:
     """Raises if a penalty's gradient is wrong; warns if finite differences do not confirm it."""
     noise, outcomes, contradicted = np.random.default_rng(0), set(), set()
-    unconfirmed = ["signs", "weights"]
+    unconfirmed, discriminator = ["signs", "weights"], function.networks.discriminator
     for scale in SCALES:
+        discriminator.factor = 1.0
         point = Players(*(_near(network, scale, noise) for network in function.networks))
-        function, blocked = _warmed_up(function, point)
+        function, length = _warmed_up(function, point)
+        if 0.0 < length < TOO_SHORT:
+            discriminator.factor = SHORT / length
         value, derive = function.at(point)
         _check_layers(function)
         try:
@@ -157,7 +165,7 @@ def check(function: PenaltyFunction) -> None:
                 contradicted.add(name)
         if not unconfirmed:
             return
-    if outcomes == {FLAT} and blocked:
+    if outcomes == {FLAT} and not length:
         raise _wrong(function, "0, since no gradient passes through the discriminator at all")
     what = f"The gradient of {function.penalty!r} along the {function.player}'s weights"
     reason = outcomes.pop() if len(outcomes) == 1 else UNCLEAR
@@ -240,8 +248,8 @@ def _tensors(vector: np.ndarray, network: Any) -> list[tf.Tensor]:
     return [tf.cast(tf.reshape(part, v.shape), v.dtype) for part, v in pairs]
 
 
-def _warmed_up(function: PenaltyFunction, point: Players) -> tuple[PenaltyFunction, bool]:
-    """Returns it after passes of power iterations, and if no gradient reaches any example."""
+def _warmed_up(function: PenaltyFunction, point: Players) -> tuple[PenaltyFunction, float]:
+    """Returns it after passes of power iterations, and the longest gradient along an example."""
     _, networks, state, (images, labels, latents, *_), *_ = function
     layers = [layer for network in networks for layer in network._flatten_layers()]
     params = Players(*map(_tensors, point, networks))
@@ -251,4 +259,5 @@ def _warmed_up(function: PenaltyFunction, point: Players) -> tuple[PenaltyFuncti
             tape.watch(images)
             seen = passes.discriminate(images)
         state = Players(passes.generate(latents).state, seen.state)
-    return function._replace(state=state), not np.any(tape.gradient(seen.values, images, **ZERO))
+    gradients = np.float64(tape.gradient(seen.values, images, **ZERO)).reshape(len(images), -1)
+    return function._replace(state=state), np.linalg.norm(gradients, axis=1).max()

@@ -35,8 +35,8 @@ class Extragradient(Scheme):
 
     Source: Korpelevich 1976; Gidel et al. 2019, arXiv 1802.10551, algorithm 4 (ExtraAdam; number
         from memory).
-    Departures: both players extrapolate at once, as in the papers; the code of the authors of
-        lookahead-minmax lets the discriminator extrapolate first.
+    Departures: both players extrapolate at once, by one update each, as in the papers; the code of
+        the authors of lookahead-minmax has several of the discriminator in each evaluation.
     """
 
     state: str = "shared"
