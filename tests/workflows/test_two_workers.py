@@ -98,3 +98,48 @@ def test_a_worker_that_is_told_to_stop_has_the_first_one_save(whole, tmp_path):
     assert codes == [PREEMPTED, PREEMPTED], said
     assert "SIGTERM: saved step" in said[0]
     check_goes_on_as(whole, tmp_path / "run")
+
+
+HANGS = """
+import sys, time
+sys.path.append({contracts!r})
+import keras
+from devices import STRATEGIES
+import tfgan_stab as tgs
+from tfgan_stab.training import workers
+
+workers.PATIENCE = 3.0
+number = STRATEGIES[2].cluster_resolver.task_id
+
+
+class Hang(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 2 and number == 1:
+            time.sleep(30)
+
+
+with STRATEGIES[2].scope():
+    gan = tgs.GAN(
+        keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]),
+        keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]),
+        latents=3,
+    )
+    gan.compile("sgd", "sgd", jit_compile=False)
+gan.fit(tgs.data.mixture(batch_size=8), steps_per_epoch=8, callbacks=[Hang()], verbose=0)
+"""
+
+
+def test_a_worker_that_lives_and_does_not_come_on_is_noticed(tmp_path):
+    """Its heartbeats go on. Once it wakes up, it notices that the other one is gone."""
+    program = tmp_path / "hangs.py"
+    program.write_text(HANGS.format(contracts=str(ROOT / "tests" / "contracts")))
+    first, second = start_workers([str(program)])
+    try:
+        said = first.communicate(timeout=25)[0]
+        assert first.returncode == 1 and second.poll() is None, said
+        assert "Expected all 2 workers to come to the same step within 3 seconds" in said
+        said = second.communicate(timeout=NOTICED)[0]
+        assert second.returncode != 0, said
+    finally:
+        for each in (first, second):
+            each.kill()
