@@ -76,7 +76,7 @@ def host_names(nodes: str) -> list[str]:
     """
     if nodes.count("[") != nodes.count("]"):
         raise ValueError(f"Expected host names. Received: {nodes!r}. Close all brackets.")
-    found = []
+    found: list[str] = []
     for name in re.findall(r"(?:[^,\[]|\[[^\]]*\])+", nodes):
         pieces = re.split(r"\[([^\]]*)\]", name)  # Every other one was in brackets.
         choices = [_numbers(p) if place % 2 else [p] for place, p in enumerate(pieces)]
