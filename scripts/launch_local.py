@@ -20,6 +20,7 @@ import threading
 import time
 
 GRACE = 60.0  # Seconds.
+READING = 10.0  # Seconds; a process that a worker has left behind may never end.
 
 
 def main() -> None:
@@ -42,8 +43,9 @@ def run(count: int, command: list[str]) -> int:
     workers = [start(index, addresses, command) for index in range(count)]
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, frame: send(workers, received))
-    for index, worker in enumerate(workers):
-        threading.Thread(target=show, args=(index, worker), daemon=True).start()
+    shown = [threading.Thread(target=show, args=pair, daemon=True) for pair in enumerate(workers)]
+    for thread in shown:
+        thread.start()
     first_failure, deadline = 0, float("inf")
     while None in (codes := [worker.poll() for worker in workers]):
         if any(codes) and not first_failure:
@@ -52,7 +54,10 @@ def run(count: int, command: list[str]) -> int:
         if time.monotonic() > deadline:
             send(workers, signal.SIGKILL)
         time.sleep(0.1)
-    return first_failure or next((code for code in codes if code), 0)
+    for thread in shown:  # The last lines say why a worker ended.
+        thread.join(READING)
+    failure = first_failure or next((code for code in codes if code), 0)
+    return failure if failure >= 0 else 128 - failure  # As shells call the end by a signal.
 
 
 def free_ports(count: int) -> list[int]:
@@ -76,6 +81,7 @@ def start(index: int, addresses: list[str], command: list[str]) -> "subprocess.P
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        errors="replace",  # Nobody would read on, and the worker wait for a reader without end.
         start_new_session=True,  # Ctrl-C reaches it once, from here.
     )
 

@@ -164,3 +164,21 @@ def test_local_workers_end_with_the_code_of_the_first_that_fails(tmp_path):
     """
     assert launched(tmp_path, program).returncode == 7
     assert launched(tmp_path, "", "--workers=0").returncode == 2
+
+
+def test_all_that_local_workers_say_is_shown(tmp_path):
+    """What is no text, too, and what comes after a worker's end."""
+    program = """\
+        import subprocess
+        sys.stdout.buffer.write(b"what \\xff is\\n")
+        late = "import time; time.sleep(0.3); print('late')"
+        subprocess.Popen([sys.executable, "-c", late])
+    """
+    done = launched(tmp_path, program, "--workers=1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["what \ufffd is", "late"]
+
+
+def test_a_signal_that_ends_a_local_worker_is_told_as_shells_do(tmp_path):
+    done = launched(tmp_path, "import signal; os.kill(os.getpid(), signal.SIGKILL)", "--workers=1")
+    assert done.returncode == 128 + 9

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 
-from small_run import Run, checkpoints, differences
+from small_run import Run, checkpoints, differences, unusable
 
 SEED = 5
 
@@ -61,6 +61,7 @@ def full_disk(whole, half, folder, moment, wanted=(), left=0):
     with small_disk() as disk:
         workdir = shutil.copytree(half, disk / "run")
         wrong = stops(Run(workdir, f"fill@{moment}", left), "No space left", *wanted)
+        wrong += unusable(workdir)
         (disk / "filler").unlink()
         return wrong + goes_on(whole, workdir)
 
@@ -72,6 +73,7 @@ def read_only(whole, half, folder, moment, wanted):
     unmount(workdir)
     try:
         wrong = stops(Run(workdir, f"freeze@{moment}"), "Read-only", *wanted)
+        wrong += unusable(workdir)
     finally:
         unmount(workdir, check=False)  # It may have come to no mount.
     return wrong + goes_on(whole, workdir)

@@ -5,7 +5,7 @@ import itertools
 import random
 import time
 
-from small_run import Run, differences, undisturbed
+from small_run import Run, differences, undisturbed, unusable
 
 ANYWHERE = "anywhere"
 # Where the kills are aimed at, in turn; some phases are short, and a kill may miss them.
@@ -92,7 +92,7 @@ def kill_often(folder, kills, seed, say=print):
     targets = itertools.cycle(TARGETS)
     while tally.kills < kills:
         runs += 1
-        workdir, hits = folder / f"run-{runs}", []
+        workdir, hits, broken = folder / f"run-{runs}", [], []
         while len(hits) < min(KILLS_OF_A_RUN, kills - tally.kills):
             target = next(targets)
             hit = kill_once(workdir, target, longest, training, moments)
@@ -100,7 +100,8 @@ def kill_often(folder, kills, seed, say=print):
                 break
             say(f"aimed at {target}, hit {', '.join(hit)}")
             hits.append(hit)
+            broken += unusable(workdir)
         Run(workdir).finish()
-        tally.add(hits, differences(whole, workdir))
+        tally.add(hits, broken + differences(whole, workdir))
         say(f"run {runs} is done: {tally.differences or 'as the undisturbed one'}")
     return tally

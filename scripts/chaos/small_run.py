@@ -19,6 +19,8 @@ import h5py
 import numpy as np
 import tensorflow as tf
 
+from tfgan_stab.callbacks.checkpoint_files import read_metadata
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIMIT = 600.0  # Seconds that a run may take.
 
@@ -172,6 +174,30 @@ def results(workdir):
     return found | {"leftovers": leftovers, "config": (workdir / "config.gin").read_text()}
 
 
+def unusable(workdir):
+    """Returns which files a fault has left that cannot be read, a line each; nothing if all can."""
+    found = []
+    for pattern, read in READERS.items():
+        for path in sorted(workdir.glob(pattern)):
+            try:
+                read(path)
+            except Exception as error:
+                found.append(f"{path.relative_to(workdir)} cannot be read: {error!r}")
+    return found
+
+
+def read_picture(path):
+    """Raises if a PNG file is not whole."""
+    if not path.read_bytes().endswith(b"IEND\xaeB`\x82"):
+        raise ValueError("it has no end")
+
+
+def read_config(path):
+    """Raises if a file of settings is not whole."""
+    if not path.read_text().endswith("\n"):
+        raise ValueError("it has no end")
+
+
 def progress(checkpoint):
     """Returns how far a checkpoint's run had come."""
     content = json.loads((checkpoint / "progress.json").read_text())
@@ -197,6 +223,19 @@ def weights_in(path):
         with h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:
             file.visititems(note)
     return found
+
+
+# What a run has written that must be whole at any time, and how that is read.
+READERS = {
+    "checkpoints/step-*[0-9]": read_metadata,
+    "best/*/step-*[0-9]": read_metadata,
+    "*.keras": weights_in,
+    "best/*/step-*[0-9]/*.keras": weights_in,
+    "best/*/step-*[0-9]/score.json": lambda path: json.loads(path.read_text()),
+    "run.json": lambda path: json.loads(path.read_text()),
+    "samples/step-*.png": read_picture,
+    "config.gin": read_config,
+}
 
 
 def undisturbed(workdir):

@@ -241,19 +241,42 @@ def test_tensorflow_notices_each_flipped_bit_too(image_gan, saved):
         restore(image_gan, newest)
 
 
-def test_kill_while_removing_leaves_no_damaged_one(tiny, image_gan, saved, monkeypatch):
-    directory, _ = saved
-    newest, *older = checkpoints(directory)
+@pytest.fixture
+def kills(monkeypatch):
+    """Ends whatever removes a folder, in the midst of that."""
 
     def killed_in_the_midst(path, **settings):
         if path.exists():
             (path / "state.index").unlink()
             raise KeyboardInterrupt("killed")
 
-    with monkeypatch.context() as patch:
-        patch.setattr("shutil.rmtree", killed_in_the_midst)
-        with pytest.raises(KeyboardInterrupt, match="killed"):
-            remove(newest)
+    @contextlib.contextmanager
+    def context():
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt, match="killed"):
+            patch.setattr("shutil.rmtree", killed_in_the_midst)
+            yield
+
+    return context
+
+
+def test_kill_while_replacing_leaves_a_whole_one(image_gan, saved, kills):
+    """A guard that stops saves the step of the newest checkpoint again, and of keep=1 the only."""
+    directory, _ = saved
+    newest, *older = checkpoints(directory)
+    for path in older:
+        remove(path)
+    restore(image_gan, newest)
+    with kills():
+        save(image_gan, directory, Progress(1, 0))
+    assert checkpoints(directory) == [newest]
+    assert read_metadata(newest)["epoch"] == 1
+
+
+def test_kill_while_removing_leaves_no_damaged_one(tiny, image_gan, saved, kills):
+    directory, _ = saved
+    newest, *older = checkpoints(directory)
+    with kills():
+        remove(newest)
     assert checkpoints(directory) == older
     tiny.resume(Checkpoint(directory), image_gan)
     assert sorted(directory.iterdir(), reverse=True) == older

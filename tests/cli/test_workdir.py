@@ -1,13 +1,12 @@
 """A workdir holds one run, and whatever does not fit it is refused with nothing changed."""
 
-import json
 import os
 import subprocess
 import sys
 
 import pytest
 
-from tfgan_stab.cli.workdir import Workdir, WorkdirError, is_chief
+from tfgan_stab.cli.workdir import Workdir, WorkdirError
 
 
 def files_in(path):
@@ -161,20 +160,6 @@ def test_second_process_is_refused(tmp_path):
         message = refusal_of_another_process(tmp_path)
     assert f"Another process is training in {tmp_path}" in message
     assert refusal_of_another_process(tmp_path) == ""
-
-
-def test_the_first_of_several_workers_is_known_from_what_started_it():
-    def config(kind, index, **cluster):
-        return {
-            "TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": kind, "index": index}})
-        }
-
-    workers = {"worker": ["a:1", "b:1"]}
-    assert is_chief({}) and is_chief({"SLURM_PROCID": "0"})
-    assert not is_chief({"SLURM_PROCID": "1"})
-    assert [is_chief(config("worker", index, **workers)) for index in (0, 1)] == [True, False]
-    assert not is_chief(config("worker", 0, chief=["c:1"], **workers))
-    assert is_chief(config("chief", 0, chief=["c:1"], **workers))
 
 
 def test_other_workers_write_nothing_into_a_folder_in_use(tmp_path):

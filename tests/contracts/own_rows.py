@@ -8,6 +8,7 @@ import sys
 
 import keras
 import numpy as np
+import tensorflow as tf
 from devices import STRATEGIES
 
 import tfgan_stab as tgs
@@ -51,6 +52,21 @@ def check_rows(name, batches):
     print(name, "agrees", flush=True)
 
 
+def check_own_files(folder):
+    """Of a user's data each replica gets its rows too, however many files there are."""
+    files = sorted(str(path) for path in pathlib.Path(folder, "records").iterdir())
+    numbers = tf.data.TFRecordDataset(files).map(
+        lambda each: tf.strings.to_hash_bucket(each, 2**30)
+    )
+    data = numbers.batch(ROWS, drop_remainder=True)
+    distributed = STRATEGY.experimental_distribute_dataset(spread(data, STRATEGY))
+    for value, whole in zip(distributed, data.as_numpy_iterator(), strict=True):
+        parts = whole.reshape([2, ROWS // 2])
+        for local, rows in enumerate(STRATEGY.experimental_local_results(value)):
+            np.testing.assert_array_equal(rows.numpy(), parts[first_replica() + local])
+    print("own files agrees", flush=True)
+
+
 def trained(batches, replicas, epochs):
     """Weights after steps of three discriminator updates, each with a minibatch of its own."""
     with STRATEGIES[replicas].scope():
@@ -91,6 +107,7 @@ if __name__ == "__main__":
     place = pathlib.Path(sys.argv[1])
     for each, stream in sources(place).items():
         check_rows(each, stream)
+    check_own_files(place)
     check_training(place)
     if num_workers(STRATEGY) > 1:
         check_refusal(place)

@@ -10,7 +10,8 @@ import tensorflow as tf
 from cluster import run_workers
 
 PROGRAM = pathlib.Path(__file__).with_name("own_rows.py")
-AGREEING = ["arrays", "mixture", "image_folder", "tfrecords", "front to back", "training"]
+SOURCES = ["arrays", "mixture", "image_folder", "tfrecords", "front to back"]
+AGREEING = [*SOURCES, "own files", "training"]
 sys.path.append(str(PROGRAM.parents[1] / "data"))
 
 from record_writers import shade, write  # noqa: E402

@@ -1,5 +1,7 @@
 """Writing and reading weights, and means over replicas; `tests/contracts` trains on two of them."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -60,3 +62,20 @@ def test_stored_tensors_come_back_in_their_structure():
     tf.nest.assert_same_structure(found, example)
     for value in tf.nest.flatten(found):
         np.testing.assert_array_equal(value, np.full(value.shape, 3))
+
+
+def test_a_users_data_are_shared_by_rows_unless_the_user_says_how():
+    """TensorFlow would deal out files, where it finds some: another order than that of one."""
+    policies = tf.data.experimental.AutoShardPolicy
+    two = types.SimpleNamespace(num_replicas_in_sync=2)
+
+    def policy(data):
+        return distribution.spread(data, two).options().experimental_distribute.auto_shard_policy
+
+    data, options = tf.data.Dataset.range(8), tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = policies.FILE
+    assert policy(data) == policies.DATA
+    assert policy(data.with_options(options)) == policies.FILE
+    array = np.zeros([8, 2])
+    assert distribution.spread(array, two) is array
+    assert distribution.spread(data, tf.distribute.get_strategy()) is data

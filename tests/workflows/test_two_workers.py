@@ -62,14 +62,17 @@ def whole(tmp_path_factory):
     return last_state(workdir)
 
 
-def interrupted(workdir, number):
-    """Sends a signal to the second worker in the midst of training; returns codes and texts."""
+def interrupted(workdir, number, which):
+    """Sends a signal to one worker in the midst of training; returns codes and texts."""
     processes = start_workers(command(workdir))
     try:
         while not list((workdir / "checkpoints").glob("step-*7")):
             assert all(each.poll() is None for each in processes)
             time.sleep(0.02)
-        processes[1].send_signal(number)
+        processes[which].send_signal(number)
+        if number == signal.SIGSTOP:  # Until it is killed it does not end.
+            processes[1 - which].wait(NOTICED)
+            processes[which].kill()
         said = [each.communicate(timeout=NOTICED)[0] for each in processes]
     finally:
         for each in processes:
@@ -86,15 +89,64 @@ def check_goes_on_as(whole, workdir):
         np.testing.assert_array_equal(state[key], value, err_msg=key)
 
 
-def test_a_worker_that_is_killed_is_noticed_and_the_run_goes_on(whole, tmp_path):
-    codes, said = interrupted(tmp_path / "run", signal.SIGKILL)
-    assert codes == [1, -signal.SIGKILL], said[0][-2000:]
-    assert "Expected all 2 workers to go on" in said[0] and "the same command" in said[0]
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_worker_that_is_lost_is_noticed_and_the_run_goes_on(whole, tmp_path, number, which):
+    codes, said = interrupted(tmp_path / "run", number, which)
+    assert (codes[1 - which], codes[which]) == (1, -signal.SIGKILL), said
+    told = said[1 - which]
+    assert "Expected all 2 workers to go on" in told and "the same command" in told
     check_goes_on_as(whole, tmp_path / "run")
 
 
-def test_a_worker_that_is_told_to_stop_has_the_first_one_save(whole, tmp_path):
-    codes, said = interrupted(tmp_path / "run", signal.SIGTERM)
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_worker_that_is_told_to_stop_has_the_first_one_save(whole, tmp_path, which):
+    codes, said = interrupted(tmp_path / "run", signal.SIGTERM, which)
     assert codes == [PREEMPTED, PREEMPTED], said
     assert "SIGTERM: saved step" in said[0]
     check_goes_on_as(whole, tmp_path / "run")
+
+
+HANGS = """
+import sys, time
+sys.path.append({contracts!r})
+import keras
+from devices import STRATEGIES
+import tfgan_stab as tgs
+from tfgan_stab.training import workers
+
+workers.PATIENCE = 3.0
+number = STRATEGIES[2].cluster_resolver.task_id
+
+
+class Hang(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 2 and number == 1:
+            time.sleep(30)
+
+
+with STRATEGIES[2].scope():
+    gan = tgs.GAN(
+        keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]),
+        keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]),
+        latents=3,
+    )
+    gan.compile("sgd", "sgd", jit_compile=False)
+gan.fit(tgs.data.mixture(batch_size=8), steps_per_epoch=8, callbacks=[Hang()], verbose=0)
+"""
+
+
+def test_a_worker_that_lives_and_does_not_come_on_is_noticed(tmp_path):
+    """Its heartbeats go on. Once it wakes up, it notices that the other one is gone."""
+    program = tmp_path / "hangs.py"
+    program.write_text(HANGS.format(contracts=str(ROOT / "tests" / "contracts")))
+    first, second = start_workers([str(program)])
+    try:
+        said = first.communicate(timeout=25)[0]
+        assert first.returncode == 1 and second.poll() is None, said
+        assert "Expected all 2 workers to come to the same step within 3 seconds" in said
+        said = second.communicate(timeout=NOTICED)[0]
+        assert second.returncode != 0, said
+    finally:
+        for each in (first, second):
+            each.kill()

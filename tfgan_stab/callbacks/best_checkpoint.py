@@ -26,6 +26,7 @@ from tfgan_stab.callbacks.checkpoint_files import (
     read_json,
     read_metadata,
     remove,
+    replace,
     write,
     write_sealed,
 )
@@ -185,10 +186,7 @@ class BestCheckpoint(EpochPosition):
                 with_keras_layers(self.gan.generator).save(unfinished / GENERATOR)
             flush(unfinished / GENERATOR)
             write_sealed(unfinished / SCORE, metadata)
-            if best.path.exists():  # Training came by again.
-                shutil.rmtree(best.path)
-            os.replace(unfinished, best.path)
-            flush(folder)
+            replace(unfinished, best.path)
         except (OSError, tf.errors.OpError) as error:
             raise OSError(
                 f"Expected to keep the best model in {folder}. Received: {error} "

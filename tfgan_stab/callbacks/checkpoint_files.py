@@ -60,10 +60,7 @@ def save(gan: GAN, directory: pathlib.Path, progress: Progress) -> pathlib.Path:
     unfinished = target.with_name(target.name + UNFINISHED)
     try:
         write(gan, unfinished, progress)
-        if target.exists():  # It was found damaged, and training came by again.
-            shutil.rmtree(target)
-        os.replace(unfinished, target)
-        flush(directory)
+        replace(unfinished, target)
     except (OSError, tf.errors.OpError) as error:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise OSError(
@@ -103,12 +100,30 @@ def write(gan: GAN, folder: pathlib.Path, progress: Progress) -> None:
     write_sealed(folder / METADATA, metadata)
 
 
+def replace(unfinished: pathlib.Path, path: pathlib.Path) -> None:
+    """Renames a checkpoint that is complete; only then removes one that was there.
+
+    That one was found damaged, and training came by again; or it is the newest, perhaps the only
+    one, and a guard that stops the run saves its step once more.
+    """
+    previous = _set_aside(path) if path.exists() else None
+    os.replace(unfinished, path)
+    flush(path.parent)
+    if previous is not None:
+        shutil.rmtree(previous)
+
+
 def remove(path: pathlib.Path) -> None:
     """Removes a checkpoint; a kill in the midst of that leaves none that seems damaged."""
+    shutil.rmtree(_set_aside(path))
+
+
+def _set_aside(path: pathlib.Path) -> pathlib.Path:
+    """Renames a checkpoint to what counts as none, and is removed when a run resumes."""
     going = path.with_name(f"{path.name}.removed{UNFINISHED}")
     shutil.rmtree(going, ignore_errors=True)
     path.rename(going)
-    shutil.rmtree(going)
+    return going
 
 
 def checkpoints(directory: str | os.PathLike[str]) -> list[pathlib.Path]:

@@ -125,7 +125,7 @@ class Evaluate(Periodic):
 
     def act(self, logs: dict[str, Any]) -> None:
         """Measures, publishes, and shows the numbers in the logs; or waits for the next time."""
-        if workers.chiefs(self.gan.distribute_strategy, self.share.has_room):
+        if workers.chiefs(self.gan.distribute_strategy, int(self.share.has_room)):
             self._score(logs)
         else:
             self._postpone()

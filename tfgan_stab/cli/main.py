@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 
+from tfgan_stab._utils.cluster import is_chief
 from tfgan_stab._utils.errors import DivergenceError, WorkerLostError
 from tfgan_stab.cli import common
 from tfgan_stab.cli.common import (
@@ -29,7 +30,7 @@ from tfgan_stab.cli.flags.play_game import GameSettings
 from tfgan_stab.cli.flags.recipes import RecipesSettings
 from tfgan_stab.cli.flags.sample import SampleSettings
 from tfgan_stab.cli.flags.train import TrainSettings
-from tfgan_stab.cli.workdir import Workdir, WorkdirError, is_chief
+from tfgan_stab.cli.workdir import Workdir, WorkdirError
 
 __all__ = ["evaluate", "main", "play_game", "recipes", "run", "sample", "train"]
 

@@ -1,39 +1,19 @@
 """The folder of one run, used by one process at a time and never by two different runs."""
 
 import fcntl
-import json
 import os
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from types import TracebackType
 from typing import IO
 
 from tfgan_stab._utils.files import user_path, write_atomically
 from tfgan_stab.cli.config.gin import differences
 
-__all__ = ["Workdir", "WorkdirError", "is_chief"]
+__all__ = ["Workdir", "WorkdirError"]
 
 # A checkpoint of small networks takes less; with less free space the disk counts as full.
 _ROOM = 4 * 2**20
-
-
-def is_chief(environment: Mapping[str, str]) -> bool:
-    """Returns whether this process is the first of several workers, by what started them.
-
-    Args:
-        environment: The environment variables: TF_CONFIG, or Slurm's.
-
-    Example:
-        >>> is_chief({"SLURM_PROCID": "1"})
-        False
-    """
-    if "TF_CONFIG" not in environment:
-        return environment.get("SLURM_PROCID", "0") == "0"
-    config = json.loads(environment["TF_CONFIG"])
-    task, cluster = config.get("task", {}), config.get("cluster", {})
-    if "chief" in cluster:
-        return task.get("type") == "chief"
-    return int(task.get("index", 0)) == 0
 
 
 class WorkdirError(ValueError):

@@ -44,11 +44,15 @@ def spread(data: Any, strategy: tf.distribute.Strategy) -> Any:
     Args:
         data: What `fit` is given. Other than data sets of `tgs.data`, and batches that cannot be
             shared evenly, are left to Keras: each process reads all, and takes rows of the batch.
+            TensorFlow would deal out files to processes instead, where it finds any: another
+            order than that of one process, and of another number of them.
         strategy: The model's.
     """
     replicas = strategy.num_replicas_in_sync
-    if replicas == 1 or not isinstance(data, Batches) or data.batch_size % replicas:
+    if replicas == 1 or not isinstance(data, tf.data.Dataset):
         return data
+    if not isinstance(data, Batches) or data.batch_size % replicas:
+        return _by_rows(data)
     return strategy.distribute_datasets_from_function(
         lambda context: data.of_process(
             context.input_pipeline_id, context.num_input_pipelines, replicas
@@ -56,16 +60,26 @@ def spread(data: Any, strategy: tf.distribute.Strategy) -> Any:
     )
 
 
-def of_all(strategy: tf.distribute.Strategy, number: float) -> list[float]:
-    """Returns a number of each process that trains, in their order; alike on all of them.
+def _by_rows(data: tf.data.Dataset) -> tf.data.Dataset:
+    """Returns data that processes share row by row, unless the user has chosen how."""
+    policies = tf.data.experimental.AutoShardPolicy
+    if data.options().experimental_distribute.auto_shard_policy != policies.AUTO:
+        return data
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = policies.DATA
+    return data.with_options(options)
+
+
+def of_all(strategy: tf.distribute.Strategy, numbers: Sequence[int]) -> list[list[int]]:
+    """Returns the numbers of each process that trains, in their order; alike on all of them.
 
     Args:
-        strategy: The model's. All its processes must call this.
-        number: This process's own.
+        strategy: The model's. All its processes must call this, with as many numbers.
+        numbers: This process's own, integers in [-2**63, 2**63).
     """
-    found = _collector(strategy)(tf.constant([number], tf.float64))
+    found = _collector(strategy)(tf.constant([numbers], tf.int64))
     local = strategy.experimental_local_results(found)
-    return [float(each) for each in local[0].numpy()[:: len(local)]]
+    return local[0].numpy()[:: len(local)].tolist()
 
 
 @functools.lru_cache(maxsize=1)

@@ -34,7 +34,7 @@ from tfgan_stab.training.minibatches import MinibatchMaker
 from tfgan_stab.training.nan_monitor import Monitor
 from tfgan_stab.training.step_functions import Kinds, StepFunctions, step_functions
 from tfgan_stab.training.train_step import TrainState
-from tfgan_stab.training.workers import num_workers
+from tfgan_stab.training.workers import hangs_noticed, num_workers
 from tfgan_stab.training.xla import Compilation
 from tfgan_stab.updates.scheme import Scheme
 
@@ -340,7 +340,8 @@ class ExecutedSteps(keras.Model):
         if first is not None and self.distribute_strategy.num_replicas_in_sync == 1:
             given = replayed(*first)  # What several replicas have taken cannot be.
         steps_before = execution.steps_per_call
-        logs = execution(iterator, given)
+        with hangs_noticed(self.distribute_strategy):
+            logs = execution(iterator, given)
         steps, milliseconds = execution.steps_per_call, execution.seconds * 1e3
         if steps != steps_before and steps != 1:
             self._say(f"{milliseconds:.3g} ms a step: {steps} steps per call from Python.")

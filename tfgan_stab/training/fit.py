@@ -170,7 +170,7 @@ class KerasWorkflows(ExecutedSteps, Saving, Described):
                 return self.history
         ours = isinstance(x, Batches)
         return super().fit(
-            x=self._data_from_now(x, steps_per_epoch) if resumed or ours else x,
+            x=self._data_from_now(x, steps_per_epoch) if resumed or ours else spread(x, strategy),
             initial_epoch=progress.epoch,
             epochs=epochs,
             steps_per_epoch=steps if ours else steps_per_epoch,
@@ -222,8 +222,7 @@ class KerasWorkflows(ExecutedSteps, Saving, Described):
         """Resumes a run or starts a new one, and makes the last checks before training."""
         ordered = steps is not None and isinstance(x, tf.data.Dataset)
         resumed = resume_from(callbacks, self, ordered)
-        workers.check_alike(self.distribute_strategy, self.steps)
-        workers.check_same_data(self.distribute_strategy, x)
+        self._check_workers(x, callbacks, steps)
         progress = resumed or begin
         if not self.steps:
             self.start_over()
@@ -240,6 +239,21 @@ class KerasWorkflows(ExecutedSteps, Saving, Described):
             self.num_classes = self.num_classes or x.num_classes
         self.weights_in_use.use_classes(self.num_classes, self.class_shares)
         return resumed
+
+    def _check_workers(self, x: Any, callbacks: Sequence[Any], steps: int | None) -> None:
+        """Checks that all workers begin with the same step, data and settings."""
+        if workers.num_workers(self.distribute_strategy) == 1:
+            return
+        names = ("scheme", "penalties", "top_k", "averages", "augment", "precision")
+        settings = {
+            **{name: getattr(self, name) for name in names},
+            "loss": self.loss_pair.name,
+            "optimizers": [each.get_config() for each in self.optimizers],
+            "seed of compile": self.seed,
+            "callbacks that watch": [type(each).__name__ for each in watchers_among(callbacks)[0]],
+            "steps_per_epoch": steps,
+        }
+        workers.check_alike(self.distribute_strategy, self.steps, x, settings)
 
     def _attach_monitor(self, callbacks: Sequence[Any], progress: Progress, ordered: bool) -> None:
         """Lets the steps be watched if one of the callbacks asks for it, and only then."""

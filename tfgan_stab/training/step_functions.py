@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tfgan_stab._utils import validation
 from tfgan_stab.training import distribution
-from tfgan_stab.training.iterators import FirstBatch
+from tfgan_stab.training.iterators import FirstBatch, is_distributed
 
 
 class StepFunctions(NamedTuple):
@@ -23,10 +23,12 @@ class StepFunctions(NamedTuple):
         one: Takes one step on the data that it is given; returns the logs.
         several: Takes as many steps as an int32 scalar says, on data from an iterator; returns how
             many it has taken, and the last one's logs.
+        may_end: Whether data may end inside a block.
     """
 
     one: Any
     several: Callable[[Any, tf.Tensor], tuple[tf.Tensor, dict]]
+    may_end: bool = False
 
     def take(self, batches: Any, count: int) -> tuple[tf.Tensor, dict]:
         """Takes so many steps on data from an iterator, or one on a batch that was taken from it.
@@ -36,7 +38,21 @@ class StepFunctions(NamedTuple):
         if isinstance(batches, FirstBatch):
             one = self.one.get_concrete_function(batches.spec)
             return tf.constant(1), one(batches.data)
+        if self.may_end and is_distributed(batches):
+            return self._one_by_one(batches, count)
         return self.several(batches, tf.constant(count))
+
+    def _one_by_one(self, batches: Any, count: int) -> tuple[tf.Tensor, dict]:
+        """Takes so many steps, or as many as there are data for.
+
+        In a graph nothing can be done with the batch of several replicas that may not be there.
+        """
+        taken, logs = 0, dict[str, Any]()
+        with contextlib.suppress(tf.errors.OutOfRangeError):
+            while taken < count:
+                _, logs = self.several(batches, tf.constant(1))
+                taken += 1
+        return tf.constant(taken), logs
 
 
 class Kinds(NamedTuple):
@@ -101,7 +117,7 @@ def step_functions(
             return tf.logical_and(taken < count, tf.logical_not(stop))
 
         def take(taken: tf.Tensor, stop: tf.Tensor, logs: dict) -> tuple:
-            if may_end:
+            if may_end and not is_distributed(iterator):
                 batch = iterator.get_next_as_optional()
                 there = batch.has_value()
                 logs = tf.cond(there, lambda: one(arrived(batch.get_value())), lambda: logs)
@@ -114,7 +130,7 @@ def step_functions(
         taken, _, logs = tf.while_loop(go_on, take, start, parallel_iterations=1)
         return taken, logs
 
-    return StepFunctions(one, graph(several))
+    return StepFunctions(one, graph(several), may_end)
 
 
 def on_replicas(

@@ -5,12 +5,18 @@ bit. Files are written by the first one alone, the chief.
 """
 
 import contextlib
+import json
 import os
-from collections.abc import Iterator, Sequence
+import re
+import sys
+import threading
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
+from tfgan_stab._utils import cluster
 from tfgan_stab._utils.errors import WorkerLostError
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.training import distribution
@@ -25,6 +31,12 @@ LOST = (
 )
 # In its messages, where they are of other processes.
 OF_OTHERS = ("/job:", "Collective", "collective", "heartbeat", "onnection", "ocket")
+# Lines of theirs that say where in this program, and not why.
+WHERE = re.compile(r'^File "|^Detected at node|\{\{node')
+# Seconds that a worker waits for the others, who may save, draw or score meanwhile.
+PATIENCE = 1800.0
+# In texts of objects, where it differs between processes.
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def strategy_of(kind: str) -> tf.distribute.Strategy:
@@ -36,24 +48,24 @@ def strategy_of(kind: str) -> tf.distribute.Strategy:
             TPU_NAME names, or this machine's).
 
     Raises:
-        ValueError: If "multi_worker" is to find processes that nothing names.
+        ValueError: If "multi_worker" is to find processes that nothing names, or not clearly.
     """
     if kind == "mirrored":
         return tf.distribute.MirroredStrategy()
-    resolvers = tf.distribute.cluster_resolver
     if kind == "tpu":
-        resolver = resolvers.TPUClusterResolver.connect(os.environ.get("TPU_NAME", "local"))
-        return tf.distribute.TPUStrategy(resolver)
+        name = os.environ.get("TPU_NAME", "local")
+        connect = tf.distribute.cluster_resolver.TPUClusterResolver.connect
+        return tf.distribute.TPUStrategy(connect(name))
     if kind == "multi_worker":
-        if "TF_CONFIG" in os.environ:
-            return tf.distribute.MultiWorkerMirroredStrategy()
-        if "SLURM_STEP_NODELIST" in os.environ:
-            return tf.distribute.MultiWorkerMirroredStrategy(resolvers.SlurmClusterResolver())
-        raise ValueError(
-            "Several workers need to know each other. Received: neither TF_CONFIG nor Slurm's "
-            "variables. Set TF_CONFIG in each, start them by srun, or try it on this machine by "
-            "scripts/launch_local.py."
-        )
+        config = cluster.config_of(os.environ)
+        if config is None:
+            raise ValueError(
+                "Several workers need to know each other. Received: neither TF_CONFIG nor Slurm's "
+                "variables. Set TF_CONFIG in each, start them by srun, or try it on this machine "
+                "by scripts/launch_local.py."
+            )
+        os.environ["TF_CONFIG"] = json.dumps(config)
+        return tf.distribute.MultiWorkerMirroredStrategy()
     return tf.distribute.get_strategy()
 
 
@@ -97,61 +109,75 @@ def of_those_who_write(callbacks: Sequence[Any], strategy: tf.distribute.Strateg
     return [each for each in callbacks if chief or not getattr(each, "chief_only", False)]
 
 
-def chiefs(strategy: tf.distribute.Strategy, number: float) -> float:
+def chiefs(strategy: tf.distribute.Strategy, number: int) -> int:
     """Returns the chief's number on all workers, so that they decide alike.
 
     Args:
         strategy: The model's.
         number: This worker's.
     """
-    return number if num_workers(strategy) == 1 else distribution.of_all(strategy, number)[0]
+    return number if num_workers(strategy) == 1 else distribution.of_all(strategy, [number])[0][0]
 
 
-def check_alike(strategy: tf.distribute.Strategy, steps: int) -> None:
-    """Refuses to train from states that differ between workers.
+def check_alike(
+    strategy: tf.distribute.Strategy, steps: int, data: Any, settings: Mapping[str, Any]
+) -> None:
+    """Refuses to train where workers differ in what must be the same, as far as that can be told.
+
+    All of it is compared in one message. Workers that took steps of different kinds would wait for
+    each other without end; of different rates their weights would drift apart.
 
     Args:
         strategy: The model's.
         steps: The steps that this worker's model has done.
+        data: What `fit` is given; data sets of `tgs.data` are compared.
+        settings: What decides a step, by name; compared by their texts.
 
     Raises:
-        ValueError: If other workers' models have done other numbers of steps.
+        ValueError: If other workers' differ. Says in what.
     """
     if num_workers(strategy) == 1:
         return
-    found = [int(each) for each in distribution.of_all(strategy, steps)]
-    if len(set(found)) > 1:
-        raise ValueError(
-            f"All workers must begin with the same step. Received: steps {found}, in the workers' "
-            "order. Put the checkpoints on a disk that all of them share."
-        )
+    own = {"steps": steps, **_numbers_of(data)}
+    own |= {name: _fingerprint(setting) for name, setting in settings.items()}
+    with hangs_noticed(strategy):
+        found = distribution.of_all(strategy, list(own.values()))
+    for name, *numbers in zip(own, *found, strict=True):
+        if len(set(numbers)) > 1:
+            raise ValueError(_difference(name, numbers, settings))
 
 
-def check_same_data(strategy: tf.distribute.Strategy, data: Any) -> None:
-    """Refuses to train on data that differ between workers, as far as numbers tell.
-
-    Args:
-        strategy: The model's.
-        data: What `fit` is given.
-
-    Raises:
-        ValueError: If other workers' data sets of `tgs.data` have other sizes, batches or seeds.
-    """
-    if num_workers(strategy) == 1 or not isinstance(data, Batches):
-        return
-    numbers = {
-        "num_examples": data.num_examples or 0,
-        "batch_size": data.batch_size,
-        "seed": data.seed,
+def _numbers_of(data: Any) -> dict[str, int]:
+    """Returns what tells data sets of `tgs.data` apart; zeros for others."""
+    known = isinstance(data, Batches)
+    return {
+        "num_examples": (data.num_examples or 0) if known else 0,
+        "batch_size": data.batch_size if known else 0,
+        "seed": data.seed if known else 0,
     }
-    for name, number in numbers.items():
-        found = [int(each) for each in distribution.of_all(strategy, number)]
-        if len(set(found)) > 1:
-            raise ValueError(
-                f"All workers must open the same data. Received: {name} of {found}, in the "
-                "workers' order. Give each the same files, batch_size and seed; each reads its own "
-                "part of every batch."
-            )
+
+
+def _fingerprint(setting: Any) -> int:
+    return zlib.crc32(ADDRESS.sub("", repr(setting)).encode())
+
+
+def _difference(name: str, numbers: Sequence[int], settings: Mapping[str, Any]) -> str:
+    """Returns in what workers differ, and what to do about it."""
+    if name in settings:
+        return (
+            f"All workers must train alike. Received: `{name}` that differ; on this worker it is "
+            f"{settings[name]!r:.300}. Start the same program with the same settings on all."
+        )
+    if name == "steps":
+        return (
+            f"All workers must begin with the same step. Received: steps {numbers}, in the "
+            "workers' order. Put the checkpoints on a disk that all of them share."
+        )
+    return (
+        f"All workers must open the same data. Received: {name} of {numbers}, in the workers' "
+        "order. Give each the same files, batch_size and seed; each reads its own part of every "
+        "batch."
+    )
 
 
 @contextlib.contextmanager
@@ -164,16 +190,51 @@ def losses_explained(strategy: tf.distribute.Strategy) -> Iterator[None]:
     try:
         yield
     except LOST as error:
-        # The message may begin with a whole traceback.
         lines = (error.message or str(error)).strip().splitlines()
-        told = [line for line in lines if any(word in line for word in OF_OTHERS)]
+        told = [line.strip() for line in lines if any(word in line for word in OF_OTHERS)]
         if num_workers(strategy) == 1 or not told:
             raise
-        reason = told[0].strip()
+        reasons = [line for line in told if not WHERE.search(line)] or lines[-1:]
+        reason = ". ".join(line.rstrip(".:") for line in reasons[:2])
         raise WorkerLostError(
-            f"Expected all {num_workers(strategy)} workers to go on. Received: {reason:.300} "
+            f"Expected all {num_workers(strategy)} workers to go on. Received: {reason:.500}. "
             "Start the same command on all workers again: it goes on from the newest checkpoint."
         ) from error
+
+
+@contextlib.contextmanager
+def hangs_noticed(strategy: tf.distribute.Strategy) -> Iterator[None]:
+    """Ends this process, should what it waits for inside not come: another worker hangs then.
+
+    A process that is gone or stopped sends no heartbeats, and TensorFlow says so. One that lives
+    and waits for a disk, say, sends them for ever, and nothing but its own end frees one that waits
+    for it in a collective operation.
+
+    Args:
+        strategy: The model's.
+    """
+    count = num_workers(strategy)
+    if count == 1:
+        yield
+        return
+    timer = threading.Timer(PATIENCE, _give_up, [count, PATIENCE])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _give_up(count: int, seconds: float) -> None:
+    print(
+        f"error: Expected all {count} workers to come to the same step within {seconds:.0f} "
+        "seconds. Received: nothing of at least one, which lives. See what it waits for, end it, "
+        "and start the same command on all workers again: it goes on from the newest checkpoint.",
+        file=sys.stderr,
+        flush=True,
+    )
+    os._exit(1)
 
 
 def note(strategy: tf.distribute.Strategy) -> str:
