@@ -274,7 +274,6 @@ class ExecutedSteps(keras.Model):
 
     def _on_seen(self, kind: str, function: Callable[[Any], Any], iterator: Any) -> Any:
         """Calls a function of Keras, on data whose first batch has been looked at."""
-        self.iterators.keep(kind, iterator)
         first = self._seen(kind, iterator)
         if first is None:
             return function(iterator)
@@ -282,7 +281,8 @@ class ExecutedSteps(keras.Model):
         return function(replayed(*first) if alone else itertools.chain([first.data], iterator))
 
     def _seen(self, kind: str, iterator: Any) -> FirstBatch | None:
-        """Looks at the first batch, and returns it; `None` if that is done already."""
+        """Keeps it, and looks at its first batch and returns that; `None` if that is done."""
+        self.iterators.keep(kind, iterator)
         if kind not in self._unseen or not gives_batches(iterator):
             return None
         self._unseen -= {kind}
@@ -331,7 +331,6 @@ class ExecutedSteps(keras.Model):
     def _due_steps(self, iterator: Any) -> dict[str, Any]:
         """Takes the steps that are due; before the very first, decides on XLA."""
         execution: Execution = self.execution  # type: ignore[assignment]
-        self.iterators.keep("fit", iterator)
         first = self._seen("fit", iterator)
         if self._undecided and gives_batches(iterator):
             first = first or FirstBatch(next(iterator), iterator.element_spec)
