@@ -69,11 +69,6 @@ class Ours:
         self.first_seconds = time.perf_counter() - start
         self.take(4)
 
-    @property
-    def model(self):
-        """What Keras trains."""
-        return self.gan
-
     def take(self, count):
         """Takes so many steps."""
         self.gan.fit(self.data, steps_per_epoch=count, verbose=0)
@@ -129,8 +124,8 @@ class PlainKeras:
     def __init__(self, program):
         keras.utils.set_random_seed(0)
         networks, shape, _ = program()
-        self.model = _TwoTapes(*networks)
-        self.model.compile(*adam())
+        self._model = _TwoTapes(*networks)
+        self._model.compile(*adam())
         self.data = repeated(images_of(shape))
         start = time.perf_counter()
         self.take(1)
@@ -138,7 +133,7 @@ class PlainKeras:
 
     def take(self, count):
         """Takes so many steps."""
-        self.model.fit(self.data, steps_per_epoch=count, verbose=0)
+        self._model.fit(self.data, steps_per_epoch=count, verbose=0)
 
 
 class PyTorch:

@@ -294,33 +294,6 @@ def input_of_images(turns, seconds):
         )
 
 
-class _InEpochs:
-    """The same training over an array, in several epochs instead of one."""
-
-    epochs = 4
-
-    def __init__(self, contender):
-        self._contender = contender
-        self._batch = next(iter(contender.data)).numpy()
-
-    def take(self, count):
-        """Takes so many steps."""
-        array = np.concatenate([self._batch] * (count // self.epochs))
-        settings = {"batch_size": len(self._batch), "epochs": self.epochs, "verbose": 0}
-        self._contender.model.fit(array, **settings)
-        if count % self.epochs:
-            self._contender.take(count % self.epochs)
-
-
-def epochs(turns, seconds):
-    """A training in epochs over an array, over as many steps without end."""
-    program = PROGRAMS["README's example"]
-    for name, contender in {"ours": Ours(program), "Keras' example": PlainKeras(program)}.items():
-        both = {"epochs": _InEpochs(contender), "one": contender}
-        what = f"{_InEpochs.epochs} epochs over an array over as many steps in one: {name}"
-        yield Turns(both, turns, 2 * seconds).row(what, "epochs", "one")
-
-
 def growth(turns, seconds):
     """The time of a step by batch, by width and by number of penalties."""
     axes = {
@@ -356,6 +329,5 @@ FIGURES = {
     "precision": precision,
     "memory": memory,
     "input": input_of_images,
-    "epochs": epochs,
     "growth": growth,
 }
