@@ -20,10 +20,16 @@ def noted(kept, names):
     def keep_and_note(kind, iterator):
         if iterator not in seen:
             seen.add(iterator)
-            weakref.finalize(iterator, lambda: names.append(threading.current_thread().name))
+            weakref.finalize(iterator, lambda: names.append(thread_name()))
         keep(kind, iterator)
 
     kept.keep = keep_and_note
+
+
+def thread_name():
+    thread = threading.current_thread()
+    # Python ends while a daemon thread is inside TensorFlow, and TensorFlow aborts the process.
+    return f"{thread.name}, a daemon" if thread.daemon else thread.name
 
 
 def wait_for(names, count):

@@ -77,6 +77,10 @@ class KeptIterators:
 
 
 def _destroy(iterators: list[Any]) -> None:
-    """Drops what may be the last references in a thread of its own, and does not wait for it."""
+    """Drops what may be the last references in a thread of its own, and does not wait for it.
+
+    Python itself waits at its end: a daemon thread inside TensorFlow would end the process by a
+    signal then.
+    """
     if any(each is not None for each in iterators):
-        threading.Thread(target=iterators.clear, name="destroy_iterators", daemon=True).start()
+        threading.Thread(target=iterators.clear, name="destroy_iterators").start()
