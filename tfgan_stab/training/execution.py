@@ -281,7 +281,7 @@ class ExecutedSteps(keras.Model):
         return function(replayed(*first) if alone else itertools.chain([first.data], iterator))
 
     def _seen(self, kind: str, iterator: Any) -> FirstBatch | None:
-        """Keeps it, and looks at its first batch and returns that; `None` if that is done."""
+        """Keeps an iterator; returns its first batch, looked at, or `None` if that was before."""
         self.iterators.keep(kind, iterator)
         if kind not in self._unseen or not gives_batches(iterator):
             return None

@@ -65,7 +65,7 @@ class KeptIterators:
 
         Args:
             kind: What it is used for, such as "fit".
-            iterator: Anything that Keras iterates over; only those that tune themselves are kept.
+            iterator: What Keras iterates over; a single batch of `train_on_batch` is not kept.
         """
         if self._kept.get(kind) is not iterator and gives_batches(iterator):
             _destroy([self._kept.pop(kind, None)])
