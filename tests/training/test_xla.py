@@ -203,3 +203,60 @@ def test_steps_are_timed_as_many_at_once_as_the_run_takes_in_a_call(interrupted,
         {"plain": 0.01, "compiled": 0.009 if interrupted else 0.0058}, abs=1e-12
     )
     assert xla.chosen(times, "step").scope == "step"
+
+
+def compare_by_turns(monkeypatch, plain, compiled, planned=None):
+    """Compares steps whose seconds depend on the turn; returns the times and the count of turns.
+
+    Args:
+        monkeypatch: Replaces the clock.
+        plain: Seconds of a step without XLA, as a function of the turn.
+        compiled: The same with XLA.
+        planned: The run's steps.
+    """
+    clock, turns = [0.0], []
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
+
+    def steps(seconds):
+        own = []
+
+        def take(count):
+            if count > 1:  # Before the turns, single steps are traced and timed.
+                own.append(count)
+                turns.append(len(own))
+            clock[0] += count * seconds(len(own))
+            return count
+
+        return take
+
+    times = xla.compare(steps(plain), lambda: steps(compiled), planned, lambda seconds: 5)
+    return times, max(turns)
+
+
+def test_one_lucky_turn_decides_nothing(monkeypatch):
+    times, _ = compare_by_turns(
+        monkeypatch,
+        lambda turn: 0.006 if turn == 3 else 0.010,
+        lambda turn: 0.004 if turn == 5 else 0.008,
+    )
+    assert times == pytest.approx({"plain": 0.010, "compiled": 0.008})
+
+
+@pytest.mark.parametrize(
+    ("compiled", "planned", "turns"),
+    [
+        (0.005, None, 8),  # All say the same.
+        (0.020, None, 8),
+        (0.00951, 2000, 10),  # Not clearly: a twentieth of a run of 20 seconds, 0.0976 a turn.
+        (0.00951, None, 103),  # 10 seconds.
+        (0.00951, 1_000_000, 103),
+    ],
+)
+def test_a_trial_ends_when_turns_agree_or_its_time_is_over(compiled, planned, turns, monkeypatch):
+    doubtful = compiled == 0.00951
+
+    def seconds(turn):
+        return compiled * (1.03 if doubtful and turn % 2 else 1.0)
+
+    _, taken = compare_by_turns(monkeypatch, lambda turn: 0.010, seconds, planned)
+    assert taken == pytest.approx(turns, abs=1)

@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import platform
+import statistics
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -47,11 +48,11 @@ CLEARLY = 0.96
 # Why replicas do not compare: each machine has a clock of its own, and all must do the same.
 UNTRIED = "XLA is often the slower one there, and is compared on a single one only."
 
-# A trial's timing, compilation not included, ends after so many turns; or sooner, when a share of
-# the run's time is over, in seconds at least and at most.
-TURNS = 15
-SHARE_OF_RUN = 0.02
-SECONDS_OF_TRIAL = (5.0, 20.0)
+# A trial's timing, compilation not included, ends with a share of the run's time, in seconds at
+# least and at most; or sooner, after so many turns that all say the same.
+SHARE_OF_RUN = 0.05
+SECONDS_OF_TRIAL = (1.0, 10.0)
+AGREEING_TURNS = 8
 
 
 def use_deterministic_operations(seed: int) -> None:
@@ -239,9 +240,11 @@ def compare(
     planned: int | None,
     steps_per_call: Callable[[float], int],
 ) -> dict[str, float]:
-    """Returns the seconds of a step without and with XLA, the least of several turns.
+    """Returns the seconds of a step without and with XLA, taken in turns.
 
-    The other one's are missing if the run is too short for a trial to pay.
+    Without, it is the median; with, the same times the median of the turns' ratios: in a slow
+    moment of the machine both take longer, and one of many turns may happen to be fast. The ones
+    with XLA are missing if the run is too short for a trial to pay.
 
     Args:
         plain: Takes at most so many steps without XLA; returns how many, when they are done.
@@ -257,13 +260,21 @@ def compare(
     candidate = compiled()
     candidate(1)  # Traced and compiled.
     count = steps_per_call(once)
-    turns: list[tuple[float, float]] = []
     least, most = SECONDS_OF_TRIAL
-    share = SHARE_OF_RUN * (planned or 0) * once
+    share = most if planned is None else SHARE_OF_RUN * planned * once
     end = time.perf_counter() + min(max(share, least), most)
-    while len(turns) <= TURNS and (not turns or time.perf_counter() < end):
-        turns.append((_seconds(plain, count), _seconds(candidate, count)))
-    return dict(zip(("plain", "compiled"), map(min, zip(*turns, strict=True)), strict=True))
+    seconds: list[float] = []
+    ratios: list[float] = []
+    while not ratios or (time.perf_counter() < end and not _agree(ratios)):
+        seconds.append(_seconds(plain, count))
+        ratios.append(_seconds(candidate, count) / seconds[-1])
+    typical = statistics.median(seconds)
+    return {"plain": typical, "compiled": typical * statistics.median(ratios)}
+
+
+def _agree(ratios: Sequence[float]) -> bool:
+    """Returns whether enough turns all say that XLA is clearly the faster one, or all not."""
+    return len(ratios) >= AGREEING_TURNS and (max(ratios) < CLEARLY or min(ratios) >= CLEARLY)
 
 
 def _seconds(steps: Callable[[int], int], count: int) -> float:
