@@ -149,6 +149,9 @@ def any_size(activation="tanh", labels=None):
     more = [] if labels is None else [keras.Input(*labels)]
     painted = keras.layers.Conv2D(3, 1, activation=activation)(noise)
     judged = keras.layers.Dense(1)(keras.layers.GlobalAveragePooling2D()(pictures))
+    for each in more:  # Keras 3.12 refuses inputs that nothing depends on.
+        nothing = 0.0 * keras.ops.sum(keras.ops.cast(each, "float32"))
+        painted, judged = painted + nothing, judged + nothing
     generator = keras.Model([noise, *more], painted)
     return generator, keras.Model([pictures, *more], judged)
 
