@@ -143,7 +143,7 @@ def peers(turns, seconds):
 
 
 class _Field:
-    """The bare gradients, compiled as a training compiles them."""
+    """Bare evaluations, compiled as a training compiles them: gradients, losses, state."""
 
     def __init__(self, ours):
         gan = ours.gan
@@ -157,20 +157,21 @@ class _Field:
 
         @tf.function(autograph=False, jit_compile=compiled or None)
         def field(weights):
-            return gan.game(weights, state, minibatch).gradients
+            return gan.game(weights, state, minibatch)
 
         @tf.function(autograph=False)
         def several(count):
-            def again(i, weights):
-                return i + 1, field(weights)
+            def again(i, weights, _):
+                return i + 1, weights, field(weights)
 
-            return tf.while_loop(lambda i, _: i < count, again, (0, params))[1]
+            start = (0, params, field(params))
+            return tf.while_loop(lambda i, *_: i < count - 1, again, start)[2]
 
         self._several = several
 
     def take(self, count):
         """Evaluates so many times."""
-        self._several(tf.constant(count)).generator[0].numpy()
+        self._several(tf.constant(count)).gradients.generator[0].numpy()
 
 
 def schemes(turns, seconds):

@@ -28,7 +28,9 @@ from figures import FIGURES, Row
 import tfgan_stab as tgs
 
 TURNS = flags.DEFINE_integer("turns", 9, "Turns of each contender.", lower_bound=2)
-SECONDS = flags.DEFINE_float("seconds", 1.0, "About how long a turn of one contender takes.")
+SECONDS = flags.DEFINE_float(
+    "seconds", 2.0, "About how long a turn of one contender takes: one `fit`, say."
+)
 ONLY = flags.DEFINE_list("only", [], f"Of {', '.join(FIGURES)}; all unless given.")
 SINGLE = flags.DEFINE_bool("single", False, "Measure in this process; used by this program.")
 OUTPUT = flags.DEFINE_string("output", "docs/benchmarks", "The files' name, without .md and .json.")
