@@ -38,7 +38,7 @@ from tfgan_stab.training.iterators import KeptIterators
 from tfgan_stab.training.nan_monitor import LOGGED, DiagnosticsSettings, Monitor
 from tfgan_stab.training.optimizers import PairOfOptimizers, check_optimizers
 from tfgan_stab.training.sampling import Sampling
-from tfgan_stab.training.step_functions import checked_steps
+from tfgan_stab.training.steps_per_execution import checked_steps
 from tfgan_stab.training.train_step import (
     ACCURACIES,
     Counters,
