@@ -32,7 +32,7 @@ from tfgan_stab.training.nan_monitor import Monitor
 from tfgan_stab.training.step_functions import Kinds, StepFunctions, step_functions
 from tfgan_stab.training.steps_per_execution import Execution, steps_worth_a_call
 from tfgan_stab.training.train_step import TrainState
-from tfgan_stab.training.workers import hangs_noticed, num_workers
+from tfgan_stab.training.workers import Watchdog, num_workers
 from tfgan_stab.training.xla import Compilation
 from tfgan_stab.updates.scheme import Scheme
 
@@ -54,6 +54,7 @@ class ExecutedSteps(keras.Model):
     maker: MinibatchMaker
     train_state: TrainState
     iterators: KeptIterators
+    watchdog: Watchdog
     examine: Callable[[Any], None]  # Looks at the first batch that a training or a test gets.
     steps_at_once: int | None = None  # Per call from Python, as the user chose.
     too_short: int = 0  # Steps of the longest run that a trial of XLA was not worth.
@@ -191,7 +192,7 @@ class ExecutedSteps(keras.Model):
         if first is not None and self.distribute_strategy.num_replicas_in_sync == 1:
             given = replayed(*first)  # What several replicas have taken cannot be.
         steps_before = execution.steps_per_call
-        with hangs_noticed(self.distribute_strategy):
+        with self.watchdog:
             logs = execution(iterator, given)
         steps, milliseconds = execution.steps_per_call, execution.seconds * 1e3
         if steps != steps_before and steps != 1:

@@ -113,6 +113,7 @@ class KerasWorkflows(ExecutedSteps, Saving, Described):
                     released(listed(kwargs.get("callbacks"))),
                     data_checks.plain_errors(),
                     workers.losses_explained(self.distribute_strategy),
+                    self.watchdog.running(self.distribute_strategy),
                 ):
                     return self._fit(x, y, **kwargs)
             except UNREADABLE as error:
@@ -253,7 +254,8 @@ class KerasWorkflows(ExecutedSteps, Saving, Described):
             "callbacks that watch": [type(each).__name__ for each in watchers_among(callbacks)[0]],
             "steps_per_epoch": steps,
         }
-        workers.check_alike(self.distribute_strategy, self.steps, x, settings)
+        with self.watchdog:
+            workers.check_alike(self.distribute_strategy, self.steps, x, settings)
 
     def _attach_monitor(self, callbacks: Sequence[Any], progress: Progress, ordered: bool) -> None:
         """Lets the steps be watched if one of the callbacks asks for it, and only then."""
@@ -336,7 +338,8 @@ class KerasWorkflows(ExecutedSteps, Saving, Described):
             self.start_over()  # From weights that may have been set since `compile`.
             self._check_gradients_once()
         self._examine_alone("batch", x, y, kwargs)
-        return super().train_on_batch(x, y, **kwargs)
+        with self.watchdog.running(self.distribute_strategy):
+            return super().train_on_batch(x, y, **kwargs)
 
     def test_on_batch(self, x: Any, y: Any = None, **kwargs: Any) -> Any:
         """Returns both players' losses on a batch, as `keras.Model.test_on_batch`."""
