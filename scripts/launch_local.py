@@ -4,9 +4,9 @@ r"""Starts a command in several workers on this machine, to try what runs on sev
     scripts/train.py --distribution=multi_worker --gin_file=... --workdir=...
 
 Each gets TF_CONFIG with the addresses of all and its own number; lines of other workers than the
-first are marked with theirs. SIGTERM and Ctrl-C go on to all. Should one fail, the others have
-a minute to notice, and are ended then. The exit code is 0 if all of them end well, or that of the
-first that does not.
+first are marked with theirs. SIGTERM and Ctrl-C go on to all; a second Ctrl-C ends them at once.
+Should one fail, the others have a minute to notice, and are ended then. The exit code is 0 if all
+of them end well, or that of the first that does not.
 """
 
 import argparse
@@ -32,8 +32,14 @@ def main() -> None:
     parser.add_argument("command", nargs=argparse.REMAINDER, help="A Python file and its flags.")
     given = parser.parse_args()
     command = given.command[1:] if given.command[:1] == ["--"] else given.command
-    if given.workers < 1 or not command:
-        parser.error("expected --workers >= 1, and a command after --: -- scripts/train.py ...")
+    if given.workers < 1:
+        parser.error(f"expected --workers >= 1. Received: {given.workers}. Leave it out for two.")
+    if not command or not (command[0].startswith("-") or os.path.isfile(command[0])):
+        received = f"{command[0]}, which is no file" if command else "nothing"
+        parser.error(
+            f"expected a Python file and its flags after --. Received: {received}. This Python "
+            "runs it: write -- scripts/train.py --flags, without `python`, or -- -m and a module."
+        )
     sys.exit(run(given.workers, command))
 
 
@@ -41,23 +47,44 @@ def run(count: int, command: list[str]) -> int:
     """Runs a command in so many workers; returns the exit code."""
     addresses = [f"localhost:{port}" for port in free_ports(count)]
     workers = [start(index, addresses, command) for index in range(count)]
+    received: list[int] = []
+
+    def pass_on(number: int, frame: object) -> None:
+        again = number == signal.SIGINT and number in received
+        received.append(number)
+        send(workers, signal.SIGKILL if again else number)
+        if number == signal.SIGINT and not again:
+            say("Ctrl-C goes on to all workers; once more ends them at once.")
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda received, frame: send(workers, received))
+        signal.signal(number, pass_on)
     shown = [threading.Thread(target=show, args=pair, daemon=True) for pair in enumerate(workers)]
     for thread in shown:
         thread.start()
     first_failure, deadline = 0, float("inf")
     while None in (codes := [worker.poll() for worker in workers]):
         if any(codes) and not first_failure:
-            first_failure = next(code for code in codes if code)
+            index, first_failure = next((i, code) for i, code in enumerate(codes) if code)
             deadline = time.monotonic() + GRACE
+            if not received:
+                ended = f"worker {index} ended with exit code {shell_code(first_failure)}"
+                say(f"{ended}; the others have {GRACE:.0f} s to end.")
         if time.monotonic() > deadline:
             send(workers, signal.SIGKILL)
         time.sleep(0.1)
     for thread in shown:  # The last lines say why a worker ended.
         thread.join(READING)
-    failure = first_failure or next((code for code in codes if code), 0)
-    return failure if failure >= 0 else 128 - failure  # As shells call the end by a signal.
+    return shell_code(first_failure or next((code for code in codes if code), 0))
+
+
+def shell_code(code: int) -> int:
+    """Returns an exit code as shells tell it: of the end by a signal, 128 and its number."""
+    return code if code >= 0 else 128 - code
+
+
+def say(text: str) -> None:
+    """Prints what this program does, beside what the workers say."""
+    print(f"launch_local.py: {text}", file=sys.stderr, flush=True)
 
 
 def free_ports(count: int) -> list[int]:

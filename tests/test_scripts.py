@@ -1,6 +1,7 @@
 """scripts/setup_venv.sh: it finds a Python, installs once, and names the step that failed."""
 
 import pathlib
+import signal
 import stat
 import subprocess
 import sys
@@ -162,8 +163,51 @@ def test_local_workers_end_with_the_code_of_the_first_that_fails(tmp_path):
         time.sleep(0.5 * (1 - index))
         sys.exit([9, 7][index])
     """
-    assert launched(tmp_path, program).returncode == 7
-    assert launched(tmp_path, "", "--workers=0").returncode == 2
+    done = launched(tmp_path, program)
+    assert done.returncode == 7
+    assert (
+        "launch_local.py: worker 1 ended with exit code 7; the others have 60 s to end."
+        in done.stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--workers=0", "--", "a.py"], "expected --workers >= 1. Received: 0. Leave"),
+        (["--workers=two", "--", "a.py"], "argument --workers: invalid int value: 'two'"),
+        (["--workers=2"], "expected a Python file and its flags after --. Received: nothing."),
+        (["--", "python", "a.py"], "Received: python, which is no file. This Python runs it: "),
+    ],
+)
+def test_what_local_workers_cannot_be_started_with_is_refused(arguments, message):
+    command = [sys.executable, SCRIPTS / "launch_local.py", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 2 and done.stdout == ""
+    assert message in done.stderr
+
+
+def test_a_second_interrupt_ends_local_workers_that_go_on_after_the_first(tmp_path):
+    path = tmp_path / "program.py"
+    path.write_text(
+        "import signal, time\n"
+        "signal.signal(signal.SIGINT, lambda *_: print('not yet', flush=True))\n"
+        "print('ready', flush=True)\n"
+        "end = time.monotonic() + 40\n"
+        "while time.monotonic() < end:\n"
+        "    time.sleep(0.1)\n"
+    )
+    command = [sys.executable, SCRIPTS / "launch_local.py", "--workers=1", "--", path]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as launcher:
+        for words in ("ready\n", "not yet\n"):
+            assert launcher.stdout.readline() == words
+            launcher.send_signal(signal.SIGINT)
+        _, said = launcher.communicate(timeout=20)
+    assert launcher.returncode == 128 + 9
+    assert said == (
+        "launch_local.py: Ctrl-C goes on to all workers; once more ends them at once.\n"
+    )
 
 
 def test_all_that_local_workers_say_is_shown(tmp_path):

@@ -48,6 +48,10 @@ from tfgan_stab.game.validation import Condition, Pair
             "tgs.train.scores = [@tgs.FID()]",
             "argument: 'real'. Set it; or leave out round brackets",
         ),
+        # Where no scores are computed.
+        ("tgs.train.score_every = 0", '`score_every` must be "epoch" or a number of steps'),
+        ("tgs.train.max_share = 2", "`max_share` must be a number in (0, 1]. Received: 2"),
+        ("tgs.train.sample_columns = 0", "`sample_columns` must be an integer >= 1. Received: 0"),
         ("epochs = three", "not gin syntax: Failed to parse token 'three'. Settings look like"),
         ("tgs.Simultaneous.name = 3", "`tgs.Simultaneous` has no argument `name`"),
         ("tgs.FID.samples = 3", "--gin_param=tgs.FID.samples = 3 has no effect"),

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfgan_stab.training.fit import Clock, KerasWorkflows
 from tfgan_stab.training.iterators import KeptIterators
+from tfgan_stab.training.workers import Watchdog
 from tfgan_stab.training.xla import Compilation
 
 
@@ -25,6 +26,7 @@ class Recorder(KerasWorkflows):
         self.top_k = self.augment = None
         self.clock = Clock()
         self.iterators = KeptIterators()
+        self.watchdog = Watchdog()
         self.listeners = []
         self.num_classes = None
         self.data_metadata = None

@@ -1,5 +1,6 @@
 """Iterators are destroyed beside the training that used them, as that can take as long as it."""
 
+import gc
 import threading
 import time
 import weakref
@@ -60,6 +61,47 @@ def test_no_epoch_waits_for_the_one_before(eager):
     assert wait_for(names, 6) == ["destroy_iterators"] * 6
     gan.evaluate(x, batch_size=8, verbose=0)
     assert wait_for(names, 7) == ["destroy_iterators"] * 7
+
+
+WORDS = "no more of this"
+
+
+class Fails(keras.callbacks.Callback):
+    """Raises in one of its hooks."""
+
+    def __init__(self, hook):
+        super().__init__()
+        setattr(self, hook, self.fail)
+
+    def fail(self, *_, **__):
+        raise ValueError(WORDS)
+
+
+@pytest.fixture(scope="module")
+def eager():
+    return make(run_eagerly=True, check_derivatives=False)
+
+
+@pytest.mark.parametrize(
+    ("call", "hook", "count"),
+    [
+        ("evaluate", "on_test_batch_end", 1),
+        ("fit", "on_train_batch_end", 1),
+        ("fit", "on_test_batch_end", 2),
+        ("fit", "on_epoch_end", 2),
+    ],
+)
+def test_an_exception_leaves_no_iterators_and_no_data_behind(eager, monkeypatch, call, hook, count):
+    monkeypatch.setattr(eager, "iterators", KeptIterators())
+    names, x = [], points(8)
+    noted(eager.iterators, names)
+    others = {"validation_data": x} if call == "fit" else {}
+    with pytest.raises(ValueError, match=WORDS):
+        getattr(eager, call)(x, batch_size=8, verbose=0, callbacks=[Fails(hook)], **others)
+    data, x, others = weakref.ref(x), None, None
+    gc.collect()
+    assert len(wait_for(names, count)) == count
+    assert data() is None
 
 
 def test_those_of_other_kinds_are_left_alone():

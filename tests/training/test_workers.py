@@ -1,13 +1,17 @@
 """Who writes, and what is said of workers that are gone; two real ones are in the contracts."""
 
+import functools
 import json
 import os
 import threading
+import time
 import types
 
 import keras
 import pytest
 import tensorflow as tf
+from point_gans import make, points
+from recorder import Recorder, numbered
 
 import tfgan_stab as tgs
 from tfgan_stab._utils.errors import WorkerLostError
@@ -176,17 +180,85 @@ def test_a_slurm_step_becomes_a_cluster(monkeypatch):
     assert found["task"] == {"type": "worker", "index": 1}
 
 
+@pytest.fixture
+def ended(monkeypatch):
+    """Set where a process would have ended with exit code 1."""
+    event = threading.Event()
+    monkeypatch.setattr(workers.os, "_exit", lambda code: event.set() if code == 1 else None)
+    return event
+
+
+def watching():
+    return [each for each in threading.enumerate() if each.name == "watchdog"]
+
+
 @pytest.mark.usefixtures("several")
-def test_a_worker_that_waits_too_long_ends_and_says_for_what(monkeypatch, capfd):
-    ended = threading.Event()
-    monkeypatch.setattr(workers, "PATIENCE", 0.02)
-    monkeypatch.setattr(workers.os, "_exit", lambda code: ended.set() if code == 1 else None)
-    with workers.hangs_noticed(one_of(2, True)):
-        assert ended.wait(10.0)
+def test_a_worker_that_waits_too_long_ends_and_says_for_what(monkeypatch, capfd, ended):
+    monkeypatch.setattr(workers, "PATIENCE", 0.2)
+    watchdog = workers.Watchdog()
+    with watchdog.running(one_of(2, True)):
+        time.sleep(0.15)  # The thread wakes up once in vain.
+        start = time.monotonic()
+        with watchdog:
+            assert ended.wait(10.0)
+        assert time.monotonic() - start >= 0.2
     message = "error: Expected all 2 workers to come to the same step within 0 seconds"
     assert message in capfd.readouterr().err
-    ended.clear()
-    for count in (1, 2):
-        with workers.hangs_noticed(one_of(count, True)):
-            pass  # In time.
-        assert not ended.wait(0.05)
+    assert watching() == []
+
+
+@pytest.mark.usefixtures("several")
+def test_many_waits_in_time_are_not_taken_for_one_too_long(monkeypatch, ended):
+    monkeypatch.setattr(workers, "PATIENCE", 0.3)
+    watchdog = workers.Watchdog()
+    with watchdog.running(one_of(2, True)):
+        for _ in range(10):
+            with watchdog:
+                time.sleep(0.03)
+        assert not ended.wait(0.4)  # Nothing waits now.
+        assert len(watching()) == 1
+    assert watching() == [] and not ended.is_set()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_one_thread_watches_a_training_of_several_workers(monkeypatch, count):
+    monkeypatch.setattr(workers, "num_workers", lambda strategy: count)
+    seen = []
+
+    class Note(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(watching())
+            if len(seen) == 5:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(Recorder, "_check_workers", lambda *given: None)  # It has no settings.
+    gan = Recorder()
+    gan.fit(numbered(3), callbacks=[Note()])
+    assert watching() == []
+    with pytest.raises(KeyboardInterrupt):
+        gan.fit(numbered(3), callbacks=[Note()])
+    assert watching() == []
+    assert [len(threads) for threads in seen] == [count - 1] * 5
+    assert seen[0] == seen[2] and (seen[2] != seen[3]) == (count > 1)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.slow
+def test_a_step_that_outlasts_the_limit_is_noticed(monkeypatch, ended):
+    monkeypatch.setattr(workers, "num_workers", lambda strategy: 2)
+    noticed = []
+
+    def batches(hang):
+        for number in range(4):
+            yield points(8)
+            if number == 2:
+                noticed.extend([ended.is_set(), hang and ended.wait(10.0)])
+
+    gan, spec = make(), tf.TensorSpec([8, 2])
+    for hang in (False, True):
+        given = functools.partial(batches, hang)
+        data = tf.data.Dataset.from_generator(given, output_signature=spec)
+        gan.fit(data, steps_per_epoch=4, verbose=0)
+        monkeypatch.setattr(workers, "PATIENCE", 0.5)  # The first step, which is traced, is longer.
+    assert gan.steps == 8 and noticed == [False, False, False, True]
+    assert watching() == []

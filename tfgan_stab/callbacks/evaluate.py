@@ -298,6 +298,21 @@ def _shares(score: Any) -> bool:
     return hasattr(score, "components") and hasattr(score, "collect")
 
 
+def checked_share(largest: float | None) -> float | None:
+    """Returns the largest fraction of the wall time that scoring may take; `None` for any.
+
+    Args:
+        largest: That fraction, in (0, 1], or `None`.
+
+    Raises:
+        ValueError: If it is out of range.
+    """
+    if largest is not None:
+        fix = "Use 0.1 for a tenth of the wall time, or None for any."
+        validation.number("max_share", largest, above=0.0, most=1.0, fix=fix)
+    return largest
+
+
 class TimeShare:
     """Which fraction of the wall time a recurring piece of work takes, and whether it may go on.
 
@@ -318,10 +333,7 @@ class TimeShare:
     def __init__(
         self, largest: float | None = None, now: Callable[[], float] = time.perf_counter
     ) -> None:
-        if largest is not None:
-            fix = "Use 0.1 for a tenth of the wall time, or None for any."
-            validation.number("max_share", largest, above=0.0, most=1.0, fix=fix)
-        self.largest = largest
+        self.largest = checked_share(largest)
         self._now = now
         self.begin()
 

@@ -111,8 +111,8 @@ class ArrayFile(Records):
         self._path = path
         self._array = StoredArray(path, key)
         dtype = self._array.dtype
-        self._white = None if images.is_scaled(dtype) else white
-        images.check_array(path, self._array.shape, dtype, points=True, white=self._white)
+        self.white = None if images.is_scaled(dtype) else white
+        images.check_array(path, self._array.shape, dtype, points=True, white=self.white)
         _check_several(path, self._array)
         self.labels = None if labels is None else self._labels_in(labels)
         count, *shape = self._array.shape
@@ -165,8 +165,8 @@ class ArrayFile(Records):
             numbers = begin + np.flatnonzero(chosen)
             if len(numbers):
                 examples = piece if chosen.all() else piece[chosen]
-                if self._white is not None:
-                    examples = images.scaled_by_white(self._path, examples, self._white)
+                if self.white is not None:
+                    examples = images.scaled_by_white(self._path, examples, self.white)
                 self._check(examples, numbers)
                 examples = examples[..., np.newaxis] if examples.ndim == 3 else examples
                 yield numbers, examples.astype(self._stored_dtype, copy=False)

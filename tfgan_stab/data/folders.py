@@ -344,7 +344,7 @@ class ImageFiles:
         self._resized = resized
         self.class_names = None if class_names is None else list(class_names)
         self._background = background
-        self._white = white
+        self.white = white
         self._files = image_files.as_tensors(headers)
         with tf.device("CPU:0"):
             self._labels = None if labels is None else tf.constant(labels, tf.int32)
@@ -368,9 +368,9 @@ class ImageFiles:
 
     def damaged(self) -> dict[str, str]:
         """Decodes all pictures; returns those that cannot be, and why."""
-        sound = image_files.shapes_of(self._headers, self._white, show=True)
+        sound = image_files.shapes_of(self._headers, self.white, show=True)
         cut = [path for path in self._headers if path not in sound]
-        return {path: image_files.damage_of(path, self._white) for path in cut}
+        return {path: image_files.damage_of(path, self.white) for path in cut}
 
     def metadata(self) -> dict[str, Any]:
         """The classes' names, what was left out, and how pixels are read."""
@@ -378,14 +378,14 @@ class ImageFiles:
             "class_names": self.class_names,
             "skipped": list(self.skipped),
             "background": list(self._background),
-            "white": self._white,
+            "white": self.white,
         }
 
     def _read_both(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return self._read_image(index), tf.gather(self._labels, index)
 
     def _read_image(self, index: tf.Tensor) -> tf.Tensor:
-        image = image_files.read(tuple(tensor[index] for tensor in self._files), self._white)
+        image = image_files.read(tuple(tensor[index] for tensor in self._files), self.white)
         image = images.with_channels(image, self._shape[-1], self._background)
         if self._resized:
             image = images.crop_and_resize(image, self._shape[0])

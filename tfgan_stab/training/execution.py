@@ -1,16 +1,13 @@
-"""How many steps one call from Python takes: as many as are worth it where nobody looks between.
+"""What Keras calls for each step and each batch that it evaluates: compiled or not, as is fastest.
 
-Keras asks for one step at a time, and calls its callbacks before and after each. Where none of them
-needs every step, the calls before a block's last one do nothing, and the last one takes all steps
-of the block in one graph. A block ends where an epoch ends and where a callback has something to
-do, so each callback finds the weights, counts and logs that it would have found without blocks.
+The first call looks at the first batch and, where that is to be decided, times a step with XLA and
+without. `steps_per_execution` says how many steps a call takes.
 """
 
 import contextlib
 import dataclasses
 import functools
 import itertools
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -33,156 +30,11 @@ from tfgan_stab.training.iterators import (
 from tfgan_stab.training.minibatches import MinibatchMaker
 from tfgan_stab.training.nan_monitor import Monitor
 from tfgan_stab.training.step_functions import Kinds, StepFunctions, step_functions
+from tfgan_stab.training.steps_per_execution import Execution, steps_worth_a_call
 from tfgan_stab.training.train_step import TrainState
-from tfgan_stab.training.workers import hangs_noticed, num_workers
+from tfgan_stab.training.workers import Watchdog, num_workers
 from tfgan_stab.training.xla import Compilation
 from tfgan_stab.updates.scheme import Scheme
-
-# A call from Python costs a few milliseconds at most; this hides it, and an interrupt still acts.
-SECONDS_PER_CALL = 0.05
-MOST_STEPS = 128
-
-# Steps that are timed one by one, after the first one, which is traced, to find the number.
-TIMED = 3
-
-HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
-
-
-class Execution:
-    """What Keras calls for each step of a training.
-
-    Args:
-        functions: The functions that take steps.
-        interruptible: Whether a block may end early.
-        steps_per_call: How many steps each call takes, if the user says so: Keras then calls so
-            many times fewer.
-
-    Attributes:
-        functions: The functions that take steps; others may take their place between two calls.
-        steps_per_call: How many steps a call takes where it may; `None` until that is measured.
-        seconds: Of a step, when that was measured.
-        single_for: The kinds of callbacks for which each call takes a single step.
-    """
-
-    def __init__(
-        self,
-        functions: StepFunctions,
-        interruptible: bool = False,
-        steps_per_call: int | None = None,
-    ):
-        self.functions = functions
-        self.steps_per_call = steps_per_call
-        self._is_fixed = steps_per_call is not None
-        self.seconds = math.nan
-        self.single_for: list[str] = []
-        self._interruptible = interruptible
-        self._calls: list[float] = []
-        self._needs: list[Callable[[], int | None]] | None = None
-        self._length: int | None = None
-        self._left = 0
-        self._pending, self._block = 0, 1
-        self._logs: dict[str, Any] = {}
-
-    def begin(self, callbacks: Sequence[Any], workers: int = 1) -> None:
-        """Learns which callbacks there are; blocks need callbacks that say when they act next."""
-        if workers > 1:  # Their clocks differ.
-            self.steps_per_call = self.steps_per_call or 1
-        self.single_for = [type(c).__name__ for c in callbacks if needs_every_step(c)]
-        found = [getattr(callback, "steps_until_needed", None) for callback in callbacks]
-        self._needs = None if self.single_for else [need for need in found if need is not None]
-
-    def begin_epoch(self, steps: int | None) -> None:
-        """Learns how many steps Keras will ask for until the epoch ends; `None` if unknown."""
-        self._length, self._left = steps, steps or 0
-        self._pending, self._block, self._logs = 0, 1, {}
-
-    def __call__(self, iterator: Any, first: Any = None) -> dict[str, Any]:
-        """Takes the steps that are due; returns the newest logs.
-
-        Args:
-            iterator: Gives the batches.
-            first: Another iterator, or a batch, for the first step of all.
-        """
-        if not gives_batches(iterator):
-            (data,) = iterator  # A single batch, of `train_on_batch`.
-            return self.functions.one(data)
-        if self._is_fixed:
-            return self._take_all(iterator, first)
-        if self._pending == 0:
-            self._block = self._next_block() if first is None else 1
-        self._pending, self._left = self._pending + 1, self._left - 1
-        if self._pending >= self._block:
-            self._take(iterator if first is None else first)
-        return dict(self._logs)
-
-    def _take_all(self, iterator: Any, first: Any) -> dict[str, Any]:
-        """Takes as many steps as the user wants, or those that there are data for."""
-        taken, count = 0, self.steps_per_call or 1
-        if first is not None:
-            taken, self._logs = self.functions.take(first, 1)
-        if int(taken) < count:
-            more, logs = self.functions.take(iterator, count - int(taken))
-            taken, self._logs = taken + more, logs if int(more) else self._logs
-        if not int(taken):
-            raise StopIteration
-        return self._logs
-
-    def _take(self, iterator: Any) -> None:
-        """Takes all pending steps, or those until one must be looked at."""
-        start = time.perf_counter()
-        taken, self._logs = self.functions.take(iterator, self._pending)
-        if self._needs is None or self._length is None:
-            self._pending = 0
-            return
-        self._logs = {name: float(value) for name, value in self._logs.items()}
-        self._pending -= int(taken)
-        if self._pending:  # They are taken together with those of the next call.
-            self._block = 1
-        if self.steps_per_call is None:
-            self._calls.append(time.perf_counter() - start)
-            if len(self._calls) > TIMED:
-                self.seconds = min(self._calls[1:])
-                self.steps_per_call = steps_worth_a_call(self.seconds)
-
-    def _next_block(self) -> int:
-        """Returns how many steps to take at once, from here."""
-        if self._needs is None or self._length is None or self.steps_per_call is None:
-            return 1
-        most = self.steps_per_call
-        needs = [steps for steps in (need() for need in self._needs) if steps is not None]
-        if self._interruptible and self._left <= most:
-            return 1  # Should one be interrupted, none is left behind at the epoch's end.
-        return max(1, min([most, self._left, *needs]))
-
-
-def steps_worth_a_call(seconds: float) -> int:
-    """Returns how many steps of so many seconds make a call from Python worth its cost.
-
-    Example:
-        >>> steps_worth_a_call(0.005), steps_worth_a_call(0.2)
-        (10, 1)
-    """
-    return int(min(MOST_STEPS, max(1, round(SECONDS_PER_CALL / max(seconds, 1e-6)))))
-
-
-def needs_every_step(callback: Any) -> bool:
-    """Returns whether a callback must be called with the state of every single step.
-
-    It need not if it has no hook for batches, or says by `steps_until_needed()` when it is needed;
-    what a class derived from such a one does in its own hooks, that one does not know.
-    """
-    if isinstance(callback, keras.callbacks.ProgbarLogger):
-        return False
-    if isinstance(callback, keras.callbacks.ModelCheckpoint | keras.callbacks.BackupAndRestore):
-        return callback.save_freq != "epoch"
-    kinds = type(callback).__mro__
-    said = next((i for i, kind in enumerate(kinds) if "steps_until_needed" in vars(kind)), None)
-    for hook in HOOKS:
-        place = next(i for i, kind in enumerate(kinds) if hook in vars(kind))
-        overridden = kinds[place] is not keras.callbacks.Callback
-        if hook in vars(callback) or (overridden and (said is None or place < said)):
-            return True
-    return False
 
 
 class ExecutedSteps(keras.Model):
@@ -202,6 +54,7 @@ class ExecutedSteps(keras.Model):
     maker: MinibatchMaker
     train_state: TrainState
     iterators: KeptIterators
+    watchdog: Watchdog
     examine: Callable[[Any], None]  # Looks at the first batch that a training or a test gets.
     steps_at_once: int | None = None  # Per call from Python, as the user chose.
     too_short: int = 0  # Steps of the longest run that a trial of XLA was not worth.
@@ -339,7 +192,7 @@ class ExecutedSteps(keras.Model):
         if first is not None and self.distribute_strategy.num_replicas_in_sync == 1:
             given = replayed(*first)  # What several replicas have taken cannot be.
         steps_before = execution.steps_per_call
-        with hangs_noticed(self.distribute_strategy):
+        with self.watchdog:
             logs = execution(iterator, given)
         steps, milliseconds = execution.steps_per_call, execution.seconds * 1e3
         if steps != steps_before and steps != 1:

@@ -30,6 +30,7 @@ from tfgan_stab.training.fit_checks import (
 )
 from tfgan_stab.training.gradient_check import check_gradients
 from tfgan_stab.training.headline import Described, planned_steps
+from tfgan_stab.training.iterators import destroy
 from tfgan_stab.training.minibatches import check_batch
 from tfgan_stab.training.nan_monitor import DiagnosticsSettings, Monitor, watchers_among
 from tfgan_stab.training.optimizers import (
@@ -113,6 +114,7 @@ class KerasWorkflows(ExecutedSteps, Saving, Described):
                     released(listed(kwargs.get("callbacks"))),
                     data_checks.plain_errors(),
                     workers.losses_explained(self.distribute_strategy),
+                    self.watchdog.running(self.distribute_strategy),
                 ):
                     return self._fit(x, y, **kwargs)
             except UNREADABLE as error:
@@ -121,6 +123,8 @@ class KerasWorkflows(ExecutedSteps, Saving, Described):
             finally:
                 # Who began to listen in this training stops with it, should it end in an exception.
                 self.listeners = listeners
+                # Keras', which holds the validation data; an exception would leave it there.
+                destroy([self.__dict__.pop("_eval_epoch_iterator", None)])
                 self.iterators.let_go("fit", "test")
 
     def _fit(
@@ -253,7 +257,8 @@ class KerasWorkflows(ExecutedSteps, Saving, Described):
             "callbacks that watch": [type(each).__name__ for each in watchers_among(callbacks)[0]],
             "steps_per_epoch": steps,
         }
-        workers.check_alike(self.distribute_strategy, self.steps, x, settings)
+        with self.watchdog:
+            workers.check_alike(self.distribute_strategy, self.steps, x, settings)
 
     def _attach_monitor(self, callbacks: Sequence[Any], progress: Progress, ordered: bool) -> None:
         """Lets the steps be watched if one of the callbacks asks for it, and only then."""
@@ -313,9 +318,11 @@ class KerasWorkflows(ExecutedSteps, Saving, Described):
             data_checks.check_batch_size(x, kwargs.get("batch_size"))
             data_checks.check_unweighted(kwargs)
             self._check_given("test", x, y, kwargs.get("steps"), "steps")
-        with self._weights_restored(), data_checks.plain_errors():
-            found = super().evaluate(x, y, return_dict=True, **kwargs)
-        self.iterators.let_go("test")
+        try:
+            with self._weights_restored(), data_checks.plain_errors():
+                found = super().evaluate(x, y, return_dict=True, **kwargs)
+        finally:
+            self.iterators.let_go("test")
         results = {name: found.pop(name) for name in (m.name for m in self.loss_means)}
         results.update(found, **measured)
         return results if as_dictionary else list(results.values())
@@ -336,7 +343,8 @@ class KerasWorkflows(ExecutedSteps, Saving, Described):
             self.start_over()  # From weights that may have been set since `compile`.
             self._check_gradients_once()
         self._examine_alone("batch", x, y, kwargs)
-        return super().train_on_batch(x, y, **kwargs)
+        with self.watchdog.running(self.distribute_strategy):
+            return super().train_on_batch(x, y, **kwargs)
 
     def test_on_batch(self, x: Any, y: Any = None, **kwargs: Any) -> Any:
         """Returns both players' losses on a batch, as `keras.Model.test_on_batch`."""

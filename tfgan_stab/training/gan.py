@@ -26,7 +26,7 @@ from tfgan_stab.game.penalties.weight_gradient import check_placements
 from tfgan_stab.game.players import BOTH, Players
 from tfgan_stab.game.top_k import TopK, check_top_k
 from tfgan_stab.game.validation import check_pair
-from tfgan_stab.training import distribution, label_checks, minibatches, xla
+from tfgan_stab.training import distribution, label_checks, minibatches, workers, xla
 from tfgan_stab.training.averaging.averaged_weights import AveragedWeights, build_averages
 from tfgan_stab.training.averaging.batch_statistics import Recalibration
 from tfgan_stab.training.averaging.rules import Average, check_averages
@@ -38,7 +38,7 @@ from tfgan_stab.training.iterators import KeptIterators
 from tfgan_stab.training.nan_monitor import LOGGED, DiagnosticsSettings, Monitor
 from tfgan_stab.training.optimizers import PairOfOptimizers, check_optimizers
 from tfgan_stab.training.sampling import Sampling
-from tfgan_stab.training.step_functions import checked_steps
+from tfgan_stab.training.steps_per_execution import checked_steps
 from tfgan_stab.training.train_step import (
     ACCURACIES,
     Counters,
@@ -112,6 +112,7 @@ class GAN(KerasWorkflows, Sampling, PairOfOptimizers):
         self._counters = Counters(*(self._counter(n) for n in ("steps", "images_seen", "epochs")))
         self.clock = Clock()
         self.iterators = KeptIterators()
+        self.watchdog = workers.Watchdog()
         self.data_metadata: dict[str, Any] | None = None
         self.listeners: list[Callable[[Any], None]] = []
         # Keras tracks what is put into these two, and what is taken out no more.

@@ -14,8 +14,8 @@ from tfgan_stab.game.top_k import TopK
 from tfgan_stab.training import distribution, workers
 from tfgan_stab.training.averaging.averaged_weights import AveragedWeights
 from tfgan_stab.training.averaging.rules import Average
-from tfgan_stab.training.execution import Execution
 from tfgan_stab.training.fit_checks import rows_of_batch
+from tfgan_stab.training.steps_per_execution import Execution
 from tfgan_stab.training.train_step import Counters, RollbackState
 from tfgan_stab.training.xla import Compilation
 from tfgan_stab.updates.scheme import Scheme

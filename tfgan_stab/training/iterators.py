@@ -68,19 +68,22 @@ class KeptIterators:
             iterator: What Keras iterates over; a single batch of `train_on_batch` is not kept.
         """
         if self._kept.get(kind) is not iterator and gives_batches(iterator):
-            _destroy([self._kept.pop(kind, None)])
+            destroy([self._kept.pop(kind, None)])
             self._kept[kind] = iterator
 
     def let_go(self, *kinds: str) -> None:
         """Lets go of those of some kinds, when what they were used for is over."""
-        _destroy([self._kept.pop(kind, None) for kind in kinds])
+        destroy([self._kept.pop(kind, None) for kind in kinds])
 
 
-def _destroy(iterators: list[Any]) -> None:
+def destroy(iterators: list[Any]) -> None:
     """Drops what may be the last references in a thread of its own, and does not wait for it.
 
     Python itself waits at its end: a daemon thread inside TensorFlow would end the process by a
     signal then.
+
+    Args:
+        iterators: Iterators, or what holds some, or `None`; the list is emptied.
     """
     if any(each is not None for each in iterators):
         threading.Thread(target=iterators.clear, name="destroy_iterators").start()

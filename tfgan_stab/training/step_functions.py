@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfgan_stab._utils import validation
 from tfgan_stab.training import distribution
 from tfgan_stab.training.iterators import FirstBatch, is_distributed
 
@@ -152,11 +151,3 @@ def on_replicas(
 def _without_optional(value: Any) -> Any:
     """Returns `None` for the optional that Keras puts in its place in a data set."""
     return None if isinstance(value, tf.experimental.Optional) else value
-
-
-def checked_steps(steps: Any) -> int | None:
-    """Returns the steps per call from Python that were asked for, `None` for "auto"."""
-    if steps == "auto":
-        return None
-    fix = 'Use "auto".'
-    return validation.integer("steps_per_execution", steps, unit="steps", fix=fix)

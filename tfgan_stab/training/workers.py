@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import threading
+import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -140,8 +141,7 @@ def check_alike(
         return
     own = {"steps": steps, **_numbers_of(data)}
     own |= {name: _fingerprint(setting) for name, setting in settings.items()}
-    with hangs_noticed(strategy):
-        found = distribution.of_all(strategy, list(own.values()))
+    found = distribution.of_all(strategy, list(own.values()))
     for name, *numbers in zip(own, *found, strict=True):
         if len(set(numbers)) > 1:
             raise ValueError(_difference(name, numbers, settings))
@@ -202,28 +202,59 @@ def losses_explained(strategy: tf.distribute.Strategy) -> Iterator[None]:
         ) from error
 
 
-@contextlib.contextmanager
-def hangs_noticed(strategy: tf.distribute.Strategy) -> Iterator[None]:
+class Watchdog:
     """Ends this process, should what it waits for inside not come: another worker hangs then.
 
     A process that is gone or stopped sends no heartbeats, and TensorFlow says so. One that lives
     and waits for a disk, say, sends them for ever, and nothing but its own end frees one that waits
     for it in a collective operation.
 
-    Args:
-        strategy: The model's.
+    `with watchdog.running(strategy)` starts the thread that watches; inside, `with watchdog` notes
+    when a wait begins and ends, and costs next to nothing.
     """
-    count = num_workers(strategy)
-    if count == 1:
-        yield
-        return
-    timer = threading.Timer(PATIENCE, _give_up, [count, PATIENCE])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._runs = False
+
+    def __enter__(self) -> None:
+        self._since = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self._since = None
+
+    @contextlib.contextmanager
+    def running(self, strategy: tf.distribute.Strategy) -> Iterator[None]:
+        """Watches, where several workers train.
+
+        Args:
+            strategy: The model's.
+        """
+        count = num_workers(strategy)
+        if count == 1 or self._runs:
+            yield
+            return
+        ended = threading.Event()
+        given = count, PATIENCE, ended
+        thread = threading.Thread(target=self._watch, args=given, name="watchdog", daemon=True)
+        thread.start()
+        self._runs = True
+        try:
+            yield
+        finally:
+            self._runs = False
+            ended.set()
+            thread.join()
+
+    def _watch(self, count: int, patience: float, ended: threading.Event) -> None:
+        """Sleeps until a wait that began now, or the one that goes on, would be too long."""
+        left = patience
+        while not ended.wait(left):
+            since = self._since
+            left = patience if since is None else since + patience - time.monotonic()
+            if left <= 0.0:
+                _give_up(count, patience)
+                return
 
 
 def _give_up(count: int, seconds: float) -> None:

@@ -164,3 +164,36 @@ def test_named_data_set_gives_its_classes(tmp_path, capsys):
     given = [f"--source={tmp_path}/digits.npz", "--real=digits", "--extractor=random"]
     assert main.run("evaluate", ["evaluate.py", *given, "--per_class"]) == 0
     assert "fid_class_9 " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("source", "real", "used"),
+    [
+        ("bytes.npy", "bytes.npy", False),
+        ("bytes.npy", "pictures", False),
+        ("floats.npy", "digits", False),
+        ("floats.npy", None, False),
+        ("deep.npy", "bytes.npy", True),
+        ("pictures", "deep.npy", True),
+        ("bytes.npy", "arrays:deep.npy", True),
+    ],
+)
+def test_white_is_refused_where_no_image_needs_it(
+    monkeypatch, tmp_path, capsys, source, real, used
+):
+    monkeypatch.chdir(tmp_path)
+    values = np.arange(2 * 64, dtype=np.uint8).reshape(2, 8, 8, 1)
+    np.save("bytes.npy", values)
+    np.save("floats.npy", values / np.float32(64) - 1)
+    np.save("deep.npy", values * np.uint16(16))
+    folders(tmp_path / "pictures", {"a": 100})
+
+    def opened(*given):
+        raise ValueError("All is opened.")
+
+    monkeypatch.setattr(job, "_scores", opened)
+    given = [f"--source={source}", "--white=4095", "--scores=ms_ssim", "--samples=2"]
+    given += [] if real is None else [f"--real={real}"]
+    message = f"--white has no effect: .*more than 8 bits. Received: {source}.*Leave the flag out"
+    assert main.run("evaluate", ["evaluate.py", *given]) == (1 if used else 2)
+    assert re.search("All is opened" if used else message, capsys.readouterr().err)

@@ -348,3 +348,11 @@ def test_texts_are_written_as_lines(tmp_path):
     with pytest.raises(ValueError, match="NaN or infinity in image 2"):
         job.write_texts(tmp_path / "new" / "a.txt", [texts[:2], texts[2:]], "aß ")
     assert (tmp_path / "new" / "a.txt").read_text(encoding="utf-8") == written
+
+
+def test_white_is_refused_where_no_image_needs_it(tmp_path, capsys):
+    np.save(tmp_path / "bytes.npy", np.zeros([2, 4, 4, 1], np.uint8))
+    given = [f"--source={tmp_path}/bytes.npy", "--white=255", f"--output={tmp_path}/out.npz"]
+    assert main.run("sample", ["sample.py", *given]) == 2
+    assert "--white has no effect: it is for pictures and arrays" in capsys.readouterr().err
+    assert not (tmp_path / "out.npz").exists()

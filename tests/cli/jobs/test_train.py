@@ -14,8 +14,8 @@ import pytest
 from tfgan_stab.cli import main
 from tfgan_stab.cli.config import gin as configuring
 from tfgan_stab.cli.jobs import train as job
-from tfgan_stab.training.execution import needs_every_step
 from tfgan_stab.training.gan import GAN
+from tfgan_stab.training.steps_per_execution import needs_every_step
 
 pytestmark = pytest.mark.slow  # Nearly every test trains a run.
 

@@ -133,6 +133,23 @@ class SourceSettings(Settings):
                     f"Received: {' and '.join(received)}. Leave the flag out."
                 )
 
+    def check_white(self, used: bool) -> None:
+        """Refuses --white where all images that were opened do without.
+
+        Args:
+            used: Whether some are of more than 8 bits.
+
+        Raises:
+            flags.Error: If there are none.
+        """
+        if self.white is not None and not used:
+            places = [self.source, getattr(self, "real", None)]
+            raise flags.Error(
+                "--white has no effect: it is for pictures and arrays of more than 8 bits. "
+                f"Received: {' and '.join(filter(None, places))}, where white is 255 in 8 bits and "
+                "1 in floats. Leave the flag out."
+            )
+
 
 def _named_sets(flag_name: str, real: str | None) -> str:
     """Returns which data sets that are loaded by their names use a flag, for a message."""

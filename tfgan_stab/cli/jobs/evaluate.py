@@ -9,7 +9,7 @@ import numpy as np
 from tfgan_stab._utils.files import user_path, write_atomically
 from tfgan_stab.cli.flags.evaluate import FEATURE_SCORES, EvaluateSettings
 from tfgan_stab.cli.sources.generators import load_network
-from tfgan_stab.cli.sources.kinds import SourceError
+from tfgan_stab.cli.sources.kinds import NAMED, SourceError
 from tfgan_stab.cli.sources.opening import open_real, open_source
 from tfgan_stab.cli.sources.source import Source
 from tfgan_stab.cli.sources.stored import StoredImages
@@ -45,7 +45,9 @@ def evaluate(settings: EvaluateSettings) -> None:
     """
     source = open_source(settings.source, **settings.opening)
     samples = _samples(settings, source)
-    scores = _scores(settings, samples)
+    real = _real(settings)
+    settings.check_white(_needs_white(source, settings, real))
+    scores = _scores(settings, samples, real)
     _match_classes(scores, source)
     sides = _weights(settings, source)
     validate(scores, _draw(source, sides[0]))
@@ -128,9 +130,16 @@ def _note(source: Source) -> str:
     return INFERENCE if source.count is None else "stored"
 
 
-def _scores(settings: EvaluateSettings, samples: int) -> list[Any]:
+def _needs_white(source: Source, settings: EvaluateSettings, real: Any) -> bool:
+    """Returns whether there are images of more than 8 bits among those opened."""
+    if settings.real is not None and "white" in NAMED.get(settings.real.partition(":")[0], ()):
+        return True  # Such a data set refuses it where it does without.
+    stored = source, getattr(real, "example_set", None)
+    return any(getattr(each, "white", None) is not None for each in stored)
+
+
+def _scores(settings: EvaluateSettings, samples: int, real: Any) -> list[Any]:
     """Returns the scores asked for."""
-    real = _real(settings)
     # Scores that compare with nothing need none; statistics tell them nothing.
     images = None if isinstance(real, FeatureStatistics) else real
     extractor = _extractor(settings) if set(FEATURE_SCORES) & set(settings.scores) else None

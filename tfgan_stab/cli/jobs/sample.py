@@ -31,6 +31,7 @@ def sample(settings: SampleSettings) -> None:
         OSError: If something cannot be read or written.
     """
     source = open_source(settings.source, **settings.opening)
+    settings.check_white(source.white is not None)
     count = settings.count or source.count or _COUNT
     images = source.draw(count, settings.weights, settings.seed, settings.label)
     classes = source.labels(count, settings.label)

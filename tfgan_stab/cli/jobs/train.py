@@ -11,6 +11,7 @@ from tfgan_stab import callbacks
 from tfgan_stab._utils import validation
 from tfgan_stab._utils.files import replacing
 from tfgan_stab._utils.validation import integer
+from tfgan_stab.callbacks.evaluate import checked_share
 from tfgan_stab.cli.jobs.report import report
 from tfgan_stab.cli.workdir import Workdir
 from tfgan_stab.data.batches import Batches
@@ -147,6 +148,10 @@ def prepare(
         TypeError: If the examples are no data set of `tgs.data`.
         ValueError: If an argument is out of range, or the data do not fit the networks.
     """
+    # Also where nothing is scored or drawn, and before anything is built.
+    validation.period("score_every", score_every)
+    checked_share(max_share)
+    integer("sample_columns", sample_columns)
     with (strategy or tf.distribute.get_strategy()).scope():
         gan = build(**model)
     gan.weights_in_use.check(weights)

@@ -24,7 +24,12 @@ class Source:
         count: How many images there are; `None` where they are made without end.
         class_names: Names of the classes, where they have any.
         characters: What the numbers of texts stand for; `None` for images and others.
+
+    Attributes:
+        white: Which value is white in what is stored, where the user had to say so.
     """
+
+    white: int | None = None
 
     def __init__(
         self,

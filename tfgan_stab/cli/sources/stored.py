@@ -43,6 +43,7 @@ class StoredImages(Source):
             class_names=examples.metadata().get("class_names"),
         )
         self._examples = examples
+        self.white = examples.white
 
     @property
     def classes(self) -> dict[int, str] | None:
@@ -167,7 +168,7 @@ def _folder(
     images.check_size_and_channels(size, channels)
     found = folders.find_pictures(str(directory))
     headers, damaged = image_files.read_headers(found.paths)
-    image_files.check_white(headers, white)
+    white = white if image_files.check_white(headers, white) else None
     shapes = image_files.shapes_of(headers, white, show=True)
     cut = [path for path in headers if path not in shapes]
     damaged |= {path: image_files.damage_of(path, white) for path in cut[:1]}
