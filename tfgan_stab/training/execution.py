@@ -195,7 +195,7 @@ class ExecutedSteps(keras.Model):
         with self.watchdog:
             logs = execution(iterator, given)
         steps, milliseconds = execution.steps_per_call, execution.seconds * 1e3
-        if steps != steps_before and steps != 1:
+        if steps_before in (None, 1) and steps not in (None, 1):
             self._say(f"{milliseconds:.3g} ms a step: {steps} steps per call from Python.")
         return logs
 

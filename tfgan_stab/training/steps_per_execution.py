@@ -39,7 +39,7 @@ class Execution:
     Attributes:
         functions: The functions that take steps; others may take their place between two calls.
         steps_per_call: How many steps a call takes where it may; `None` until that is measured.
-        seconds: Of a step, when that was measured.
+        seconds: Of a step, the least that was measured.
         single_for: The kinds of callbacks for which each call takes a single step.
     """
 
@@ -117,11 +117,19 @@ class Execution:
         self._pending -= int(taken)
         if self._pending:  # They are taken together with those of the next call.
             self._block = 1
+        if int(taken):
+            self._learn((time.perf_counter() - start) / int(taken))
+
+    def _learn(self, seconds: float) -> None:
+        """Takes note of what a step took; of single ones, the call and the log are a part."""
         if self.steps_per_call is None:
-            self._calls.append(time.perf_counter() - start)
-            if len(self._calls) > TIMED:
-                self.seconds = min(self._calls[1:])
-                self.steps_per_call = steps_worth_a_call(self.seconds)
+            self._calls.append(seconds)
+            if len(self._calls) <= TIMED:
+                return
+            seconds = min(self._calls[1:])
+        elif not seconds < self.seconds:  # Nor if it was not measured.
+            return
+        self.seconds, self.steps_per_call = seconds, steps_worth_a_call(seconds)
 
     def _next_block(self) -> int:
         """Returns how many steps to take at once, from here."""
