@@ -350,7 +350,7 @@ class GAN(KerasWorkflows, Sampling, PairOfOptimizers):
         images, labels = minibatches.unpack(self.maker.checked(data), self.pair)
         seen = tf.cast(self.loss_means.generator.count.value, tf.int32)
         latents = self.maker.latents(images, random.TESTING, seen)
-        own = self.maker.labels_of_fakes(images, random.TESTING, seen)
+        own = self.maker.labels_for_fake_images(images, random.TESTING, seen)
         minibatch = Minibatch(images, labels, latents, fake_labels=own)
         params = Players(*map(distribution.read, self._variables))
         both = self.game.losses(params, self._state, minibatch)

@@ -125,7 +125,9 @@ class MinibatchMaker:
                 number + self.scheme.minibatches * distribution.replica_number()
             ),
             augmentation=self._augmentation(minibatch, steps, number, probability),
-            fake_labels=self.labels_of_fakes(minibatch.real_images, random.TRAINING, steps, number),
+            fake_labels=self.labels_for_fake_images(
+                minibatch.real_images, random.TRAINING, steps, number
+            ),
         )
 
     def _augmentation(
@@ -180,7 +182,7 @@ class MinibatchMaker:
         key = random.key(self.seed, *counters)
         return rows_of_replica(self.sampler, tf.shape(like)[0], key)
 
-    def labels_of_fakes(self, like: tf.Tensor, *counters: Any) -> tf.Tensor | None:
+    def labels_for_fake_images(self, like: tf.Tensor, *counters: Any) -> tf.Tensor | None:
         """Returns this replica's conditions of the fakes; `None` where they are the real ones'.
 
         Args:
