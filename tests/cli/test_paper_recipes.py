@@ -207,7 +207,7 @@ def test_top_k_reaches_its_floor_when_the_paper_does(name):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_labels_of_fakes_are_drawn_where_the_networks_take_some(name):
+def test_fake_labels_are_drawn_where_the_networks_take_some(name):
     """SAGAN's, BigGAN's and SN-GAN's code, which these follow, draws them from all classes."""
     by_class = re.search(r"^labels = True$", text_of(name), re.MULTILINE)
     assert settings_of(name).get("fake_labels") == ("uniform" if by_class else None)

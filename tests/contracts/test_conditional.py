@@ -159,9 +159,8 @@ def test_fake_labels_are_the_same_however_steps_are_executed():
     compiled = with_fake_labels("simultaneous", steps_per_execution=3, jit_compile=True)
     assert_close(fitted(compiled, *data), one, rtol=1e-4, atol=1e-5)
     assert compiled.compilation.scope == "step"
-    others = with_fake_labels("simultaneous", fake_labels=None)
-    with pytest.raises(AssertionError):
-        assert_close(fitted(others, *data), one, rtol=1e-2)
+    others = fitted(with_fake_labels("simultaneous", fake_labels=None), *data)
+    assert np.max(np.abs(others[0][0] - one[0][0])) > 0.01
 
 
 @pytest.mark.exhaustive
