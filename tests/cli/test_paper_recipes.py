@@ -26,7 +26,7 @@ MACROS = {
 }
 SETTINGS = (
     "generator discriminator latents seed epochs steps_per_epoch loss scheme penalties top_k "
-    "averages weights scores generator_optimizer discriminator_optimizer"
+    "averages weights scores generator_optimizer discriminator_optimizer fake_labels"
 ).split()
 
 
@@ -204,6 +204,13 @@ def test_top_k_reaches_its_floor_when_the_paper_does(name):
     rule = settings_of(name)["top_k"]
     assert rule.every == every
     assert float(rule.k(batch, decays - 1.0)) > floor == float(rule.k(batch, float(decays)))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_fake_labels_are_drawn_where_the_networks_take_some(name):
+    """SAGAN's, BigGAN's and SN-GAN's code, which these follow, draws them from all classes."""
+    by_class = re.search(r"^labels = True$", text_of(name), re.MULTILINE)
+    assert settings_of(name).get("fake_labels") == ("uniform" if by_class else None)
 
 
 def test_top_k_is_switched_off_as_headers_say():

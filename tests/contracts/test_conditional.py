@@ -1,13 +1,17 @@
 """Schemes and penalties on class-conditional pairs, whose embeddings have sparse gradients."""
 
 import keras
+import naive_conditional_gan as naive
 import numpy as np
 import pytest
 import tensorflow as tf
+from naive_gan import Sgd
 from penalties import PENALTIES
 from schemes import SCHEMES
+from small_gans import BATCH, RATES, SEED, assert_close, weights
 
 import tfgan_stab as tgs
+from tfgan_stab._utils import random as noise
 from tfgan_stab.game import losses
 from tfgan_stab.game.functional import Minibatch
 from tfgan_stab.game.gradients import GameGradients
@@ -91,3 +95,96 @@ def test_vjp_through_embeddings_by_finite_differences():
     found = game.vjp(params, state, minibatch, cotangents, BOTH)
     numeric = (product(1e-6) - product(-1e-6)) / 2e-6
     np.testing.assert_allclose(inner(found, direction), numeric, rtol=1e-7)
+
+
+def with_fake_labels(name, **settings):
+    """A GAN of linear networks by class, whose fakes have classes of their own."""
+    gan = tgs.GAN(*naive.networks(), latents=naive.LATENTS)
+    gan.compile(
+        *map(keras.optimizers.SGD, RATES),
+        scheme=SCHEMES[name][0],
+        seed=SEED,
+        **{"jit_compile": False, "fake_labels": "uniform", **settings},
+    )
+    return gan
+
+
+def examples(name, steps):
+    """The data of so many steps: points `[steps, rows, 2]` and classes `[steps, rows]`."""
+    random, rows = np.random.RandomState(5), BATCH * SCHEMES[name][0].data_minibatches
+    points = random.normal(size=[steps, rows, 2])
+    return points, random.randint(naive.CLASSES, size=[steps, rows]).astype("int32")
+
+
+def fitted(gan, points, labels, **settings):
+    """The weights after a step with each batch."""
+    gan.fit(tf.data.Dataset.from_tensor_slices((points, labels)), verbose=0, **settings)
+    return weights(gan)
+
+
+@pytest.mark.cases(full=1)
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    ["alternating_reused", "simultaneous", "rk4", "rk4_fresh", "extragradient_fresh", "lookahead"],
+)
+def test_three_steps_with_fake_labels_are_those_of_a_naive_program(name):
+    """Labels belong to the noise: used again with it, and drawn anew with it."""
+    gan = with_fake_labels(name)
+    game, play = naive.NaiveConditionalGan([Sgd(rate) for rate in RATES]), SCHEMES[name][1]()
+    params, data = weights(gan), examples(name, 3)
+    count, in_data = gan.scheme.minibatches, gan.scheme.data_minibatches
+    for step, (points, labels) in enumerate(zip(*data, strict=True)):
+        minibatches = []
+        for number in range(count):
+            path = noise.TRAINING, step, number
+            own = noise.integers(
+                BATCH, naive.CLASSES, noise.key(SEED, noise.FAKE_LABELS, *path)
+            ).numpy()
+            latents = gan.latents(BATCH, noise.key(SEED, *path)).numpy().astype("float64")
+            real = [np.split(each, in_data)[number % in_data] for each in (points, labels)]
+            assert np.any(own != real[1])
+            minibatches.append((real[0], latents, real[1], own))
+        params = play(game, params, minibatches)
+    assert_close(fitted(gan, *data), params, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.slow
+def test_fake_labels_are_the_same_however_steps_are_executed():
+    data = examples("simultaneous", 6)
+    one = fitted(with_fake_labels("simultaneous", steps_per_execution=1), *data)
+    several = fitted(with_fake_labels("simultaneous", steps_per_execution=3), *data)
+    assert_close(several, one, rtol=0, atol=0)
+    compiled = with_fake_labels("simultaneous", steps_per_execution=3, jit_compile=True)
+    assert_close(fitted(compiled, *data), one, rtol=1e-4, atol=1e-5)
+    assert compiled.compilation.scope == "step"
+    others = fitted(with_fake_labels("simultaneous", fake_labels=None), *data)
+    assert np.max(np.abs(others[0][0] - one[0][0])) > 0.01
+
+
+@pytest.mark.exhaustive
+@pytest.mark.slow
+def test_fake_labels_go_on_where_a_run_was_stopped(tmp_path):
+    """Saved after two of four steps, with the setting, and loaded in a new model."""
+    points, labels = examples("simultaneous", 4)
+    whole = fitted(with_fake_labels("simultaneous"), points, labels)
+    half = with_fake_labels("simultaneous")
+    fitted(half, points[:2], labels[:2])
+    half.save(tmp_path / "gan.keras")
+    loaded = keras.saving.load_model(tmp_path / "gan.keras")
+    assert loaded.fake_labels == "uniform"
+    assert_close(fitted(loaded, points[2:], labels[2:]), whole, rtol=0, atol=0)
+
+
+@pytest.mark.slow
+def test_evaluate_judges_fake_images_for_labels_of_their_own():
+    gan = with_fake_labels("simultaneous")
+    (points,), (labels,) = examples("simultaneous", 1)
+    path = noise.TESTING, 0
+    own = noise.integers(BATCH, naive.CLASSES, noise.key(SEED, noise.FAKE_LABELS, *path)).numpy()
+    latents = gan.latents(BATCH, noise.key(SEED, *path)).numpy().astype("float64")
+    found = gan.evaluate(points, labels, batch_size=BATCH, verbose=0)
+    np.testing.assert_allclose(
+        found, naive.losses(weights(gan), (points, latents, labels, own)), rtol=1e-5
+    )

@@ -40,7 +40,7 @@ def exhaustive(*groups):
     return [pytest.param(each, marks=pytest.mark.exhaustive) for each in groups]
 
 
-# "one scheme": batch statistics, conditions, augmentation, several steps per call.
+# "one scheme": batch statistics, conditions, augmentation, labels of fakes, several steps per call.
 GROUPS = [ONE_OF_EACH, *exhaustive(["one scheme"], *IN_TURN, COMPILED, UNEVEN)]
 
 

@@ -12,6 +12,7 @@ import sys
 import zlib
 
 import keras
+import naive_conditional_gan as naive
 import numpy as np
 import tensorflow as tf
 from devices import STRATEGIES
@@ -224,6 +225,34 @@ def check_augmentation():
         np.testing.assert_allclose(values, found[1][0][name], rtol=1e-5, err_msg=name)
 
 
+def check_fake_labels():
+    """Each replica draws the classes that one would have drawn for the same rows."""
+    random = np.random.RandomState(0)
+    points = random.normal(size=[6 * ROWS, naive.SIZE]).astype("float32")
+    labels = random.randint(naive.CLASSES, size=6 * ROWS).astype("int32")
+    found = []
+    for replicas, jit_compile in ((1, False), (2, False), (2, True)):
+        with STRATEGIES[replicas].scope():
+            gan = tgs.GAN(*naive.networks(), latents=naive.LATENTS)
+            gan.compile(
+                *OPTIMIZERS["sgd"](),
+                scheme=tgs.Alternating(2),
+                penalties=[tgs.R1(0.5)],
+                top_k=tgs.TopK(floor=0.5, every=1, decay=0.8, scope="global"),
+                jit_compile=jit_compile,
+                fake_labels="uniform",
+            )
+        # The rows of both replicas' minibatch m are those of minibatch m of the single one.
+        order = np.arange(6 * ROWS).reshape([3, 2, 2, ROWS // 2])
+        order = (order.swapaxes(1, 2) if replicas == 2 else order).ravel()
+        data = points[order], labels[order]
+        history = gan.fit(*data, batch_size=2 * ROWS, shuffle=False, verbose=0).history
+        check_copies(gan)
+        found.append(outcome(gan, history))
+    for two in found[1:]:
+        difference(found[0][1], two)
+
+
 def check_steps_per_execution():
     """Keras calls fewer times, for the same steps; a call ends where the data do."""
     data = np.random.RandomState(0).normal(size=[3 * ROWS, 2]).astype("float32")
@@ -261,6 +290,7 @@ if __name__ == "__main__":
             check_normalized()
             check_conditions()
             check_augmentation()
+            check_fake_labels()
             check_power_iteration()
             check_steps_per_execution()
             print(f"{case} agrees")

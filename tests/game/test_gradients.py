@@ -1,11 +1,13 @@
 """Each player's gradient against finite differences, and what an evaluation leaves alone."""
 
 import keras
+import naive_conditional_gan as naive
 import numpy as np
 import pytest
 import tensorflow as tf
 from penalized_games import values
 
+import tfgan_stab as tgs
 from tfgan_stab.game import losses
 from tfgan_stab.game.functional import Minibatch
 from tfgan_stab.game.gradients import GameGradients
@@ -169,3 +171,113 @@ def test_inference_losses_use_the_moving_statistics():
         discriminator(minibatch.real_images), discriminator(fake_images)
     )
     np.testing.assert_allclose(game.losses(params, state, minibatch), expected, rtol=1e-5)
+
+
+def by_class(*penalties, noise=()):
+    """A game of linear networks by class, where it is evaluated, and the same for NumPy.
+
+    No fake has the class of its real point.
+    """
+    networks = Players(*naive.networks())
+    random = np.random.RandomState(2)
+    points, latents = random.normal(size=[6, 2]), random.normal(size=[6, 3])
+    labels = random.randint(naive.CLASSES, size=6)
+    own = (labels + random.randint(1, naive.CLASSES, size=6)) % naive.CLASSES
+    params = Players(*(values(n.trainable_variables) for n in networks))
+    minibatch = Minibatch(
+        *map(tf.constant, (points, labels, latents)),
+        noise=noise,
+        active=(True,) * len(penalties),
+        fake_labels=tf.constant(own),
+    )
+    game = GameGradients(networks, losses.non_saturating, penalties)
+    weights = [[w.numpy() for w in each] for each in params]
+    return game, (params, Players([], []), minibatch), weights, (points, latents, labels, own)
+
+
+def test_fake_images_are_made_and_judged_for_labels_of_their_own(float64):
+    game, at, weights, arrays = by_class()
+    found = game(*at)
+    for losses_found in (found.losses, game.losses(*at)):
+        np.testing.assert_allclose(losses_found, naive.losses(weights, arrays), rtol=1e-12)
+    for player in range(2):
+        expected = naive.gradients(player, weights, arrays)
+        for mine, theirs in zip(found.gradients[player], expected, strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-15)
+    _, latents, _, own = arrays
+    scores = naive.logits(weights[1], naive.fake_points(weights[0], latents, own), own)
+    np.testing.assert_allclose(game.realness(*at)[:, None], scores[:, None], rtol=1e-12)
+
+
+def test_labels_of_the_real_images_given_to_the_fake_ones_change_no_bit():
+    game, (params, state, minibatch), *_ = by_class()
+    one = game(params, state, minibatch._replace(fake_labels=None))
+    other = game(params, state, minibatch._replace(fake_labels=minibatch.labels))
+    pairs = zip(tf.nest.flatten(one[:2]), tf.nest.flatten(other[:2]), strict=True)
+    assert all(a.numpy().tobytes() == b.numpy().tobytes() for a, b in pairs)
+    assert np.any(one.losses != game(params, state, minibatch).losses)
+
+
+# What each penalty is for linear networks: of the real points' labels, of the fakes', or of both.
+OF_LABELS = {
+    "r1": (tgs.R1(2.0), "real", lambda lengths: lengths),
+    "r2": (tgs.R2(2.0), "fake", lambda lengths: lengths),
+    "between": (tgs.ZeroCenteredGradientPenalty(1.0), "real", lambda lengths: lengths),
+    "wgan_gp": (tgs.GradientPenalty(1.0), "real", lambda lengths: (np.sqrt(lengths) - 1) ** 2),
+}
+
+
+@pytest.mark.parametrize("name", OF_LABELS)
+def test_input_gradients_are_of_the_labels_of_their_images(float64, name):
+    penalty, which, value = OF_LABELS[name]
+    shares = () if name in ("r1", "r2") else tf.constant(np.linspace(0.1, 0.9, 6))
+    game, at, weights, (_, _, labels, own) = by_class(penalty, noise=(shares,))
+    gradients = naive.input_gradients(weights[1], {"real": labels, "fake": own}[which])
+    expected = np.mean(value(np.sum(gradients**2, axis=1)))
+    found = game.penalty_value(*at, 0, "discriminator")
+    np.testing.assert_allclose(found, expected, rtol=1e-8)
+
+
+def half(images, noise):
+    return 0.5 * images
+
+
+def test_consistency_compares_images_of_the_same_labels(float64):
+    settings = {"weight": 2.0, "fake_images_weight": 3.0, "latents_weight": 5.0, "spread": 0.5}
+    penalty = tgs.ConsistencyRegularization(**settings, generator_weight=7.0, augment=half)
+    steps = np.random.RandomState(4).normal(size=[6, 3])
+    drawn = tuple(map(tf.constant, (np.zeros([6, 8]), np.zeros([6, 8]), steps)))
+    game, at, weights, (points, latents, labels, own) = by_class(penalty, noise=(drawn,))
+    generator, discriminator = weights
+    fake_points = naive.fake_points(generator, latents, own)
+    shifted = naive.fake_points(generator, latents + 0.5 * steps, own)
+
+    def changed(one, other, classes):
+        outputs = [naive.logits(discriminator, each, classes) for each in (one, other)]
+        return np.mean((outputs[0] - outputs[1]) ** 2)
+
+    expected = (
+        -7.0 * np.mean((fake_points - shifted) ** 2),
+        2.0 * changed(points, points / 2, labels)
+        + 3.0 * changed(fake_points, fake_points / 2, own)
+        + 5.0 * changed(fake_points, shifted, own),
+    )
+    for player, value in zip(Players._fields, expected, strict=True):
+        np.testing.assert_allclose(game.penalty_value(*at, 0, player), value, rtol=1e-10)
+
+
+class ByCondition(tgs.LossPenalty):
+    """Notes what conditions a penalty of a user's own finds."""
+
+    def terms(self, context, noise):
+        self.seen = context.conditions.numpy(), context.fake_conditions.numpy()
+        return Players(None, tf.reduce_sum(context.fake_logits))
+
+
+def test_own_penalties_find_the_conditions_of_both(float64):
+    penalty = ByCondition()
+    game, (params, state, minibatch), _, (_, _, labels, own) = by_class(penalty, noise=((),))
+    game(params, state, minibatch)
+    np.testing.assert_array_equal(penalty.seen, (labels, own))
+    game(params, state, minibatch._replace(fake_labels=None))
+    np.testing.assert_array_equal(penalty.seen, (labels, labels))

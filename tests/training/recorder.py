@@ -23,7 +23,7 @@ class Recorder(KerasWorkflows):
         self.steps = 0
         self.epochs = 0
         self.check_derivatives = False
-        self.top_k = self.augment = None
+        self.top_k = self.augment = self.fake_labels = None
         self.clock = Clock()
         self.iterators = KeptIterators()
         self.watchdog = Watchdog()

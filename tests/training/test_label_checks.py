@@ -7,6 +7,7 @@ import tensorflow as tf
 from point_gans import conditional_pair, points, points_pair
 
 import tfgan_stab as tgs
+from tfgan_stab.callbacks.run_log import metadata
 from tfgan_stab.game.players import Players
 from tfgan_stab.game.validation import Condition, Pair
 from tfgan_stab.training import data_checks, label_checks
@@ -242,3 +243,95 @@ def test_labels_of_narrow_types_fit_many_classes(labels, classes):
 def test_labels_that_do_not_fit(labels, error, message):
     with pytest.raises(error, match=message):
         check_batch(FLOATS, labels, None, CONDITIONAL)
+
+
+def zeros(count, seed):
+    """All fakes are of one class."""
+    return tf.zeros([count], tf.int64)
+
+
+def refused(networks, message, error=ValueError, num_classes=None, **settings):
+    """Holds that `compile` answers so."""
+    gan = tgs.GAN(*networks, latents=3, num_classes=num_classes)
+    with pytest.raises(error, match=message):
+        gan.compile("sgd", "sgd", **{"fake_labels": "uniform", "jit_compile": False, **settings})
+
+
+@pytest.mark.parametrize(
+    ("fake_labels", "error", "message"),
+    [
+        ("real", TypeError, 'must be None, "uniform" or a function .* Received: .real.'),
+        ([0, 1], TypeError, r"Received: \[0, 1\]. With None fakes have the labels of the reals"),
+        (Embedded, TypeError, r"\(count, seed\) -> integers \[count\]. Received: <class"),
+        (lambda count, seed: tf.zeros([count]), TypeError, "integers, .* float32. Use tf.cast"),
+        (
+            lambda count, seed: zeros(count, seed)[:, None],
+            ValueError,
+            r"here \[1000\]. .* \[1000, 1",
+        ),
+        (lambda count, seed: tf.range(8), ValueError, r"shape \[8\]. Write def fake_labels"),
+        (lambda count, seed: zeros(count, seed) + 4, ValueError, "from 0 to 3. Received: 4 to 4"),
+        (lambda count, seed: zeros(count, seed) - 1, ValueError, "must draw classes. .* -1 to -1"),
+    ],
+)
+def test_fake_labels_that_are_none_are_refused(fake_labels, error, message):
+    refused(conditional_pair(4), message, error, fake_labels=fake_labels)
+
+
+def test_fake_labels_need_networks_that_take_classes():
+    refused(points_pair(), "expects networks that take classes. Received: an unconditional pair")
+    image, condition = keras.Input((3,)), keras.Input((2,))
+    joined = layers.Concatenate()([image, condition])
+    networks = [keras.Model([image, condition], layers.Dense(n)(joined)) for n in (3, 1)]
+    message = (
+        r"Received: networks for float32 \[batch, 2\]. Leave it out: fakes are made for the con"
+    )
+    refused(networks, message)
+
+
+def test_uniform_fake_labels_need_the_number_of_classes():
+    message = r"how many classes there are.*Received: num_classes=None. Write GAN\(..., num_classes"
+    networks = []
+    for outputs in (3, 1):
+        network = taking_labels(layers.Lambda(lambda x: x[:, None]))
+        networks.append(keras.Model(network.inputs, layers.Dense(outputs)(network.outputs[0])))
+    with pytest.warns(UserWarning, match="does not say how many classes"):
+        refused(networks, message)
+
+
+@pytest.mark.parametrize(
+    ("settings", "received"),
+    [
+        ({"loss": "relativistic"}, "loss='relativistic'"),
+        ({"penalties": [tgs.R1(1.0), tgs.Reconstruction(2.0)]}, "Reconstruction.weight=2.0"),
+    ],
+)
+def test_fake_labels_are_refused_where_fake_and_real_images_are_compared(settings, received):
+    message = f"do not compare a fake with a real .* Received: {received}.*Leave one of them out"
+    refused(conditional_pair(4), message, **settings)
+
+
+def test_fake_labels_are_drawn_from_the_classes_that_are_known():
+    pair = Players(*conditional_pair(4))
+    for classes, given in ((4, None), (3, 3)):
+        known = label_checks.known_classes(pair, given)
+        draw = label_checks.fake_label_sampler(
+            "uniform", CONDITIONAL.condition, known, tgs.game.losses.hinge, ()
+        )
+        assert set(draw(100, [0, 1]).numpy()) == set(range(classes))
+    # Losses of a user's own, and means over all fakes, may have them.
+    own = tgs.game.losses.get((lambda real, fake: 0.0, lambda real, fake: 0.0))
+    for loss in (own, tgs.game.losses.relativistic_average):
+        assert label_checks.fake_label_sampler(zeros, CONDITIONAL.condition, 4, loss, ()) is zeros
+
+
+def test_fake_labels_are_told(capsys):
+    for fake_labels in ("uniform", None):
+        gan = tgs.GAN(*conditional_pair(4), latents=3)
+        settings = {"jit_compile": False, "run_eagerly": True, "fake_labels": fake_labels}
+        gan.compile("sgd", "sgd", **settings)
+        gan.fit(points(4), np.zeros(4, "int32"), batch_size=4, verbose=2)
+        told = "\nLabels of fakes: uniform\n" in capsys.readouterr().out
+        assert told == (fake_labels is not None)
+        assert metadata(gan)["fake_labels"] == fake_labels
+        assert gan.get_compile_config()["fake_labels"] == fake_labels

@@ -9,6 +9,7 @@ import tensorflow as tf
 from point_gans import make, points
 
 import tfgan_stab as tgs
+from tfgan_stab._utils import random
 from tfgan_stab.data.arrays import InMemory
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.data.latents import Normal
@@ -158,3 +159,77 @@ def test_augmentation_has_other_noise_for_each_step_minibatch_and_real_or_fake_i
 
 def test_without_augmentation_there_is_no_noise_for_it():
     assert made(tgs.Alternating(), tf.constant(points(2)))[0].augmentation == ()
+
+
+CLASS = Condition((), "int32", True)
+
+
+def maker_of_classes(fake_labels, condition=CLASS, seed=0, scheme=None, sampler=None):
+    """What makes minibatches of pairs by class, whose fakes have classes of their own."""
+    pair = Pair((2,), condition)
+    scheme = scheme or tgs.Alternating(2)
+    return MinibatchMaker(
+        pair, scheme, sampler or Normal(3), [], None, seed, fake_labels=fake_labels
+    )
+
+
+def uniform(count, key):
+    return random.integers(count, 5, key)
+
+
+def fake_labels(step, rows=600, **settings):
+    """The classes of the fakes in a step's minibatches; the real ones' are all 0."""
+    steps = tf.constant(step, tf.int64)
+    data = tf.zeros([rows, 2]), tf.zeros([rows], tf.int32)
+    made = maker_of_classes(uniform, **settings).make(data, steps, steps)
+    for minibatch in made:
+        np.testing.assert_array_equal(minibatch.labels, np.zeros(minibatch.labels.shape))
+    return [minibatch.fake_labels.numpy() for minibatch in made]
+
+
+def test_fake_images_have_other_classes_in_each_minibatch_step_and_run():
+    drawn = [*fake_labels(3), *fake_labels(4), *fake_labels(3, seed=1)]
+    assert [each.dtype for each in drawn] == ["int32"] * 6
+    for number, one in enumerate(drawn):
+        counts = np.bincount(one, minlength=5)
+        assert len(counts) == 5 and np.all(np.abs(counts - 60) < 5 * np.sqrt(60 * 0.8))
+        for other in drawn[:number]:
+            # Of 300, a fifth are equal by chance.
+            assert abs(np.sum(one == other) - 60) < 5 * np.sqrt(60 * 0.8)
+    np.testing.assert_array_equal(fake_labels(3), drawn[:2])
+
+
+def test_classes_of_fake_images_are_of_a_stream_of_their_own():
+    """No key is that of the latents, or of another step, minibatch or kind of batch."""
+    keys = []
+
+    def noted(count, key):
+        keys.append(tuple(key.numpy().tolist()))
+        return tf.zeros([count, 1])
+
+    def classes(count, key):
+        return tf.cast(noted(count, key)[:, 0], tf.int64)
+
+    maker = maker_of_classes(classes, sampler=noted)
+    data = tf.zeros([4, 2]), tf.zeros([4], tf.int32)
+    for step in range(3):
+        maker.make(data, *tf.fill([2], tf.constant(step, tf.int64)))
+        maker.latents(data[0], random.TESTING, step)
+        maker.labels_for_fake_images(data[0], random.TESTING, step)
+    assert len(keys) == len(set(keys)) == 3 * (2 + 2 + 2)
+
+
+def test_classes_of_fake_images_are_as_networks_take_them():
+    data = tf.zeros([6, 2]), tf.zeros([6], tf.int32)
+    steps = tf.constant(0, tf.int64)
+    expected = fake_labels(0, rows=6)
+    for shape, dtype in (((1,), "int32"), ((5,), "float32")):
+        condition = Condition(shape, dtype, True)
+        made = maker_of_classes(uniform, condition).make(data, steps, steps)
+        for minibatch, classes in zip(made, expected, strict=True):
+            assert minibatch.fake_labels.dtype == dtype
+            own = np.eye(5)[classes] if shape == (5,) else classes[:, None]
+            np.testing.assert_array_equal(minibatch.fake_labels, own)
+    for maker in (maker_of_classes(None), maker_of_classes(uniform, None)):
+        given = data if maker.pair.condition else data[0]
+        assert maker.make(given, steps, steps)[0].fake_labels is None

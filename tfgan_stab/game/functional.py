@@ -16,7 +16,7 @@ class Minibatch(NamedTuple):
     Attributes:
         real_images: float `[batch, ...]`, the data (images, points or texts).
         labels: The conditions, `None` for an unconditional pair: int32 `[batch]` classes, or float
-            `[batch, ...]` vectors or pictures. The fake images are made for the same ones.
+            `[batch, ...]` vectors or pictures.
         latents: float `[batch, latents]`, the generator's noise.
         noise: For each loss penalty, in order, nested tensors `[batch, ...]`: its own noise.
         active: For each loss penalty, in order, whether it is added in this step: a Python boolean
@@ -30,6 +30,8 @@ class Minibatch(NamedTuple):
             with random numbers, such as dropout, draw others for each.
         augmentation: The noise that images are changed by before the discriminator sees them, an
             `AugmentationNoise`; `()` where they are not.
+        fake_labels: The conditions that the fake images are made and judged for, like `labels`;
+            `None` where they are made for the same ones.
     """
 
     real_images: tf.Tensor
@@ -41,6 +43,7 @@ class Minibatch(NamedTuple):
     fake_weights: tf.Tensor | None = None
     number: tf.Tensor | int = 0
     augmentation: Any = ()
+    fake_labels: tf.Tensor | None = None
 
     def without_penalties(self) -> "Minibatch":
         """Returns the minibatch for the losses alone: no loss penalty is active."""
@@ -163,13 +166,14 @@ class NetworksAt:
         params: `Players` of lists of tensors, the trainable weights.
         state: `Players` of lists of tensors, the non-trainable variables. Every call starts from
             them, so that two calls see the same power iteration.
-        labels: The conditions `[batch, ...]`, or `None`.
+        labels: The conditions `[batch, ...]` of the real images, or `None`.
         training: Whether layers behave as in training.
         number: int32 scalar, the minibatch's number. The random numbers of a layer, such as
             dropout's, depend on it and on how many calls came before: each call has its own, and
             whoever calls in the same order again has the same ones.
         augment: Changes images before the discriminator sees them, a function `(images, "real" or
             "fake") -> images`; `None` for no changes.
+        fake_labels: The conditions of the fake images; `None` where they are `labels`.
     """
 
     def __init__(
@@ -181,11 +185,12 @@ class NetworksAt:
         training: bool = True,
         number: tf.Tensor | int = 0,
         augment: Callable[[tf.Tensor, str], tf.Tensor] | None = None,
+        fake_labels: tf.Tensor | None = None,
     ):
         self._networks = networks
         self._params = params
         self._state = state
-        self._labels = labels
+        self._labels = {"real": labels, "fake": labels if fake_labels is None else fake_labels}
         self._training = training
         self._number = number
         self._augment = augment
@@ -193,18 +198,18 @@ class NetworksAt:
 
     def generate(self, latents: tf.Tensor, labels: tf.Tensor | None = None) -> Output:
         """Returns examples for latents, of other conditions where they are given."""
-        return self._call("generator", latents, self._labels if labels is None else labels)
+        return self._call("generator", latents, self._labels["fake"] if labels is None else labels)
 
     def discriminate(self, examples: tf.Tensor, which: str = "real") -> Output:
         """Returns logits for examples; half-precision ones as float32, for sums need more.
 
         Args:
             examples: float `[batch, ...]`, before they are augmented.
-            which: Whose augmentation they get, "real" or "fake".
+            which: Whose conditions and augmentation they get, "real" or "fake".
         """
         if self._augment is not None:
             examples = self._augment(examples, which)
-        output = self._call("discriminator", examples, self._labels)
+        output = self._call("discriminator", examples, self._labels[which])
         logits = output.values
         exact = tf.cast(logits, tf.float32) if logits.dtype.size < 4 else logits
         # An operation that TensorFlow moves no arithmetic across: it would merge a loss with the

@@ -136,9 +136,8 @@ class GameGradients:
             None if total is None else self._derivatives(tape, total, weights, factor)
             for total, weights in zip(totals, params, strict=True)
         ]
-        outputs = NetworkOutputs(
-            passed.fake_images, passed.logits["fake"], passed.logits.get("real")
-        )
+        logits = passed.logits
+        outputs = NetworkOutputs(passed.fake_images, logits["fake"], logits.get("real"))
         return Evaluation(_bound(gradients, losses), losses, passed.state, values, outputs)
 
     def vjp(
@@ -197,10 +196,9 @@ class GameGradients:
 
     def losses(self, params: Players, state: Players, minibatch: Minibatch) -> Players:
         """Returns both players' losses in inference mode, scalars, without penalties."""
-        networks = NetworksAt(self._networks, params, state, minibatch.labels, training=False)
-        fake_images = networks.generate(minibatch.latents).values
-        images = (minibatch.real_images, fake_images)
-        return self._loss(*(networks.discriminate(each).values for each in images))
+        networks = self._at(params, state, minibatch, training=False)
+        fake = networks.discriminate(networks.generate(minibatch.latents).values, "fake")
+        return self._loss(networks.discriminate(minibatch.real_images).values, fake.values)
 
     def realness(self, params: Players, state: Players, minibatch: Minibatch) -> tf.Tensor:
         """Returns how real the fake images look, float `[batch]`, larger for more real."""
@@ -209,12 +207,14 @@ class GameGradients:
         logits = networks.discriminate(fake_images, "fake").values
         return top_k.realness(logits, self._loss.larger_is_real)
 
-    def _at(self, params: Players, state: Players, minibatch: Minibatch) -> NetworksAt:
-        labels, number = minibatch.labels, minibatch.number
+    def _at(
+        self, params: Players, state: Players, minibatch: Minibatch, training: bool = True
+    ) -> NetworksAt:
         augment = None
-        if self._augment is not None:
+        if self._augment is not None and training:
             augment = functools.partial(self._augment.apply, minibatch.augmentation)
-        return NetworksAt(self._networks, params, state, labels, number=number, augment=augment)
+        given = minibatch.labels, training, minibatch.number, augment, minibatch.fake_labels
+        return NetworksAt(self._networks, params, state, *given)
 
     def _forward(
         self, networks: NetworksAt, minibatch: Minibatch, players: Sequence[str]

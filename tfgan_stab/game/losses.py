@@ -222,7 +222,7 @@ def relativistic_discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Tens
 
     Source: Jolicoeur-Martineau 2018, arXiv 1807.00734, its RSGAN; with R1 and R2: Huang et al.
         2024, "The GAN is dead; long live the GAN!", arXiv 2501.05441, section 2 (from memory).
-    Departures: none. A class-conditional pair is of one class, since fakes have the batch's labels.
+    Departures: none. A class-conditional pair is of one class: `compile` refuses `fake_labels`.
     """
     return _mean_softplus(-_margins(real_logits, fake_logits))
 

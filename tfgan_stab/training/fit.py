@@ -248,7 +248,7 @@ class KerasWorkflows(ExecutedSteps, Saving, Described):
         """Checks that all workers begin with the same step, data and settings."""
         if workers.num_workers(self.distribute_strategy) == 1:
             return
-        names = ("scheme", "penalties", "top_k", "averages", "augment", "precision")
+        names = ("scheme", "penalties", "top_k", "averages", "augment", "fake_labels", "precision")
         settings = {
             **{name: getattr(self, name) for name in names},
             "loss": self.loss_pair.name,

@@ -140,6 +140,7 @@ class GAN(KerasWorkflows, Sampling, PairOfOptimizers):
         top_k: TopK | None = None,
         averages: dict[str, Average] | None = None,
         augment: Augmentation | None = None,
+        fake_labels: str | Callable[..., tf.Tensor] | None = None,
         jit_compile: bool | str = "auto",
         seed: int = 0,
         check_derivatives: bool = True,
@@ -164,6 +165,9 @@ class GAN(KerasWorkflows, Sampling, PairOfOptimizers):
                 `{"ema": tgs.ExponentialAverage(0.999), "mean": tgs.UniformAverage(start=1000)}`.
             augment: Changes what the discriminator sees, for small data sets, such as
                 `tgs.augment.Adaptive(target=0.6)`; logs then show `augmentation_probability`.
+            fake_labels: The classes that fakes are made and judged for: `None` for those of the
+                reals; "uniform" for all classes alike; or a function `(count, seed) -> classes`,
+                integers `[count]` that follow from `seed`, two integers, alone.
             jit_compile: `True`, `False`, or "auto" to use XLA where it is possible and faster; on
                 a CPU `fit` compares both on its first batch, unless the run is so short that this
                 would not pay. `gan.compilation` says what was chosen and why.
@@ -188,6 +192,11 @@ class GAN(KerasWorkflows, Sampling, PairOfOptimizers):
         self.scheme = check_scheme(Alternating() if scheme is None else scheme)
         self.penalties = check_penalties(penalties, self.pair.example_shape)
         check_placements(self.penalties, self.scheme.first_weight)
+        classes = label_checks.known_classes(self.networks, self.num_classes)
+        self.fake_labels = fake_labels
+        draw = label_checks.fake_label_sampler(
+            fake_labels, self.pair.condition, classes, self.loss_pair, self.penalties
+        )
         self.top_k = check_top_k(top_k, self.loss_pair)
         self.augment = check_augmentation(augment, self.pair.example_shape, self.loss_pair)
         self.check_derivatives = check_derivatives
@@ -198,7 +207,7 @@ class GAN(KerasWorkflows, Sampling, PairOfOptimizers):
         self._build_state(rules)
         self._build_metrics()
         self.steps_at_once = checked_steps(steps_per_execution)
-        self._build_functions(jit_compile, run_eagerly)
+        self._build_functions(classes, draw, jit_compile, run_eagerly)
         super().compile(
             optimizer=None,
             run_eagerly=run_eagerly,
@@ -239,14 +248,8 @@ class GAN(KerasWorkflows, Sampling, PairOfOptimizers):
                 memory = StoredTensors(self.augment.init(), "augmentation_state")
                 self._scheme_memory["augmentation"] = memory
         self.weights_in_use = WeightsInUse(self.networks, self._averages)
-        self.train_state = TrainState(
-            self.networks,
-            self.scheme,
-            self._counters,
-            self._scheme_memory,
-            self._averages,
-            self.augment,
-        )
+        own = self._counters, self._scheme_memory, self._averages, self.augment
+        self.train_state = TrainState(self.networks, self.scheme, *own)
 
     def _build_metrics(self) -> None:
         self.loss_means = Players(*(keras.metrics.Mean(f"{player}_loss") for player in BOTH))
@@ -263,18 +266,13 @@ class GAN(KerasWorkflows, Sampling, PairOfOptimizers):
 
     def build_monitor(self, diagnostics: DiagnosticsSettings | None) -> Monitor:
         """Returns what watches the steps of this model."""
-        return Monitor(
-            self.networks,
-            self.scheme,
-            self.penalties,
-            self._counters.steps,
-            self.distribute_strategy,
-            diagnostics,
-        )
+        watched = self.networks, self.scheme, self.penalties, self._counters.steps
+        return Monitor(*watched, self.distribute_strategy, diagnostics)
 
-    def _build_functions(self, jit_compile: bool | str, run_eagerly: bool) -> None:
+    def _build_functions(
+        self, classes: int | None, draw: Any, jit_compile: bool | str, run_eagerly: bool
+    ) -> None:
         terms = loss_penalties(self.penalties)
-        classes = label_checks.known_classes(self.networks, self.num_classes)
         self.maker = minibatches.MinibatchMaker(
             self.pair,
             self.scheme,
@@ -284,6 +282,7 @@ class GAN(KerasWorkflows, Sampling, PairOfOptimizers):
             self.seed,
             classes=classes,
             augment=self.augment,
+            fake_labels=draw,
         )
         self.game = GameGradients(self.networks, self.loss_pair, terms, self.augment)
         self.too_short = 0
@@ -352,8 +351,10 @@ class GAN(KerasWorkflows, Sampling, PairOfOptimizers):
         images, labels = minibatches.unpack(self.maker.checked(data), self.pair)
         seen = tf.cast(self.loss_means.generator.count.value, tf.int32)
         latents = self.maker.latents(images, random.TESTING, seen)
+        own = self.maker.labels_for_fake_images(images, random.TESTING, seen)
+        minibatch = Minibatch(images, labels, latents, fake_labels=own)
         params = Players(*map(distribution.read, self._variables))
-        both = self.game.losses(params, self._state, Minibatch(images, labels, latents))
+        both = self.game.losses(params, self._state, minibatch)
         share, _ = distribution.rows_of(images)
         for mean, loss in zip(self.loss_means, both, strict=True):
             mean.update_state(distribution.weighted(loss, share))

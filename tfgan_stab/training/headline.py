@@ -1,6 +1,5 @@
 """The first lines of a training: what trains how, what it costs, which averages stay too young."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -9,7 +8,6 @@ import tensorflow as tf
 
 from tfgan_stab.data.batches import Batches
 from tfgan_stab.game.augmentation import Augmentation
-from tfgan_stab.game.penalties.base import Penalty
 from tfgan_stab.game.top_k import TopK
 from tfgan_stab.training import distribution, workers
 from tfgan_stab.training.averaging.averaged_weights import AveragedWeights
@@ -30,6 +28,7 @@ class Described(keras.Model):
     penalties: tuple
     top_k: TopK | None
     augment: Augmentation | None
+    fake_labels: Any
     compilation: Compilation
     execution: Execution | None
     steps_at_once: int | None
@@ -88,7 +87,7 @@ class Described(keras.Model):
         """
         strategy = self.distribute_strategy
         replicas = f"replicas: {strategy.num_replicas_in_sync}{workers.note(strategy)}"
-        print(_cost_of_step(self.scheme, self.penalties, self.top_k, self.augment))
+        print(self._cost_of_step())
         print(f"{self.compilation}; {replicas}, precision: {', '.join(self.precision)}")
         if self.steps_at_once is None and self.execution and self.execution.single_for:
             kinds = ", ".join(self.execution.single_for)
@@ -101,19 +100,19 @@ class Described(keras.Model):
                 if warning:
                     print(warning)
 
-
-def _cost_of_step(
-    scheme: Scheme, penalties: Sequence[Penalty], top_k: TopK | None, augment: Any
-) -> str:
-    """Returns what a step does and costs, for the first lines that `fit` prints."""
-    lines = [f"GAN: {scheme!r}, field evaluations per step: {scheme.evaluations}"]
-    if penalties:
-        lines.append(f"Penalties: {', '.join(map(repr, penalties))}")
-    if top_k:
-        lines.append(f"Top-k: {top_k}")
-    if augment:
-        lines.append(f"Augmentation: {augment}")
-    return "\n".join(lines)
+    def _cost_of_step(self) -> str:
+        """Returns what a step does and costs, for the first lines that `fit` prints."""
+        scheme = self.scheme
+        lines = [f"GAN: {scheme!r}, field evaluations per step: {scheme.evaluations}"]
+        if self.penalties:
+            lines.append(f"Penalties: {', '.join(map(repr, self.penalties))}")
+        if self.top_k:
+            lines.append(f"Top-k: {self.top_k}")
+        if self.augment:
+            lines.append(f"Augmentation: {self.augment}")
+        if self.fake_labels:
+            lines.append(f"Labels of fakes: {self.fake_labels}")
+        return "\n".join(lines)
 
 
 def planned_steps(x: Any, steps: int | None, batch_size: int | None, epochs: int) -> int | None:

@@ -1,23 +1,31 @@
-"""Labels against classes: how many the networks are made for, and every batch compared with that.
+"""Labels against classes: how many the networks are made for, and all labels compared with that.
 
 A class that is too large is an error on CPUs alone: XLA takes it for the largest, GPUs for zeros.
 """
 
+import functools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgan_stab._utils import random
 from tfgan_stab._utils.apportionment import shares_of
 from tfgan_stab.data.batches import Batches
+from tfgan_stab.game import losses
 from tfgan_stab.game.functional import place_of_condition
-from tfgan_stab.game.validation import Pair
+from tfgan_stab.game.losses import AdversarialLoss
+from tfgan_stab.game.penalties.base import Penalty
+from tfgan_stab.game.penalties.consistency import Reconstruction
+from tfgan_stab.game.validation import Condition, Pair
 from tfgan_stab.training.data_checks import required, type_of, whole
 
 layers = keras.layers
+
+TRIED = 1000  # Labels of fakes that a function of the user's is tried for.
 
 # Layers and operations of Keras that hand numbers on as they are.
 PASSING = set(
@@ -134,8 +142,87 @@ def _warn_of_unknown(taker: Any) -> None:
         "there are, so those that are too large will not be noticed: XLA takes them for the last "
         "class. Write GAN(..., num_classes=10).",
         UserWarning,
-        stacklevel=6,
+        stacklevel=5,
     )
+
+
+def fake_label_sampler(
+    fake_labels: Any,
+    condition: Condition | None,
+    classes: int | None,
+    loss: AdversarialLoss,
+    penalties: Sequence[Penalty],
+) -> Callable[..., tf.Tensor] | None:
+    """Returns what draws the classes of fakes, `None` where they are those of the real examples.
+
+    Args:
+        fake_labels: What `compile` got.
+        condition: What the networks take; `None` for an unconditional pair.
+        classes: What the networks' `known_classes` are; `None` if that is not known.
+        loss: What the players minimise.
+        penalties: All penalties.
+
+    Returns:
+        A function `(count, key) -> classes`, integers `[count]`.
+
+    Raises:
+        TypeError: If it is neither a function nor "uniform", or draws no integers.
+        ValueError: If there are no classes to draw, it draws others, or a loss or penalty compares
+            each fake with the real example of its label.
+    """
+    if fake_labels is None:
+        return None
+    is_function = callable(fake_labels) and not isinstance(fake_labels, type)
+    if not is_function and fake_labels != "uniform":
+        raise TypeError(
+            '`fake_labels` must be None, "uniform" or a function (count, seed) -> integers [count].'
+            f" Received: {fake_labels!r:.200}. With None fakes have the labels of the reals."
+        )
+    if condition is None or not condition.classes:
+        received = "an unconditional pair" if condition is None else f"networks for {condition}"
+        raise ValueError(
+            f"`fake_labels` expects networks that take classes. Received: {received}. Leave it out"
+            f"{'' if condition is None else ': fakes are made for the conditions of the reals'}."
+        )
+    pairing = [f"loss={loss.name!r}"] * (loss.generator is losses.relativistic_generator_loss)
+    pairing += [repr(each) for each in penalties if isinstance(each, Reconstruction)]
+    if pairing:
+        raise ValueError(
+            "`fake_labels` expects losses and penalties that do not compare a fake with a real "
+            f"example of the same label. Received: {pairing[0]}, which does. Leave one of them out."
+        )
+    if is_function:
+        _check_drawn(fake_labels, classes)
+        return fake_labels
+    if classes is None:
+        raise ValueError(
+            '`fake_labels="uniform"` needs to know how many classes there are, and the networks do '
+            "not say. Received: num_classes=None. Write GAN(..., num_classes=10)."
+        )
+    return functools.partial(_uniform, classes)
+
+
+def _uniform(classes: int, count: Any, key: tf.Tensor) -> tf.Tensor:
+    return random.integers(count, classes, key)
+
+
+def _check_drawn(fake_labels: Callable[..., Any], classes: int | None) -> None:
+    """Raises if a function of the user's own draws anything but classes."""
+    drawn = tf.convert_to_tensor(fake_labels(TRIED, random.key(0, random.FAKE_LABELS)))
+    if not drawn.dtype.is_integer:
+        raise TypeError(
+            "`fake_labels` must draw integers, a class from 0 on for each fake. Received: "
+            f"{drawn.dtype.name}. Use tf.cast(..., tf.int32)."
+        )
+    if drawn.shape != [TRIED]:
+        raise ValueError(
+            f"`fake_labels` must draw as many classes as it is asked for, here [{TRIED}]. Received:"
+            f" shape {drawn.shape.as_list()}. Write def fake_labels(count, seed)."
+        )
+    try:
+        check_classes(drawn.numpy(), classes)
+    except ValueError as error:
+        raise ValueError(f"`fake_labels` must draw classes. {error}") from None
 
 
 def class_shares(x: Any, y: Any, pair: Pair) -> tuple[int, ...]:

@@ -39,6 +39,8 @@ class MinibatchMaker:
         classes: For how many classes the networks are made; `None` if that is not known.
         checks: Whether batches are checked here, and not before.
         augment: Changes the images that the discriminator sees; `None` for no changes.
+        fake_labels: Draws the fake images' classes, function `(count, key)`; `None` where they are
+            those of the real ones.
     """
 
     pair: Pair
@@ -51,6 +53,7 @@ class MinibatchMaker:
     classes: int | None = None
     checks: bool = True
     augment: Augmentation | None = None
+    fake_labels: Callable[..., tf.Tensor] | None = None
 
     def checked(self, data: Any) -> Any:
         """Returns a batch whose labels arrive only if all are classes of the networks."""
@@ -122,6 +125,9 @@ class MinibatchMaker:
                 number + self.scheme.minibatches * distribution.replica_number()
             ),
             augmentation=self._augmentation(minibatch, steps, number, probability),
+            fake_labels=self.labels_for_fake_images(
+                minibatch.real_images, random.TRAINING, steps, number
+            ),
         )
 
     def _augmentation(
@@ -176,6 +182,19 @@ class MinibatchMaker:
         key = random.key(self.seed, *counters)
         return rows_of_replica(self.sampler, tf.shape(like)[0], key)
 
+    def labels_for_fake_images(self, like: tf.Tensor, *counters: Any) -> tf.Tensor | None:
+        """Returns this replica's conditions of the fakes; `None` where they are the real ones'.
+
+        Args:
+            like: float `[batch, ...]`.
+            *counters: What the latents belong to that the fakes are made from.
+        """
+        if self.fake_labels is None or self.pair.condition is None:
+            return None
+        key = random.key(self.seed, random.FAKE_LABELS, *counters)
+        classes = rows_of_replica(self.fake_labels, tf.shape(like)[0], key, "int32")
+        return self.pair.condition.of_classes(classes)
+
     def k(self, images: tf.Tensor, steps: tf.Tensor, epochs: tf.Tensor) -> list[tf.Tensor]:
         """Returns top-k's k for so many fakes of all replicas, float64; nothing without top-k."""
         if self.top_k is None:
@@ -207,7 +226,9 @@ def _sizes(values: tf.Tensor) -> list[Any]:
     return [tf.shape(values)[axis] if size is None else size for axis, size in known]
 
 
-def rows_of_replica(sampler: Callable[..., Any], count: Any, key: tf.Tensor) -> Any:
+def rows_of_replica(
+    sampler: Callable[..., Any], count: Any, key: tf.Tensor, dtype: str | None = None
+) -> Any:
     """Returns this replica's rows of the noise that all replicas share, nested `[count, ...]`.
 
     Drawing the whole and keeping some makes N replicas see what one would have seen.
@@ -216,10 +237,11 @@ def rows_of_replica(sampler: Callable[..., Any], count: Any, key: tf.Tensor) -> 
         sampler: Function `(count, key) -> nested tensors [count, ...]`.
         count: This replica's rows.
         key: int32 `[2]`.
+        dtype: The type of what is returned; the float type of Keras unless given.
     """
     first = distribution.replica_number() * count
     return tf.nest.map_structure(
-        lambda drawn: tf.cast(drawn[first : first + count], keras.config.floatx()),
+        lambda drawn: tf.cast(drawn[first : first + count], dtype or keras.config.floatx()),
         sampler(count * distribution.num_replicas(), key),
     )
 

@@ -32,7 +32,9 @@ class PenaltyContext:
         real_images: float `[batch, ...]`, before they are augmented.
         fake_images: The same shape, generated from the minibatch's latents.
         latents: float `[batch, latents]`.
-        conditions: `[batch, ...]`, which the images are of; `None` for an unconditional pair.
+        conditions: `[batch, ...]`, which the real images are of; `None` for an unconditional pair.
+        fake_conditions: `[batch, ...]`, which the fake images are of: the same ones, unless
+            `compile` got `fake_labels`.
         real_logits: `[batch, ...]`, or `None` where only the generator's gradient is wanted.
         fake_logits: `[batch, ...]`.
 
@@ -56,6 +58,8 @@ class PenaltyContext:
         self._input_gradients = dict(input_gradients)
         self.real_images, self.fake_images = minibatch.real_images, fake_images
         self.latents, self.conditions = minibatch.latents, minibatch.labels
+        own = minibatch.fake_labels
+        self.fake_conditions = self.conditions if own is None else own
         self.real_logits, self.fake_logits = logits.get("real"), logits["fake"]
 
     def logits(self, images: tf.Tensor, which: str = "real") -> tf.Tensor:
@@ -63,12 +67,13 @@ class PenaltyContext:
 
         Args:
             images: float `[batch, ...]`.
-            which: Whose augmentation they get, that of the "real" or of the "fake" images.
+            which: Whose conditions and augmentation they get, those of the "real" or of the "fake"
+                images.
         """
         return self._networks.discriminate(images, which).values
 
     def generate(self, latents: tf.Tensor, conditions: tf.Tensor | None = None) -> tf.Tensor:
-        """Returns the generator's images for other latents, of the same conditions or of others."""
+        """Returns images for other latents, of the fake images' conditions or of others."""
         return self._networks.generate(latents, conditions).values
 
     def input_gradients(self, images: tf.Tensor, which: str = "real") -> tf.Tensor:
@@ -76,7 +81,7 @@ class PenaltyContext:
 
         Args:
             images: float `[batch, ...]`.
-            which: Whose augmentation they get, as for `logits`.
+            which: Whose conditions and augmentation they get, as for `logits`.
 
         Returns:
             The same shape, `d D(x) / d x` for each x; several outputs per image are summed.

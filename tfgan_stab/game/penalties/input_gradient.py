@@ -155,7 +155,8 @@ class ZeroCenteredGradientPenalty(_BetweenRealAndFake):
         ()
 
     Source: Thanh-Tung et al. 2019, arXiv 1902.03984 (its 0-GP; from memory).
-    Departures: no factor 1/2, unlike `R1`, as in the paper.
+    Departures: no factor 1/2, unlike `R1`, as in the paper. Where fakes have labels of their own,
+        points have those of their real images.
     """
 
     weight: float = 10.0
@@ -197,7 +198,8 @@ class GradientPenalty(_BetweenRealAndFake):
 
     Source: Gulrajani et al. 2017, arXiv 1704.00028, equation 3; one-sided: their section 4.
     Departures: 1e-10 is added under the square root and norms are divided by `target`, as in
-        TF-GAN's `wasserstein_gradient_penalty`, of which this is the value.
+        TF-GAN's `wasserstein_gradient_penalty`, of which this is the value. Where fakes have labels
+        of their own, points have those of their real images.
     """
 
     weight: float = 10.0
