@@ -70,7 +70,7 @@ def references(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.multi_device
-@pytest.mark.parametrize("cases", GROUPS, ids=name_of)
+@pytest.mark.parametrize("cases", [[*ONE_OF_EACH, "scores"], *GROUPS[1:]], ids=name_of)
 def test_two_replicas_with_half_batches_train_as_one(cases, references):
     said = run(PROGRAM, references, *cases)
     for case in cases:
