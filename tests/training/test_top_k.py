@@ -62,7 +62,7 @@ def all_kept_and_plain(loss, scheme, rows=8, **settings):
     return map(weights, gans)
 
 
-@pytest.mark.cases(full=9)
+@pytest.mark.cases(full=4)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("loss", "scheme"),
