@@ -1,6 +1,7 @@
 """scripts/setup_venv.sh: it finds a Python, installs once, and names the step that failed."""
 
 import pathlib
+import re
 import signal
 import stat
 import subprocess
@@ -132,12 +133,17 @@ def test_an_environment_of_an_unsuitable_python_is_kept(tmp_path):
     assert (tmp_path / "venv" / "bin" / "python").exists()
 
 
-def launched(tmp_path, program, *flags):
-    """What becomes of a program that scripts/launch_local.py starts in several workers."""
+def launching(tmp_path, program, *flags):
+    """The command by which scripts/launch_local.py starts a program in several workers."""
     path = tmp_path / "program.py"
-    path.write_text("import json, os, sys, time\n" + textwrap.dedent(program))
+    path.write_text("import json, os, signal, sys, time\n" + textwrap.dedent(program))
+    return [sys.executable, SCRIPTS / "launch_local.py", *flags, "--", path, "--own=1"]
+
+
+def launched(tmp_path, program, *flags):
+    """What becomes of such a program."""
     return subprocess.run(
-        [sys.executable, SCRIPTS / "launch_local.py", *flags, "--", path, "--own=1"],
+        launching(tmp_path, program, *flags),
         capture_output=True,
         text=True,
         timeout=50,
@@ -148,13 +154,16 @@ def launched(tmp_path, program, *flags):
 def test_local_workers_know_each_other(tmp_path):
     program = """\
         config = json.loads(os.environ["TF_CONFIG"])
-        print(config["task"], len(set(config["cluster"]["worker"])), sys.argv[1:])
+        print(config["task"], config["cluster"]["worker"], sys.argv[1:])
     """
     done = launched(tmp_path, program, "--workers=3")
     assert done.returncode == 0, done.stderr
+    addresses = re.search(r"(?<=} )\[.*?\]", done.stdout)[0]
+    assert len(set(re.findall(r"localhost:\d+", addresses))) == 3
     marks = ["", "[1] ", "[2] "]
-    tasks = [f"{m}{{'type': 'worker', 'index': {i}}} 3 ['--own=1']" for i, m in enumerate(marks)]
-    assert sorted(done.stdout.splitlines()) == sorted(tasks)
+    tasks = [f"{{'type': 'worker', 'index': {i}}} {addresses} ['--own=1']" for i in range(3)]
+    said = [mark + task for mark, task in zip(marks, tasks, strict=True)]
+    assert sorted(done.stdout.splitlines()) == sorted(said)
 
 
 def test_local_workers_end_with_the_code_of_the_first_that_fails(tmp_path):
@@ -211,18 +220,43 @@ def test_a_second_interrupt_ends_local_workers_that_go_on_after_the_first(tmp_pa
 
 
 def test_all_that_local_workers_say_is_shown(tmp_path):
-    """What is no text, too, and what comes after a worker's end."""
+    """What is no text or an error, too, and what comes after a worker's end."""
     program = """\
         import subprocess
+        print("wrong", file=sys.stderr, flush=True)
         sys.stdout.buffer.write(b"what \\xff is\\n")
         late = "import time; time.sleep(0.3); print('late')"
         subprocess.Popen([sys.executable, "-c", late])
     """
     done = launched(tmp_path, program, "--workers=1")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["what \ufffd is", "late"]
+    assert done.stdout.splitlines() == ["wrong", "what \ufffd is", "late"]
 
 
 def test_a_signal_that_ends_a_local_worker_is_told_as_shells_do(tmp_path):
-    done = launched(tmp_path, "import signal; os.kill(os.getpid(), signal.SIGKILL)", "--workers=1")
+    done = launched(tmp_path, "os.kill(os.getpid(), signal.SIGKILL)", "--workers=1")
     assert done.returncode == 128 + 9
+
+
+def test_a_signal_goes_on_to_all_local_workers(tmp_path):
+    program = """\
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))
+        print("ready", flush=True)
+        time.sleep(40)
+    """
+    command = launching(tmp_path, program)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as launcher:
+        assert sorted(launcher.stdout.readline() for _ in range(2)) == ["[1] ready\n", "ready\n"]
+        launcher.send_signal(signal.SIGTERM)
+        assert launcher.wait(timeout=20) == 5
+
+
+def test_local_workers_that_wait_for_one_that_failed_are_ended(tmp_path):
+    program = """\
+        sys.exit(7) if '"index": 1' in os.environ["TF_CONFIG"] else time.sleep(40)
+    """
+    _, _, *flags = launching(tmp_path, program)
+    impatient = "import sys; sys.path.insert(0, sys.argv.pop(1)); import launch_local\n"
+    impatient += "launch_local.GRACE = 0.2; launch_local.main()"
+    command = [sys.executable, "-c", impatient, SCRIPTS, *flags]
+    assert subprocess.run(command, timeout=20, check=False).returncode == 7

@@ -278,6 +278,9 @@ def test_kill_while_removing_leaves_no_damaged_one(tiny, image_gan, saved, kills
     with kills():
         remove(newest)
     assert checkpoints(directory) == older
+    shutil.copytree(older[0], newest)
+    remove(newest)  # Beside what the kill has left.
+    assert checkpoints(directory) == older
     tiny.resume(Checkpoint(directory), image_gan)
     assert sorted(directory.iterdir(), reverse=True) == older
 

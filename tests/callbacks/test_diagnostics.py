@@ -34,7 +34,8 @@ def test_accuracy_counts_from_the_losss_boundary(loss, line):
     for network, bias in ((gan.generator, 0.2), (gan.discriminator, 0.0)):
         network.variables[0].assign([[0.0 if network is gan.generator else 1.0]])
         network.variables[1].assign([bias])
-    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0), loss=loss, jit_compile=False)
+    rates = [keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0)]
+    gan.compile(*rates, loss=loss, run_eagerly=True)
     # The discriminator returns what it gets: 0.2 for fakes.
     data = np.array([[-0.1], [0.3], [0.4], [0.7]])
     logs = gan.fit(data, batch_size=4, verbose=0, callbacks=[Diagnostics()]).history
@@ -78,7 +79,7 @@ def test_logits_on_the_boundary_are_wrong_for_both():
 
 @pytest.mark.slow
 def test_same_gradients_with_a_penalty_have_no_angle():
-    gan = fixed_gan(1.0, penalties=[tgs.Consensus(5.0)])
+    gan = fixed_gan(1.0, penalties=[tgs.Consensus(5.0)], run_eagerly=True)
     logs = gan.fit(np.ones([8, 1]), batch_size=4, verbose=0, callbacks=[Diagnostics()]).history
     assert logs["gradient_angle"][0] == pytest.approx(0.0, abs=0.1)
 

@@ -96,7 +96,7 @@ def test_every_file_is_tested():
     assert {path.stem for path in FOLDER.glob("*.gin")} == set(EXPECTED)
 
 
-@pytest.mark.cases(full=10)
+@pytest.mark.cases(full=7)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXPECTED)
 def test_scheme_penalties_and_averages(swapped, tmp_path, untrained, name):
@@ -161,7 +161,7 @@ PAIRS = {
 }
 
 
-@pytest.mark.cases(fast=2)
+@pytest.mark.cases(full=4, fast=2)
 @pytest.mark.parametrize("names", PAIRS, ids="+".join)
 def test_order_of_files(command, train, tmp_path, untrained, names):
     files = [f"--gin_file=gin_configs/updates/{name}.gin" for name in names]

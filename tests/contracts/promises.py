@@ -41,7 +41,7 @@ def step_and_gradients_are_traced_once(name):
 
 
 def learning_rates_of_zero_change_nothing(name):
-    gan = make(name, rates=(0.0, 0.0))
+    gan = make(name, rates=(0.0, 0.0), run_eagerly=True)
     before = weights(gan)
     after = train(gan, points(name, 2))
     assert_close(before, after, rtol=0, atol=0)
@@ -50,7 +50,7 @@ def learning_rates_of_zero_change_nothing(name):
 def batch_must_divide_into_minibatches(name):
     minibatches = SCHEMES[name][0].data_minibatches
     if minibatches == 1:
-        gan = make(name)
+        gan = make(name, run_eagerly=True)
         train(gan, np.ones([1, 7, 2]))
         assert gan.steps == 1
         return

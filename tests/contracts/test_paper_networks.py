@@ -39,7 +39,7 @@ def made(name):
     return PAIRS[name]()
 
 
-@pytest.mark.cases(full=7)
+@pytest.mark.cases(full=5)
 @pytest.mark.slow
 @each_pair
 def test_shapes_and_files(name, tmp_path):

@@ -55,7 +55,7 @@ def test_learning_rates_of_zero_change_nothing(name):
 @pytest.mark.slow
 @chosen(quick={"simultaneous"}, usual=FEW)
 def test_learning_rate_of_zero_holds_one_player_only(name):
-    gan = make(name, rates=(0.0, 0.1))
+    gan = make(name, rates=(0.0, 0.1), run_eagerly=True)
     before = weights(gan)
     after = train(gan, points(name, 2))
     assert_close(before[:1], after[:1], rtol=0, atol=0)

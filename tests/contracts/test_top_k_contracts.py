@@ -119,7 +119,8 @@ NAIVE = NaiveTopK((None, None))
 
 def one_step(**settings):
     """The weights before and after a step that keeps 3 of 8, its minibatch, and the GAN."""
-    gan = make("simultaneous", top_k=tgs.TopK(decay=0.1, every=1, floor=3), **settings)
+    rule = tgs.TopK(decay=0.1, every=1, floor=3)
+    gan = make("simultaneous", top_k=rule, run_eagerly=True, **settings)
     gan._counters.steps.assign(1)  # Step 0 would keep all.
     before, data = weights(gan), points("simultaneous", 1)
     (minibatch,) = minibatches_of(gan, 1, data[0])
@@ -166,7 +167,7 @@ def test_discriminators_penalties_and_averages_are_those_without_top_k():
         "averages": {"ema": tgs.ExponentialAverage(0.75)},
     }
     before, kept, _, gan = one_step(**settings)
-    plain = make("simultaneous", **settings)
+    plain = make("simultaneous", run_eagerly=True, **settings)
     plain._counters.steps.assign(1)
     everything = train(plain, points("simultaneous", 1))
     # The discriminator learns from all fakes, and is penalized for all.

@@ -1,7 +1,8 @@
 """Trains on one and on two replicas and compares; run by `test_replicas.py` in its own process.
 
 After a folder for what one replica ends with come cases: scheme:optimizer:penalties, with ":xla"
-where XLA compiles the gradients of the two; "uneven:" first for a smaller last batch.
+where XLA compiles the gradients of the two; "uneven:" first for a smaller last batch. "scores" is
+a case of its own.
 """
 
 import gc
@@ -14,6 +15,7 @@ import zlib
 import keras
 import naive_conditional_gan as naive
 import numpy as np
+import replica_scores
 import tensorflow as tf
 from devices import STRATEGIES
 from penalties import MIXED, PENALTIES
@@ -286,6 +288,10 @@ def check_power_iteration():
 if __name__ == "__main__":
     gc.disable()  # It would look through the graphs of all cases again and again.
     for case in sys.argv[2:]:
+        if case == "scores":
+            replica_scores.check()
+            print(f"{case} agrees")
+            continue
         if case == "one scheme":
             check_normalized()
             check_conditions()

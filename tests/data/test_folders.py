@@ -55,7 +55,7 @@ def test_every_epoch_shows_every_picture_once(folder):
     assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
 
 
-@pytest.mark.cases(full=3)
+@pytest.mark.cases(full=2)
 @pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 5])
 @pytest.mark.parametrize("labels", [False, True])
@@ -98,7 +98,7 @@ def test_examples_are_in_the_order_of_their_paths(folder):
     assert [len(batch) for batch in batches.examples(limit=7)] == [5, 2]
 
 
-@pytest.mark.cases(full=8)
+@pytest.mark.cases(full=6)
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["png", "PNG", "jpg", "jpeg"])
 @pytest.mark.parametrize("own_channels", [1, 3])

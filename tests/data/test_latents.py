@@ -24,6 +24,7 @@ def test_a_draw_has_the_shape_that_is_announced(sampler):
     assert draw.dtype == tf.float32
 
 
+@pytest.mark.cases(full=2)
 @pytest.mark.slow
 @each_sampler
 def test_graph_and_xla_draw_what_eager_draws(sampler):

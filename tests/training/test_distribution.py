@@ -19,6 +19,7 @@ def test_an_optimizer_that_scales_losses_takes_the_steps_of_the_plain_one():
         gan.compile(
             wrap(keras.optimizers.SGD(0.1)),
             keras.optimizers.SGD(0.1, loss_scale_factor=None if gan is plain else 64.0),
+            run_eagerly=gan is plain,
             jit_compile=False,
         )
         gan.fit(points(), batch_size=16, verbose=0)

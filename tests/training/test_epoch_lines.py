@@ -36,7 +36,7 @@ def test_one_line_for_each_epoch(capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize(("verbose", "shown"), [(0, ""), (1, "4/4"), (2, "epoch 1/1, step 4")])
 def test_verbose_is_as_in_keras(verbose, shown, capsys):
-    make().fit(points(64), batch_size=16, verbose=verbose)
+    make(run_eagerly=True).fit(points(64), batch_size=16, verbose=verbose)
     said = capsys.readouterr()
     assert shown in said.out and bool(said.out) == bool(verbose)
     assert not said.err

@@ -91,7 +91,7 @@ def test_files_that_cannot_hold_a_gan_are_refused_before_they_are_made(image_gan
 @pytest.mark.slow
 @pytest.mark.parametrize("conditional", [False, True])
 def test_the_generator_is_exported_with_the_weights_in_use(tiny, tmp_path, conditional):
-    gan = tiny.image_gan(num_classes=4 if conditional else None)
+    gan = tiny.image_gan(eager=True, num_classes=4 if conditional else None)
     gan.fit(
         tgs.data.arrays(
             -np.ones([8, 8, 8, 1]), 4, labels=np.arange(8) % 4 if conditional else None
@@ -126,13 +126,13 @@ def test_callbacks_that_want_the_only_optimizer_are_told_of_both(image_gan, tiny
 @pytest.mark.filterwarnings("ignore:.compile. begins a new training:UserWarning")
 @pytest.mark.slow
 def test_layers_frozen_after_compile_ask_for_another_compile(tiny):
-    gan = tiny.point_gan()
+    gan = tiny.point_gan(eager=True)
     data = tiny.points(16)
     gan.fit(data, verbose=0)
     gan.discriminator.layers[0].trainable = False
     with pytest.raises(ValueError, match=r"2 other weights, such as .*kernel.*Call gan.compile"):
         gan.fit(data, verbose=0)
-    tiny.compiled(gan)
+    tiny.compiled(gan, run_eagerly=True)
     frozen = gan.discriminator.layers[0].get_weights()
     gan.fit(data, verbose=0)
     assert tiny.same(gan.discriminator.layers[0].get_weights(), frozen)

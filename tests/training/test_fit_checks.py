@@ -225,7 +225,7 @@ def test_floor_above_the_batch(kind, scheme):
     assert gan.steps == (kind in ("unknown", "generator"))
 
 
-@pytest.mark.cases(full=2)
+@pytest.mark.cases(full=1)
 @pytest.mark.slow
 @pytest.mark.parametrize("calls", [1, 3])
 @pytest.mark.parametrize("kind", ["array", "unknown"])

@@ -87,7 +87,7 @@ def test_normalizations_of_the_generator_pass(penalty):
     check(penalty, own=generator(layers.BatchNormalization()))
 
 
-@pytest.mark.cases(full=3)
+@pytest.mark.cases(full=1)
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", WRONG_LAYERS)
 def test_penalty_without_input_gradients_needs_no_second_derivatives(kind):
@@ -108,7 +108,7 @@ def test_each_penalty_is_checked_for_itself():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("interval", [1, 16])
+@pytest.mark.parametrize("interval", [pytest.param(1, marks=pytest.mark.exhaustive), 16])
 def test_lazy_penalty_is_checked(interval):
     check(tgs.R1(10.0, interval=interval))
     with pytest.raises(WrongDerivativeError, match="must agree with finite differences"):
@@ -190,7 +190,7 @@ GROSS_ERRORS = {
 }
 
 
-@pytest.mark.cases(full=6)
+@pytest.mark.cases(full=4)
 @pytest.mark.slow
 @pytest.mark.parametrize("penalty", ["r1", "gradient_penalty", "generator_gradient_norm"])
 @pytest.mark.parametrize("error", GROSS_ERRORS)
@@ -209,7 +209,7 @@ def test_gross_error_behind_a_last_layer_of_zeros_stops():
         check("r1", other=other)
 
 
-@pytest.mark.cases(full=3)
+@pytest.mark.cases(full=1)
 @pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 @pytest.mark.parametrize("penalty", ["r1", "generator_gradient_norm"])
@@ -257,7 +257,7 @@ class Blocking(layers.Layer):
         return self.function(inputs)
 
 
-@pytest.mark.cases(fast=2)
+@pytest.mark.cases(full=3, fast=2)
 @pytest.mark.parametrize("kind", ["stop", "round", "zero"])
 @pytest.mark.parametrize("penalty", ["r1", "gradient_penalty"])
 def test_discriminator_without_input_gradients_stops(penalty, kind):

@@ -20,9 +20,10 @@ class Mine(keras.optimizers.schedules.LearningRateSchedule):
         return {}
 
 
-def compiled(tiny, rate, scheme=None, optimizer=keras.optimizers.SGD):
+def compiled(tiny, rate, scheme=None, optimizer=keras.optimizers.SGD, **settings):
     gan = tgs.GAN(*tiny.image_networks(), latents=3)
-    gan.compile(optimizer(rate), optimizer(1e-3), scheme=scheme, jit_compile=False)
+    settings = {"jit_compile": False, **settings}
+    gan.compile(optimizer(rate), optimizer(1e-3), scheme=scheme, **settings)
     return gan
 
 
@@ -48,7 +49,7 @@ def test_a_schedule_is_asked_about_the_step_and_saved_as_it_was(tiny, tmp_path):
 
 @pytest.mark.slow
 def test_optimizers_for_trial_steps_share_a_schedule_that_keras_does_not_know(tiny):
-    gan = train(compiled(tiny, Mine(), tgs.Extragradient(state="separate")))
+    gan = train(compiled(tiny, Mine(), tgs.Extragradient(state="separate"), run_eagerly=True))
     for optimizers in (gan.optimizers, gan.optimizers_for_extrapolation):
         assert float(optimizers.generator.learning_rate) == pytest.approx(0.1 / 4)
 
@@ -82,7 +83,8 @@ def test_optimizers_for_trial_steps_spare_the_same_weights_from_decay(tiny):
         made.exclude_from_weight_decay(var_names=["bias"])
         return made
 
-    gan = train(compiled(tiny, 0.0, tgs.Extragradient(state="separate"), optimizer))
+    scheme = tgs.Extragradient(state="separate")
+    gan = train(compiled(tiny, 0.0, scheme, optimizer, run_eagerly=True))
     for own, other in zip(gan.optimizers, gan.optimizers_for_extrapolation, strict=True):
         assert other._exclude_from_weight_decay_pattern == own._exclude_from_weight_decay_pattern
         for variable in own._trainable_variables:
@@ -95,7 +97,8 @@ def test_optimizers_that_scale_losses_are_copied_with_what_they_wrap(tiny):
         return keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(rate), initial_scale=8.0)
 
     decay = keras.optimizers.schedules.PolynomialDecay(0.1, 10, 0.0)
-    gan = train(compiled(tiny, decay, tgs.Extragradient(state="separate"), optimizer))
+    scheme = tgs.Extragradient(state="separate")
+    gan = train(compiled(tiny, decay, scheme, optimizer, run_eagerly=True))
     for optimizers in (gan.optimizers, gan.optimizers_for_extrapolation):
         assert float(optimizers.generator.learning_rate) == pytest.approx(0.07)
         assert optimizers.generator.initial_scale == 8.0

@@ -65,7 +65,10 @@ CHOOSING = {
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "kinds", "outside"),
-    [({}, 1, [READING]), (EVERYTHING, 2, [READING, WATCHING, CHOOSING])],
+    [
+        pytest.param({}, 1, [READING], marks=pytest.mark.exhaustive),
+        (EVERYTHING, 2, [READING, WATCHING, CHOOSING]),
+    ],
     ids=["default", "everything"],
 )
 def test_on_accelerators_all_but_reading_the_batch_is_one_compiled_call(

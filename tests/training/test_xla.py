@@ -64,11 +64,12 @@ class PythonInside(layers.Layer):
 
 
 @pytest.mark.slow
-def test_the_step_is_compiled_on_request():
+def test_the_step_is_compiled_on_request_and_this_is_shown_before_training(capsys):
     gan = compiled(jit_compile=True)
     assert gan.compilation.scope == "step" and gan.jit_compile
     assert "every operation" in gan.compilation.reason
-    gan.fit(np.zeros([4, 2], "float32"), verbose=0)
+    gan.fit(np.zeros([4, 2], "float32"), verbose=2)
+    assert "XLA: step (every operation" in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -176,12 +177,6 @@ def test_a_trial_is_remembered_for_the_same_networks_whatever_their_names():
     assert first == _key()  # Keras has counted the layers' names on.
     others = [_key(5), _key(strides={"height": 2}), _key(trainable=False), _key(settings=[1])]
     assert len({first, *others}) == 5
-
-
-@pytest.mark.slow
-def test_what_was_chosen_is_shown_before_training(capsys):
-    compiled(jit_compile=True).fit(np.zeros([4, 2], "float32"), verbose=2)
-    assert "XLA: step (every operation" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("interrupted", [False, True])

@@ -109,7 +109,10 @@ def uninterrupted(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_run_killed_at_random_moments_ends_as_the_uninterrupted_one(uninterrupted, tmp_path):
+@pytest.mark.parametrize("starts", [0, pytest.param(1, marks=pytest.mark.exhaustive)])
+def test_a_run_killed_at_random_moments_ends_as_the_uninterrupted_one(
+    uninterrupted, tmp_path, starts
+):
     whole, seconds = uninterrupted
     workdir = tmp_path / "run"
     seed = int(os.environ.get("KILL_SEED", time.time_ns() % 10**6))
@@ -119,9 +122,10 @@ def test_a_run_killed_at_random_moments_ends_as_the_uninterrupted_one(uninterrup
         process = start_training(workdir)
         time.sleep(moments.uniform(0, 0.6 * seconds))
         kill(process)
-    process = start(workdir)
-    time.sleep(moments.uniform(0, 6))  # While it imports, builds or restores.
-    kill(process)
+    for _ in range(starts):
+        process = start(workdir)
+        time.sleep(moments.uniform(0, 6))  # While it imports, builds or restores.
+        kill(process)
     finish(start(workdir))
 
     name, wanted = variables(whole)

@@ -53,10 +53,10 @@ def stored(workdir, tmp_path_factory):
 @pytest.mark.slow
 def test_run_is_scored_with_all_weights_against_its_own_data(workdir, tmp_path, capsys):
     scores = report(
-        tmp_path, f"--source={workdir}", "--extractor=random", "--samples=300", "--scores=fid,kid"
+        tmp_path, f"--source={workdir}", "--extractor=digits", "--samples=300", "--scores=fid,kid"
     )
     assert list(scores) == [(name, w) for w in ("live", "ema") for name in ("fid", "kid")]
-    fid = tgs.FID("random", tgs.data.digits(batch_size=8), samples=300, quantize=True)
+    fid = tgs.FID("digits", tgs.data.digits(batch_size=8), samples=300, quantize=True)
     for weights in ("live", "ema"):
         expected = fid(open_source(workdir).draw(300, weights))
         found = scores["fid", weights]
@@ -68,7 +68,7 @@ def test_run_is_scored_with_all_weights_against_its_own_data(workdir, tmp_path, 
 
 @pytest.mark.slow
 def test_files_score_like_the_generator_they_come_from(workdir, stored, tmp_path):
-    common = ["--extractor=random", "--samples=300", "--seed=4", "--scores=fid,precision_recall"]
+    common = ["--extractor=digits", "--samples=300", "--seed=4", "--scores=fid,precision_recall"]
     scores = report(tmp_path, f"--source={workdir}", *common, "--weights=ema")
     for name in ("samples.npz", "pictures"):
         others = report(tmp_path, f"--source={stored / name}", *common, "--real=digits")
@@ -82,7 +82,7 @@ def test_files_score_like_the_generator_they_come_from(workdir, stored, tmp_path
 
 @pytest.mark.slow
 def test_whole_file_is_scored_by_default(stored, tmp_path, capsys):
-    arguments = [f"--source={stored}/samples.npz", "--real=digits", "--extractor=random"]
+    arguments = [f"--source={stored}/samples.npz", "--real=digits", "--extractor=digits"]
     scores = report(tmp_path, *arguments)
     assert "/fake=300/seed=0/stored/uint8" in scores["fid", None]["protocol"]
     assert run(*arguments, "--samples=301") == 1
@@ -93,7 +93,7 @@ def test_whole_file_is_scored_by_default(stored, tmp_path, capsys):
 def test_real_images_in_files(stored, tmp_path):
     source = f"--source={stored}/samples.npz"
     scores = report(
-        tmp_path, source, "--extractor=random", f"--real={stored}/pictures", "--baseline"
+        tmp_path, source, "--extractor=digits", f"--real={stored}/pictures", "--baseline"
     )
     assert scores["fid", None]["value"] == pytest.approx(0.0, abs=1e-6)
     assert "/real=300 pictures@" in scores["fid", None]["protocol"]
@@ -103,7 +103,7 @@ def test_real_images_in_files(stored, tmp_path):
 
 @pytest.mark.slow
 def test_sizes_give_an_extrapolation(stored, tmp_path):
-    arguments = [f"--source={stored}/samples.npz", "--real=digits", "--extractor=random"]
+    arguments = [f"--source={stored}/samples.npz", "--real=digits", "--extractor=digits"]
     scores = report(tmp_path, *arguments, "--sizes=100,200,300")
     names = ["fid", "fid_100", "fid_200", "fid_300", "fid_infinity"]
     assert [name for name, _ in scores] == names
@@ -157,12 +157,12 @@ def test_classes_are_generated_as_often_as_the_real_images_have_them(tiny, tmp_p
     generator, _ = tiny.image_networks(num_classes=2)
     generator.save(tmp_path / "generator.keras")
     source = f"--source={tmp_path}/generator.keras"
-    common = ["--scores=kid", "--extractor=random", "--samples=100"]
+    common = ["--scores=kid", "--extractor=digits", "--samples=100"]
     scores = report(tmp_path, source, f"--real={tmp_path}/real.npz", *common)
     [found] = scores.values()
     assert "/seed=0/labels=as-real/" in found["protocol"]
     real = tgs.data.arrays(images[kept], batch_size=8)
-    kid = tgs.KID("random", real, samples=100, quantize=True)
+    kid = tgs.KID("digits", real, samples=100, quantize=True)
     drawn = open_source(tmp_path / "generator.keras").draw(100, shares=(3, 1))
     np.testing.assert_allclose(found["value"], kid(drawn).value, rtol=1e-5)
 
@@ -173,13 +173,13 @@ def test_per_class_of_stored_images(tmp_path):
     pixels = np.rint((images[:600] + 1) * 127.5).astype(np.uint8)
     np.savez(tmp_path / "digits.npz", arr_0=pixels, arr_1=labels[:600])
     arguments = [f"--source={tmp_path}/digits.npz", f"--real={tmp_path}/digits.npz"]
-    scores = report(tmp_path, *arguments, "--extractor=random", "--per_class", "--samples=50")
+    scores = report(tmp_path, *arguments, "--extractor=digits", "--per_class", "--samples=50")
     names = [f"fid_class_{label}" for label in range(10)]
     assert [name for name, _ in scores] == [*names, "fid_class_mean"]
     own = pixels[labels[:600] == 3].astype(np.float32) / 127.5 - 1
     chosen = np.concatenate(list(open_source(tmp_path / "digits.npz").picked(50, 0, label=3)))
     assert len(chosen) == 50 and all((own == image).all(axis=(1, 2, 3)).any() for image in chosen)
-    fid = tgs.FID("random", own, samples=50)([chosen])
+    fid = tgs.FID("digits", own, samples=50)([chosen])
     assert scores["fid_class_3", None]["value"] == pytest.approx(fid.value, rel=1e-6)
 
 
@@ -228,7 +228,7 @@ def test_inception_from_a_folder(stored, tmp_path):
 def test_wrong_combinations(workdir, tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there.json").write_text("{}")
-    code = run(f"--source={workdir}", "--extractor=random", *arguments)
+    code = run(f"--source={workdir}", "--extractor=digits", *arguments)
     assert code == 1 and re.search(message, capsys.readouterr().err)
     assert (tmp_path / "there.json").read_text() == "{}"
 
@@ -240,7 +240,7 @@ def test_evaluating_does_not_change_the_workdir(workdir, tmp_path):
         return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
 
     before = contents()
-    report(tmp_path, f"--source={workdir}", "--extractor=random", "--samples=20")
+    report(tmp_path, f"--source={workdir}", "--extractor=digits", "--samples=20")
     assert contents() == before
 
 

@@ -161,7 +161,7 @@ def test_named_data_set_gives_its_classes(tmp_path, capsys):
     digits = tgs.data.digits()
     images = np.concatenate([*digits.examples(limit=200).as_numpy_iterator()])
     np.savez(tmp_path / "digits.npz", arr_0=images, arr_1=np.arange(200) % 10)
-    given = [f"--source={tmp_path}/digits.npz", "--real=digits", "--extractor=random"]
+    given = [f"--source={tmp_path}/digits.npz", "--real=digits", "--extractor=digits"]
     assert main.run("evaluate", ["evaluate.py", *given, "--per_class"]) == 0
     assert "fid_class_9 " in capsys.readouterr().out
 

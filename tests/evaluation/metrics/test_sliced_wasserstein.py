@@ -199,6 +199,7 @@ def test_with_the_same_patches_and_directions_it_is_tfgans(size, levels, monkeyp
     assert_allclose(own.mean, np.mean(own.distances), rtol=1e-12)
 
 
+@pytest.mark.cases(full=2)
 @pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 2, 4])
 def test_any_number_of_channels_tells_coarse_from_fine(channels):

@@ -27,6 +27,7 @@ def test_real_images_score_zero(classifier, images):
     assert 0.0 <= score.value < 1e-9
 
 
+@pytest.mark.cases(full=3)
 @pytest.mark.slow
 @pytest.mark.parametrize("disturbance", ["noise", "blur", "shift", "black patches", "few modes"])
 def test_fid_grows_with_each_disturbance(classifier, images, disturbance):

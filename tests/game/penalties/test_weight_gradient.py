@@ -41,7 +41,8 @@ SOLVERS = {
 
 def trained(scheme, penalties=(), steps=1, **settings):
     """The weights before and after, and the first step's first minibatch."""
-    gan = make("simultaneous", scheme=scheme, penalties=list(penalties), **settings)
+    settings = {"run_eagerly": True, "penalties": list(penalties), **settings}
+    gan = make("simultaneous", scheme=scheme, **settings)
     before, data = weights(gan), points(scheme, steps)
     minibatch = minibatches_of(gan, 0, data[0])[0]
     return before, train(gan, data), minibatch

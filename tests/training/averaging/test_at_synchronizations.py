@@ -8,7 +8,7 @@ import tfgan_stab as tgs
 
 def trained(tiny, scheme, averages, steps):
     """Each step's weights and those of the averages, after training from fixed weights."""
-    gan = tiny.point_gan(averages, scheme=scheme)
+    gan = tiny.point_gan(averages, eager=True, scheme=scheme)
     random = np.random.RandomState(0)
     for variable in gan.generator.variables + gan.discriminator.variables:
         variable.assign(np.abs(random.normal(size=variable.shape, scale=0.5)))

@@ -226,7 +226,7 @@ def test_a_saved_model_remembers_its_averages_and_how_they_go_on(run, tmp_path):
     [pytest.param(False, marks=pytest.mark.exhaustive, id="graph"), pytest.param(True, id="XLA")],
 )
 def test_a_compiled_step_averages_as_an_eager_one(run, compiled):
-    names = ("late_unbiased", "sync_images", "mean_late", "mean_sync", "both", "users")
+    names = ("late_unbiased", "sync_images", "mean_sync", "both")
     found = []
     for settings in ({"run_eagerly": True, "jit_compile": False}, {"jit_compile": compiled}):
         keras.utils.set_random_seed(3)
