@@ -47,17 +47,24 @@ def test_the_example_runs(tmp_path, monkeypatch):
     assert names["gan"].steps == 5 and names["gan"].top_k is not None
 
 
-@pytest.mark.slow
-def test_the_command_that_trains_runs(tmp_path):
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A folder where the command that trains has left a very short run, and what it printed."""
+    folder = tmp_path_factory.mktemp("trained")
     (training,) = [block for block in blocks("bash") if "scripts/train.py" in block]
     program, workdir = ".venv/bin/python scripts/train.py", "--workdir=runs/simultaneous"
     assert training.startswith(f"{program} {workdir}")
     ours = training.replace(".venv/bin/python", sys.executable)
-    ours = ours.replace(workdir, f"--workdir={tmp_path}").rstrip()
+    ours = ours.replace(workdir, f"--workdir={folder}/runs/digits").rstrip()
     small = ["epochs = 1", "steps_per_epoch = 2", "tgs.train.scores = []"]
-    printed = shell(" ".join([ours, *(f"--gin_param='{setting}'" for setting in small)]))
+    return folder, shell(" ".join([ours, *(f"--gin_param='{setting}'" for setting in small)]))
+
+
+@pytest.mark.slow
+def test_the_command_that_trains_runs(run):
+    folder, printed = run
     assert "2 steps, 128 images." in printed
-    config = (tmp_path / "config.gin").read_text(encoding="utf-8")
+    config = (folder / "runs" / "digits" / "config.gin").read_text(encoding="utf-8")
     assert "@tgs.Simultaneous()" in config
     assert "generator_learning_rate = 0.0001" in config
 
@@ -105,17 +112,6 @@ def test_every_public_name_of_the_table_is_there():
             place = getattr(place, part)
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """A folder with a very short run at `runs/digits`."""
-    folder = tmp_path_factory.mktemp("scored")
-    small = ["epochs = 1", "steps_per_epoch = 2", "tgs.train.scores = []"]
-    flags = " ".join(f"--gin_param='{setting}'" for setting in small)
-    program = f"{sys.executable} scripts/train.py --gin_file=gin_configs/runs/digits.gin"
-    shell(f"{program} --workdir={folder}/runs/digits {flags}")
-    return folder
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
@@ -125,12 +121,13 @@ def run(tmp_path_factory):
     ],
 )
 def test_the_commands_that_score_and_sample_run(text, run):
+    folder, _ = run
     (scoring,) = [block for block in blocks("bash", text) if "scripts/evaluate.py" in block]
-    ours = scoring.replace(".venv/bin/python", sys.executable).replace("runs/", f"{run}/runs/")
+    ours = scoring.replace(".venv/bin/python", sys.executable).replace("runs/", f"{folder}/runs/")
     ours = ours.replace("samples.npz", f"{text[:3].strip('# ')}.npz")
     assert ours.count("2000") >= 2
     printed = shell(ours.replace("2000", "80"))
-    assert f"80 images of {run}/runs/digits" in printed and "precision  baseline" in printed
+    assert f"80 images of {folder}/runs/digits" in printed and "precision  baseline" in printed
     assert "Wrote 80 samples" in printed
 
 
