@@ -2,10 +2,14 @@
 
 import os
 import pathlib
+import subprocess
+import sys
 
 import pytest
 
 from tfgan_stab.cli import common, main
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
@@ -34,6 +38,24 @@ def test_unexpected_errors_are_raised():
 
     command = common.Command(main._COMMANDS["play_game"].flags, work, (OSError,), "")
     with pytest.raises(LookupError, match="a bug"):
+        common.run(command, ["program"])
+
+
+def test_a_command_ends_silently_where_nobody_reads_what_it_prints():
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "scripts/recipes.py"]
+    done = subprocess.run(command, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_other_broken_pipes_are_errors(capsys):
+    def work(settings):
+        raise BrokenPipeError("a worker's")
+
+    command = common.Command(main._COMMANDS["play_game"].flags, work, (), "")
+    with pytest.raises(BrokenPipeError, match="a worker's"):
         common.run(command, ["program"])
 
 

@@ -70,4 +70,4 @@ def test_the_time_is_that_of_the_steps_alone(monkeypatch, capsys):
         model.steps_taken, model.steps = 7 + batch, 5 + batch
         lines.on_train_batch_end(batch)
     lines.on_epoch_end(0, {"fid": 1.0})
-    assert capsys.readouterr().out == "epoch 1/1, step 6, 4.0 s, 2e+03 ms/step: fid 1\n"
+    assert capsys.readouterr().out == "epoch 1/1, step 6, 4.0 s, 2000 ms/step: fid 1\n"

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import tqdm
 
-__all__ = ["PATIENCE", "Clock", "EpochClock", "with_progress"]
+__all__ = ["PATIENCE", "Clock", "EpochClock", "milliseconds", "with_progress"]
 
 PATIENCE = 2.0  # Seconds before the bar appears.
 _Item = TypeVar("_Item")
@@ -118,3 +118,13 @@ class EpochClock:
             steps: Steps taken by now.
         """
         return self.seconds / max(1, steps - self._first)
+
+
+def milliseconds(seconds: float) -> str:
+    """Returns what a step took, in milliseconds, to three digits or whole ones.
+
+    Example:
+        >>> milliseconds(0.01536), milliseconds(1.3204)
+        ('15.4', '1320')
+    """
+    return f"{seconds * 1e3:.3g}" if seconds < 0.9995 else f"{seconds * 1e3:.0f}"

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import re
+import select
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,8 @@ __all__ = [
 ]
 
 INTERRUPTED = 130  # What shells call a program that Ctrl-C ended.
+STANDARD_OUTPUT = 1  # Its file descriptor.
+UNREAD = 141  # What they call one that writes where nobody reads any more, as before `| head`.
 FILES = (".npz", ".txt")  # Endings of samples in one file; others are folders.
 
 
@@ -53,7 +56,8 @@ def run(command: Command, arguments: Sequence[str]) -> int:
         arguments: The program's name and its flags, as in `sys.argv`.
 
     Returns:
-        The exit code: 0; 2 for wrong flags; 1 for the command's other errors; 130 if interrupted.
+        The exit code: 0; 2 for wrong flags; 1 for the command's other errors; 130 if interrupted;
+        141 if nobody reads what is printed.
     """
     try:
         settings = command.flags.parse(arguments)
@@ -64,8 +68,13 @@ def run(command: Command, arguments: Sequence[str]) -> int:
         return 0
     try:
         command.work(settings)
+        sys.stdout.flush()
     except absl_flags.Error as error:
         return _print_flag_error(error)
+    except BrokenPipeError:
+        if _is_read():
+            raise
+        return UNREAD
     except KeyboardInterrupt:
         return print_error(f"Interrupted. {command.interrupted}", INTERRUPTED)
     except command.errors as error:
@@ -74,6 +83,16 @@ def run(command: Command, arguments: Sequence[str]) -> int:
         message = configuring.plain_message(error)
         return print_error(f"{message}\n--traceback shows where.", code=1)
     return 0
+
+
+def _is_read() -> bool:
+    """Returns whether somebody still reads standard output; if not, what comes is dropped."""
+    poll = select.poll()
+    poll.register(STANDARD_OUTPUT, 0)
+    if not poll.poll(0):
+        return True
+    os.dup2(os.open(os.devnull, os.O_WRONLY), STANDARD_OUTPUT)
+    return False
 
 
 def print_error(message: str, code: int) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tqdm
 
-from tfgan_stab._utils.progress import PATIENCE, EpochClock
+from tfgan_stab._utils.progress import PATIENCE, EpochClock, milliseconds
 
 WIDTH = 100  # Columns.
 SHORT = {"generator_loss": "G loss", "discriminator_loss": "D loss"}
@@ -55,7 +55,7 @@ class EpochLines(keras.callbacks.ProgbarLogger):
         of_step = self._clock.seconds_per_step(self.model.steps_taken)
         head = (
             f"epoch {epoch + 1}/{self.epochs}, step {self.model.steps}, {seconds:.1f} s, "
-            f"{of_step * 1e3:.3g} ms/step: "
+            f"{milliseconds(of_step)} ms/step: "
         )
         print(line(head, _by_importance(logs or {}, [m.name for m in self.model.metrics])))
 

@@ -15,6 +15,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfgan_stab._utils.progress import milliseconds
 from tfgan_stab.game.augmentation import Augmentation
 from tfgan_stab.game.gradients import GameFunctions
 from tfgan_stab.game.losses import AdversarialLoss
@@ -194,9 +195,10 @@ class ExecutedSteps(keras.Model):
         steps_before = execution.steps_per_call
         with self.watchdog:
             logs = execution(iterator, given)
-        steps, milliseconds = execution.steps_per_call, execution.seconds * 1e3
+        steps = execution.steps_per_call
         if steps_before in (None, 1) and steps not in (None, 1):
-            self._say(f"{milliseconds:.3g} ms a step: {steps} steps per call from Python.")
+            took = milliseconds(execution.seconds)
+            self._say(f"{took} ms a step: {steps} steps per call from Python.")
         return logs
 
     def _say(self, text: str) -> None:

@@ -26,6 +26,7 @@ from tfgan_stab import __version__
 from tfgan_stab._utils import random, validation
 from tfgan_stab._utils.files import cache_directory, write_atomically
 from tfgan_stab._utils.model_hash import description
+from tfgan_stab._utils.progress import milliseconds
 from tfgan_stab.game.functional import Minibatch, only
 from tfgan_stab.game.gradients import GameFunctions, GameGradients
 from tfgan_stab.game.penalties.base import Penalty, WeightGradientPenalty
@@ -291,13 +292,13 @@ def chosen(times: Mapping[str, float], candidate: str, earlier: bool = False) ->
         candidate: What XLA would compile.
         earlier: Whether an earlier run has measured them.
     """
-    milliseconds = f"{times['plain'] * 1e3:.3g} ms a step without XLA"
+    plain = f"{milliseconds(times['plain'])} ms a step without XLA"
     if "compiled" not in times:
-        reason = f"{milliseconds}; the run is too short for a trial to pay off."
+        reason = f"{plain}; the run is too short for a trial to pay off."
         return Compilation("off", reason, candidate)
     scope = candidate if times["compiled"] < CLEARLY * times["plain"] else "off"
     by = "an earlier run measured" if earlier else "measured"
-    return Compilation(scope, f"{by} {milliseconds}, {times['compiled'] * 1e3:.3g} ms with.")
+    return Compilation(scope, f"{by} {plain}, {milliseconds(times['compiled'])} ms with.")
 
 
 def trial_key(networks: Sequence[keras.Model], settings: Sequence[Any], spec: Any) -> str:

@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_stab import callbacks
-from tfgan_stab._utils.progress import EpochClock
+from tfgan_stab._utils.progress import EpochClock, milliseconds
 from tfgan_stab.cli.config import gin as configuring
 from tfgan_stab.cli.jobs.train import Prepared, check_length, prepare, train
 from tfgan_stab.cli.workdir import Workdir
@@ -365,7 +365,7 @@ def _memory(measured: Measured) -> str:
 
 
 def _time(planned: Plan, measured: Measured) -> str:
-    step = f"{measured.seconds * 1e3:.3g} ms a step here (mean of {measured.steps})"
+    step = f"{milliseconds(measured.seconds)} ms a step here (mean of {measured.steps})"
     if planned.steps is None:
         return step
     hours = planned.steps * measured.seconds / 3600
