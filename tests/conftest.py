@@ -19,7 +19,7 @@ def pytest_ignore_collect(collection_path):
 
 
 # Files of tests that take minutes. First, so that no core is left with them in the end.
-LONGEST = ("test_replicas.py", "test_resume_after_kill.py", "test_resuming.py")
+LONGEST = ("test_replicas.py", "test_resume_after_kill.py", "test_execution.py")
 
 
 @pytest.hookimpl(tryfirst=True)  # Before pytest chooses by marks.

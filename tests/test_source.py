@@ -101,7 +101,7 @@ OF_SEVERAL_MODULES = {
         "wrong_settings",
     },
     "data": {"in_training"},
-    "evaluation": {"image_fuzz", "replicas", "write_your_own_score"},
+    "evaluation": {"image_fuzz", "write_your_own_score"},
     "evaluation/metrics": {"metric_inputs"},
     "toy_games": {"closed_forms"},
     "training": {"saved_by_0_1_0", "top_k"},

@@ -20,27 +20,6 @@ from tfgan_stab.training.steps_per_execution import needs_every_step
 pytestmark = pytest.mark.slow  # Nearly every test trains a run.
 
 
-@pytest.fixture(scope="module")
-def finished(command, tmp_path_factory):
-    """The workdir of a run that has ended, scored on few samples."""
-    workdir = tmp_path_factory.mktemp("finished") / "run"
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "tfgan_stab.cli",
-            "train",
-            *command(workdir, "tgs.train.scores = [@tgs.FID]", "tgs.FID.samples = 100")[1:],
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path_factory.mktemp("elsewhere"),
-    )
-    assert done.returncode == 0, done.stderr
-    return workdir, done.stdout
-
-
 def contents(folder):
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -126,28 +105,6 @@ def test_logged_scores(finished):
     ]
     assert all("fake=100" in line["protocol"] for line in lines)
     assert [line["images"] for line in lines] == [0, 0, 24, 24, 48, 48]
-
-
-@pytest.mark.exhaustive
-def test_report_names_the_best_checkpoints(finished):
-    workdir, printed = finished
-    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
-    for weights in ("live", "ema"):
-        best = min((each for each in lines if each["weights"] == weights), key=lambda e: e["value"])
-        best_line = f"{best['value']:.3f} after {best['step']} steps, {workdir}/best/"
-        assert re.search(rf"best fid {weights}: +{re.escape(best_line)}\S+generator.keras", printed)
-
-
-def test_report_shows_scores_baseline_and_paths(finished):
-    workdir, printed = finished
-    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
-    closing = printed[printed.index("6 steps, 48 images.") :]
-    for line in lines[-2:]:
-        assert f"fid {line['weights']:<8}{line['value']:10.3f}  from " in closing
-    assert re.search(r"fid live +[\d.]+  from [\d.]+ after 0 steps", closing)
-    assert re.search(r"fid baseline +[\d.]+  100 real images against 1697 others", closing)
-    for name in ("samples/step-00000006.png", "generator.keras", "metrics.jsonl", "config.gin"):
-        assert str(workdir / name) in closing
 
 
 def test_generator_loads_without_this_package(finished):
