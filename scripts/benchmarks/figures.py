@@ -13,9 +13,9 @@ import time
 import keras
 import numpy as np
 import tensorflow as tf
-from contenders import LATENTS, Ours, PlainKeras, PyTorch
+from contenders import LATENTS, Apart, Ours, PlainKeras, PyTorch
 from PIL import Image
-from programs import PROGRAMS, dcgan, mlp
+from programs import PROGRAMS, dcgan
 
 import tfgan_stab as tgs
 from tfgan_stab.game.functional import Minibatch
@@ -106,48 +106,51 @@ def row_of(figure, above, below, target=None, milliseconds=None, note="", factor
 def default(name, turns, seconds):
     """Settings that nobody chose against the better of both."""
     contenders = {
-        "auto": Ours(PROGRAMS[name], jit_compile="auto"),
-        "without XLA": Ours(PROGRAMS[name], False, jit_compile=False),
-        "with XLA": Ours(PROGRAMS[name], False, jit_compile=True),
+        "auto": Apart(Ours, name, jit_compile="auto"),
+        "without XLA": Apart(Ours, name, decide=False, jit_compile=False),
+        "with XLA": Apart(Ours, name, decide=False, jit_compile=True),
     }
     timed = Turns(contenders, turns, seconds)
+    close(contenders)
     better = min(("without XLA", "with XLA"), key=lambda each: min(timed.times[each]))
-    note = f"chose {contenders['auto'].gan.compilation.scope}"
+    note = f"chose {contenders['auto'].scope}"
     yield timed.row(f'"auto" over the better of both: {name}', "auto", better, 1.05, note)
 
 
 def peers(turns, seconds):
     """PyTorch, eager, and the usual Keras example, over ours."""
-    rk4 = {
-        "scheme": tgs.RungeKutta("rk4"),
-        "penalties": [tgs.GeneratorGradientNorm(0.01)],
-    }
     cases = [
-        ("MLP 4x256, batch 256", "mlp", lambda: mlp(256, 256), -1.3, -2.0),
-        ("DCGAN 32x32, batch 64", "dcgan", lambda: dcgan(32, 32, 64), -1.15, -1.3),
-        ("RK4 and gradient norm", "rk4", lambda: dcgan(32, 16, 32, **rk4), -1.2, None),
+        ("MLP 4x256, batch 256", "mlp", "MLP 4x256", -1.3, -2.0),
+        ("DCGAN 32x32, batch 64", "dcgan", "DCGAN 32x32", -1.15, -1.3),
+        ("RK4 and gradient norm", "rk4", "RK4 and gradient norm", -1.2, None),
     ]
     for name, peer, program, torch_target, keras_target in cases:
-        contenders = {"ours": Ours(program)}
+        contenders = {"ours": Apart(Ours, program)}
         if keras_target is not None:
-            contenders["Keras' example"] = PlainKeras(program)
+            contenders["Keras' example"] = Apart(PlainKeras, program)
         if importlib.util.find_spec("torch") is not None:
             contenders["PyTorch"] = PyTorch(peer)
         timed = Turns(contenders, turns, seconds)
+        close(contenders)
         if "PyTorch" in contenders:
-            contenders["PyTorch"].close()
             yield timed.row(f"PyTorch eager / ours: {name}", "PyTorch", "ours", torch_target)
         if keras_target is not None:
             what = f"Keras' example / ours: {name}"
             yield timed.row(what, "Keras' example", "ours", keras_target)
 
 
-class _Field:
-    """Bare evaluations, compiled as a training compiles them: gradients, losses, state."""
+def close(contenders):
+    """Ends contenders' processes."""
+    for contender in contenders.values():
+        contender.close()
 
-    def __init__(self, ours):
+
+class _Field:
+    """Bare evaluations in a graph: gradients, losses, networks' state."""
+
+    def __init__(self, program):
+        ours = Ours(program, decide=False, jit_compile=False)
         gan = ours.gan
-        compiled = gan.compilation.scope != "off"
         networks = (gan.generator, gan.discriminator)
         params = Players(*(distribution.read(n.trainable_variables) for n in networks))
         state = Players(*(distribution.read(n.non_trainable_variables) for n in networks))
@@ -155,7 +158,7 @@ class _Field:
         noise = tf.random.stateless_normal([len(images), LATENTS], [0, 0])
         minibatch = Minibatch(images, None, noise)
 
-        @tf.function(autograph=False, jit_compile=compiled or None)
+        @tf.function(autograph=False)
         def field(weights):
             return gan.game(weights, state, minibatch)
 
@@ -185,11 +188,12 @@ def schemes(turns, seconds):
         "optimistic": tgs.OptimisticGradient(),
     }
     contenders = {
-        name: Ours(functools.partial(dcgan, 32, 32, 64), False, scheme=scheme, jit_compile=False)
+        name: Apart(Ours, "DCGAN 32x32", decide=False, scheme=scheme, jit_compile=False)
         for name, scheme in kinds.items()
     }
-    contenders["field"] = _Field(contenders["simultaneous"])
+    contenders["field"] = Apart(_Field, "DCGAN 32x32")
     timed = Turns(contenders, turns, seconds)
+    close(contenders)
     for name, scheme in kinds.items():
         what = f"step / ({scheme.evaluations} x bare field): {name}"
         yield timed.row(what, name, "field", 1.05, factor=1 / scheme.evaluations)

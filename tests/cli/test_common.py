@@ -41,22 +41,34 @@ def test_unexpected_errors_are_raised():
         common.run(command, ["program"])
 
 
-def test_a_command_ends_silently_where_nobody_reads_what_it_prints():
+@pytest.mark.parametrize("flags", [[], ["--help"]])
+def test_a_command_ends_silently_where_nobody_reads_what_it_prints(flags):
     reader, writer = os.pipe()
     os.close(reader)
-    command = [sys.executable, "scripts/recipes.py"]
+    command = [sys.executable, "scripts/recipes.py", *flags]
     done = subprocess.run(command, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE)
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_command_needs_no_standard_output(monkeypatch):
+    """A shell's `>&-` closes it."""
+    monkeypatch.setattr(sys, "stdout", None)
+    command = common.Command(main._COMMANDS["play_game"].flags, lambda settings: None, (), "")
+    assert common.run(command, ["program"]) == 0
 
 
 def test_other_broken_pipes_are_errors(capsys):
     def work(settings):
         raise BrokenPipeError("a worker's")
 
-    command = common.Command(main._COMMANDS["play_game"].flags, work, (), "")
+    def command(*errors):
+        return common.Command(main._COMMANDS["play_game"].flags, work, errors, "")
+
     with pytest.raises(BrokenPipeError, match="a worker's"):
-        common.run(command, ["program"])
+        common.run(command(), ["program"])
+    assert common.run(command(OSError), ["program"]) == 1
+    assert capsys.readouterr().err == "error: a worker's\n--traceback shows where.\n"
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,8 @@ def test_first_batches_are_examined_in_other_loops(settings):
 )
 def test_looking_changes_no_batch(monkeypatch, container, block):
     """The weights after training are those without looking, to the last bit."""
+    module = "tfgan_stab.training.steps_per_execution"
+    monkeypatch.setattr(f"{module}.steps_worth_a_call", lambda seconds: block)
     rows = points(24)
     kinds = {**CONTAINERS, "shuffled": lambda rows: sliced(rows).shuffle(3, seed=1)}
 

@@ -74,27 +74,63 @@ class Timed:
     """Functions whose calls take 11 ms, and 5 ms more for each step, by a clock of their own."""
 
     def __init__(self, monkeypatch):
-        self.now, self.counts = 0.0, []
+        self.now, self.counts, self.milliseconds = 0.0, [], 5
         monkeypatch.setattr("time.perf_counter", lambda: self.now)
 
     def take(self, iterator, count):
         self.counts.append(count)
-        self.now += 0.011 + 0.005 * count
+        self.now += 0.011 + self.milliseconds / 1e3 * count
         return tf.constant(count), {}
 
 
-def test_steps_are_found_faster_when_several_share_a_calls_cost(monkeypatch):
+@pytest.fixture
+def timed(monkeypatch):
+    return Timed(monkeypatch)
+
+
+def train_an_epoch(execution, steps):
+    execution.begin_epoch(steps)
+    data = iter(tf.data.Dataset.range(1))
+    for _ in range(steps):
+        execution(data)
+
+
+def test_steps_are_found_faster_when_several_share_a_calls_cost(timed):
     """Single steps take 16 ms, so 3 are worth 50; 3 take 26, so 6 are worth it, then 7, then 8."""
-    timed = Timed(monkeypatch)
     execution = Execution(timed)
     execution.begin([])
-    execution.begin_epoch(200)
-    data = iter(tf.data.Dataset.range(1))
-    for _ in range(200):
-        execution(data)
+    train_an_epoch(execution, 200)
     assert sum(timed.counts) == 200
     assert timed.counts[:9] == [1, 1, 1, 1, 3, 6, 7, 8, 8]
     assert execution.seconds == pytest.approx(0.005 + 0.011 / 8)
+
+
+def test_steps_that_take_longer_from_now_on_are_taken_in_fewer_at_once(timed):
+    """As with larger batches in another training: 3 calls of 8 later, a call is one step."""
+    execution = Execution(timed)
+    execution.begin([])
+    train_an_epoch(execution, 100)
+    timed.milliseconds = 50
+    train_an_epoch(execution, 40)
+    (later,) = (timed.counts[i:] for i in range(150) if sum(timed.counts[:i]) == 100)
+    assert later == [8] * 3 + [1] * 16
+
+
+def test_blocks_of_watched_steps_leave_an_epochs_last_call(timed):
+    """What an interrupted block leaves is taken there, also where an epoch is one call long."""
+    execution = Execution(timed, interruptible=True)
+    execution.begin([])
+    train_an_epoch(execution, 100)
+    timed.counts.clear()
+    train_an_epoch(execution, 6)
+    assert timed.counts == [5, 1]
+
+
+def test_several_workers_take_the_steps_one_by_one_whatever_they_take(timed):
+    execution = Execution(timed)
+    execution.begin([], workers=2)
+    train_an_epoch(execution, 30)
+    assert timed.counts == [1] * 30
 
 
 @pytest.mark.slow

@@ -195,13 +195,13 @@ def test_steps_are_timed_as_many_at_once_as_the_run_takes_in_a_call(interrupted,
 
     times = xla.compare(steps(0.0, 0.01), lambda: steps(0.008, 0.005), None, lambda seconds: 10)
     assert times == pytest.approx(
-        {"plain": 0.01, "compiled": 0.009 if interrupted else 0.0058}, abs=1e-12
+        {"plain": 0.01, "compiled": 0.009 if interrupted else 0.0058, "turns": 8}, abs=1e-12
     )
     assert xla.chosen(times, "step").scope == "step"
 
 
 def compare_by_turns(monkeypatch, plain, compiled, planned=None):
-    """Compares steps whose seconds depend on the turn; returns the times and the count of turns.
+    """Compares steps whose seconds depend on the turn.
 
     Args:
         monkeypatch: Replaces the clock.
@@ -209,7 +209,7 @@ def compare_by_turns(monkeypatch, plain, compiled, planned=None):
         compiled: The same with XLA.
         planned: The run's steps.
     """
-    clock, turns = [0.0], []
+    clock = [0.0]
     monkeypatch.setattr("time.perf_counter", lambda: clock[0])
 
     def steps(seconds):
@@ -218,23 +218,21 @@ def compare_by_turns(monkeypatch, plain, compiled, planned=None):
         def take(count):
             if count > 1:  # Before the turns, single steps are traced and timed.
                 own.append(count)
-                turns.append(len(own))
             clock[0] += count * seconds(len(own))
             return count
 
         return take
 
-    times = xla.compare(steps(plain), lambda: steps(compiled), planned, lambda seconds: 5)
-    return times, max(turns)
+    return xla.compare(steps(plain), lambda: steps(compiled), planned, lambda seconds: 5)
 
 
 def test_one_lucky_turn_decides_nothing(monkeypatch):
-    times, _ = compare_by_turns(
+    times = compare_by_turns(
         monkeypatch,
         lambda turn: 0.006 if turn == 3 else 0.010,
         lambda turn: 0.004 if turn == 5 else 0.008,
     )
-    assert times == pytest.approx({"plain": 0.010, "compiled": 0.008})
+    assert (times["plain"], times["compiled"]) == pytest.approx((0.010, 0.008))
 
 
 @pytest.mark.parametrize(
@@ -253,5 +251,14 @@ def test_a_trial_ends_when_turns_agree_or_its_time_is_over(compiled, planned, tu
     def seconds(turn):
         return compiled * (1.03 if doubtful and turn % 2 else 1.0)
 
-    _, taken = compare_by_turns(monkeypatch, lambda turn: 0.010, seconds, planned)
-    assert taken == pytest.approx(turns, abs=1)
+    times = compare_by_turns(monkeypatch, lambda turn: 0.010, seconds, planned)
+    assert times["turns"] == pytest.approx(turns, abs=1)
+
+
+@pytest.mark.parametrize(("turns", "kept"), [(2, False), (3, True)])
+def test_what_few_turns_of_a_short_run_say_is_not_kept_for_long_ones(
+    turns, kept, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("TFGAN_STAB_CACHE", str(tmp_path))
+    xla.remember("key", {"plain": 2.0, "compiled": 1.0, "turns": turns})
+    assert xla.remembered("key") == ({"plain": 2.0, "compiled": 1.0} if kept else None)

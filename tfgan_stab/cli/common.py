@@ -63,22 +63,20 @@ def run(command: Command, arguments: Sequence[str]) -> int:
         settings = command.flags.parse(arguments)
     except absl_flags.Error as error:
         return _print_flag_error(error)
-    if settings is None:
-        print(command.flags.help_text(arguments[0]))
-        return 0
     try:
-        command.work(settings)
-        sys.stdout.flush()
+        if settings is None:
+            print(command.flags.help_text(arguments[0]))
+        else:
+            command.work(settings)
+        print(end="", flush=True)
     except absl_flags.Error as error:
         return _print_flag_error(error)
-    except BrokenPipeError:
-        if _is_read():
-            raise
-        return UNREAD
     except KeyboardInterrupt:
         return print_error(f"Interrupted. {command.interrupted}", INTERRUPTED)
-    except command.errors as error:
-        if settings.traceback:
+    except (BrokenPipeError, *command.errors) as error:
+        if isinstance(error, BrokenPipeError) and not _is_read():
+            return UNREAD
+        if settings is None or settings.traceback or not isinstance(error, command.errors):
             raise
         message = configuring.plain_message(error)
         return print_error(f"{message}\n--traceback shows where.", code=1)

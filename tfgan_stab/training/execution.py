@@ -196,7 +196,7 @@ class ExecutedSteps(keras.Model):
         with self.watchdog:
             logs = execution(iterator, given)
         steps = execution.steps_per_call
-        if steps_before in (None, 1) and steps not in (None, 1):
+        if steps_before is None and steps not in (None, 1):
             took = milliseconds(execution.seconds)
             self._say(f"{took} ms a step: {steps} steps per call from Python.")
         return logs
@@ -227,8 +227,7 @@ class ExecutedSteps(keras.Model):
             with distribution.unchanged(self._all_variables()):
                 candidate = functools.partial(timed, undecided.candidate)
                 times = xla.compare(timed("off"), candidate, self._planned, self._steps_per_call)
-            if "compiled" in times:
-                xla.remember(key, times)
+            xla.remember(key, times)
             self.compilation = xla.chosen(times, undecided.candidate)
         else:
             self.compilation = xla.chosen(times, undecided.candidate, earlier=True)

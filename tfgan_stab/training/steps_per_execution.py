@@ -6,6 +6,7 @@ of the block in one graph. A block ends where an epoch ends and where a callback
 do, so each callback finds the weights, counts and logs that it would have found without blocks.
 """
 
+import collections
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ from tfgan_stab.training.step_functions import StepFunctions
 SECONDS_PER_CALL = 0.05
 MOST_STEPS = 128
 
-# Steps that are timed one by one, after the first one, which is traced, to find the number.
+# The fastest of so many calls says what a step takes; the very first, which is traced, is not one.
 TIMED = 3
 
 HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
@@ -39,7 +40,7 @@ class Execution:
     Attributes:
         functions: The functions that take steps; others may take their place between two calls.
         steps_per_call: How many steps a call takes where it may; `None` until that is measured.
-        seconds: Of a step, the least that was measured.
+        seconds: Of a step, in the fastest of the last calls.
         single_for: The kinds of callbacks for which each call takes a single step.
     """
 
@@ -55,7 +56,8 @@ class Execution:
         self.seconds = math.nan
         self.single_for: list[str] = []
         self._interruptible = interruptible
-        self._calls: list[float] = []
+        self._is_tracing, self._calls = True, collections.deque[float](maxlen=TIMED)
+        self._learns = True
         self._needs: list[Callable[[], int | None]] | None = None
         self._length: int | None = None
         self._left = 0
@@ -64,7 +66,8 @@ class Execution:
 
     def begin(self, callbacks: Sequence[Any], workers: int = 1) -> None:
         """Learns which callbacks there are; blocks need callbacks that say when they act next."""
-        if workers > 1:  # Their clocks differ.
+        self._learns = workers == 1  # Clocks of several differ.
+        if not self._learns:
             self.steps_per_call = self.steps_per_call or 1
         self.single_for = [type(c).__name__ for c in callbacks if needs_every_step(c)]
         found = [getattr(callback, "steps_until_needed", None) for callback in callbacks]
@@ -117,29 +120,30 @@ class Execution:
         self._pending -= int(taken)
         if self._pending:  # They are taken together with those of the next call.
             self._block = 1
-        if int(taken):
+        if int(taken) and self._learns:
             self._learn((time.perf_counter() - start) / int(taken))
 
     def _learn(self, seconds: float) -> None:
-        """Takes note of what a step took; of single ones, the call and the log are a part."""
-        if self.steps_per_call is None:
-            self._calls.append(seconds)
-            if len(self._calls) <= TIMED:
-                return
-            seconds = min(self._calls[1:])
-        elif not seconds < self.seconds:  # Nor if it was not measured.
+        """Takes note of what a step took; of single ones, the call and its logs are a part."""
+        if self._is_tracing:
+            self._is_tracing = False
             return
-        self.seconds, self.steps_per_call = seconds, steps_worth_a_call(seconds)
+        self._calls.append(seconds)
+        if len(self._calls) == TIMED:
+            self.seconds = min(self._calls)
+            self.steps_per_call = steps_worth_a_call(self.seconds)
 
     def _next_block(self) -> int:
         """Returns how many steps to take at once, from here."""
         if self._needs is None or self._length is None or self.steps_per_call is None:
             return 1
-        most = self.steps_per_call
+        left = self._left
+        if (
+            self._interruptible
+        ):  # Should a block be interrupted, its rest has the epoch's last call.
+            left -= 1
         needs = [steps for steps in (need() for need in self._needs) if steps is not None]
-        if self._interruptible and self._left <= most:
-            return 1  # Should one be interrupted, none is left behind at the epoch's end.
-        return max(1, min([most, self._left, *needs]))
+        return max(1, min([self.steps_per_call, left, *needs]))
 
 
 def steps_worth_a_call(seconds: float) -> int:

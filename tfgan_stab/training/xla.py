@@ -55,6 +55,9 @@ SHARE_OF_RUN = 0.05
 SECONDS_OF_TRIAL = (1.0, 10.0)
 AGREEING_TURNS = 8
 
+# What fewer turns say is of the run at hand only, which is short: longer ones have a trial too.
+FEWEST_TURNS = 3
+
 
 def use_deterministic_operations(seed: int) -> None:
     """Makes all operations of this process give the same bits each time, from now on.
@@ -245,7 +248,7 @@ def compare(
 
     Without, it is the median; with, the same times the median of the turns' ratios: in a slow
     moment of the machine both take longer, and one of many turns may happen to be fast. The ones
-    with XLA are missing if the run is too short for a trial to pay.
+    with XLA, and how many turns there were, are missing if the run is too short for a trial to pay.
 
     Args:
         plain: Takes at most so many steps without XLA; returns how many, when they are done.
@@ -270,7 +273,8 @@ def compare(
         seconds.append(_seconds(plain, count))
         ratios.append(_seconds(candidate, count) / seconds[-1])
     typical = statistics.median(seconds)
-    return {"plain": typical, "compiled": typical * statistics.median(ratios)}
+    compiled = typical * statistics.median(ratios)
+    return {"plain": typical, "compiled": compiled, "turns": len(ratios)}
 
 
 def _agree(ratios: Sequence[float]) -> bool:
@@ -342,7 +346,9 @@ def remembered(key: str) -> dict[str, float] | None:
 
 
 def remember(key: str, times: Mapping[str, float]) -> None:
-    """Keeps what a trial measured for later runs; warns if it cannot."""
+    """Keeps what a trial of several turns measured for later runs; warns if it cannot."""
+    if times.get("turns", 0) < FEWEST_TURNS:
+        return
     path = _memory(key)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
