@@ -1,7 +1,5 @@
 """Schemes and penalties on class-conditional pairs, whose embeddings have sparse gradients."""
 
-import functools
-
 import keras
 import naive_conditional_gan as naive
 import numpy as np
@@ -124,7 +122,12 @@ def fitted(gan, points, labels, **settings):
     return weights(gan)
 
 
-def played(gan, data, name, draw=functools.partial(noise.integers, bound=naive.CLASSES)):
+def uniform(count, seed):
+    """All classes alike."""
+    return noise.integers(count, naive.CLASSES, seed)
+
+
+def played(gan, data, name, draw=uniform):
     """The weights of the naive program, from those of a GAN, after a step with each batch."""
     game, play = naive.NaiveConditionalGan([Sgd(rate) for rate in RATES]), SCHEMES[name][1]()
     params = weights(gan)
@@ -133,7 +136,7 @@ def played(gan, data, name, draw=functools.partial(noise.integers, bound=naive.C
         minibatches = []
         for number in range(count):
             path = noise.TRAINING, step, number
-            own = draw(BATCH, seed=noise.key(SEED, noise.FAKE_LABELS, *path)).numpy()
+            own = draw(BATCH, noise.key(SEED, noise.FAKE_LABELS, *path)).numpy()
             latents = gan.latents(BATCH, noise.key(SEED, *path)).numpy().astype("float64")
             real = [np.split(each, in_data)[number % in_data] for each in (points, labels)]
             assert np.any(own != real[1])

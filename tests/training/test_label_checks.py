@@ -273,12 +273,19 @@ def refused(networks, message, error=ValueError, num_classes=None, **settings):
             r"here \[1000\]. .* \[1000, 1",
         ),
         (lambda count, seed: tf.range(8), ValueError, r"shape \[8\]. Write def fake_labels"),
+        (lambda count, seed: [0] * count, ValueError, r"here \[1000\]. Received: shape \[1\]"),
         (lambda count, seed: zeros(count, seed) + 4, ValueError, "from 0 to 3. Received: 4 to 4"),
         (lambda count, seed: zeros(count, seed) - 1, ValueError, "must draw classes. .* -1 to -1"),
         (
             lambda count, seed: np.random.default_rng(seed).integers(4, size=count),
             TypeError,
             r"operations of TensorFlow: .* Received: \w+Error: .* Use tf.random.stateless_uniform",
+        ),
+        (lambda count: zeros(count, 0), TypeError, r"a function \(count, seed\) .* takes 1 pos"),
+        (
+            lambda count, seed: tf.fill([count], int(seed[0]) % 4),
+            TypeError,
+            "neither has a value. Received: TypeError: ",
         ),
         (
             lambda count, seed: tf.random.uniform([count], maxval=4, dtype=tf.int32),

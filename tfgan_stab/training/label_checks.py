@@ -167,8 +167,8 @@ def fake_label_sampler(
         A function `(count, key) -> classes`, integers `[count]`.
 
     Raises:
-        TypeError: If it is neither a function nor "uniform", draws no integers, or cannot be part of
-            a graph.
+        TypeError: If it is neither a function nor "uniform", draws no integers, or cannot be part
+            of a graph.
         ValueError: If there are no classes to draw, it draws others, or others each time, or a loss
             or penalty compares each fake with the real example of its label.
     """
@@ -211,8 +211,21 @@ def _uniform(classes: int, count: Any, key: tf.Tensor) -> tf.Tensor:
 
 def _check_drawn(fake_labels: Callable[..., Any], classes: int | None) -> None:
     """Raises if a function of the user's own draws anything but classes, or not as a step does."""
-    key = random.key(0, random.FAKE_LABELS)
-    drawn, again = (tf.convert_to_tensor(fake_labels(TRIED, key)) for _ in range(2))
+    in_graph = tf.function(
+        lambda count, seed: tf.convert_to_tensor(fake_labels(count, seed)), autograph=False
+    )
+    try:
+        step = in_graph.get_concrete_function(
+            tf.TensorSpec([], tf.int32), tf.TensorSpec([2], tf.int32)
+        )
+    except Exception as error:  # Whatever its own code raises.
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        raise TypeError(
+            "`fake_labels` must be a function (count, seed) that draws by operations of TensorFlow:"
+            f" in the graph of a step neither has a value. Received: {said:.200}. {FROM_SEED}"
+        ) from error
+    given = tf.constant(TRIED), random.key(0, random.FAKE_LABELS)
+    drawn = step(*given)
     if not drawn.dtype.is_integer:
         raise TypeError(
             "`fake_labels` must draw integers, a class from 0 on for each fake. Received: "
@@ -223,7 +236,7 @@ def _check_drawn(fake_labels: Callable[..., Any], classes: int | None) -> None:
             f"`fake_labels` must draw as many classes as it is asked for, here [{TRIED}]. Received:"
             f" shape {drawn.shape.as_list()}. Write def fake_labels(count, seed)."
         )
-    if not np.array_equal(drawn, again):
+    if not np.array_equal(fake_labels(*given), fake_labels(*given)):
         raise ValueError(
             "`fake_labels` must draw the same classes from the same seed, so that runs repeat and "
             f"resume. Received: others the second time. {FROM_SEED}"
@@ -232,15 +245,6 @@ def _check_drawn(fake_labels: Callable[..., Any], classes: int | None) -> None:
         check_classes(drawn.numpy(), classes)
     except ValueError as error:
         raise ValueError(f"`fake_labels` must draw classes. {error}") from None
-    in_graph = tf.function(lambda *given: tf.convert_to_tensor(fake_labels(*given)), autograph=False)
-    try:
-        in_graph.get_concrete_function(tf.TensorSpec([], tf.int32), tf.TensorSpec([2], tf.int32))
-    except Exception as error:  # Whatever its own code raises.
-        said = " ".join(f"{type(error).__name__}: {error}".split())
-        raise TypeError(
-            "`fake_labels` must draw by operations of TensorFlow: in the graph of a step `count` "
-            f"and `seed` have no values yet. Received: {said:.200}. {FROM_SEED}"
-        ) from error
 
 
 def warn_of_classes_without_examples(x: Any, y: Any, pair: Pair, classes: int | None) -> None:

@@ -178,7 +178,9 @@ def test_pictures_have_the_size_of_the_data_and_the_range_of_the_generator(activ
     assert low <= pictures.min() < low + 0.1 and 0.9 < pictures.max() <= 1
 
 
-@pytest.mark.parametrize(("classes", "expected"), [(3, [0, 1, 2, 0]), (9, [0, 1, 2, 3]), (None, [0, 0, 0, 0])])
+@pytest.mark.parametrize(
+    ("classes", "expected"), [(3, [0, 1, 2, 0]), (9, [0, 1, 2, 3]), (None, [0, 0, 0, 0])]
+)
 def test_labels_are_classes_of_the_networks(classes, expected):
     networks = any_size(labels=((), None, "int32"))
     batches = made_up(call_of(folder, labels=True), *networks, Noise(), classes)
