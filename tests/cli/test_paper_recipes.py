@@ -13,6 +13,7 @@ from tfgan_stab.cli.config import gin as configuring
 from tfgan_stab.cli.config.recipes import read_recipe
 from tfgan_stab.cli.flags.train import TrainSettings
 from tfgan_stab.cli.jobs.train import train
+from tfgan_stab.data.photo_patches import PHOTOGRAPHS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "gin_configs" / "papers"
@@ -211,6 +212,9 @@ def test_fake_labels_are_drawn_where_the_networks_take_some(name):
     """SAGAN's, BigGAN's and SN-GAN's code, which these follow, draws them from all classes."""
     by_class = re.search(r"^labels = True$", text_of(name), re.MULTILINE)
     assert settings_of(name).get("fake_labels") == ("uniform" if by_class else None)
+    # Tried on photographs, they are drawn from the photographs' classes.
+    tried = TrainSettings.parse(shlex.split(header_of(name)["Try"])).gin_param
+    assert (f"num_classes={len(PHOTOGRAPHS)}" in tried) == bool(by_class)
 
 
 def test_top_k_is_switched_off_as_headers_say():

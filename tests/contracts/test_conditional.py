@@ -122,31 +122,40 @@ def fitted(gan, points, labels, **settings):
     return weights(gan)
 
 
-@pytest.mark.cases(full=1)
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    ["alternating_reused", "simultaneous", "rk4", "rk4_fresh", "extragradient_fresh", "lookahead"],
-)
-def test_three_steps_with_fake_labels_are_those_of_a_naive_program(name):
-    """Labels belong to the noise: used again with it, and drawn anew with it."""
-    gan = with_fake_labels(name)
+def uniform(count, seed):
+    """All classes alike."""
+    return noise.integers(count, naive.CLASSES, seed)
+
+
+def played(gan, data, name, draw=uniform):
+    """The weights of the naive program, from those of a GAN, after a step with each batch."""
     game, play = naive.NaiveConditionalGan([Sgd(rate) for rate in RATES]), SCHEMES[name][1]()
-    params, data = weights(gan), examples(name, 3)
+    params = weights(gan)
     count, in_data = gan.scheme.minibatches, gan.scheme.data_minibatches
     for step, (points, labels) in enumerate(zip(*data, strict=True)):
         minibatches = []
         for number in range(count):
             path = noise.TRAINING, step, number
-            own = noise.integers(
-                BATCH, naive.CLASSES, noise.key(SEED, noise.FAKE_LABELS, *path)
-            ).numpy()
+            own = draw(BATCH, noise.key(SEED, noise.FAKE_LABELS, *path)).numpy()
             latents = gan.latents(BATCH, noise.key(SEED, *path)).numpy().astype("float64")
             real = [np.split(each, in_data)[number % in_data] for each in (points, labels)]
             assert np.any(own != real[1])
             minibatches.append((real[0], latents, real[1], own))
         params = play(game, params, minibatches)
-    assert_close(fitted(gan, *data), params, rtol=1e-6, atol=1e-8)
+    return params
+
+
+@pytest.mark.cases(full=2)
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    ["alternating_reused", "simultaneous", "rk4", "extragradient_fresh", "rk4_fresh", "lookahead"],
+)
+def test_three_steps_with_fake_labels_are_those_of_a_naive_program(name):
+    """Labels belong to the noise: used again with it, and drawn anew with it."""
+    gan, data = with_fake_labels(name), examples(name, 3)
+    expected = played(gan, data, name)
+    assert_close(fitted(gan, *data), expected, rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.exhaustive
@@ -163,7 +172,6 @@ def test_fake_labels_are_the_same_however_steps_are_executed():
     assert np.max(np.abs(others[0][0] - one[0][0])) > 0.01
 
 
-@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_fake_labels_go_on_where_a_run_was_stopped(tmp_path):
     """Saved after two of four steps, with the setting, and loaded in a new model."""
@@ -175,6 +183,30 @@ def test_fake_labels_go_on_where_a_run_was_stopped(tmp_path):
     loaded = keras.saving.load_model(tmp_path / "gan.keras")
     assert loaded.fake_labels == "uniform"
     assert_close(fitted(loaded, points[2:], labels[2:]), whole, rtol=0, atol=0)
+
+
+@keras.saving.register_keras_serializable("tests")
+def later_classes(count, seed):
+    """A user's own function: all classes but the first."""
+    return 1 + noise.integers(count, naive.CLASSES - 1, seed)
+
+
+@pytest.mark.slow
+def test_function_draws_fake_labels_in_graphs_and_where_a_run_goes_on(tmp_path):
+    """Each of two steps: in a plain graph, under XLA, and the second in a model that is loaded."""
+    settings = {"fake_labels": later_classes}
+    points, labels = examples("simultaneous", 2)
+    gan = with_fake_labels("simultaneous", **settings)
+    expected = played(gan, (points, labels), "simultaneous", later_classes)
+    fitted(gan, points[:1], labels[:1])
+    gan.save(tmp_path / "gan.keras")
+    loaded = keras.saving.load_model(tmp_path / "gan.keras")
+    assert loaded.fake_labels is later_classes
+    for each in (gan, loaded):
+        assert_close(fitted(each, points[1:], labels[1:]), expected, rtol=1e-6, atol=1e-8)
+    compiled = with_fake_labels("simultaneous", jit_compile=True, **settings)
+    assert_close(fitted(compiled, points, labels), expected, rtol=1e-4, atol=1e-5)
+    assert compiled.compilation.scope == "step"
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """Labels against classes: what bounds them, and what is said of labels that are none."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -262,6 +264,7 @@ def refused(networks, message, error=ValueError, num_classes=None, **settings):
     [
         ("real", TypeError, 'must be None, "uniform" or a function .* Received: .real.'),
         ([0, 1], TypeError, r"Received: \[0, 1\]. With None fakes have the labels of the reals"),
+        (np.array([0, 1]), TypeError, r"Received: array\(\[0, 1\]\). With None"),
         (Embedded, TypeError, r"\(count, seed\) -> integers \[count\]. Received: <class"),
         (lambda count, seed: tf.zeros([count]), TypeError, "integers, .* float32. Use tf.cast"),
         (
@@ -270,8 +273,25 @@ def refused(networks, message, error=ValueError, num_classes=None, **settings):
             r"here \[1000\]. .* \[1000, 1",
         ),
         (lambda count, seed: tf.range(8), ValueError, r"shape \[8\]. Write def fake_labels"),
+        (lambda count, seed: [0] * count, ValueError, r"here \[1000\]. Received: shape \[1\]"),
         (lambda count, seed: zeros(count, seed) + 4, ValueError, "from 0 to 3. Received: 4 to 4"),
         (lambda count, seed: zeros(count, seed) - 1, ValueError, "must draw classes. .* -1 to -1"),
+        (
+            lambda count, seed: np.random.default_rng(seed).integers(4, size=count),
+            TypeError,
+            r"operations of TensorFlow: .* Received: \w+Error: .* Use tf.random.stateless_uniform",
+        ),
+        (lambda count: zeros(count, 0), TypeError, r"a function \(count, seed\) .* takes 1 pos"),
+        (
+            lambda count, seed: tf.fill([count], int(seed[0]) % 4),
+            TypeError,
+            "neither has a value. Received: TypeError: ",
+        ),
+        (
+            lambda count, seed: tf.random.uniform([count], maxval=4, dtype=tf.int32),
+            ValueError,
+            "same classes from the same seed, .* others the second time. Use tf.random.stateless",
+        ),
     ],
 )
 def test_fake_labels_that_are_none_are_refused(fake_labels, error, message):
@@ -325,13 +345,53 @@ def test_fake_labels_are_drawn_from_the_classes_that_are_known():
         assert label_checks.fake_label_sampler(zeros, CONDITIONAL.condition, 4, loss, ()) is zeros
 
 
-def test_fake_labels_are_told(capsys):
-    for fake_labels in ("uniform", None):
-        gan = tgs.GAN(*conditional_pair(4), latents=3)
-        settings = {"jit_compile": False, "run_eagerly": True, "fake_labels": fake_labels}
-        gan.compile("sgd", "sgd", **settings)
-        gan.fit(points(4), np.zeros(4, "int32"), batch_size=4, verbose=2)
-        told = "\nLabels of fakes: uniform\n" in capsys.readouterr().out
-        assert told == (fake_labels is not None)
-        assert metadata(gan)["fake_labels"] == fake_labels
-        assert gan.get_compile_config()["fake_labels"] == fake_labels
+def uniform_gan(classes, fake_labels="uniform"):
+    """A GAN on points by class whose fakes have labels of their own."""
+    gan = tgs.GAN(*conditional_pair(classes), latents=3)
+    gan.compile("sgd", "sgd", fake_labels=fake_labels, jit_compile=False, run_eagerly=True)
+    return gan
+
+
+def test_uniform_fake_labels_of_classes_without_examples_are_warned_of():
+    expected = "expects examples of all 8 classes that it draws. Received: "
+    fix = "from 0 to 1, and make both networks, and num_classes, for 2; or leave `fake_labels` out"
+    gan = uniform_gan(8)
+    with pytest.warns(UserWarning, match=f"{expected}`y` with 2, so 75% of the fakes .* {fix}"):
+        gan.fit(points(4), np.array([0, 7, 7, 0]), batch_size=4, verbose=0)
+    data = tgs.data.mixture(4, layout="ring", modes=6, labels=True)
+    with pytest.warns(UserWarning, match=f"{expected}'.*' with 6, so 25% of the fakes"):
+        gan.fit(data, steps_per_epoch=1, verbose=0)
+
+
+def test_fake_labels_of_classes_with_examples_are_not_warned_of():
+    gan = uniform_gan(4)
+    gan.fit(points(4), np.arange(4), batch_size=4, verbose=0)
+    unknown = tf.data.Dataset.from_tensors((points(4), np.zeros(4, "int32")))
+    gan.fit(unknown, verbose=0)
+    for other in (None, zeros):
+        uniform_gan(4, other).fit(points(4), np.zeros(4, "int32"), batch_size=4, verbose=0)
+
+
+class Zeros:
+    """Draws one class, from an object that does not say what it is called."""
+
+    def __call__(self, count, seed):
+        return zeros(count, seed)
+
+
+@pytest.mark.parametrize(
+    ("fake_labels", "name"),
+    [
+        ("uniform", "uniform"),
+        (zeros, "zeros"),
+        (Zeros(), f"<{__name__}.Zeros object>"),
+        (functools.partial(zeros), "functools.partial(<function zeros>)"),
+        (None, None),
+    ],
+)
+def test_fake_labels_are_told(capsys, fake_labels, name):
+    gan = uniform_gan(4, fake_labels)
+    gan.fit(points(4), np.arange(4), batch_size=4, verbose=2)
+    printed = capsys.readouterr().out
+    assert f"\nLabels of fakes: {name}\n" in printed if name else "Labels of fakes" not in printed
+    assert metadata(gan)["fake_labels"] == name

@@ -268,7 +268,7 @@ def metadata(gan: GAN) -> dict[str, Any]:
         "penalties": [repr(penalty) for penalty in gan.penalties],
         "top_k": repr(gan.top_k) if gan.top_k else None,
         "augmentation": repr(gan.augment) if gan.augment else None,
-        "fake_labels": str(gan.fake_labels) if gan.fake_labels else None,
+        "fake_labels": gan.fake_labels_name,
         "field_evaluations_per_step": gan.scheme.evaluations,
         "minibatches_per_step": gan.scheme.minibatches,
         "loss": gan.loss_pair.name,

@@ -150,6 +150,8 @@ class KerasWorkflows(ExecutedSteps, Saving, Described):
         steps = self._epoch_length(x, steps_per_epoch)
         self._check_before_fit(x, y, steps_per_epoch, kwargs)
         check_data(x, rows, self.scheme, self.top_k, self.maker.classes)
+        if self.fake_labels == "uniform":
+            label_checks.warn_of_classes_without_examples(x, y, self.pair, self.maker.classes)
         self.class_shares = label_checks.class_shares(x, y, self.pair) or self.class_shares
         resumed = self._prepare(x, callbacks, steps, Progress(initial_epoch, 0))
         progress = resumed or Progress(initial_epoch, 0)

@@ -167,7 +167,7 @@ class GAN(KerasWorkflows, Sampling, PairOfOptimizers):
                 `tgs.augment.Adaptive(target=0.6)`; logs then show `augmentation_probability`.
             fake_labels: The classes that fakes are made and judged for: `None` for those of the
                 reals; "uniform" for all classes alike; or a function `(count, seed) -> classes`,
-                integers `[count]` that follow from `seed`, two integers, alone.
+                integers `[count]` that operations of TensorFlow make of `seed`, two integers.
             jit_compile: `True`, `False`, or "auto" to use XLA where it is possible and faster; on
                 a CPU `fit` compares both on its first batch, unless the run is so short that this
                 would not pay. `gan.compilation` says what was chosen and why.

@@ -77,6 +77,14 @@ class Described(keras.Model):
         networks = (self.generator, self.discriminator)
         return sorted({network.dtype_policy.name for network in networks})
 
+    @property
+    def fake_labels_name(self) -> str | None:
+        """What `fake_labels` is called: a function by its name; `None` without."""
+        given = self.fake_labels
+        if given is None or isinstance(given, str):
+            return given
+        return workers.ADDRESS.sub("", getattr(given, "__qualname__", repr(given)))
+
     def print_headline(self, steps: int | None, x: Any, batch_size: int | None) -> None:
         """Prints what trains how, and which averages the training is too short for.
 
@@ -110,8 +118,8 @@ class Described(keras.Model):
             lines.append(f"Top-k: {self.top_k}")
         if self.augment:
             lines.append(f"Augmentation: {self.augment}")
-        if self.fake_labels:
-            lines.append(f"Labels of fakes: {self.fake_labels}")
+        if self.fake_labels_name:
+            lines.append(f"Labels of fakes: {self.fake_labels_name}")
         return "\n".join(lines)
 
 

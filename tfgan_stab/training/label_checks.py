@@ -26,6 +26,7 @@ from tfgan_stab.training.data_checks import required, type_of, whole
 layers = keras.layers
 
 TRIED = 1000  # Labels of fakes that a function of the user's is tried for.
+FROM_SEED = "Use tf.random.stateless_uniform([count], seed, maxval=10, dtype=tf.int32)."
 
 # Layers and operations of Keras that hand numbers on as they are.
 PASSING = set(
@@ -166,14 +167,16 @@ def fake_label_sampler(
         A function `(count, key) -> classes`, integers `[count]`.
 
     Raises:
-        TypeError: If it is neither a function nor "uniform", or draws no integers.
-        ValueError: If there are no classes to draw, it draws others, or a loss or penalty compares
-            each fake with the real example of its label.
+        TypeError: If it is neither a function nor "uniform", draws no integers, or cannot be part
+            of a graph.
+        ValueError: If there are no classes to draw, it draws others, or others each time, or a loss
+            or penalty compares each fake with the real example of its label.
     """
     if fake_labels is None:
         return None
     is_function = callable(fake_labels) and not isinstance(fake_labels, type)
-    if not is_function and fake_labels != "uniform":
+    # Arrays compare element by element.
+    if not is_function and not (isinstance(fake_labels, str) and fake_labels == "uniform"):
         raise TypeError(
             '`fake_labels` must be None, "uniform" or a function (count, seed) -> integers [count].'
             f" Received: {fake_labels!r:.200}. With None fakes have the labels of the reals."
@@ -207,8 +210,22 @@ def _uniform(classes: int, count: Any, key: tf.Tensor) -> tf.Tensor:
 
 
 def _check_drawn(fake_labels: Callable[..., Any], classes: int | None) -> None:
-    """Raises if a function of the user's own draws anything but classes."""
-    drawn = tf.convert_to_tensor(fake_labels(TRIED, random.key(0, random.FAKE_LABELS)))
+    """Raises if a function of the user's own draws anything but classes, or not as a step does."""
+    in_graph = tf.function(
+        lambda count, seed: tf.convert_to_tensor(fake_labels(count, seed)), autograph=False
+    )
+    try:
+        step = in_graph.get_concrete_function(
+            tf.TensorSpec([], tf.int32), tf.TensorSpec([2], tf.int32)
+        )
+    except Exception as error:  # Whatever its own code raises.
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        raise TypeError(
+            "`fake_labels` must be a function (count, seed) that draws by operations of TensorFlow:"
+            f" in the graph of a step neither has a value. Received: {said:.200}. {FROM_SEED}"
+        ) from error
+    given = tf.constant(TRIED), random.key(0, random.FAKE_LABELS)
+    drawn = step(*given)
     if not drawn.dtype.is_integer:
         raise TypeError(
             "`fake_labels` must draw integers, a class from 0 on for each fake. Received: "
@@ -219,10 +236,39 @@ def _check_drawn(fake_labels: Callable[..., Any], classes: int | None) -> None:
             f"`fake_labels` must draw as many classes as it is asked for, here [{TRIED}]. Received:"
             f" shape {drawn.shape.as_list()}. Write def fake_labels(count, seed)."
         )
+    if not np.array_equal(fake_labels(*given), fake_labels(*given)):
+        raise ValueError(
+            "`fake_labels` must draw the same classes from the same seed, so that runs repeat and "
+            f"resume. Received: others the second time. {FROM_SEED}"
+        )
     try:
         check_classes(drawn.numpy(), classes)
     except ValueError as error:
         raise ValueError(f"`fake_labels` must draw classes. {error}") from None
+
+
+def warn_of_classes_without_examples(x: Any, y: Any, pair: Pair, classes: int | None) -> None:
+    """Warns where data are known to have fewer classes than fakes are drawn from.
+
+    Args:
+        x: What `fit` is given: it is known of data sets of `tgs.data` and of arrays.
+        y: What `fit` is given.
+        pair: What the networks expect.
+        classes: How many are drawn; `None` if that is not known.
+    """
+    known = isinstance(x, Batches)
+    found = x.num_classes if known else np.count_nonzero(_class_counts(y, pair))
+    if not found or not classes or found >= classes:
+        return
+    warnings.warn(
+        f'`fake_labels="uniform"` expects examples of all {classes} classes that it draws. '
+        f"Received: {repr(x.name) if known else '`y`'} with {found}, so {1 - found / classes:.0%} "
+        "of the fakes are of classes without a real example. Number the classes of the data from 0 "
+        f"to {found - 1}, and make both networks, and num_classes, for {found}; or leave "
+        "`fake_labels` out.",
+        UserWarning,
+        stacklevel=4,
+    )
 
 
 def class_shares(x: Any, y: Any, pair: Pair) -> tuple[int, ...]:
@@ -233,14 +279,24 @@ def class_shares(x: Any, y: Any, pair: Pair) -> tuple[int, ...]:
         y: What `fit` is given.
         pair: What the networks expect.
     """
-    if pair.condition is None or not pair.condition.classes:
-        return ()
-    labels = getattr(x.example_set, "labels", None) if isinstance(x, Batches) else whole(y)
-    if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "iuf" or not labels.size:
-        return ()
+    labels = getattr(x.example_set, "labels", None) if isinstance(x, Batches) else y
+    return shares_of(_class_counts(labels, pair).tolist())
+
+
+def _class_counts(labels: Any, pair: Pair) -> np.ndarray:
+    """Returns how many examples are of each class; nothing if that is not known."""
+    labels = whole(labels)
+    if (
+        pair.condition is None
+        or not pair.condition.classes
+        or not isinstance(labels, np.ndarray)
+        or labels.dtype.kind not in "iuf"
+        or not labels.size
+    ):
+        return np.array([], np.int64)
     if labels.ndim == 2 and labels.shape[1] > 1:
         labels = labels.argmax(axis=1)
-    return shares_of(np.bincount(labels.ravel().astype(np.int64)).tolist())
+    return np.bincount(labels.ravel().astype(np.int64))
 
 
 def check_classes(labels: Any, classes: int | None) -> None:

@@ -178,12 +178,14 @@ def test_pictures_have_the_size_of_the_data_and_the_range_of_the_generator(activ
     assert low <= pictures.min() < low + 0.1 and 0.9 < pictures.max() <= 1
 
 
-@pytest.mark.parametrize(("classes", "expected"), [(3, [0, 1, 2, 0]), (None, [0, 0, 0, 0])])
+@pytest.mark.parametrize(
+    ("classes", "expected"), [(3, [0, 1, 2, 0]), (9, [0, 1, 2, 3]), (None, [0, 0, 0, 0])]
+)
 def test_labels_are_classes_of_the_networks(classes, expected):
     networks = any_size(labels=((), None, "int32"))
     batches = made_up(call_of(folder, labels=True), *networks, Noise(), classes)
     numbers = sorted(sum((y.numpy().tolist() for _, y in batches.take(1)), []))
-    assert numbers == sorted(expected) and batches.num_classes == max(expected) + 1
+    assert numbers == sorted(expected) and batches.num_classes == (classes or 1)
 
 
 def test_data_without_labels_stay_so():

@@ -178,7 +178,8 @@ def made_up_data(call: configuring.Call) -> Callable[[GAN], Batches]:
         labels, classes = None, None
         if own.get("labels", pair.conditional):
             labels = _conditions(count, pair, gan.maker.classes or 1)
-            classes = int(labels.max()) + 1 if labels.ndim == 1 else None
+            if labels.ndim == 1:  # As many as the networks expect, though a batch has fewer.
+                classes = gan.maker.classes or int(labels.max()) + 1
         name = call.text.strip("@()")
         made_up = _MadeUp(f"{name}, not opened", examples, labels, classes)
         if examples.ndim == 3:
