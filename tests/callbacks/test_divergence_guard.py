@@ -64,24 +64,28 @@ ALL += [("alternating_3", {"run_eagerly": True}), ("simultaneous", {"jit_compile
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
+    "watchers",
+    [("guard", "both"), pytest.param(("diagnostics",), marks=pytest.mark.exhaustive)],
+    ids="+".join,
+)
+@pytest.mark.parametrize(
     ("name", "settings"),
     [pytest.param(*each, marks=[] if each == ALL[0] else pytest.mark.exhaustive) for each in ALL],
 )
-def test_watching_changes_nothing(name, settings):
+def test_watching_changes_nothing(name, settings, watchers):
     gan = renewed(name, **settings)
     _, plain = train(gan)
     expected = numbers(gan)
-    norms = {"generator_gradient_l2", "discriminator_gradient_l2"}
     guard, diagnostics = Guard("rollback", every=2), tgs.callbacks.Diagnostics()
-    for callbacks, more in (
-        ([guard], norms),
-        ([diagnostics, guard], norms | MEASURED),
-    ):
+    watching = {"guard": [guard], "diagnostics": [diagnostics], "both": [diagnostics, guard]}
+    for each in watchers:
         renewed(name, **settings)
-        events, watched = train(gan, *callbacks)
+        events, watched = train(gan, *watching[each])
         assert not events
         assert same(gan, expected)
         assert {name: watched[name] for name in plain} == plain
+        more = {"generator_gradient_l2", "discriminator_gradient_l2"}
+        more |= MEASURED if each != "guard" else set()
         assert set(watched) - set(plain) == more
 
 

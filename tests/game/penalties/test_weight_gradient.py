@@ -148,9 +148,6 @@ def test_consensus_moves_both_players_down_half_the_squared_gradients():
             np.testing.assert_allclose(mine, -rate * WEIGHT * theirs, rtol=1e-5, atol=1e-9)
 
 
-ONE_EACH = {("heun", "generator_gradient_norm")}
-
-
 @pytest.mark.slow
 def test_consensus_is_part_of_each_players_evaluation():
     before, after, minibatch = trained(tgs.Alternating(), [tgs.Consensus(WEIGHT)])
@@ -170,24 +167,29 @@ def test_consensus_is_part_of_each_players_evaluation():
     assert_close(after, [generator, discriminator], rtol=1e-6, atol=1e-8)
 
 
-@pytest.mark.exhaustive
+ALL = [penalty for own in PENALTIES.values() for penalty in own]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("scheme", "name"),
+    ("scheme", "penalties"),
     [
-        pytest.param(scheme, name, marks=[] if each in ONE_EACH else [pytest.mark.exhaustive])
-        for each in itertools.product(("heun", "euler"), PENALTIES)
-        for scheme, name in [each]
-        if name != "none"
+        pytest.param("heun", ALL, id="heun-all"),
+        *(
+            pytest.param(scheme, own, marks=pytest.mark.exhaustive, id=f"{scheme}-{name}")
+            for scheme, (name, own) in itertools.product(("heun", "euler"), PENALTIES.items())
+            if own
+        ),
     ],
 )
-def test_eager_graph_and_xla_agree(name, scheme):
-    settings = {"penalties": PENALTIES[name], "steps": 2}
-    graph = trained(SOLVERS[scheme], **settings)[1]
+def test_eager_graph_and_xla_agree(scheme, penalties):
+    settings = {"penalties": penalties, "steps": 2, "check_derivatives": False}
     eager = trained(SOLVERS[scheme], **settings, run_eagerly=True)[1]
-    compiled = trained(SOLVERS[scheme], **settings, jit_compile=True)[1]
+    graph = trained(SOLVERS[scheme], **settings, run_eagerly=False)[1]
+    compiled = trained(SOLVERS[scheme], **settings, run_eagerly=False, jit_compile=True)[1]
     assert_close(eager, graph, rtol=1e-12)
-    assert_close(compiled, graph, rtol=1e-4, atol=1e-5)
+    # XLA draws the same random bits; what it makes of sine and logarithm is its own.
+    assert_close(compiled, graph, rtol=1e-6, atol=1e-7)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -221,12 +221,19 @@ def test_a_saved_model_remembers_its_averages_and_how_they_go_on(run, tmp_path):
         assert keras.saving.deserialize_keras_object(written) == rule
 
 
+COMPILED = ("late_unbiased", "sync_images", "mean_sync", "both")
+MORE = ("users", "mean_late")
+
+
 @pytest.mark.parametrize(
-    "compiled",
-    [pytest.param(False, marks=pytest.mark.exhaustive, id="graph"), pytest.param(True, id="XLA")],
+    ("compiled", "names"),
+    [
+        pytest.param(False, (*COMPILED, *MORE), marks=pytest.mark.exhaustive, id="graph"),
+        pytest.param(True, COMPILED, id="XLA"),
+        pytest.param(True, MORE, marks=pytest.mark.exhaustive, id="XLA, more"),
+    ],
 )
-def test_a_compiled_step_averages_as_an_eager_one(run, compiled):
-    names = ("late_unbiased", "sync_images", "mean_sync", "both")
+def test_a_compiled_step_averages_as_an_eager_one(run, compiled, names):
     found = []
     for settings in ({"run_eagerly": True, "jit_compile": False}, {"jit_compile": compiled}):
         keras.utils.set_random_seed(3)

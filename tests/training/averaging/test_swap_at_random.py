@@ -124,6 +124,7 @@ class Workflows:
 
 
 @pytest.mark.exhaustive
+@pytest.mark.filterwarnings("ignore:The file holds the average:UserWarning")  # Saved inside a swap.
 def test_every_way_out_leaves_the_weights_of_a_model_that_was_never_swapped(
     tiny, compiled, tmp_path
 ):
