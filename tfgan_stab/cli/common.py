@@ -63,6 +63,7 @@ def run(command: Command, arguments: Sequence[str]) -> int:
         settings = command.flags.parse(arguments)
     except absl_flags.Error as error:
         return _print_flag_error(error)
+    worded: tuple[type[Exception], ...] = (BrokenPipeError, *command.errors)
     try:
         if settings is None:
             print(command.flags.help_text(arguments[0]))
@@ -73,7 +74,7 @@ def run(command: Command, arguments: Sequence[str]) -> int:
         return _print_flag_error(error)
     except KeyboardInterrupt:
         return print_error(f"Interrupted. {command.interrupted}", INTERRUPTED)
-    except (BrokenPipeError, *command.errors) as error:
+    except worded as error:
         if isinstance(error, BrokenPipeError) and not _is_read():
             return UNREAD
         if settings is None or settings.traceback or not isinstance(error, command.errors):
