@@ -142,8 +142,8 @@ class PlainKeras:
 class Apart:
     """A contender in a process of its own, as a user's training is, that waits between its turns.
 
-    Beside two other GANs in one process, plain graphs took up to a quarter more than alone, and
-    those of XLA, which asks for memory once, did not.
+    Beside two other GANs in one process, the plain graph of a DCGAN took a quarter more than alone,
+    and that of XLA did not. Why was not found.
 
     Args:
         kind: Makes the contender of a program, such as `Ours`; importable.

@@ -27,8 +27,8 @@ __all__ = [
 ]
 
 INTERRUPTED = 130  # What shells call a program that Ctrl-C ended.
-STANDARD_OUTPUT = 1  # Its file descriptor.
 UNREAD = 141  # What they call one that writes where nobody reads any more, as before `| head`.
+STANDARD_OUTPUT = 1  # Its file descriptor.
 FILES = (".npz", ".txt")  # Endings of samples in one file; others are folders.
 
 
