@@ -5,10 +5,13 @@ A contender has `take(count)`, which takes so many steps and returns when they a
 """
 
 import contextlib
+import math
 import multiprocessing
+import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 
 import keras
@@ -175,13 +178,45 @@ class Apart:
 
 
 def _take_turns(pipe, kind, name, settings):
-    contender = kind(PROGRAMS[name], **settings)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["TFGAN_STAB_CACHE"] = folder  # What other trials chose does not count.
+        contender = kind(PROGRAMS[name], **settings)
     gan = getattr(contender, "gan", None)
     pipe.send(gan and gan.compilation.scope)
     with contextlib.suppress(EOFError):
         while True:
             contender.take(pipe.recv())
             pipe.send("done")
+
+
+class Several:
+    """Contenders alike, each in a process of its own, which share every turn.
+
+    Processes of one program have differed by a sixth in the medians of the same turns; several of
+    each say less about one process and more about the program.
+
+    Args:
+        make: Returns one of them.
+        processes: How many.
+    """
+
+    def __init__(self, make, processes=3):
+        self._all = [make() for _ in range(processes)]
+
+    @property
+    def scopes(self):
+        """What XLA compiles, in each process."""
+        return [each.scope for each in self._all]
+
+    def take(self, count):
+        """Takes so many steps, or as many more as make equal shares."""
+        for each in self._all:
+            each.take(math.ceil(count / len(self._all)))
+
+    def close(self):
+        """Ends the processes."""
+        for each in self._all:
+            each.close()
 
 
 class PyTorch:

@@ -13,7 +13,7 @@ import time
 import keras
 import numpy as np
 import tensorflow as tf
-from contenders import LATENTS, Apart, Ours, PlainKeras, PyTorch
+from contenders import LATENTS, Apart, Ours, PlainKeras, PyTorch, Several
 from PIL import Image
 from programs import PROGRAMS, dcgan
 
@@ -105,15 +105,19 @@ def row_of(figure, above, below, target=None, milliseconds=None, note="", factor
 
 def default(name, turns, seconds):
     """Settings that nobody chose against the better of both."""
+
+    def several(**settings):
+        return Several(lambda: Apart(Ours, name, **settings))
+
     contenders = {
-        "auto": Apart(Ours, name, jit_compile="auto"),
-        "without XLA": Apart(Ours, name, decide=False, jit_compile=False),
-        "with XLA": Apart(Ours, name, decide=False, jit_compile=True),
+        "auto": several(jit_compile="auto"),
+        "without XLA": several(decide=False, jit_compile=False),
+        "with XLA": several(decide=False, jit_compile=True),
     }
     timed = Turns(contenders, turns, seconds)
     close(contenders)
     better = min(("without XLA", "with XLA"), key=lambda each: min(timed.times[each]))
-    note = f"chose {contenders['auto'].scope}"
+    note = f"chose {', '.join(contenders['auto'].scopes)}"
     yield timed.row(f'"auto" over the better of both: {name}', "auto", better, 1.05, note)
 
 
@@ -125,11 +129,11 @@ def peers(turns, seconds):
         ("RK4 and gradient norm", "rk4", "RK4 and gradient norm", -1.2, None),
     ]
     for name, peer, program, torch_target, keras_target in cases:
-        contenders = {"ours": Apart(Ours, program)}
+        contenders = {"ours": Several(functools.partial(Apart, Ours, program))}
         if keras_target is not None:
-            contenders["Keras' example"] = Apart(PlainKeras, program)
+            contenders["Keras' example"] = Several(functools.partial(Apart, PlainKeras, program))
         if importlib.util.find_spec("torch") is not None:
-            contenders["PyTorch"] = PyTorch(peer)
+            contenders["PyTorch"] = Several(functools.partial(PyTorch, peer))
         timed = Turns(contenders, turns, seconds)
         close(contenders)
         if "PyTorch" in contenders:
@@ -278,6 +282,18 @@ def memory(turns, seconds):
     yield row_of("memory of RK4 over Euler", found["rk4"], found["euler"], 1.15, note=note)
 
 
+@dataclasses.dataclass
+class _Fed:
+    """One GAN, which several contenders train, each on data of its own."""
+
+    gan: tgs.GAN
+    data: tf.data.Dataset
+
+    def take(self, count):
+        """Takes so many steps."""
+        self.gan.fit(self.data, steps_per_epoch=count, verbose=0)
+
+
 def input_of_images(turns, seconds):
     """Training from 10,000 JPEG files over training from memory."""
     with tempfile.TemporaryDirectory() as folder:
@@ -288,12 +304,9 @@ def input_of_images(turns, seconds):
             picture.save(f"{folder}/{number:05}.jpg", quality=90)
         files = tgs.data.image_folder(folder, batch_size=32)
         array = random.randint(0, 256, [10_000, 64, 64, 3], np.uint8)
-        contenders = {}
-        program = functools.partial(dcgan, 64, 16, 32)
-        for name, data in (("memory", tgs.data.arrays(array, batch_size=32)), ("files", files)):
-            contenders[name] = Ours(program, False, jit_compile=False)
-            contenders[name].data = data
-        timed = Turns(contenders, turns, seconds)
+        gan = Ours(functools.partial(dcgan, 64, 16, 32), False, jit_compile=False).gan
+        sources = {"memory": tgs.data.arrays(array, batch_size=32), "files": files}
+        timed = Turns({name: _Fed(gan, data) for name, data in sources.items()}, turns, seconds)
         yield timed.row(
             "training from JPEG files over memory, DCGAN 64x64", "files", "memory", 1.05
         )
