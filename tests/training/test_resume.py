@@ -3,10 +3,11 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from recorder import Recorder, Resumed, numbered
 
 import tfgan_stab as tgs
-from tfgan_stab.training.resume import Progress
+from tfgan_stab.training.resume import Progress, data_from
 
 # Everything whose order is fixed: data, and arguments of `fit`.
 STEPS = 3
@@ -42,6 +43,16 @@ def test_from_any_step_a_resumed_run_reads_what_the_uninterrupted_one_reads(kind
         assert rest.batches == whole.batches[done:], f"after step {done}"
         assert rest.epochs == 4 - done // STEPS
         assert resumed.ordered
+
+
+def test_data_that_end_do_so_where_a_run_goes_on_too():
+    """Of data without an end workers build other graphs, which may round differently."""
+    for done in (0, 4, 7):
+        assert data_from(numbered(6), done, 1, STEPS).cardinality() > 0
+        assert (
+            data_from(numbered(6).repeat(), done, 1, STEPS).cardinality()
+            == tf.data.INFINITE_CARDINALITY
+        )
 
 
 def test_parts_of_a_step_come_in_one_batch_and_resume_with_it():

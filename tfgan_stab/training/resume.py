@@ -13,6 +13,9 @@ import tensorflow as tf
 
 from tfgan_stab.data.batches import Batches
 
+# Of data that end, when a run goes on inside them: more than any training takes.
+PASSES = 2**32
+
 _IN_ORDER = (tf.data.Dataset, tf.distribute.DistributedDataset)
 
 
@@ -100,7 +103,8 @@ def data_from(
     size = num_batches(x)
     if size is None:
         return x.skip(steps)
-    return x.repeat().skip(steps % size) if steps % size else x
+    # Workers know the rows of a batch where data have no end only, and round differently then.
+    return x.repeat(PASSES).skip(steps % size) if steps % size else x
 
 
 def num_batches(x: Any) -> int | None:
