@@ -71,6 +71,10 @@ class KeptIterators:
             destroy([self._kept.pop(kind, None)])
             self._kept[kind] = iterator
 
+    def of(self, kind: str) -> Any:
+        """Returns the iterator in use for something; `None` without one."""
+        return self._kept.get(kind)
+
     def let_go(self, *kinds: str) -> None:
         """Lets go of those of some kinds, when what they were used for is over."""
         destroy([self._kept.pop(kind, None) for kind in kinds])
