@@ -97,7 +97,9 @@ def test_a_trial_that_fails_or_is_interrupted_leaves_the_steps_without_xla(monke
     with pytest.raises(KeyboardInterrupt):
         gan.fit(batches(), verbose=0)
     assert gan.compilation == undecided and not gan.jit_compile and gan.steps == 0
-    no_memory = tf.errors.ResourceExhaustedError(None, None, "no memory\nfor this\n")
+    no_memory = tf.errors.ResourceExhaustedError(
+        None, None, "Graph execution error:\n\nDetected at node x\nno memory\n"
+    )
     monkeypatch.setattr(xla, "compare", fails(no_memory))
     gan.fit(batches(), verbose=0)
     assert gan.compilation == ("off", "XLA fails on the first batch: no memory", "")

@@ -37,7 +37,9 @@ def replayed(data: Any, spec: Any) -> Iterator[Any]:
         spec: The other iterator's `element_spec`.
     """
 
-    def shaped(value: tf.Tensor, like: Any) -> tf.Tensor:
+    def shaped(value: Any, like: Any) -> Any:
+        if not isinstance(like, tf.TensorSpec):  # What Keras puts in the place of `None`.
+            return value
         return tf.compat.v1.placeholder_with_default(value, like.shape)
 
     def element(*_: Any) -> Any:

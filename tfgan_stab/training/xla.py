@@ -65,6 +65,9 @@ SPEED_VARIABLES = (
     "XLA_FLAGS",
 )
 
+# What lines of TensorFlow's errors begin with that say where in a graph, and not what.
+WHERE = ("Graph execution error", "Detected at node", "<stack traces", 'File "')
+
 # What fewer turns say is of the run at hand only, which is short: longer ones have a trial too.
 FEWEST_TURNS = 3
 
@@ -209,7 +212,8 @@ def _obstacle(
 
 def first_line(error: Exception) -> str:
     """Returns what an error says first."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in str(error).splitlines()]
+    lines = [line for line in lines if line and not line.startswith(WHERE)]
     return lines[0][:300] if lines else type(error).__name__
 
 
