@@ -50,7 +50,7 @@ class ExecutedSteps(keras.Model):
     publish: Callable[[Any], None]
     train_function: Any
     test_function: Any
-    execution: Execution | None  # `None` where Keras executes the steps.
+    execution: Execution | None = None  # Where Keras executes the steps, or none was taken.
     compilation: Compilation
     maker: MinibatchMaker
     train_state: TrainState
