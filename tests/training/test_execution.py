@@ -13,6 +13,8 @@ from dropout_gans import EachStep, assert_equal, batches, make, points
 import tfgan_stab as tgs
 from tfgan_stab.callbacks import Checkpoint, Diagnostics, RunLog
 from tfgan_stab.training import xla
+from tfgan_stab.training.iterators import FirstBatch
+from tfgan_stab.training.step_functions import StepFunctions
 
 
 @pytest.fixture
@@ -113,6 +115,32 @@ def test_outcomes_that_cannot_be_kept_are_warned_of(monkeypatch, tmp_path):
         xla.remember("key", {"plain": 2.0, "compiled": 1.0, "turns": 9})
     with pytest.warns(UserWarning, match="cannot be read, XLA is measured again: NotADirectory"):
         assert xla.remembered("key") is None
+
+
+@pytest.mark.slow
+def test_each_kind_of_step_is_compiled_before_it_is_timed(monkeypatch, tmp_path):
+    """XLA compiles the steps with a lazy penalty, and those without, when they come."""
+    monkeypatch.setenv("TFGAN_STAB_CACHE", str(tmp_path))
+    gan = make(jit_compile="auto", penalties=[tgs.R1(1.0, interval=2), tgs.R2(1.0, interval=3)])
+    before = []
+
+    def several(batches, count):
+        before.append((gan.steps % 2 == 0, gan.steps % 3 == 0, int(count)))
+        return count, {}
+
+    def compare(plain, compiled, planned, steps_per_call):
+        compiled()(5)
+        return {"plain": 0.001, "compiled": 0.002, "turns": 9}
+
+    monkeypatch.setattr(xla, "compare", compare)
+    monkeypatch.setattr(gan, "_step_functions", lambda wanted: StepFunctions(None, several))
+    gan.begin_execution([], None, 0)
+    first = tf.constant(points(8))
+    gan._decide_compilation(FirstBatch(first, tf.TensorSpec.from_tensor(first)))
+    *one_by_one, (*_, last) = before
+    assert {count for *_, count in one_by_one} == {1} and last == 5
+    assert len(one_by_one) == len(set(one_by_one)) == 4
+    assert gan.steps == 0
 
 
 @pytest.mark.exhaustive

@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import functools
 import itertools
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -32,7 +33,7 @@ from tfgan_stab.training.minibatches import MinibatchMaker
 from tfgan_stab.training.nan_monitor import Monitor
 from tfgan_stab.training.step_functions import Kinds, StepFunctions, step_functions
 from tfgan_stab.training.steps_per_execution import Execution, steps_worth_a_call
-from tfgan_stab.training.train_step import TrainState
+from tfgan_stab.training.train_step import Counters, TrainState
 from tfgan_stab.training.workers import Watchdog, num_workers
 from tfgan_stab.training.xla import Compilation
 from tfgan_stab.updates.scheme import Scheme
@@ -64,6 +65,7 @@ class ExecutedSteps(keras.Model):
     _unseen: frozenset[str] = frozenset()  # Whose first batch is still to be looked at.
     _graphs: dict[str, GameFunctions]
     _functions: GameFunctions
+    _counters: Counters
 
     def use_compilation(self, chosen: Compilation) -> None:
         """Makes the steps that are built from now on compiled like that."""
@@ -228,9 +230,17 @@ class ExecutedSteps(keras.Model):
         known = times is not None
 
         def timed(scope: str) -> Callable[[int], int]:
-            found[scope] = self._step_functions(Compilation(scope, "a trial"))
-            batches = replayed(*first)
-            return lambda count: int(found[scope].several(batches, tf.constant(count))[0])
+            functions = found[scope] = self._step_functions(Compilation(scope, "a trial"))
+            batches, untried = replayed(*first), list(self.maker.patterns)
+
+            def take(count: int) -> int:
+                while untried:  # XLA compiles each kind of step when it comes.
+                    own = (interval for interval, active in untried.pop().items() if active)
+                    distribution.write([self._counters.steps], [math.lcm(*own)])
+                    functions.several(batches, tf.constant(1))
+                return int(functions.several(batches, tf.constant(count))[0])
+
+            return take
 
         try:
             if times is None:
