@@ -42,7 +42,8 @@ def cases_by_test(items):
 
 
 def mark_all_but(count, cases, mark):
-    """Marks all but so many of the cases, which lie evenly among them, and returns those."""
+    """Marks all but so many of the cases that always run, evenly among them; returns those."""
+    cases = [case for case in cases if not case.get_closest_marker("exhaustive")]
     count = len(cases) if count is None else min(count, len(cases))
     kept = [cases[i * len(cases) // count] for i in range(count)]
     for case in cases:

@@ -61,3 +61,15 @@ def test_module_names_itself_in_help(monkeypatch, capsys):
     with pytest.raises(SystemExit, match="0"):
         main.main()
     assert "\n  python -m tfgan_stab.cli train --gin_file=" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_needs_nothing_that_is_slow_to_import(command):
+    """TensorFlow alone would take seconds: help is there within one."""
+    code = f"""if True:
+        import sys
+        from tfgan_stab.cli import main
+        main.run({command!r}, ["program", "--help"])
+        assert not {{"keras", "numpy", "tensorflow"}} & set(sys.modules)"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "--" in done.stdout, done.stderr

@@ -48,3 +48,12 @@ def of_training(gan):
     """Returns what a step of a model takes part in, in each replica of this process."""
     (call,) = gan.execution.functions.one._list_all_concrete_functions()
     return collectives(call.graph, len(gan.distribute_strategy.extended.worker_devices))
+
+
+def in_order(graph):
+    """Yields "compiled" for each call of what XLA compiles, and the kind of each collective."""
+    for operation in operations(graph):
+        if operation.node_def.attr["_XlaMustCompile"].b:
+            yield "compiled"
+        elif operation.type in KINDS:
+            yield KINDS[operation.type]

@@ -176,7 +176,10 @@ def test_fake_labels_are_the_same_however_steps_are_executed():
 def test_fake_labels_go_on_where_a_run_was_stopped(tmp_path):
     """Saved after two of four steps, with the setting, and loaded in a new model."""
     points, labels = examples("simultaneous", 4)
-    whole = fitted(with_fake_labels("simultaneous"), points, labels)
+    gan = with_fake_labels("simultaneous")
+    expected = played(gan, (points, labels), "simultaneous")
+    whole = fitted(gan, points, labels)
+    assert_close(whole, expected, rtol=1e-6, atol=1e-8)
     half = with_fake_labels("simultaneous")
     fitted(half, points[:2], labels[:2])
     half.save(tmp_path / "gan.keras")

@@ -2,10 +2,11 @@
 
 After a folder for what one replica ends with come cases: scheme:optimizer:penalties, with ":xla"
 where XLA compiles the gradients of the two; "uneven:" first for a smaller last batch. "scores" is
-a case of its own.
+a case of its own, with the calls that XLA compiles.
 """
 
 import gc
+import itertools
 import os
 import pathlib
 import pickle
@@ -17,6 +18,7 @@ import naive_conditional_gan as naive
 import numpy as np
 import replica_scores
 import tensorflow as tf
+from collectives import in_order
 from devices import STRATEGIES
 from penalties import MIXED, PENALTIES
 from schemes import SCHEMES
@@ -285,11 +287,25 @@ def check_power_iteration():
         np.testing.assert_array_equal(vector, vectors[0])
 
 
+def check_compiled_calls():
+    """Where XLA compiles, each replica makes one compiled call between two reductions."""
+    settings = {"averages": {"ema": tgs.ExponentialAverage(0.5)}, "top_k": None}
+    gan = made(2, "alternating:adam:r1_and_gradient_norm", jit_compile=True, **settings)
+    gan.make_train_function()
+    data = tf.data.Dataset.from_tensors(tf.zeros([ROWS, 2]))
+    spec = STRATEGIES[2].experimental_distribute_dataset(data).element_spec
+    call = gan.execution.functions.one.get_concrete_function(spec)  # Traced, not compiled.
+    found = [(kind, len(list(own))) for kind, own in itertools.groupby(in_order(call.graph))]
+    # Two updates, the generator's gradient at the start, its penalty's derivative, the average.
+    assert found == 5 * [("compiled", 2), ("reduce", 2)], found
+
+
 if __name__ == "__main__":
     gc.disable()  # It would look through the graphs of all cases again and again.
     for case in sys.argv[2:]:
         if case == "scores":
             replica_scores.check()
+            check_compiled_calls()
             print(f"{case} agrees")
             continue
         if case == "one scheme":

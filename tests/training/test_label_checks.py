@@ -1,6 +1,7 @@
 """Labels against classes: what bounds them, and what is said of labels that are none."""
 
 import functools
+import itertools
 
 import keras
 import numpy as np
@@ -21,6 +22,7 @@ layers = keras.layers
 
 FLOATS = tf.TensorSpec([None, 8, 8, 1])
 CONDITIONAL = Pair((8, 8, 1), Condition((), "int32", True))
+NUMBERS = itertools.count(1)
 
 
 class Embedded(keras.Model):
@@ -288,9 +290,14 @@ def refused(networks, message, error=ValueError, num_classes=None, **settings):
             "neither has a value. Received: TypeError: ",
         ),
         (
-            lambda count, seed: tf.random.uniform([count], maxval=4, dtype=tf.int32),
+            lambda count, seed: tf.random.uniform([count], maxval=4, dtype=tf.int32, seed=1),
             ValueError,
             "same classes from the same seed, .* others the second time. Use tf.random.stateless",
+        ),
+        (
+            lambda count, seed: tf.range(count) * next(NUMBERS) % 4,
+            ValueError,
+            "same classes from the same seed",
         ),
     ],
 )

@@ -209,6 +209,13 @@ class DerivedNote(Note):
         super().on_train_batch_end(batch, logs)
 
 
+class DerivedCheckpoint(keras.callbacks.ModelCheckpoint):
+    """As above, of Keras' own."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        super().on_train_batch_end(batch, logs)
+
+
 @pytest.mark.parametrize(
     ("callback", "expected"),
     [
@@ -223,6 +230,10 @@ class DerivedNote(Note):
         (SwapWeights("ema"), False),
         (keras.callbacks.ModelCheckpoint("a.keras"), False),
         (keras.callbacks.ModelCheckpoint("a.keras", save_freq=10), True),
+        (keras.callbacks.TensorBoard(), False),
+        (keras.callbacks.TensorBoard(update_freq=10), True),
+        (keras.callbacks.TensorBoard(profile_batch=5), True),
+        (DerivedCheckpoint("a.keras"), True),
         (keras.callbacks.EarlyStopping(), False),
         (keras.callbacks.TerminateOnNaN(), True),
         (keras.callbacks.LambdaCallback(on_epoch_end=print), False),
@@ -278,3 +289,29 @@ def test_several_steps_per_call_are_the_same_steps():
     assert once.steps == several.steps == 8
     for one, other in zip(once.generator.variables, several.generator.variables, strict=True):
         np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+@pytest.mark.parametrize(
+    ("known", "rows", "steps"),
+    [
+        (True, 160, 12),
+        (False, 40, 60),
+        pytest.param(False, 160, 12, marks=pytest.mark.exhaustive),
+    ],
+)
+def test_epochs_that_end_with_the_data_have_all_steps_and_logs(known, rows, steps, blocks):
+    """Keras stops asking in the midst of a block, or a block's data end."""
+    data = tf.data.Dataset.from_tensor_slices(points(rows)).batch(8)
+    data = data if known else data.filter(lambda batch: True)
+    gans, logs, steps_done = [], [], []
+    for settings in ({"steps_per_execution": 1}, {}):
+        gan, note = make(**settings), Note("epoch")
+        fitted = gan.fit(data, steps_per_epoch=steps, epochs=3, verbose=0, callbacks=[note])
+        gans.append(gan)
+        logs.append(fitted.history)
+        steps_done.append([step for step, *_ in note.found])
+    assert max(blocks) == 7 and steps_done[0] == steps_done[1]
+    assert logs[0] == logs[1]
+    assert_equal(*gans)

@@ -50,7 +50,7 @@ def test_training_with_and_without_averages_is_the_same():
 @pytest.mark.slow
 def test_adaptive_augmentation_follows_the_accuracy_that_logs_show(tiny, tmp_path):
     rule = tgs.augment.Adaptive(probability=0.2, target=0.1, interval=2, images=100)
-    gan = tiny.image_gan(eager=True, augment=rule, scheme=tgs.Simultaneous())
+    gan = tiny.image_gan(augment=rule, scheme=tgs.Simultaneous())
     logs = gan.fit(tiny.images(), steps_per_epoch=1, epochs=5, verbose=0).history
     signs = 2.0 * np.array(logs["accuracy_on_real"]) - 1.0
     p, expected = 0.2, []

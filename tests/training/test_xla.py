@@ -65,10 +65,12 @@ class PythonInside(layers.Layer):
 
 @pytest.mark.slow
 def test_the_step_is_compiled_on_request_and_this_is_shown_before_training(capsys):
+    """With batches whose labels are `None`, for which Keras puts in what XLA cannot take."""
     gan = compiled(jit_compile=True)
     assert gan.compilation.scope == "step" and gan.jit_compile
     assert "every operation" in gan.compilation.reason
-    gan.fit(np.zeros([4, 2], "float32"), verbose=2)
+    batches = [(np.zeros([4, 2], "float32"), None)]
+    gan.fit((each for each in batches), steps_per_epoch=1, verbose=2)
     assert "XLA: step (every operation" in capsys.readouterr().out
 
 

@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import functools
 import itertools
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -32,7 +33,7 @@ from tfgan_stab.training.minibatches import MinibatchMaker
 from tfgan_stab.training.nan_monitor import Monitor
 from tfgan_stab.training.step_functions import Kinds, StepFunctions, step_functions
 from tfgan_stab.training.steps_per_execution import Execution, steps_worth_a_call
-from tfgan_stab.training.train_step import TrainState
+from tfgan_stab.training.train_step import Counters, TrainState
 from tfgan_stab.training.workers import Watchdog, num_workers
 from tfgan_stab.training.xla import Compilation
 from tfgan_stab.updates.scheme import Scheme
@@ -50,7 +51,7 @@ class ExecutedSteps(keras.Model):
     publish: Callable[[Any], None]
     train_function: Any
     test_function: Any
-    execution: Execution | None  # `None` where Keras executes the steps.
+    execution: Execution | None = None  # Where Keras executes the steps, or none was taken.
     compilation: Compilation
     maker: MinibatchMaker
     train_state: TrainState
@@ -64,6 +65,7 @@ class ExecutedSteps(keras.Model):
     _unseen: frozenset[str] = frozenset()  # Whose first batch is still to be looked at.
     _graphs: dict[str, GameFunctions]
     _functions: GameFunctions
+    _counters: Counters
 
     def use_compilation(self, chosen: Compilation) -> None:
         """Makes the steps that are built from now on compiled like that."""
@@ -116,6 +118,13 @@ class ExecutedSteps(keras.Model):
         functions = self._step_functions(self.compilation)
         self.execution = Execution(functions, self.monitor is not None, self.steps_at_once)
         self.train_function = self._due_steps
+
+    def _get_metrics_result_or_logs(self, logs: Any) -> Any:
+        """Takes the steps that Keras has asked for by an epoch's end, then does as Keras."""
+        iterator = self.iterators.of("fit")
+        if self.execution is not None and iterator is not None and not self.stop_training:
+            self.execution.end_epoch(iterator)
+        return super()._get_metrics_result_or_logs(logs)
 
     def make_test_function(self, force: bool = False) -> None:
         """Builds what Keras calls for each batch that it evaluates."""
@@ -214,27 +223,44 @@ class ExecutedSteps(keras.Model):
         settings += [self.augment, self.loss_pair.name, [type(o).__name__ for o in self.optimizers]]
         settings += [None if self.monitor is None else self.monitor.diagnostics]
         settings += [self._steps_per_call(0.0)]
-        key = xla.trial_key((self.generator, self.discriminator), settings, first.spec)
-        times = xla.remembered(key)
-        found: dict[str, StepFunctions] = {}
+        shapes = [(v.shape, v.dtype) for v in tf.nest.flatten(first.data) if tf.is_tensor(v)]
+        batch = [first.spec, shapes]  # Of arrays the first does not know the rows.
+        key = xla.trial_key((self.generator, self.discriminator), settings, batch)
+        times, found = xla.remembered(key), dict[str, StepFunctions]()
+        known = times is not None
 
         def timed(scope: str) -> Callable[[int], int]:
-            found[scope] = self._step_functions(Compilation(scope, "a trial"))
-            batches = replayed(*first)
-            return lambda count: int(found[scope].several(batches, tf.constant(count))[0])
+            functions = found[scope] = self._step_functions(Compilation(scope, "a trial"))
+            batches, untried = replayed(*first), list(self.maker.patterns)
 
-        if times is None:
-            with distribution.unchanged(self._all_variables()):
+            def take(count: int) -> int:
+                while untried:  # XLA compiles each kind of step when it comes.
+                    own = (interval for interval, active in untried.pop().items() if active)
+                    distribution.write([self._counters.steps], [math.lcm(*own)])
+                    functions.several(batches, tf.constant(1))
+                return int(functions.several(batches, tf.constant(count))[0])
+
+            return take
+
+        try:
+            if times is None:
                 candidate = functools.partial(timed, undecided.candidate)
-                times = xla.compare(timed("off"), candidate, self._planned, self._steps_per_call)
-            xla.remember(key, times)
-            self.compilation = xla.chosen(times, undecided.candidate)
-        else:
-            self.compilation = xla.chosen(times, undecided.candidate, earlier=True)
-        if self.compilation.candidate:
+                with distribution.unchanged(self._all_variables()):
+                    times = xla.compare(
+                        timed("off"), candidate, self._planned, self._steps_per_call
+                    )
+                xla.remember(key, times)
+            chosen = xla.chosen(times, undecided.candidate, earlier=known)
+        except tf.errors.OpError as error:
+            if undecided.candidate not in found:
+                raise
+            chosen = Compilation("off", f"XLA fails on the first batch: {xla.first_line(error)}")
+        finally:
+            self.use_compilation(undecided)  # Should this be interrupted.
+        if chosen.candidate:
             self.too_short = self._planned or 0
-        functions = found.get(self.compilation.scope) or self._step_functions(self.compilation)
-        self.use_compilation(self.compilation)
+        functions = found.get(chosen.scope) or self._step_functions(chosen)
+        self.use_compilation(chosen)
         self._say(f"{self.compilation}; decided in {time.perf_counter() - start:.1f} s")
         self.publish(self.compilation)
         return functions

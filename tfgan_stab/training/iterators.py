@@ -37,7 +37,9 @@ def replayed(data: Any, spec: Any) -> Iterator[Any]:
         spec: The other iterator's `element_spec`.
     """
 
-    def shaped(value: tf.Tensor, like: Any) -> tf.Tensor:
+    def shaped(value: Any, like: Any) -> Any:
+        if not isinstance(like, tf.TensorSpec):  # What Keras puts in the place of `None`.
+            return value
         return tf.compat.v1.placeholder_with_default(value, like.shape)
 
     def element(*_: Any) -> Any:
@@ -70,6 +72,10 @@ class KeptIterators:
         if self._kept.get(kind) is not iterator and gives_batches(iterator):
             destroy([self._kept.pop(kind, None)])
             self._kept[kind] = iterator
+
+    def of(self, kind: str) -> Any:
+        """Returns the iterator in use for something; `None` without one."""
+        return self._kept.get(kind)
 
     def let_go(self, *kinds: str) -> None:
         """Lets go of those of some kinds, when what they were used for is over."""

@@ -106,10 +106,12 @@ def step_functions(
     one = steps[0] if len(steps) == 1 else graph(functools.partial(kinds.take_next, steps))
 
     def several(iterator: Any, count: tf.Tensor) -> tuple[tf.Tensor, dict]:
-        logs = one.get_concrete_function(iterator.element_spec).structured_outputs
+        spec = tf.nest.map_structure(_without_optional, iterator.element_spec)
+        logs = one.get_concrete_function(spec).structured_outputs
         nothing = tf.nest.map_structure(lambda value: tf.zeros(value.shape, value.dtype), logs)
 
         def arrived(batch: Any) -> Any:
+            batch = tf.nest.map_structure(_without_optional, batch)  # Which XLA cannot take.
             return batch if checked is None else checked(batch)
 
         def go_on(taken: tf.Tensor, stop: tf.Tensor, logs: dict) -> tf.Tensor:
@@ -149,5 +151,5 @@ def on_replicas(
 
 
 def _without_optional(value: Any) -> Any:
-    """Returns `None` for the optional that Keras puts in its place in a data set."""
-    return None if isinstance(value, tf.experimental.Optional) else value
+    """Returns `None` for the optional that Keras puts in its place in a data set, or its spec."""
+    return None if isinstance(value, tf.experimental.Optional | tf.OptionalSpec) else value

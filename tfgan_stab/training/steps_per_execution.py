@@ -7,12 +7,14 @@ do, so each callback finds the weights, counts and logs that it would have found
 """
 
 import collections
+import contextlib
 import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from tfgan_stab._utils import validation
 from tfgan_stab.training.iterators import gives_batches
@@ -76,7 +78,13 @@ class Execution:
     def begin_epoch(self, steps: int | None) -> None:
         """Learns how many steps Keras will ask for until the epoch ends; `None` if unknown."""
         self._length, self._left = steps, steps or 0
-        self._pending, self._block, self._logs = 0, 1, {}
+        self._pending, self._block = 0, 1
+
+    def end_epoch(self, iterator: Any) -> None:
+        """Takes the steps that still wait for others: the data have ended before the epoch."""
+        if self._pending:
+            with contextlib.suppress(tf.errors.OutOfRangeError):
+                self._take(iterator)
 
     def __call__(self, iterator: Any, first: Any = None) -> dict[str, Any]:
         """Takes the steps that are due; returns the newest logs.
@@ -112,12 +120,12 @@ class Execution:
     def _take(self, iterator: Any) -> None:
         """Takes all pending steps, or those until one must be looked at."""
         start = time.perf_counter()
-        taken, self._logs = self.functions.take(iterator, self._pending)
+        pending, self._pending = self._pending, 0
+        taken, self._logs = self.functions.take(iterator, pending)
         if self._needs is None or self._length is None:
-            self._pending = 0
             return
         self._logs = {name: float(value) for name, value in self._logs.items()}
-        self._pending -= int(taken)
+        self._pending = pending - int(taken)
         if self._pending:  # They are taken together with those of the next call.
             self._block = 1
         if int(taken) and self._learns:
@@ -162,18 +170,24 @@ def needs_every_step(callback: Any) -> bool:
     It need not if it has no hook for batches, or says by `steps_until_needed()` when it is needed;
     what a class derived from such a one does in its own hooks, that one does not know.
     """
-    if isinstance(callback, keras.callbacks.ProgbarLogger):
-        return False
-    if isinstance(callback, keras.callbacks.ModelCheckpoint | keras.callbacks.BackupAndRestore):
-        return callback.save_freq != "epoch"
     kinds = type(callback).__mro__
-    said = next((i for i, kind in enumerate(kinds) if "steps_until_needed" in vars(kind)), None)
+    said = next((i for i, kind in enumerate(kinds) if _says_when_needed(kind, callback)), None)
     for hook in HOOKS:
         place = next(i for i, kind in enumerate(kinds) if hook in vars(kind))
         overridden = kinds[place] is not keras.callbacks.Callback
         if hook in vars(callback) or (overridden and (said is None or place < said)):
             return True
     return False
+
+
+def _says_when_needed(kind: type, callback: Any) -> bool:
+    """Returns whether callbacks of a kind say when they act, or are Keras' that act at the end."""
+    if kind is keras.callbacks.TensorBoard:
+        inside = callback.write_steps_per_second or getattr(callback, "_should_trace", True)
+        return callback.update_freq == "epoch" and not inside
+    if kind in (keras.callbacks.ModelCheckpoint, keras.callbacks.BackupAndRestore):
+        return callback.save_freq == "epoch"
+    return kind is keras.callbacks.ProgbarLogger or "steps_until_needed" in vars(kind)
 
 
 def checked_steps(steps: Any) -> int | None:

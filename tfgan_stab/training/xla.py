@@ -31,7 +31,7 @@ from tfgan_stab.game.functional import Minibatch, only
 from tfgan_stab.game.gradients import GameFunctions, GameGradients
 from tfgan_stab.game.penalties.base import Penalty, WeightGradientPenalty
 from tfgan_stab.game.players import BOTH, Players
-from tfgan_stab.training import distribution
+from tfgan_stab.training import distribution, workers
 from tfgan_stab.training.minibatches import MinibatchMaker
 
 # XLA copies the gradients into a step for each evaluation, and compiles as much longer.
@@ -54,6 +54,19 @@ UNTRIED = "XLA is often the slower one there, and is compared on a single one on
 SHARE_OF_RUN = 0.05
 SECONDS_OF_TRIAL = (1.0, 10.0)
 AGREEING_TURNS = 8
+
+# What makes TensorFlow faster or slower on the same machine.
+SPEED_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TF_NUM_INTEROP_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_XLA_FLAGS",
+    "XLA_FLAGS",
+)
+
+# What lines of TensorFlow's errors begin with that say where in a graph, and not what.
+WHERE = ("Graph execution error", "Detected at node", "<stack traces", 'File "')
 
 # What fewer turns say is of the run at hand only, which is short: longer ones have a trial too.
 FEWEST_TURNS = 3
@@ -193,12 +206,14 @@ def _obstacle(
     try:
         lowered.experimental_get_compiler_ir(*example)(stage="hlo")
     except (tf.errors.OpError, ValueError) as error:
-        return f"XLA cannot lower the networks: {_first_line(error)}"
+        return f"XLA cannot lower the networks: {first_line(error)}"
     return None
 
 
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+def first_line(error: Exception) -> str:
+    """Returns what an error says first."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    lines = [line for line in lines if line and not line.startswith(WHERE)]
     return lines[0][:300] if lines else type(error).__name__
 
 
@@ -310,14 +325,15 @@ def trial_key(networks: Sequence[keras.Model], settings: Sequence[Any], spec: An
 
     Args:
         networks: Both networks.
-        settings: What else decides a step's work; their `repr` counts.
-        spec: Shapes and types of a batch.
+        settings: What else decides a step's work; their `repr` counts, without addresses.
+        spec: Shapes and types of a batch; its `repr` counts.
     """
     described = [description(network) for network in networks]
     variables = [(v.shape, v.dtype, v.trainable) for n in networks for v in n.variables]
     versions = [__version__, tf.__version__, keras.__version__]
     parts = [described, variables, settings, spec, versions, _machine()]
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+    text = workers.ADDRESS.sub("", repr(parts))  # Of objects of the user's own.
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _machine() -> list[Any]:
@@ -329,7 +345,10 @@ def _machine() -> list[Any]:
         threads.get_intra_op_parallelism_threads(),
         threads.get_inter_op_parallelism_threads(),
     )
-    return [platform.machine(), models, os.cpu_count(), numbers]
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = os.cpu_count() if affinity is None else len(affinity(0))
+    chosen = [os.environ.get(name) for name in SPEED_VARIABLES]
+    return [platform.machine(), models, cores, numbers, chosen]
 
 
 def remembered(key: str) -> dict[str, float] | None:
@@ -341,7 +360,7 @@ def remembered(key: str) -> dict[str, float] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, LookupError, TypeError) as error:
-        warnings.warn(f"{path} is damaged, XLA is measured again: {error!r}", stacklevel=2)
+        warnings.warn(f"{path} cannot be read, XLA is measured again: {error!r}", stacklevel=2)
         return None
 
 
@@ -355,7 +374,7 @@ def remember(key: str, times: Mapping[str, float]) -> None:
         write_atomically(path, json.dumps(dict(times)) + "\n")
     except OSError as error:
         warnings.warn(
-            f"The next run will have to measure XLA again: {error} Set TFGAN_STAB_CACHE to a "
+            f"The next run will have to measure XLA again: {error}. Set TFGAN_STAB_CACHE to a "
             "folder that can be written.",
             stacklevel=2,
         )

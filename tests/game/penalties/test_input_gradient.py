@@ -126,6 +126,17 @@ def test_gradient_by_finite_differences_of_the_value(name, kind):
 
 
 @pytest.mark.slow
+def test_graph_and_xla_give_what_eager_calls_give():
+    penalties = [PENALTIES["r1"], PENALTIES["gradient_penalty"]]
+    game, *given = game_of(deep_pair("leaky"), penalties)
+    expected = tf.nest.flatten(game(*given))
+    for jit_compile in (False, True):
+        function = tf.function(lambda *args: game(*args), jit_compile=jit_compile, autograph=False)
+        for one, other in zip(expected, tf.nest.flatten(function(*given)), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.slow
 def test_generators_gradient_is_unchanged():
     for name in ("r1", "r2", "gradient_penalty", "dragan"):
         added, _, _ = added_gradient(deep_pair("strides"), PENALTIES[name], "generator")
