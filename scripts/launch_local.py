@@ -4,7 +4,8 @@ r"""Starts a command in several workers on this machine, to try what runs on sev
     scripts/train.py --distribution=multi_worker --gin_file=... --workdir=...
 
 Each gets TF_CONFIG with the addresses of all and its own number; lines of other workers than the
-first are marked with theirs. SIGTERM and Ctrl-C go on to all; a second Ctrl-C ends them at once.
+first are marked with theirs. SIGTERM, Ctrl-C and SIGHUP, of a terminal that is closed, go on to
+all; a second Ctrl-C ends them at once.
 Should one fail, the others have a minute to notice, and are ended then. The exit code is 0 if all
 of them end well, or that of the first that does not.
 """
@@ -20,6 +21,7 @@ import threading
 import time
 
 GRACE = 60.0  # Seconds.
+MOST = 100  # Each is a process with a TensorFlow of its own.
 READING = 10.0  # Seconds; a process that a worker has left behind may never end.
 
 
@@ -28,12 +30,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--workers", type=int, default=2, help="How many, at least 1.")
+    parser.add_argument("--workers", type=int, default=2, help=f"How many, 1 to {MOST}.")
     parser.add_argument("command", nargs=argparse.REMAINDER, help="A Python file and its flags.")
     given = parser.parse_args()
     command = given.command[1:] if given.command[:1] == ["--"] else given.command
-    if given.workers < 1:
-        parser.error(f"expected --workers >= 1. Received: {given.workers}. Leave it out for two.")
+    if not 1 <= given.workers <= MOST:
+        expected = f"expected --workers from 1 to {MOST}"
+        parser.error(f"{expected}. Received: {given.workers}. Leave it out for two.")
     if not command or not (command[0].startswith("-") or os.path.isfile(command[0])):
         received = f"{command[0]}, which is no file" if command else "nothing"
         parser.error(
@@ -56,7 +59,10 @@ def run(count: int, command: list[str]) -> int:
         if number == signal.SIGINT and not again:
             say("Ctrl-C goes on to all workers; once more ends them at once.")
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # As under `nohup`.
+        numbers.append(signal.SIGHUP)
+    for number in numbers:
         signal.signal(number, pass_on)
     shown = [threading.Thread(target=show, args=pair, daemon=True) for pair in enumerate(workers)]
     for thread in shown:

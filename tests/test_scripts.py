@@ -183,7 +183,8 @@ def test_local_workers_end_with_the_code_of_the_first_that_fails(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--workers=0", "--", "a.py"], "expected --workers >= 1. Received: 0. Leave"),
+        (["--workers=0", "--", "a.py"], "expected --workers from 1 to 100. Received: 0. Leave"),
+        (["--workers=100000", "--", "a.py"], "from 1 to 100. Received: 100000. Leave"),
         (["--workers=two", "--", "a.py"], "argument --workers: invalid int value: 'two'"),
         (["--workers=2"], "expected a Python file and its flags after --. Received: nothing."),
         (["--", "python", "a.py"], "Received: python, which is no file. This Python runs it: "),
@@ -238,16 +239,17 @@ def test_a_signal_that_ends_a_local_worker_is_told_as_shells_do(tmp_path):
     assert done.returncode == 128 + 9
 
 
-def test_a_signal_goes_on_to_all_local_workers(tmp_path):
-    program = """\
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_goes_on_to_all_local_workers(tmp_path, name):
+    program = f"""\
+        signal.signal(signal.{name}, lambda *_: sys.exit(5))
         print("ready", flush=True)
         time.sleep(40)
     """
     command = launching(tmp_path, program)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as launcher:
         assert sorted(launcher.stdout.readline() for _ in range(2)) == ["[1] ready\n", "ready\n"]
-        launcher.send_signal(signal.SIGTERM)
+        launcher.send_signal(getattr(signal, name))
         assert launcher.wait(timeout=20) == 5
 
 

@@ -144,8 +144,11 @@ def test_runs_go_on_with_another_number_of_workers(tmp_path):
 @pytest.mark.exhaustive
 @pytest.mark.multi_device
 def test_two_workers_see_the_same_scores_and_the_chief_alone_writes(tmp_path):
-    first, second = (said.splitlines() for said in run_in_two("two_watched_workers.py", tmp_path))
-    assert json.loads(first[-1]) == json.loads(second[-1])
+    first, second = (
+        [line for line in said.splitlines() if line.startswith('{"watched"')]
+        for said in run_in_two("two_watched_workers.py", tmp_path)
+    )
+    assert len(first) == 1 and json.loads(first[0]) == json.loads(second[0])
 
 
 @pytest.mark.slow
@@ -158,7 +161,8 @@ def test_a_run_that_ended_in_the_midst_of_all_periods_goes_on_exactly(kind, tmp_
     else:
         found = [run("resumed_replicas.py", tmp_path, 1 if kind == "one device" else 2)]
     for said in found:
-        assert said.splitlines()[-1] == "resumed exactly"
+        # A worker that ends later may be told last that the other is gone.
+        assert "resumed exactly" in said.splitlines()
 
 
 # Each takes seconds to trace; of the rarer ones a scheme of each kind is enough.

@@ -167,6 +167,19 @@ def test_workers_that_nothing_names_are_refused(monkeypatch):
     assert workers.strategy_of("none") is ALONE
 
 
+def test_devices_of_this_machine_and_tpus_are_asked_for_by_name(monkeypatch):
+    """A TPU's strategy is a stand-in here: there is no TPU to connect to."""
+    resolver = tf.distribute.cluster_resolver.TPUClusterResolver
+    monkeypatch.setattr(resolver, "connect", lambda name: f"connected to {name}")
+    monkeypatch.setattr(tf.distribute, "TPUStrategy", lambda found: ("tpu", found))
+    monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda: "all GPUs")
+    monkeypatch.delenv("TPU_NAME", raising=False)
+    assert workers.strategy_of("tpu") == ("tpu", "connected to local")
+    monkeypatch.setenv("TPU_NAME", "pod-1")
+    assert workers.strategy_of("tpu") == ("tpu", "connected to pod-1")
+    assert workers.strategy_of("mirrored") == "all GPUs"
+
+
 def test_a_slurm_step_becomes_a_cluster(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", "")  # So that it is put back.
     monkeypatch.delenv("TF_CONFIG")
