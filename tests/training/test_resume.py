@@ -55,6 +55,13 @@ def test_data_that_end_do_so_where_a_run_goes_on_too():
         )
 
 
+def test_data_that_end_inside_an_epoch_are_warned_of_where_a_run_goes_on():
+    with pytest.warns(
+        UserWarning, match=r"7 batches, no multiple of steps_per_epoch=3.*repeat\(\)"
+    ):
+        data_from(numbered(7), 2, 1, STEPS)
+
+
 def test_parts_of_a_step_come_in_one_batch_and_resume_with_it():
     data = tgs.data.mixture(batch_size=4)
     whole, rest = Recorder(minibatches=3), Recorder(minibatches=3)

@@ -5,6 +5,7 @@ trained as a short epoch of its own, and the callbacks see one training from beg
 """
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -103,8 +104,17 @@ def data_from(
     size = num_batches(x)
     if size is None:
         return x.skip(steps)
+    if not steps % size:
+        return x
+    if size % steps_per_epoch:
+        warnings.warn(
+            f"The data have {size} batches, no multiple of steps_per_epoch={steps_per_epoch}: "
+            "Keras ends the epoch in which they end, and the resumed run reads on, so that it has "
+            "other epochs than an uninterrupted one. Train on `data.repeat()` to avoid that.",
+            stacklevel=2,
+        )
     # Workers know the rows of a batch where data have no end only, and round differently then.
-    return x.repeat(PASSES).skip(steps % size) if steps % size else x
+    return x.repeat(PASSES).skip(steps % size)
 
 
 def num_batches(x: Any) -> int | None:
