@@ -29,9 +29,10 @@ def name_of(path):
 def planned(tmp_path):
     """A function of a recipe's file that returns the plan of its dry run, in small batches."""
 
-    def planned(path):
+    def planned(path, *more):
         # Some mixtures give each mode its share of a batch; they are small anyway.
         settings = [PLAIN] if "mixture" in path.stem else [PLAIN, "batch_size = 4"]
+        settings += more
         configuring.parse([str(path)], settings)
         return dry_run.plan(Workdir(tmp_path / "run"), settings)
 
@@ -60,7 +61,9 @@ def test_recipe_fits_together(path, planned):
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("path", PATHS, ids=name_of)
 def test_recipe_takes_steps(path, planned):
-    measured = dry_run.measure(planned(path), seconds=0.0)
+    # Of R3GAN's 96 groups a CPU makes 96 convolutions: its steps are tried with fewer channels.
+    narrow = re.findall(r"network_width=\d+", read_recipe(path).fields["Try"])
+    measured = dry_run.measure(planned(path, *narrow), seconds=0.0)
     assert all(map(np.isfinite, measured.losses.values())), measured.losses
 
 

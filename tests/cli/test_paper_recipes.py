@@ -1,5 +1,6 @@
 """Recipes of the papers set what the papers state, and can be tried without a download."""
 
+import fnmatch
 import functools
 import pathlib
 import re
@@ -125,10 +126,14 @@ STATED = {
     "ttur/celeba_dcgan": ((5e-4, 1e-5), (0.5, 0.999), "non_saturating", 1),
     "ttur/celeba_dcgan_orig": ((5e-4, 5e-4), (0.5, 0.999), "non_saturating", 1),
     "ttur/cifar10_dcgan": ((5e-4, 1e-4), (0.5, 0.999), "non_saturating", 1),
+    "ttur/cifar10_dcgan_orig": ((1e-4, 1e-4), (0.5, 0.999), "non_saturating", 1),
     "ttur/svhn_dcgan": ((1e-4, 1e-5), (0.5, 0.999), "non_saturating", 1),
+    "ttur/svhn_dcgan_orig": ((5e-5, 5e-5), (0.5, 0.999), "non_saturating", 1),
+    "ttur/lsun_bedroom_dcgan": ((1e-4, 1e-5), (0.5, 0.999), "non_saturating", 1),
     "ttur/lsun_bedroom_dcgan_orig": ((5e-5, 5e-5), (0.5, 0.999), "non_saturating", 1),
     "ttur/cifar10_wgan_gp": ((1e-4, 3e-4), (0.0, 0.9), "wasserstein", 1),
     "ttur/cifar10_wgan_gp_orig": ((1e-4, 1e-4), (0.0, 0.9), "wasserstein", 5),
+    "ttur/lsun_bedroom_wgan_gp": ((1e-4, 3e-4), (0.0, 0.9), "wasserstein", 1),
     "ttur/lsun_bedroom_wgan_gp_orig": ((5e-4, 5e-4), (0.0, 0.9), "wasserstein", 5),
     "ttur/lm1b_wgan_gp": ((1e-4, 3e-4), (0.5, 0.9), "wasserstein", 1),
     "ttur/lm1b_wgan_gp_orig": ((1e-4, 1e-4), (0.5, 0.9), "wasserstein", 10),
@@ -152,6 +157,70 @@ def test_optimizers_loss_and_discriminator_steps_are_the_papers(name):
         assert (optimizer.beta_1, optimizer.beta_2) == betas
     assert settings["loss"] == loss
     assert settings["scheme"] == tgs.Alternating(steps)
+
+
+# Examples in a minibatch, by the first pattern of names that fits; others are stated nowhere.
+BATCHES = {
+    "ttur/*": 64,
+    "ode_gan/mixture16_mlp": 512,
+    "ode_gan/cifar10_*": 64,
+    "lookahead/mnist_*": 50,
+    "lookahead/imagenet32_*": 256,
+    "lookahead/*": 128,
+    "top_k/mixture*": 256,
+    "top_k/cifar10_biggan": 50,
+    "top_k/cifar10_*": 128,
+    "averaging/*_conventional*": 64,
+    "averaging/*_resnet*": 64,
+}
+
+
+def test_minibatches_are_the_papers():
+    found, stated = {}, {}
+    for name in RECIPES:
+        pattern = next((each for each in BATCHES if fnmatch.fnmatch(name, each)), None)
+        if pattern:
+            stated[name] = BATCHES[pattern]
+            found[name] = int(re.search(r"^batch_size = (\d+)", text_of(name), re.MULTILINE)[1])
+    assert found == stated
+    assert len(found) >= 70
+
+
+# The noise, and how the score is computed: after how many steps each time, and of how many samples.
+NORMAL, UNIFORM, SPHERE = (
+    getattr(tgs.data.latents, name) for name in ("Normal", "Uniform", "Sphere")
+)
+PROTOCOLS = {
+    "ttur/celeba_dcgan": (UNIFORM(100), 5000, 50_000),
+    "ttur/lsun_bedroom_wgan_gp": (NORMAL(128), 1000, 50_000),
+    "ttur/lm1b_wgan_gp": (NORMAL(128), 1000, 640),
+    "ode_gan/cifar10_dcgan_rk4": (NORMAL(128), 10_000, 50_000),
+    "lookahead/mnist_dcgan_la_altgan": (NORMAL(128), 1000, 10_000),
+    "lookahead/svhn_resnet_la_extragrad": (NORMAL(128), 10_000, 50_000),
+    "top_k/mixture64_mlp": (NORMAL(2), 5000, 10_000),
+    "averaging/cifar10_conventional": (SPHERE(512), 20_000, 10_000),
+    "averaging/celeba_resnet_hinge": (SPHERE(128), 20_000, 10_000),
+}
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_noise_and_protocol_are_the_papers(name):
+    configuring.parse([path_of(name)])
+    names = ["latents", "steps_per_epoch", "scores"]
+    settings = configuring.arguments(train, names)
+    (make,) = settings["scores"]
+    sampler = tgs.data.latents.as_sampler(settings["latents"])
+    samples = configuring.setting(make, "samples")
+    assert (sampler, settings["steps_per_epoch"], samples) == PROTOCOLS[name]
+
+
+def test_lookahead_is_scored_right_after_a_synchronization():
+    names = [name for name in RECIPES if re.search(r"^lookahead/.*_n?la_", name)]
+    assert len(names) == 11
+    for name in names:
+        scheme = settings_of(name)["scheme"]
+        period = scheme.super_slow_period or scheme.sync_period
+        assert settings_of(name)["steps_per_epoch"] % period == 0, name
 
 
 EXTRAGRADIENT = tgs.Extragradient("separate", batches="fresh")
