@@ -20,10 +20,10 @@ def train(name, replicas):
     """
     strategy = STRATEGIES[replicas]
     with strategy.scope():
-        keras.utils.set_random_seed(0)
         networks = PAIRS[name]()
-        for layer in (each for network in networks for each in network._flatten_layers()):
-            if isinstance(layer, keras.layers.BatchNormalization):
+        for network, start in zip(networks, started(name), strict=True):
+            network.set_weights(start.get_weights())
+            for layer in batch_normalizations(network):
                 layer.trainable = False
         classes = CLASSES if "class" in name else None
         gan = tgs.GAN(*networks, latents=LATENTS, num_classes=classes)
@@ -42,6 +42,25 @@ def train(name, replicas):
     return gan, history
 
 
+def started(name):
+    """The networks with statistics of one batch: with 0 and 1 signals vanish in some of them."""
+    keras.utils.set_random_seed(0)
+    networks = PAIRS[name]()
+    random = np.random.default_rng(1)
+    labels = [np.arange(8, dtype="int32") % CLASSES]
+    for network in networks:
+        for layer in batch_normalizations(network):
+            layer.momentum = 0.0
+        values = random.normal(size=(8, *network.inputs[0].shape[1:])).astype("float32")
+        network([values, *labels] if len(network.inputs) == 2 else values, training=True)
+    return networks
+
+
+def batch_normalizations(network):
+    kind = keras.layers.BatchNormalization
+    return [each for each in network._flatten_layers() if isinstance(each, kind)]
+
+
 def examples(gan):
     """Batches of examples, with labels where the networks take them."""
     random = np.random.default_rng(0)
@@ -53,20 +72,16 @@ def examples(gan):
     return tf.data.Dataset.from_tensor_slices((found, *labels) if labels else found).batch(ROWS)
 
 
-def variables(networks):
-    return [v for network in networks for v in network.variables]
-
-
 def compare(name):
     """Exits with what differs."""
     (one, logs_of_one), (two, logs_of_two) = (train(name, replicas) for replicas in (1, 2))
-    keras.utils.set_random_seed(0)
-    start = variables(PAIRS[name]())
-    ours, theirs = variables(one.networks), variables(two.networks)
-    for a, b in zip(ours, theirs, strict=True):
-        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-4, atol=1e-6, err_msg=a.path)
-    changed = [np.any(a.numpy() != b.numpy()) for a, b in zip(start, ours, strict=True)]
-    assert np.mean(changed) > 0.5, changed
+    for ours, theirs, start in zip(one.networks, two.networks, started(name), strict=True):
+        for a, b in zip(ours.variables, theirs.variables, strict=True):
+            np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-4, atol=1e-6, err_msg=a.path)
+        trained = {id(variable) for variable in ours.trainable_variables}
+        pairs = zip(ours.variables, start.variables, strict=True)
+        changed = [np.any(a.numpy() != b.numpy()) for a, b in pairs if id(a) in trained]
+        assert np.mean(changed) > 0.5, changed
     for key, values in logs_of_one.items():
         np.testing.assert_allclose(values, logs_of_two[key], rtol=1e-4, err_msg=key)
 
