@@ -49,7 +49,7 @@ def test_recipe_costs_what_its_header_says(path):
     assert (recipe.steps, recipe.evaluations) == (steps, evaluations)
 
 
-@pytest.mark.cases(full=16)
+@pytest.mark.cases(full=12)
 @pytest.mark.slow
 @pytest.mark.parametrize("path", PATHS, ids=name_of)
 def test_recipe_fits_together(path, planned):

@@ -34,7 +34,7 @@ def iterated(matrix, u):
     return u / np.linalg.norm(u)
 
 
-@pytest.mark.cases(full=11)
+@pytest.mark.cases(full=6)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEMES)
 def test_one_iteration_at_the_weights_that_start_the_step(name):

@@ -18,7 +18,7 @@ scheme_names = pytest.mark.parametrize(
 )
 
 
-@pytest.mark.cases(full=16, fast=14)
+@pytest.mark.cases(full=12, fast=7)
 @pytest.mark.parametrize("optimizer", [pytest.param("sgd", marks=pytest.mark.exhaustive), "adam"])
 @scheme_names
 def test_three_steps_are_those_of_a_naive_program(name, optimizer):
@@ -38,20 +38,20 @@ def test_eager_graph_and_xla_agree(name):
     assert_close(compiled, graph, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.cases(full=8)
+@pytest.mark.cases(full=6)
 @chosen(quick=(), usual=FEW)
 def test_one_trace_of_the_step_and_of_the_gradients_for_each_choice_of_players(name):
     promises.step_and_gradients_are_traced_once(name)
 
 
-@pytest.mark.cases(full=10)
+@pytest.mark.cases(full=6)
 @pytest.mark.slow
 @chosen(quick={"simultaneous"}, usual=FEW)
 def test_learning_rates_of_zero_change_nothing(name):
     promises.learning_rates_of_zero_change_nothing(name)
 
 
-@pytest.mark.cases(full=7)
+@pytest.mark.cases(full=5)
 @pytest.mark.slow
 @chosen(quick={"simultaneous"}, usual=FEW)
 def test_learning_rate_of_zero_holds_one_player_only(name):

@@ -38,7 +38,7 @@ def played(name, gan, data, kind=Sgd, rates=RATES):
     return params, game.chosen
 
 
-@pytest.mark.cases(full=15)
+@pytest.mark.cases(full=8)
 @pytest.mark.slow
 @pytest.mark.parametrize("optimizer", [pytest.param("sgd", marks=pytest.mark.exhaustive), "adam"])
 @chosen(quick=QUICK, usual=FEW)

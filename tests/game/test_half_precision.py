@@ -112,7 +112,7 @@ def assert_close(exact, found):
         assert np.linalg.norm(one - other) <= 0.03 * np.linalg.norm(one)
 
 
-@pytest.mark.cases(full=6)
+@pytest.mark.cases(full=3)
 @pytest.mark.parametrize(
     ("penalties", "jit_compile"),
     [

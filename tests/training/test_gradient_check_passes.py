@@ -81,7 +81,7 @@ COMBINATIONS = [
 ]
 
 
-@pytest.mark.cases(full=11)
+@pytest.mark.cases(full=7)
 @pytest.mark.slow
 @pytest.mark.parametrize("pair, penalty", COMBINATIONS)
 def test_networks_of_this_package_pass(pair, penalty):
@@ -104,7 +104,7 @@ def test_networks_of_the_papers_pass(pair, penalty):
     check(penalty, *PAPER_PAIRS[pair]())
 
 
-@pytest.mark.cases(full=8)
+@pytest.mark.cases(full=4)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "policy", [pytest.param("mixed_bfloat16", marks=pytest.mark.exhaustive), "mixed_float16"]
