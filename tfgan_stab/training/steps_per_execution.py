@@ -145,11 +145,8 @@ class Execution:
         """Returns how many steps to take at once, from here."""
         if self._needs is None or self._length is None or self.steps_per_call is None:
             return 1
-        left = self._left
-        if (
-            self._interruptible
-        ):  # Should a block be interrupted, its rest has the epoch's last call.
-            left -= 1
+        # Should a block be interrupted, its rest has the epoch's last call.
+        left = self._left - 1 if self._interruptible else self._left
         needs = [steps for steps in (need() for need in self._needs) if steps is not None]
         return max(1, min([self.steps_per_call, left, *needs]))
 
